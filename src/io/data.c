@@ -75,8 +75,8 @@ static heed_status data_new(heed_data **data, heed_error *error)
     return heed_fail_memory(error, sizeof **data, "the list of data files");
 }
 
-/* Hands out what was read; nothing but blank lines or empty strings is an error as an empty file
-   is. */
+/* Hands out what was read. Data of nothing but blank lines or empty strings is an error, as an
+   empty file is. */
 static heed_status finish(heed_data **result, heed_data *data, heed_status status,
                           const char *first_path, heed_error *error)
 {
@@ -95,9 +95,8 @@ static heed_status read_paths(heed_data *data, const heed_data_files *files, hee
     for (size_t i = 0; i < files->count && status == HEED_OK; i++) {
         const char *path = heed_arena_string(data->arena, files->paths[i]);
         if (!path) status = heed_fail_memory(error, strlen(files->paths[i]) + 1, files->paths[i]);
-        else
-            status = heed_path_is_directory(path) ? read_folder(data, path, error)
-                                                  : read_file(data, path, error);
+        else if (heed_path_is_directory(path)) status = read_folder(data, path, error);
+        else status = read_file(data, path, error);
     }
     return status;
 }
@@ -108,7 +107,9 @@ static heed_status read_pairs(heed_data *data, const heed_data_files *files, hee
     const char *target = heed_arena_string(data->arena, files->paths[1]);
     size_t bytes = strlen(files->paths[0]) + strlen(files->paths[1]) + 2;
     if (!source || !target) return heed_fail_memory(error, bytes, files->paths[0]);
-    return heed_data_read_pairs(data, source, target, error);
+    for (int i = 0; i < 2; i++)
+        if (!heed_data_reader_for(files->paths[i], error)) return HEED_E_UNSUPPORTED;
+    return heed_data_read_aligned(data, source, target, error);
 }
 
 heed_status heed_data_open_files(heed_data **result, const heed_data_files *files,
@@ -149,7 +150,7 @@ void heed_data_close(heed_data *data)
     heed_arena_free(data->arena);
     free(data->files);
     free(data->documents);
-    free(data->places);
+    free(data->origins);
     free(data->pairs);
     free(data->shards);
     free(data);
@@ -177,7 +178,7 @@ heed_text heed_data_document(const heed_data *data, size_t index)
 
 void heed_data_place(const heed_data *data, size_t index, char *place, size_t size)
 {
-    snprintf(place, size, "%.250s, line %zu", data->places[index].path, data->places[index].line);
+    snprintf(place, size, "%.250s, line %zu", data->origins[index].path, data->origins[index].line);
 }
 
 heed_text_pair heed_data_pair(const heed_data *data, size_t index)
@@ -188,39 +189,4 @@ heed_text_pair heed_data_pair(const heed_data *data, size_t index)
 heed_token_shard heed_data_shard(const heed_data *data, size_t index)
 {
     return data->shards[index].shard;
-}
-
-/* Reads bytes of a shard, which is opened for that unless it stays open. */
-static heed_status shard_bytes(const heed_shard_file *from, size_t offset, void *bytes,
-                               size_t count, heed_error *error)
-{
-    if (from->reader.descriptor >= 0)
-        return heed_file_reader_get(&from->reader, offset, bytes, count, error);
-    heed_file_reader reader;
-    HEED_TRY(heed_file_reader_open(&reader, from->shard.file, error));
-    heed_status status = heed_file_reader_get(&reader, offset, bytes, count, error);
-    heed_file_reader_close(&reader);
-    return status;
-}
-
-heed_status heed_data_read_tokens(const heed_data *data, size_t shard, size_t from, size_t count,
-                                  uint32_t vocabulary, int32_t *ids, heed_error *error)
-{
-    const heed_shard_file *file = &data->shards[shard];
-    const size_t width = (size_t)file->shard.width;
-    /* The bytes lie at the end of `ids`: widening from the first one on never overtakes reading. */
-    unsigned char *bytes = (unsigned char *)ids + count * (sizeof *ids - width);
-    HEED_TRY(shard_bytes(file, file->offset + from * width, bytes, count * width, error));
-    for (size_t i = 0; i < count; i++) {
-        const unsigned char *at = bytes + i * width;
-        uint32_t token = (uint32_t)at[0] | (uint32_t)at[1] << 8;
-        if (width == 4) token |= (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
-        if (token >= vocabulary)
-            return heed_fail(error, HEED_E_FORMAT,
-                             "%s: token %zu is %u, expected less than the vocabulary, %u: was it "
-                             "written for this tokenizer?",
-                             file->shard.file, from + i, (unsigned)token, (unsigned)vocabulary);
-        ids[i] = (int32_t)token;
-    }
-    return HEED_OK;
 }

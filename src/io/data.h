@@ -1,6 +1,6 @@
 /* data.h: text and token files for training and evaluation. Texts are read into memory, tokens when
-   they are asked for. Text is valid UTF-8. A byte order mark at the beginning of a file is no
-   text. */
+   they are asked for. Text is valid UTF-8. A byte order mark at the beginning of a file is not part
+   of its text. */
 #ifndef HEED_IO_DATA_H
 #define HEED_IO_DATA_H
 
@@ -48,7 +48,10 @@ typedef struct heed_data heed_data;
    - HEED_E_UNSUPPORTED for .parquet, .gz and the like. */
 heed_status heed_data_open(heed_data **data, const char *const *paths, size_t count,
                            heed_error *error);
-/* The same with more to say. */
+/* Two files, line i of one translating line i of the other. HEED_E_FORMAT with both counts when
+   they differ. */
+heed_status heed_data_open_pairs(heed_data **data, const char *source_path, const char *target_path,
+                                 heed_error *error);
 typedef struct heed_data_files {
     const char *const *paths;
     size_t count;
@@ -56,11 +59,8 @@ typedef struct heed_data_files {
     /* Who may end the reading, with HEED_E_CANCELLED; asked every few hundred lines. */
     heed_cancel cancel;
 } heed_data_files;
+/* As heed_data_open or heed_data_open_pairs, and it can be cancelled. */
 heed_status heed_data_open_files(heed_data **data, const heed_data_files *files, heed_error *error);
-/* Two files, line i of one translating line i of the other. HEED_E_FORMAT with both counts when
-   they differ. */
-heed_status heed_data_open_pairs(heed_data **data, const char *source_path, const char *target_path,
-                                 heed_error *error);
 void heed_data_close(heed_data *data); /* NULL is fine */
 
 heed_data_kind heed_data_kind_of(const heed_data *data);
@@ -74,10 +74,14 @@ void heed_data_place(const heed_data *data, size_t index, char *place, size_t si
 heed_text_pair heed_data_pair(const heed_data *data, size_t index);
 heed_token_shard heed_data_shard(const heed_data *data, size_t index);
 
-/* Copies tokens [from, from + count) of a shard, each of them checked: HEED_E_FORMAT naming file,
-   place and value of the first that is not below `vocabulary`, at most 2^31. HEED_E_IO when the
-   file is no longer as large as it was. */
-heed_status heed_data_read_tokens(const heed_data *data, size_t shard, size_t from, size_t count,
-                                  uint32_t vocabulary, int32_t *ids, heed_error *error);
+/* Tokens [from, from + count) of a shard; each must be below `vocabulary`, which is at most 2^31. */
+typedef struct heed_token_range {
+    size_t shard, from, count;
+    uint32_t vocabulary;
+} heed_token_range;
+/* Copies them. HEED_E_FORMAT naming file, place and value of the first that is not below
+   range.vocabulary; HEED_E_IO when the file is no longer as large as it was. */
+heed_status heed_data_read_tokens(const heed_data *data, heed_token_range range, int32_t *ids,
+                                  heed_error *error);
 
 #endif

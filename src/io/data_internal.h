@@ -1,5 +1,11 @@
-/* data_parts.h: inside of heed_data, shared by data.c (opening, access) and data_read.c (one reader
-   per format). */
+/* data_internal.h: heed_data from inside. Each file calls only those after it in this list:
+     data.c         opens files and folders, hands out what was read
+     data_read.c    the formats by the endings of names; whole texts
+     data_jsonl.c   objects
+     data_pairs.c   pairs: .tsv, two aligned files
+     data_tokens.c  token shards
+     data_lines.c   files of lines
+     data_add.c     adds what a reader has found */
 #ifndef HEED_IO_DATA_INTERNAL_H
 #define HEED_IO_DATA_INTERNAL_H
 
@@ -16,6 +22,12 @@ typedef struct heed_shard_file {
     heed_token_shard shard;
 } heed_shard_file;
 
+/* Where a line stands, for messages. */
+typedef struct heed_data_origin {
+    const char *path;
+    size_t line; /* from 1 */
+} heed_data_origin;
+
 struct heed_data {
     heed_data_kind kind;   /* of the first file; every other must agree */
     const char *kind_from; /* that file; NULL before any was read */
@@ -23,25 +35,63 @@ struct heed_data {
     char **files;          /* documents that are whole files */
     size_t file_count, file_capacity;
     heed_text *documents;
-    struct {
-        const char *path;
-        size_t line;
-    } * places; /* of conversations */
-    size_t place_capacity;
+    heed_data_origin *origins; /* of conversations */
+    size_t origin_capacity;
     heed_text_pair *pairs;
     heed_shard_file *shards;
     size_t count, capacity, bytes;
     heed_cancel cancel; /* while files are read */
 };
 
+/* ---- data_read.c, data_jsonl.c, data_pairs.c, data_tokens.c: one reader per format ---- */
+
 /* Reads one file into `data`; `path` lives as long as data does. */
 typedef heed_status heed_data_reader(heed_data *data, const char *path, heed_error *error);
 /* The reader for a file of this name, NULL with an error for formats known but not read. Names of
    unknown formats are read as text. */
 heed_data_reader *heed_data_reader_for(const char *path, heed_error *error);
-/* whether a folder given as data stands for this file */
+/* Whether a folder given as data stands for this file. */
 bool heed_data_in_folder(const char *name);
-heed_status heed_data_read_pairs(heed_data *data, const char *source_path, const char *target_path,
-                                 heed_error *error);
+
+heed_data_reader heed_data_read_jsonl;
+heed_data_reader heed_data_read_tsv;
+heed_data_reader heed_data_read_shard;
+/* Pairs line i of one file with line i of the other. */
+heed_status heed_data_read_aligned(heed_data *data, const char *source_path,
+                                   const char *target_path, heed_error *error);
+
+/* ---- data_lines.c ---- */
+
+/* HEED_E_FORMAT: the file is empty. */
+heed_status heed_data_fail_empty(const char *path, heed_error *error);
+/* Opens a file of lines, which the caller closes; an empty one is an error. */
+heed_status heed_data_open_lines(heed_line_file **lines, const char *path, heed_error *error);
+/* The next line, *found false at the end; HEED_E_CANCELLED if somebody wants the reading to end. */
+heed_status heed_data_next_line(const heed_data *data, heed_line_file *lines, heed_text *line,
+                                bool *found, heed_error *error);
+/* Reads one line, which is borrowed for the call. */
+typedef heed_status heed_data_line_reader(heed_data *data, heed_text line, heed_data_origin at,
+                                          heed_error *error);
+/* Calls `read` with every line of a file, blank ones too, until a call fails. */
+heed_status heed_data_for_each_line(heed_data *data, const char *path, heed_data_line_reader *read,
+                                    heed_error *error);
+
+/* ---- data_add.c ---- */
+
+/* HEED_E_ARG unless all files so far hold this kind. */
+heed_status heed_data_expect_kind(heed_data *data, heed_data_kind kind, const char *path,
+                                  heed_error *error);
+/* A copy of the text in memory that lives as long as the data; `text` may be that of `from`. */
+heed_status heed_data_copy(heed_data *data, heed_text from, heed_text *text, const char *path,
+                           heed_error *error);
+/* These keep the texts that they are given, which live as long as the data. */
+heed_status heed_data_add_document(heed_data *data, heed_text text, const char *path,
+                                   heed_error *error);
+heed_status heed_data_add_pair(heed_data *data, heed_text_pair pair, const char *path,
+                               heed_error *error);
+/* Copies the line of a conversation. */
+heed_status heed_data_add_conversation(heed_data *data, heed_text line, heed_data_origin at,
+                                       heed_error *error);
+heed_status heed_data_add_shard(heed_data *data, const heed_shard_file *file, heed_error *error);
 
 #endif

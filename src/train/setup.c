@@ -194,14 +194,15 @@ heed_status heed_setup_objective(const heed_objective **objective, const heed_tr
 
 static heed_status find_largest_token(const heed_data *data, int32_t *largest, heed_error *error)
 {
-    enum { PART = 1 << 12 };
-    int32_t ids[PART];
-    for (size_t s = 0; s < heed_data_count(data); s++) {
-        size_t count = heed_data_shard(data, s).count;
-        for (size_t at = 0, n; at < count; at += n) {
-            n = count - at < PART ? count - at : PART;
-            HEED_TRY(heed_data_read_tokens(data, s, at, n, (uint32_t)INT32_MAX, ids, error));
-            for (size_t i = 0; i < n; i++)
+    enum { CHUNK = 1 << 12 };
+    int32_t ids[CHUNK];
+    heed_token_range range = {.vocabulary = (uint32_t)INT32_MAX};
+    for (; range.shard < heed_data_count(data); range.shard++) {
+        size_t count = heed_data_shard(data, range.shard).count;
+        for (range.from = 0; range.from < count; range.from += range.count) {
+            range.count = count - range.from < CHUNK ? count - range.from : CHUNK;
+            HEED_TRY(heed_data_read_tokens(data, range, ids, error));
+            for (size_t i = 0; i < range.count; i++)
                 if (ids[i] > *largest) *largest = ids[i];
         }
     }

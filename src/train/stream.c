@@ -6,11 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PART = 1 << 14 }; /* tokens of a file that are looked at together */
+enum { SHARD_CHUNK = 1 << 14 }; /* tokens of a file that are looked at together */
 
 void heed_stream_free(heed_stream *stream)
 {
-    free(stream->ids), free(stream->predicted), free(stream->starts), free(stream->shard_starts);
+    free(stream->ids);
+    free(stream->predicted);
+    free(stream->starts);
+    free(stream->shard_starts);
     *stream = (heed_stream){0};
 }
 
@@ -38,7 +41,8 @@ static heed_status widen(heed_stream *stream, heed_error *error)
     if (wide == NULL) return memory_failed(stream, error);
     for (size_t i = 0; i < stream->count; i++) wide[i] = ((uint16_t *)stream->ids)[i];
     free(stream->ids);
-    stream->ids = wide, stream->width = 4;
+    stream->ids = wide;
+    stream->width = 4;
     if (stream->capacity == 0) stream->capacity = 1;
     return HEED_OK;
 }
@@ -66,11 +70,11 @@ heed_status heed_stream_append(heed_stream *stream, const heed_stream_options *o
                                    o->special ? HEED_ENCODE_SPECIAL : 0, scratch, error));
     HEED_TRY(begin_text(stream, stream->count, error));
     size_t count = scratch->count;
-    bool ends = o->end >= 0 && count > 0 && scratch->ids[count - 1] == o->end, cut = false;
+    bool ends = o->end >= 0 && count > 0 && scratch->ids[count - 1] == o->end;
     if (ends) count--; /* put back after what the limit leaves */
     size_t room = o->limit > 0 ? o->limit - (o->end >= 0) : SIZE_MAX;
-    if (count > room) count = room, cut = true;
-    HEED_TRY(append_ids(stream, scratch->ids, count, error));
+    bool cut = count > room;
+    HEED_TRY(append_ids(stream, scratch->ids, cut ? room : count, error));
     if (o->end >= 0) HEED_TRY(append_ids(stream, &o->end, 1, error));
     stream->starts[stream->texts] = stream->count;
     stream->cut += cut;
@@ -90,21 +94,22 @@ heed_status heed_stream_append_marked(heed_stream *stream, const int32_t *ids,
 }
 
 /* Notes where the texts of a shard begin; each of its tokens is looked at. */
-static heed_status part_shard(heed_stream *stream, size_t shard, int32_t end, int32_t *ids,
-                              heed_error *error)
+static heed_status split_shard(heed_stream *stream, size_t shard, int32_t end, int32_t *ids,
+                               heed_error *error)
 {
     const size_t base = stream->count, count = heed_data_shard(stream->shards, shard).count;
     bool ends_texts = true; /* `end` ends a text, or begins one */
     int32_t before = -1;
     HEED_TRY(begin_text(stream, base, error));
-    for (size_t at = 0, n; at < count; at += n) {
-        n = count - at < PART ? count - at : PART;
-        HEED_TRY(
-            heed_data_read_tokens(stream->shards, shard, at, n, stream->vocabulary, ids, error));
-        if (at == 0) ends_texts = ids[0] != end;
-        for (size_t i = 0; i < n && end >= 0; i++) {
-            bool begins = (ends_texts ? before : ids[i]) == end && at + i > 0;
-            if (begins) HEED_TRY(begin_text(stream, base + at + i, error));
+    heed_token_range range = {.shard = shard, .vocabulary = stream->vocabulary};
+    for (; range.from < count; range.from += range.count) {
+        range.count = count - range.from < SHARD_CHUNK ? count - range.from : SHARD_CHUNK;
+        HEED_TRY(heed_data_read_tokens(stream->shards, range, ids, error));
+        if (range.from == 0) ends_texts = ids[0] != end;
+        for (size_t i = 0; i < range.count && end >= 0; i++) {
+            size_t at = range.from + i;
+            bool begins = (ends_texts ? before : ids[i]) == end && at > 0;
+            if (begins) HEED_TRY(begin_text(stream, base + at, error));
             before = ids[i];
         }
     }
@@ -114,13 +119,14 @@ static heed_status part_shard(heed_stream *stream, size_t shard, int32_t end, in
 heed_status heed_stream_open_shards(heed_stream *stream, const heed_data *data, int32_t end,
                                     uint32_t vocabulary, heed_error *error)
 {
-    stream->shards = data, stream->shard_count = heed_data_count(data);
+    stream->shards = data;
+    stream->shard_count = heed_data_count(data);
     stream->vocabulary = vocabulary;
     stream->shard_starts = heed_allocate(stream->shard_count + 1, sizeof *stream->shard_starts);
-    int32_t *ids = heed_allocate(PART, sizeof *ids);
+    int32_t *ids = heed_allocate(SHARD_CHUNK, sizeof *ids);
     heed_status status = stream->shard_starts && ids ? HEED_OK : memory_failed(stream, error);
     for (size_t s = 0; s < stream->shard_count && status == HEED_OK; s++) {
-        status = part_shard(stream, s, end, ids, error);
+        status = split_shard(stream, s, end, ids, error);
         stream->shard_starts[s] = stream->count;
         stream->count += heed_data_shard(data, s).count;
     }
@@ -151,8 +157,8 @@ static heed_status read_shards(const heed_stream *stream, size_t begin, size_t c
         size_t from = begin + done - stream->shard_starts[s];
         size_t n = heed_data_shard(stream->shards, s).count - from;
         if (n > count - done) n = count - done;
-        HEED_TRY(heed_data_read_tokens(stream->shards, s, from, n, stream->vocabulary, ids + done,
-                                       error));
+        heed_token_range range = {s, from, n, stream->vocabulary};
+        HEED_TRY(heed_data_read_tokens(stream->shards, range, ids + done, error));
         done += n;
     }
     return HEED_OK;

@@ -40,7 +40,7 @@ heed_status heed_stream_append(heed_stream *stream, const heed_stream_options *o
    none. */
 heed_status heed_stream_append_marked(heed_stream *stream, const int32_t *ids,
                                       const uint8_t *predicted, size_t count, heed_error *error);
-/* The token files of `data`, which stays open as long as the stream. Texts are parted at the id
+/* The token files of `data`, which stays open as long as the stream. Texts are split at the id
    `end` (-1: one text a file): it begins texts when a file begins with it (llm.c), else it ends
    them (nanoGPT). HEED_E_FORMAT for an id not below `vocabulary`. */
 heed_status heed_stream_open_shards(heed_stream *stream, const heed_data *data, int32_t end,

@@ -230,7 +230,7 @@ static size_t make_shard(unsigned char *bytes, int32_t magic, int32_t version, i
 static int32_t token_at(const heed_data *data, size_t index)
 {
     int32_t id = -1;
-    assert_ok(heed_data_read_tokens(data, 0, index, 1, INT32_MAX, &id, &error));
+    assert_ok(heed_data_read_tokens(data, (heed_token_range){0, index, 1, INT32_MAX}, &id, &error));
     return id;
 }
 
@@ -246,10 +246,10 @@ static void token_shards_are_read(void **state)
     assert_true(shard.count == 3 && shard.width == 2 && token_at(data, 0) == 0x0801 &&
                 token_at(data, 2) == 0x241D);
     int32_t ids[3];
-    assert_ok(heed_data_read_tokens(data, 0, 0, 3, 0x241E, ids, &error));
+    assert_ok(heed_data_read_tokens(data, (heed_token_range){0, 0, 3, 0x241E}, ids, &error));
     assert_true(ids[0] == 0x0801 && ids[1] == 0x160F && ids[2] == 0x241D);
     assert_fails(HEED_E_FORMAT, "a.bin: token 2 is 9245, expected less than the vocabulary, 9245",
-                 heed_data_read_tokens(data, 0, 0, 3, 0x241D, ids, &error));
+                 heed_data_read_tokens(data, (heed_token_range){0, 0, 3, 0x241D}, ids, &error));
     heed_data_close(data);
     size = make_shard(bytes, 20240801, 7, 2, 4, 2);
     assert_ok(open_one(&data, "a.bin", bytes, size, &error));
@@ -273,15 +273,15 @@ static void token_files_that_change_are_named(void **state)
     heed_data *data = NULL;
     int32_t ids[6];
     assert_ok(open_one(&data, "a.bin", tokens, sizeof tokens, &error));
-    assert_ok(heed_data_read_tokens(data, 0, 0, 6, 7, ids, &error));
+    assert_ok(heed_data_read_tokens(data, (heed_token_range){0, 0, 6, 7}, ids, &error));
     scratch_file(&work, "a.bin", beyond, sizeof beyond);
-    assert_ok(heed_data_read_tokens(data, 0, 2, 4, 7, ids, &error));
+    assert_ok(heed_data_read_tokens(data, (heed_token_range){0, 2, 4, 7}, ids, &error));
     assert_fails(HEED_E_FORMAT, "a.bin: token 1 is 9, expected less than the vocabulary, 7",
-                 heed_data_read_tokens(data, 0, 0, 3, 7, ids, &error));
+                 heed_data_read_tokens(data, (heed_token_range){0, 0, 3, 7}, ids, &error));
     assert_int_equal(truncate(work.path, 8), 0);
-    assert_ok(heed_data_read_tokens(data, 0, 2, 2, 7, ids, &error));
+    assert_ok(heed_data_read_tokens(data, (heed_token_range){0, 2, 2, 7}, ids, &error));
     assert_fails(HEED_E_IO, "a.bin: the file ends at byte 8, expected 12 bytes",
-                 heed_data_read_tokens(data, 0, 2, 3, 7, ids, &error));
+                 heed_data_read_tokens(data, (heed_token_range){0, 2, 3, 7}, ids, &error));
     heed_data_close(data);
 }
 
@@ -308,14 +308,16 @@ static void token_files_may_be_many(void **state)
     assert_ok(heed_data_open(&data, list, FILES, &error));
     for (int i = 0; i < FILES; i++) {
         int32_t ids[2];
-        assert_ok(heed_data_read_tokens(data, (size_t)i, 0, 2, 1000, ids, &error));
+        assert_ok(
+            heed_data_read_tokens(data, (heed_token_range){(size_t)i, 0, 2, 1000}, ids, &error));
         assert_true(ids[0] == i && ids[1] == 7);
     }
     int32_t id = 0;
     assert_int_equal(unlink(paths[0]) + unlink(paths[FILES - 1]), 0);
-    assert_ok(heed_data_read_tokens(data, 0, 0, 1, 1000, &id, &error));
-    assert_fails(HEED_E_IO, "449.bin: cannot open",
-                 heed_data_read_tokens(data, FILES - 1, 0, 1, 1000, &id, &error));
+    assert_ok(heed_data_read_tokens(data, (heed_token_range){0, 0, 1, 1000}, &id, &error));
+    assert_fails(
+        HEED_E_IO, "449.bin: cannot open",
+        heed_data_read_tokens(data, (heed_token_range){FILES - 1, 0, 1, 1000}, &id, &error));
     heed_data_close(data);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 }

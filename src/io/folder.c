@@ -19,7 +19,7 @@ static const struct {
 } kinds[] = {[HEED_FOLDER_MODEL] = {"model", "config.json"},
              [HEED_FOLDER_TOKENIZER] = {"tokenizer", "tokenizer.json"}};
 
-/* What heed wrote into a folder, from the manifests in it and in its incomplete part. */
+/* What heed wrote into a folder, from the manifests in it and in HEED_FOLDER_INCOMPLETE. */
 typedef struct {
     json_t *lists[2];
     const char *kind;
@@ -54,9 +54,11 @@ static heed_status read_manifest(json_t **list, const char **kind, const char *f
     if (status == HEED_E_NOMEM) return heed_fail(error, status, "%s", problem.message);
     const char *said = json_string_value(json_object_get(json, "kind"));
     json_t *files = json_object_get(json, "files");
-    for (size_t i = 0; said && i < sizeof kinds / sizeof *kinds; i++)
-        if (strcmp(said, kinds[i].name) == 0 && json_is_object(files))
-            *list = json_incref(files), *kind = kinds[i].name;
+    for (size_t i = 0; said && i < sizeof kinds / sizeof *kinds; i++) {
+        if (strcmp(said, kinds[i].name) != 0 || !json_is_object(files)) continue;
+        *list = json_incref(files);
+        *kind = kinds[i].name;
+    }
     json_decref(json);
     return HEED_OK;
 }
@@ -77,24 +79,29 @@ static void free_record(record *known)
     json_decref(known->lists[1]);
 }
 
-/* Whether one of the manifests lists the file as it is. *listed: it lists the name at least. */
+/* What the manifests say about a file. */
+typedef enum { UNLISTED, CHANGED, UNCHANGED } file_state;
+
+/* *state: UNCHANGED if one of the manifests lists the file `name`, which is `path` and has `size`
+   bytes, as it is; CHANGED if they list it otherwise. */
 static heed_status find_recorded(const record *known, const char *name, const char *path,
-                                 int64_t size, bool *same, bool *listed, heed_error *error)
+                                 int64_t size, file_state *state, heed_error *error)
 {
-    *same = *listed = false;
-    for (int i = 0; i < 2 && !*same; i++) {
+    *state = UNLISTED;
+    for (int i = 0; i < 2 && *state != UNCHANGED; i++) {
         const json_t *value = json_object_get(known->lists[i], name);
+        bool same = false;
         if (!value) continue;
-        *listed = true;
-        HEED_TRY(heed_manifest_matches(value, path, size, same, error));
+        HEED_TRY(heed_manifest_matches(value, path, size, &same, error));
+        *state = same ? UNCHANGED : CHANGED;
     }
     return HEED_OK;
 }
 
-static heed_status refuse(const char *folder, const char *name, const record *known, bool listed,
-                          heed_error *error)
+static heed_status refuse(const char *folder, const char *name, const record *known,
+                          file_state state, heed_error *error)
 {
-    if (listed)
+    if (state == CHANGED)
         return heed_fail(
             error, HEED_E_ARG,
             "%s: %s was changed after heed wrote it, and would be lost: choose another folder, or "
@@ -120,13 +127,13 @@ typedef struct {
 
 /* Refuses an entry of others. Where a folder is shared, it is in the way only of a new one of its
    name. */
-static heed_status check_foreign(const check_job *job, const char *inner, bool listed,
+static heed_status check_foreign(const check_job *job, const char *inner, file_state state,
                                  heed_error *error)
 {
     bool in_the_way = true;
     if (job->folder->shared) HEED_TRY(find(job->folder->inside, inner, &in_the_way, error));
     if (!in_the_way) return HEED_OK;
-    return refuse(job->folder->path, inner, job->known, listed, error);
+    return refuse(job->folder->path, inner, job->known, state, error);
 }
 
 static heed_status check_entry(void *context, const char *above, const char *name, const char *path,
@@ -136,7 +143,7 @@ static heed_status check_entry(void *context, const char *above, const char *nam
     const check_job *job = context;
     const record *known = job->known;
     bool folder = S_ISDIR(information->st_mode), file = S_ISREG(information->st_mode);
-    bool listed = false, same = false;
+    file_state state = UNLISTED;
     if (*job->inner == 0 && folder && strcmp(name, HEED_FOLDER_INCOMPLETE) == 0) return HEED_OK;
     if (*job->inner == 0 && file && strcmp(name, HEED_FOLDER_MANIFEST) == 0 && known->kind)
         return HEED_OK;
@@ -148,8 +155,9 @@ static heed_status check_entry(void *context, const char *above, const char *nam
         status = heed_for_each_entry(path, check_entry, &below, error);
     else {
         int64_t size = information->st_size;
-        if (file) status = find_recorded(known, inner, path, size, &same, &listed, error);
-        if (status == HEED_OK && !same) status = check_foreign(job, inner, listed, error);
+        if (file) status = find_recorded(known, inner, path, size, &state, error);
+        if (status == HEED_OK && state != UNCHANGED)
+            status = check_foreign(job, inner, state, error);
     }
     free(inner);
     return status;
@@ -211,12 +219,12 @@ static heed_status remove_old(void *context, const char *above, const char *name
 {
     (void)above;
     const move_job *job = context;
-    bool same, listed;
+    file_state state;
     if (is_own(name)) return HEED_OK;
     if (S_ISDIR(information->st_mode))
         return job->folder->shared ? HEED_OK : heed_directory_remove(path, error);
-    HEED_TRY(find_recorded(job->known, name, path, information->st_size, &same, &listed, error));
-    if (!same) return HEED_OK;
+    HEED_TRY(find_recorded(job->known, name, path, information->st_size, &state, error));
+    if (state != UNCHANGED) return HEED_OK;
     return unlink(path) == 0 ? HEED_OK : heed_fail_system(error, "remove", path);
 }
 
@@ -244,7 +252,9 @@ static heed_status move_up(const heed_folder *folder, const char *name, heed_err
 static heed_status move_new(void *context, const char *above, const char *name, const char *path,
                             const struct stat *information, heed_error *error)
 {
-    (void)above, (void)path, (void)information;
+    (void)above;
+    (void)path;
+    (void)information;
     const move_job *job = context;
     bool later = is_own(name) || strcmp(name, kinds[job->folder->kind].key) == 0;
     return later ? HEED_OK : move_up(job->folder, name, error);

@@ -1,6 +1,6 @@
 /* Reading GGUF files: header, tensors and the order of both. */
 #include "base/foreign.h"
-#include "io/gguf_read.h"
+#include "io/gguf_internal.h"
 #include "io/stored.h"
 
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* Metadata of a GGUF file: reading and checking the entries, and looking into them. */
-#include "io/gguf_read.h"
+#include "io/gguf_internal.h"
 
 #include <stdlib.h>
 #include <string.h>

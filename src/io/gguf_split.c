@@ -1,7 +1,7 @@
 /* Split GGUF files: NAME-00001-of-0000N.gguf and so on, each a whole GGUF file with some of the
    tensors. The entries of the first are those of the model; split.no (from 0), split.count and
    split.tensors.count are in every part. One file of all parts is shown. */
-#include "io/gguf_read.h"
+#include "io/gguf_internal.h"
 #include "io/stored.h"
 
 #include <stdio.h>

@@ -212,7 +212,11 @@ static size_t assign_shards(item *items, size_t count, size_t most)
 {
     size_t shard = 0, filled = 0;
     for (size_t i = 0; i < count; i++) {
-        if (filled && items[i].bytes > most - (filled < most ? filled : most)) shard++, filled = 0;
+        size_t left = filled < most ? most - filled : 0;
+        if (filled && items[i].bytes > left) {
+            shard++;
+            filled = 0;
+        }
         filled += items[i].bytes;
         items[i].shard = shard;
     }

@@ -50,12 +50,12 @@ heed_status heed_stored_read(const heed_stored_tensor *tensor, size_t offset, vo
 heed_status heed_stored_put(heed_file_writer *writer, const heed_tensor_set *set, const void *bytes,
                             size_t count, heed_error *error)
 {
-    enum { PART = 1 << 22 };
+    enum { CHUNK = 1 << 22 };
     const char *at = bytes;
-    for (size_t done = 0, part; done < count; done += part) {
-        part = count - done < PART ? count - done : PART;
+    for (size_t done = 0, chunk; done < count; done += chunk) {
+        chunk = count - done < CHUNK ? count - done : CHUNK;
         HEED_TRY(heed_cancel_check(set->cancel, "writing tensors", error));
-        HEED_TRY(heed_file_writer_put(writer, at + done, part, error));
+        HEED_TRY(heed_file_writer_put(writer, at + done, chunk, error));
     }
     return HEED_OK;
 }

@@ -34,16 +34,6 @@ static int compare_places(const void *a, const void *b)
     return strcmp(left->tensor.name, right->tensor.name);
 }
 
-static int compare_lost(const void *a, const void *b)
-{
-    return strcmp(((const heed_lost_tensor *)a)->name, ((const heed_lost_tensor *)b)->name);
-}
-
-void heed_weights_sort_lost(heed_weights_file *file)
-{
-    if (file->lost_count) qsort(file->lost, file->lost_count, sizeof *file->lost, compare_lost);
-}
-
 /* A shard is a file beside the index: anything else could reach outside the model's folder. */
 static bool plain_name(const char *name)
 {

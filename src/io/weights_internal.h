@@ -1,4 +1,5 @@
-/* weights_internal.h: a model's weights from inside, for weights.c and weights_index.c. */
+/* weights_internal.h: a model's weights from inside. weights.c opens them and calls weights_index.c,
+   which reads shards under an index; both call weights_members.c; so does weights_names.c. */
 #ifndef HEED_IO_WEIGHTS_INTERNAL_H
 #define HEED_IO_WEIGHTS_INTERNAL_H
 
@@ -43,13 +44,19 @@ struct heed_weights_file {
     size_t note_count;
 };
 
-size_t heed_shard_size(const heed_shard *shard);
-const heed_stored_tensor *heed_shard_at(const heed_shard *shard, size_t index);
+/* ---- weights_index.c ---- */
+
 /* Reads an index, opens its shards, and chooses the tensors. */
 heed_status heed_weights_open_index(heed_weights_file *file, const char *path, heed_error *error);
 /* *index: the path of an index beside a .safetensors file; *named: there is one, and it names that
    file as a shard. */
 heed_status heed_weights_index_of(const char *path, char **index, bool *named, heed_error *error);
+
+/* ---- weights_members.c ---- */
+
+/* Tensors of one file; 0 if it cannot be read. */
+size_t heed_shard_size(const heed_shard *shard);
+const heed_stored_tensor *heed_shard_at(const heed_shard *shard, size_t index);
 /* Orders the members by name, for heed_weights_file_find. */
 heed_status heed_weights_order(heed_weights_file *file, heed_error *error);
 /* Orders what is lost by name, for heed_weights_file_check. */

@@ -1,6 +1,7 @@
-/* gguf_read.h: the reader from inside, for gguf.c (tensors) and gguf_entries.c (metadata). */
-#ifndef HEED_IO_GGUF_READ_H
-#define HEED_IO_GGUF_READ_H
+/* gguf_internal.h: the reader from inside, for gguf.c (tensors), gguf_entries.c (metadata) and
+   gguf_split.c. */
+#ifndef HEED_IO_GGUF_INTERNAL_H
+#define HEED_IO_GGUF_INTERNAL_H
 
 #include "base/file.h"
 #include "base/memory.h"

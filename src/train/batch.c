@@ -6,22 +6,30 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void side_free(heed_batch_inputs *side)
+static void inputs_free(heed_batch_inputs *inputs)
 {
-    free(side->ids), free(side->positions), free(side->samples), free(side->sequences);
+    free(inputs->ids);
+    free(inputs->positions);
+    free(inputs->samples);
+    free(inputs->sequences);
 }
 
 void heed_batch_free(heed_batch *batch)
 {
-    side_free(&batch->inputs), side_free(&batch->source);
-    free(batch->gathered), free(batch->labels), free(batch->cross), free(batch->types);
+    inputs_free(&batch->inputs);
+    inputs_free(&batch->source);
+    free(batch->gathered);
+    free(batch->labels);
+    free(batch->cross);
+    free(batch->types);
     *batch = (heed_batch){0};
 }
 
 void heed_batch_clear(heed_batch *batch, int32_t first_sample)
 {
-    batch->inputs.rows = batch->inputs.sequences_count = batch->source.rows =
-        batch->source.sequences_count = batch->labels_count = 0;
+    batch->inputs.rows = batch->inputs.sequences_count = 0;
+    batch->source.rows = batch->source.sequences_count = 0;
+    batch->labels_count = 0;
     batch->first_sample = first_sample;
 }
 
@@ -40,30 +48,31 @@ static heed_status grow_together(int32_t **const *arrays, const size_t *widths, 
     return HEED_OK;
 }
 
-heed_status heed_batch_sequence(heed_batch *batch, heed_batch_inputs *side, size_t count,
+heed_status heed_batch_sequence(heed_batch *batch, heed_batch_inputs *inputs, size_t count,
                                 int32_t **ids, heed_error *error)
 {
-    int32_t **const row_arrays[] = {&side->ids, &side->positions, &side->samples},
-                    **const table[] = {&side->sequences};
-    size_t first = side->rows, sequence = side->sequences_count;
-    HEED_TRY(grow_together(row_arrays, (const size_t[]){1, 1, 2}, 3, &side->rows_capacity,
+    int32_t **const row_arrays[] = {&inputs->ids, &inputs->positions, &inputs->samples};
+    int32_t **const table[] = {&inputs->sequences};
+    size_t first = inputs->rows, sequence = inputs->sequences_count;
+    HEED_TRY(grow_together(row_arrays, (const size_t[]){1, 1, 2}, 3, &inputs->rows_capacity,
                            first + count, error));
     HEED_TRY(grow_together(table, (const size_t[]){HEED_SEQUENCE_FIELDS}, 1,
-                           &side->sequences_capacity, sequence + 1, error));
-    int32_t sample = batch->first_sample + (int32_t)sequence,
-            *row = side->sequences + sequence * HEED_SEQUENCE_FIELDS;
+                           &inputs->sequences_capacity, sequence + 1, error));
+    int32_t sample = batch->first_sample + (int32_t)sequence;
+    int32_t *row = inputs->sequences + sequence * HEED_SEQUENCE_FIELDS;
     memset(row, 0, HEED_SEQUENCE_FIELDS * sizeof *row);
     row[HEED_SEQUENCE_QUERY_START] = row[HEED_SEQUENCE_KEY_START] = (int32_t)first;
     row[HEED_SEQUENCE_QUERY_LENGTH] = row[HEED_SEQUENCE_KEY_LENGTH] = (int32_t)count;
     row[HEED_SEQUENCE_SAMPLE] = sample;
     for (size_t i = 0; i < count; i++) {
-        side->ids[first + i] = 0;
-        side->positions[first + i] = (int32_t)i;
-        side->samples[2 * (first + i)] = sample;
-        side->samples[2 * (first + i) + 1] = (int32_t)i;
+        inputs->ids[first + i] = 0;
+        inputs->positions[first + i] = (int32_t)i;
+        inputs->samples[2 * (first + i)] = sample;
+        inputs->samples[2 * (first + i) + 1] = (int32_t)i;
     }
-    side->rows += count, side->sequences_count++;
-    *ids = side->ids + first;
+    inputs->rows += count;
+    inputs->sequences_count++;
+    *ids = inputs->ids + first;
     return HEED_OK;
 }
 
@@ -90,7 +99,7 @@ void heed_batch_extents(const heed_batch *batch, heed_program_spec *spec)
     spec->gathered = (int64_t)batch->labels_count;
 }
 
-/* Sequence tables of cross-attention: queries of one side, keys of the other. */
+/* Sequence tables of cross-attention: queries of the decoder's rows, keys of the encoder's. */
 static heed_status fill_cross(heed_batch *batch, heed_error *error)
 {
     int32_t **const arrays[] = {&batch->cross};
@@ -119,36 +128,37 @@ static void feed(heed_engine *engine, const char *prefix, const char *name, cons
 }
 
 /* Rotary frequencies where they depend on the length of a sequence. */
-static void feed_frequencies(heed_engine *engine, const char *prefix, const heed_batch_inputs *side)
+static void feed_frequencies(heed_engine *engine, const char *prefix,
+                             const heed_batch_inputs *inputs)
 {
     char full[64];
     snprintf(full, sizeof full, "%sfrequencies", prefix);
     float *rows = heed_engine_input(engine, full);
     const heed_model *model = heed_engine_model(engine);
-    for (size_t i = 0; rows != NULL && i < side->sequences_count; i++) {
-        int64_t length = side->sequences[i * HEED_SEQUENCE_FIELDS + HEED_SEQUENCE_QUERY_LENGTH];
+    for (size_t i = 0; rows != NULL && i < inputs->sequences_count; i++) {
+        int64_t length = inputs->sequences[i * HEED_SEQUENCE_FIELDS + HEED_SEQUENCE_QUERY_LENGTH];
         heed_model_rotary_fill(model, *prefix != '\0', length, length, rows);
         rows += length * heed_model_rotary_pairs(model, *prefix != '\0');
     }
 }
 
-static void feed_side(heed_engine *engine, const char *prefix, const heed_batch_inputs *side)
+static void feed_inputs(heed_engine *engine, const char *prefix, const heed_batch_inputs *inputs)
 {
-    feed_frequencies(engine, prefix, side);
-    feed(engine, prefix, "ids", side->ids, side->rows);
-    feed(engine, prefix, "positions", side->positions, side->rows);
-    feed(engine, prefix, "samples", side->samples, 2 * side->rows);
-    feed(engine, prefix, "sequences", side->sequences,
-         HEED_SEQUENCE_FIELDS * side->sequences_count);
+    feed_frequencies(engine, prefix, inputs);
+    feed(engine, prefix, "ids", inputs->ids, inputs->rows);
+    feed(engine, prefix, "positions", inputs->positions, inputs->rows);
+    feed(engine, prefix, "samples", inputs->samples, 2 * inputs->rows);
+    feed(engine, prefix, "sequences", inputs->sequences,
+         HEED_SEQUENCE_FIELDS * inputs->sequences_count);
 }
 
 heed_status heed_batch_feed(heed_batch *batch, heed_engine *engine, heed_runtime *runtime,
                             heed_error *error)
 {
-    feed_side(engine, "", &batch->inputs);
+    feed_inputs(engine, "", &batch->inputs);
     if (batch->source.rows > 0) {
         HEED_TRY(fill_cross(batch, error));
-        feed_side(engine, "source_", &batch->source);
+        feed_inputs(engine, "source_", &batch->source);
         feed(engine, "", "cross_sequences", batch->cross,
              HEED_SEQUENCE_FIELDS * batch->inputs.sequences_count);
     }

@@ -162,7 +162,8 @@ typedef struct {
 static heed_status link_file(void *context, const char *folder, const char *name, const char *path,
                              const struct stat *information, heed_error *error)
 {
-    (void)folder, (void)path;
+    (void)folder;
+    (void)path;
     const link_job *job = context;
     bool linked = S_ISREG(information->st_mode) || S_ISDIR(information->st_mode);
     if (!linked || !strcmp(name, HEED_CHECKPOINT_MANIFEST)) return HEED_OK;
@@ -191,7 +192,9 @@ static heed_status drop_stale_link(void *context, const char *run, const char *n
                                    const char *path, const struct stat *information,
                                    heed_error *error)
 {
-    (void)context, (void)run, (void)name;
+    (void)context;
+    (void)run;
+    (void)name;
     char target[6];
     if (!S_ISLNK(information->st_mode) || readlink(path, target, 5) != 5 ||
         memcmp(target, "last/", 5))

@@ -77,7 +77,8 @@ static bool is_identity(const char *name)
 static heed_status look_up(void *context, const char *folder, const char *name, const char *path,
                            const struct stat *information, heed_error *error)
 {
-    (void)folder, (void)path;
+    (void)folder;
+    (void)path;
     const detached_job *job = context;
     struct stat there;
     if (!S_ISREG(information->st_mode) || strcmp(name, HEED_CHECKPOINT_MANIFEST) == 0)

@@ -16,7 +16,8 @@ enum { SHIFT_STREAM = 0x5348 };
 void heed_dataset_free(heed_dataset *dataset)
 {
     if (dataset == NULL) return;
-    heed_stream_free(&dataset->stream), heed_stream_free(&dataset->source);
+    heed_stream_free(&dataset->stream);
+    heed_stream_free(&dataset->source);
     heed_packing_free(&dataset->packing);
     free(dataset->pieces);
     heed_data_close(dataset->data);
@@ -190,7 +191,8 @@ static heed_status append_apart(laid *l, const heed_conversation *c, heed_error 
         memset(own.predicted + turn_end, 0, end - turn_end);
     if (status == HEED_OK) status = append_laid(&own, c, error);
     heed_buffer_free(&rest);
-    free(own.ids), free(own.predicted);
+    free(own.ids);
+    free(own.predicted);
     return status;
 }
 
@@ -250,7 +252,8 @@ static heed_status tokenise_conversations(heed_dataset *d, heed_error *error)
     }
     heed_encoding_free(&l.encoding);
     heed_border_free(&l.border);
-    free(l.ids), free(l.predicted);
+    free(l.ids);
+    free(l.predicted);
     if (status == HEED_OK && d->stream.texts == 0)
         status = heed_fail(error, HEED_E_ARG,
                            "none of the %zu conversations has an answer to learn within %zu "

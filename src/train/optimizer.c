@@ -11,18 +11,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Elements of one block: the unit of the norm's partial sums; and about those of one piece: the
-   unit of updates. */
-enum { BLOCK = 16384 };
+/* Elements of one span, the unit of the norm's partial sums; a piece, the unit of updates, has
+   about as many. */
+enum { SPAN = 16384 };
 
-typedef struct block {
+typedef struct span {
     uint32_t tensor;
     uint32_t count;
     size_t begin;
-} block;
+} span;
 
-/* Elements of a tensor; with a copy whole rows, `row` the first of them. `before` counts the
-   elements of all pieces before it. */
+/* Elements of a tensor. A piece that has a bf16 working copy consists of whole rows, from `row` on.
+   `before` counts the elements of all pieces before it. */
 typedef struct piece {
     size_t tensor, begin, count, before;
     const heed_parameter_copy *copy;
@@ -32,13 +32,16 @@ typedef struct piece {
 struct heed_optimizer {
     heed_optimizer_options options;
     heed_optimizer_tensor *tensors;
-    size_t count, blocks;
-    block *block;
-    piece *piece;
-    size_t pieces, copied;    /* copied: elements that have a rounded copy */
-    double *sums;             /* of squares, one a block */
-    float *state;             /* slot after slot, each the tensors laid end to end */
-    size_t *offset, elements; /* of each tensor within a slot */
+    size_t count;
+    span *spans;
+    size_t span_count;
+    double *sums; /* of squares, one for each span */
+    piece *pieces;
+    size_t piece_count;
+    size_t copied;   /* elements that have a bf16 working copy */
+    float *state;    /* slot after slot, each the tensors laid end to end */
+    size_t *offset;  /* of each tensor within a slot */
+    size_t elements; /* of a slot */
     const heed_backend *backend;
     const heed_update_table *table;
     int64_t steps;
@@ -77,7 +80,8 @@ heed_status heed_optimizer_by_name(heed_optimizer_kind *kind, const char *name, 
 
 int heed_optimizer_slots(const heed_optimizer_options *o)
 {
-    return rules[o->kind].slots + (o->kind == HEED_OPTIMIZER_SGD ? o->momentum != 0 : o->amsgrad);
+    bool optional = o->kind == HEED_OPTIMIZER_SGD ? o->momentum != 0 : o->amsgrad;
+    return rules[o->kind].slots + optional;
 }
 
 static bool is_share(double value)
@@ -115,34 +119,36 @@ static size_t elements_of(const heed_optimizer_tensor *tensor)
     return count;
 }
 
-static void cut_into_blocks(heed_optimizer *opt)
+static void list_spans(heed_optimizer *opt)
 {
-    size_t at = 0;
+    span *next = opt->spans;
     for (size_t t = 0; t < opt->count; t++)
-        for (size_t begin = 0, n = elements_of(&opt->tensors[t]); begin < n; begin += BLOCK)
-            opt->block[at++] = (block){(uint32_t)t,
-                                       (uint32_t)(n - begin < BLOCK ? n - begin : BLOCK), begin};
+        for (size_t begin = 0, n = elements_of(&opt->tensors[t]); begin < n; begin += SPAN) {
+            uint32_t count = (uint32_t)(n - begin < SPAN ? n - begin : SPAN);
+            *next++ = (span){.tensor = (uint32_t)t, .count = count, .begin = begin};
+        }
 }
 
-/* Adds pieces of about BLOCK elements, multiples of `step`, to the list; only counts them while
-   there is none. */
-static void cut_into_pieces(heed_optimizer *opt, piece whole, size_t step)
+/* Adds pieces of about SPAN elements, multiples of `multiple`, to the list; only counts them while
+   there is no list. */
+static void cut_into_pieces(heed_optimizer *opt, piece whole, size_t multiple)
 {
-    const size_t each = BLOCK > step ? BLOCK / step * step : step;
-    for (size_t at = 0; at < whole.count; at += each, opt->pieces++) {
-        if (opt->piece == NULL) continue;
-        piece *p = &opt->piece[opt->pieces];
+    const size_t each = SPAN > multiple ? SPAN / multiple * multiple : multiple;
+    for (size_t at = 0; at < whole.count; at += each, opt->piece_count++) {
+        if (opt->pieces == NULL) continue;
+        piece *p = &opt->pieces[opt->piece_count];
         *p = whole;
-        p->begin += at, p->count = whole.count - at < each ? whole.count - at : each;
+        p->begin += at;
+        p->count = whole.count - at < each ? whole.count - at : each;
         if (p->copy != NULL) p->row = (int64_t)(at / (size_t)p->copy->columns);
-        p->before = opt->pieces > 0 ? p[-1].before + p[-1].count : 0;
+        p->before = opt->piece_count > 0 ? p[-1].before + p[-1].count : 0;
     }
 }
 
-/* Matrices with copies by rows that fill panels, what is between them in blocks. */
+/* Matrices with copies are cut at rows that fill packed panels, what is between them anywhere. */
 static void list_pieces(heed_optimizer *opt)
 {
-    opt->pieces = opt->copied = 0;
+    opt->piece_count = opt->copied = 0;
     for (size_t t = 0; t < opt->count; t++) {
         const heed_optimizer_tensor *tensor = &opt->tensors[t];
         size_t at = 0;
@@ -153,11 +159,50 @@ static void list_pieces(heed_optimizer *opt)
             cut_into_pieces(
                 opt, (piece){.tensor = t, .begin = copy->begin, .count = count, .copy = copy},
                 (size_t)(heed_cpu_copy_run(opt->backend) * copy->columns));
-            at = copy->begin + count, opt->copied += count;
+            at = copy->begin + count;
+            opt->copied += count;
         }
         cut_into_pieces(opt, (piece){.tensor = t, .begin = at, .count = elements_of(tensor) - at},
                         1);
     }
+}
+
+/* Copies the list of tensors and cuts them into spans and pieces. */
+static heed_status take_tensors(heed_optimizer *opt, const heed_optimizer_tensor *tensors,
+                                size_t count, heed_error *error)
+{
+    opt->count = count;
+    opt->tensors = heed_allocate(count, sizeof *tensors);
+    opt->offset = heed_allocate(count, sizeof *opt->offset);
+    if (opt->tensors == NULL || opt->offset == NULL)
+        return heed_fail_memory(error, count * sizeof *tensors, "the optimizer's tensors");
+    for (size_t t = 0; t < count; t++) {
+        size_t n = elements_of(&tensors[t]);
+        opt->tensors[t] = tensors[t];
+        opt->offset[t] = opt->elements;
+        opt->elements += n;
+        opt->span_count += (n + SPAN - 1) / SPAN;
+    }
+    opt->spans = heed_allocate(opt->span_count, sizeof *opt->spans);
+    opt->sums = heed_allocate(opt->span_count, sizeof *opt->sums);
+    list_pieces(opt);
+    opt->pieces = heed_allocate(opt->piece_count, sizeof *opt->pieces);
+    if (opt->spans == NULL || opt->sums == NULL || opt->pieces == NULL)
+        return heed_fail_memory(error, opt->piece_count * sizeof *opt->pieces,
+                                "the optimizer's tensors");
+    list_spans(opt);
+    list_pieces(opt);
+    return HEED_OK;
+}
+
+/* The rule's state, zero at first. */
+static heed_status make_state(heed_optimizer *opt, heed_error *error)
+{
+    size_t bytes = 0, slots = (size_t)heed_optimizer_slots(&opt->options);
+    bool fits = heed_multiply_size(opt->elements, sizeof(float) * slots, &bytes);
+    if (fits && bytes == 0) return HEED_OK;
+    if (fits) opt->state = heed_allocate_aligned(bytes);
+    return opt->state != NULL ? HEED_OK : heed_fail_memory(error, bytes, "the optimizer's state");
 }
 
 heed_status heed_optimizer_new(heed_optimizer **optimizer, const heed_optimizer_options *options,
@@ -168,41 +213,25 @@ heed_status heed_optimizer_new(heed_optimizer **optimizer, const heed_optimizer_
     HEED_TRY(check_options(options, error));
     heed_optimizer *opt = heed_allocate(1, sizeof *opt);
     if (opt == NULL) return heed_fail_memory(error, sizeof *opt, "the optimizer");
-    opt->options = *options, opt->count = count, opt->backend = backend,
+    opt->options = *options;
+    opt->backend = backend;
     opt->table = HEED_FOR_ISA(backend->isa, heed_update);
-    opt->tensors = heed_allocate(count, sizeof *tensors);
-    opt->offset = heed_allocate(count, sizeof *opt->offset);
-    for (size_t t = 0; t < count; t++) {
-        size_t n = elements_of(&tensors[t]);
-        if (opt->offset != NULL) opt->offset[t] = opt->elements;
-        if (opt->tensors != NULL) opt->tensors[t] = tensors[t];
-        opt->elements += n;
-        opt->blocks += (n + BLOCK - 1) / BLOCK;
-    }
-    opt->block = heed_allocate(opt->blocks, sizeof *opt->block);
-    opt->sums = heed_allocate(opt->blocks, sizeof *opt->sums);
-    if (opt->tensors != NULL) list_pieces(opt);
-    opt->piece = heed_allocate(opt->pieces, sizeof *opt->piece);
-    size_t bytes = 0;
-    bool fits = heed_multiply_size(opt->elements,
-                                   sizeof(float) * (size_t)heed_optimizer_slots(options), &bytes);
-    if (fits && bytes > 0) opt->state = heed_allocate_aligned(bytes);
-    if (!fits || opt->tensors == NULL || opt->offset == NULL || opt->block == NULL ||
-        opt->piece == NULL || opt->sums == NULL || (bytes > 0 && opt->state == NULL)) {
-        heed_optimizer_free(opt);
-        return heed_fail_memory(error, bytes, "the optimizer's state");
-    }
-    cut_into_blocks(opt);
-    list_pieces(opt);
-    *optimizer = opt;
-    return HEED_OK;
+    heed_status status = take_tensors(opt, tensors, count, error);
+    if (status == HEED_OK) status = make_state(opt, error);
+    if (status == HEED_OK) *optimizer = opt;
+    else heed_optimizer_free(opt);
+    return status;
 }
 
 void heed_optimizer_free(heed_optimizer *opt)
 {
     if (opt == NULL) return;
     heed_free_aligned(opt->state);
-    free(opt->tensors), free(opt->offset), free(opt->block), free(opt->piece), free(opt->sums);
+    free(opt->tensors);
+    free(opt->offset);
+    free(opt->spans);
+    free(opt->pieces);
+    free(opt->sums);
     free(opt);
 }
 
@@ -233,18 +262,20 @@ static void run_shares(const heed_optimizer *opt, heed_pool_job *job, void *argu
 static void norm_job(void *argument, int thread, int threads)
 {
     const heed_optimizer *opt = argument;
-    size_t begin = opt->blocks * (size_t)thread / (size_t)threads,
-           end = opt->blocks * (size_t)(thread + 1) / (size_t)threads;
-    for (size_t b = begin; b < end; b++)
-        opt->sums[b] = opt->table->square_sum(
-            opt->tensors[opt->block[b].tensor].gradient + opt->block[b].begin, opt->block[b].count);
+    size_t begin = opt->span_count * (size_t)thread / (size_t)threads;
+    size_t end = opt->span_count * (size_t)(thread + 1) / (size_t)threads;
+    for (size_t i = begin; i < end; i++) {
+        const span *s = &opt->spans[i];
+        opt->sums[i] = opt->table->square_sum(opt->tensors[s->tensor].gradient + s->begin,
+                                              s->count);
+    }
 }
 
 double heed_optimizer_norm(const heed_optimizer *opt)
 {
     run_shares(opt, norm_job, (void *)opt, "gradient_norm", sizeof(float) * (double)opt->elements);
     double sum = 0;
-    for (size_t b = 0; b < opt->blocks; b++) sum += opt->sums[b];
+    for (size_t i = 0; i < opt->span_count; i++) sum += opt->sums[i];
     return sqrt(sum);
 }
 
@@ -267,11 +298,11 @@ typedef struct update_job_argument {
 static size_t first_piece(const heed_optimizer *opt, int thread, int threads)
 {
     const size_t wanted = opt->elements / (size_t)threads * (size_t)thread;
-    size_t low = 0, high = opt->pieces;
+    size_t low = 0, high = opt->piece_count;
     if (thread == threads) return high;
     while (low < high) {
         const size_t middle = (low + high) / 2;
-        if (opt->piece[middle].before < wanted) low = middle + 1;
+        if (opt->pieces[middle].before < wanted) low = middle + 1;
         else high = middle;
     }
     return low;
@@ -283,7 +314,7 @@ static void update_job(void *argument, int thread, int threads)
     const heed_optimizer *opt = job->opt;
     for (size_t i = first_piece(opt, thread, threads), end = first_piece(opt, thread + 1, threads);
          i < end; i++) {
-        const piece *p = &opt->piece[i];
+        const piece *p = &opt->pieces[i];
         const heed_optimizer_tensor *tensor = &opt->tensors[p->tensor];
         double decay = tensor->decay ? opt->options.weight_decay : 0;
         float *slot[HEED_OPTIMIZER_MAX_SLOTS] = {NULL};
@@ -327,10 +358,10 @@ static heed_status visit_state(const heed_optimizer *opt, state_visit *visit, vo
             heed_buffer_clear(&name);
             heed_buffer_printf(&name, "%s.%s", rules[opt->options.kind].slot[s],
                                opt->tensors[t].name);
-            status = name.failed
-                         ? heed_fail_memory(error, 256, "names of the optimizer's state")
-                         : visit(context, name.data, &opt->tensors[t],
-                                 opt->state + (size_t)s * opt->elements + opt->offset[t], error);
+            float *data = opt->state + (size_t)s * opt->elements + opt->offset[t];
+            if (name.failed)
+                status = heed_fail_memory(error, 256, "names of the optimizer's state");
+            else status = visit(context, name.data, &opt->tensors[t], data, error);
         }
     heed_buffer_free(&name);
     return status;
@@ -357,7 +388,8 @@ static heed_status list_tensor(void *context, const char *name, const heed_optim
 heed_status heed_optimizer_save(const heed_optimizer *opt, const char *path, heed_error *error)
 {
     size_t count = opt->count * (size_t)heed_optimizer_slots(&opt->options);
-    state_list list = {heed_allocate(count + 1, sizeof *list.tensors), 0, heed_arena_new()};
+    state_list list = {.tensors = heed_allocate(count + 1, sizeof *list.tensors),
+                       .names = heed_arena_new()};
     heed_status status = HEED_OK;
     if (list.tensors == NULL || list.names == NULL)
         status = heed_fail_memory(error, count * sizeof *list.tensors,

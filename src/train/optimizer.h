@@ -1,7 +1,7 @@
 /* optimizer.h: gradient descent over a list of f32 tensors, and the global gradient norm. One row
    of a table per rule; each rule follows torch.optim operation by operation. Sums are cut into
-   fixed blocks of elements, so bits depend on sizes only. A matrix that has a rounded copy is
-   updated by runs of rows, each rounded into the copy while it is in the cache. */
+   spans of a fixed number of elements, so bits depend on sizes only. A matrix that has a bf16
+   working copy is updated by runs of rows, each rounded into the copy while it is in the cache. */
 #ifndef HEED_TRAIN_OPTIMIZER_H
 #define HEED_TRAIN_OPTIMIZER_H
 
@@ -36,8 +36,8 @@ typedef struct heed_optimizer_tensor {
     const int64_t *shape;
     float *value, *gradient;
     bool decay; /* weight decay applies */
-    /* rounded copies of matrices in it, in order, none within another; they follow every update;
-       borrowed too */
+    /* bf16 working copies of matrices in it, in order, none within another; every update writes
+       them; borrowed too */
     const heed_parameter_copy *copies;
     size_t copy_count;
 } heed_optimizer_tensor;

@@ -10,16 +10,16 @@ void heed_packing_free(heed_packing *packing)
     *packing = (heed_packing){0};
 }
 
-/* The piece at place `at` (round the end) of at most `room` tokens, those around it included, not
-   reaching past `stop`. */
+/* The piece that begins at place `at`, counted on beyond the stream's end: as much of its text as
+   fits into `room` tokens, those around the piece included, and before `stop`. */
 static heed_packed_piece piece_at(const heed_packing *p, size_t at, size_t stop, size_t room)
 {
-    size_t begin = at % p->stream->count,
-           end = p->stream->starts[heed_stream_text_at(p->stream, begin) + 1];
-    heed_packed_piece piece = {begin, end - begin, true};
-    if (piece.count > room - p->around) piece.count = room - p->around, piece.ends_text = false;
-    if (piece.count > stop - at) piece.count = stop - at, piece.ends_text = false;
-    return piece;
+    size_t begin = at % p->stream->count;
+    size_t rest = p->stream->starts[heed_stream_text_at(p->stream, begin) + 1] - begin;
+    size_t count = rest;
+    if (count > room - p->around) count = room - p->around;
+    if (count > stop - at) count = stop - at;
+    return (heed_packed_piece){begin, count, .ends_text = count == rest};
 }
 
 /* The end of a row of whole texts that begins with the text at `at`. */
@@ -30,7 +30,8 @@ static size_t end_of_whole(const heed_packing *p, size_t at, size_t stop)
          text = (text + 1) % s->texts) {
         size_t count = s->starts[text + 1] - s->starts[text];
         if (count > room) break;
-        at += count, room -= count;
+        at += count;
+        room -= count;
     }
     return at;
 }

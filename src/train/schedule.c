@@ -30,7 +30,8 @@ static double floored(double factor, double minimum)
 
 static double constant(const heed_schedule *s, int64_t step)
 {
-    (void)s, (void)step;
+    (void)s;
+    (void)step;
     return 1;
 }
 
@@ -61,7 +62,8 @@ static double polynomial(const heed_schedule *s, int64_t step)
 
 static double inverse_sqrt(const heed_schedule *s, int64_t step)
 {
-    int64_t timescale = s->timescale > 0 ? s->timescale : s->warmup > 0 ? s->warmup : 10000;
+    int64_t timescale = s->timescale;
+    if (timescale == 0) timescale = s->warmup > 0 ? s->warmup : 10000;
     return 1.0 / sqrt((double)(step + timescale - s->warmup) / (double)timescale);
 }
 

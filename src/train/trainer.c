@@ -23,7 +23,8 @@ void heed_trainer_free(heed_trainer *t)
     free(t->batches);
     heed_batch_free(&t->eval_batch);
     heed_engine_free(t->engine);
-    heed_dataset_free(t->data), heed_dataset_free(t->valid);
+    heed_dataset_free(t->data);
+    heed_dataset_free(t->valid);
     heed_model_release(t->model);
     heed_tokenizer_free(t->tokenizer);
     heed_sidecar_free(t->sidecar);

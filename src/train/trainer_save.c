@@ -253,7 +253,7 @@ static heed_status fill_average(void *context, const char *folder, heed_error *e
 }
 
 /* Parameters and sums change places; the model holds the mean while it is written, its own weights
-   afterwards. Nothing runs in between, so that rounded copies stay those of its own weights. */
+   afterwards. Nothing runs in between, so that bf16 working copies stay those of its own weights. */
 static void exchange(heed_trainer *t, double *sums)
 {
     for (size_t i = 0; i < heed_model_parameter_count(t->model); i++) {
@@ -285,7 +285,8 @@ heed_status heed_trainer_average(heed_trainer *t, heed_error *error)
         status = heed_run_write_model(t->options.out, "average", fill_average, t, error);
         exchange(t, sums);
     }
-    free(steps), free(sums);
+    free(steps);
+    free(sums);
     return status;
 }
 
@@ -318,7 +319,8 @@ static heed_status draw(heed_trainer *t, const char *path, heed_error *error)
     }
     if (status == HEED_OK) status = heed_file_write(path, svg.data, svg.length, error);
     heed_buffer_free(&svg);
-    heed_log_series_free(&loss), heed_log_series_free(&eval);
+    heed_log_series_free(&loss);
+    heed_log_series_free(&eval);
     free(log);
     return status;
 }

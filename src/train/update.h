@@ -1,6 +1,6 @@
-/* update.h: the inner loops of the optimizers, compiled once per instruction set. Only additions,
-   products, quotients and square roots stand in them, none contracted, so all instruction sets give
-   equal bits. */
+/* update.h: the inner loops of the optimizers, compiled once per instruction set. They consist of
+   additions, multiplications, divisions and square roots, none contracted, so all instruction sets
+   give equal bits. */
 #ifndef HEED_TRAIN_UPDATE_H
 #define HEED_TRAIN_UPDATE_H
 
@@ -21,7 +21,7 @@ typedef void heed_update_rule(const heed_update *update, double decay, float *va
 
 typedef struct heed_update_table {
     heed_update_rule *rule[HEED_OPTIMIZER_COUNT];
-    /* in eight chains of doubles, joined in order */
+    /* in eight accumulators of doubles, joined in order */
     double (*square_sum)(const float *x, size_t n);
 } heed_update_table;
 

@@ -11,14 +11,17 @@ typedef struct adam_numbers {
 static adam_numbers numbers_of(const heed_update *update)
 {
     const heed_optimizer_options *o = update->options;
-    double correction1 = 1 - pow(o->beta1, (double)update->step),
-           correction2 = 1 - pow(o->beta2, (double)update->step);
-    return (adam_numbers){(float)(1 - o->beta1), (float)o->beta2,
-                          (float)(1 - o->beta2), (float)sqrt(correction2),
-                          (float)o->eps,         (float)-(update->rate / correction1)};
+    double correction1 = 1 - pow(o->beta1, (double)update->step);
+    double correction2 = 1 - pow(o->beta2, (double)update->step);
+    return (adam_numbers){.mean_weight = (float)(1 - o->beta1),
+                          .beta2 = (float)o->beta2,
+                          .square_weight = (float)(1 - o->beta2),
+                          .root_correction = (float)sqrt(correction2),
+                          .eps = (float)o->eps,
+                          .minus_step = (float)-(update->rate / correction1)};
 }
 
-/* Means of rows that get no gradient for long fade into subnormal numbers, which take many times as
+/* Means of rows that get no gradient for long decay into denormal numbers, which take many times as
    long to compute with. */
 static inline float flush_denormal(float x)
 {
@@ -52,20 +55,24 @@ static inline float amsgrad_move(const adam_numbers *a, float x, float g, float 
     return x + a->minus_step * *m / (sqrtf(*w) / a->root_correction + a->eps);
 }
 
-/* Either decay: x *= keep and g += pull * x; one of them is idle (keep 1, pull 0). */
-static void adam_pass(const heed_update *update, float decoupled_decay, float l2, float *restrict x,
+/* Weight decay: x *= decoupled and g += l2 * x. Each rule uses one of them; the other is idle
+   (decoupled 1, l2 0). */
+typedef struct decay_factors {
+    float decoupled, l2;
+} decay_factors;
+
+static void adam_pass(const heed_update *update, decay_factors decay, float *restrict x,
                       float *restrict g, float *const *slot, size_t n)
 {
-    adam_numbers a = numbers_of(update);
-    float factor = update->factor, *restrict m = slot[0], *restrict v = slot[1],
-          *restrict w = slot[2];
+    const adam_numbers a = numbers_of(update);
+    const float factor = update->factor, keep = decay.decoupled, l2 = decay.l2;
+    float *restrict m = slot[0], *restrict v = slot[1], *restrict w = slot[2];
     if (w != NULL)
         for (size_t i = 0; i < n; i++)
-            x[i] = amsgrad_move(&a, x[i] * decoupled_decay, g[i] * factor + l2 * x[i], &m[i], &v[i],
-                                &w[i]);
+            x[i] = amsgrad_move(&a, x[i] * keep, g[i] * factor + l2 * x[i], &m[i], &v[i], &w[i]);
     else
         for (size_t i = 0; i < n; i++)
-            x[i] = adam_move(&a, x[i] * decoupled_decay, g[i] * factor + l2 * x[i], &m[i], &v[i]);
+            x[i] = adam_move(&a, x[i] * keep, g[i] * factor + l2 * x[i], &m[i], &v[i]);
     for (size_t i = 0; i < n; i++) g[i] = 0;
 }
 
@@ -74,7 +81,8 @@ static void adam_pass(const heed_update *update, float decoupled_decay, float l2
 static void adamw(const heed_update *update, double decay, float *value, float *gradient,
                   float *const *slot, size_t n)
 {
-    adam_pass(update, (float)(1 - update->rate * decay), 0, value, gradient, slot, n);
+    decay_factors factors = {.decoupled = (float)(1 - update->rate * decay), .l2 = 0};
+    adam_pass(update, factors, value, gradient, slot, n);
 }
 
 /* Adam with weight decay as an L2 term: g += decay * x, then Adam's step. Source: Kingma & Ba 2015;
@@ -82,7 +90,8 @@ static void adamw(const heed_update *update, double decay, float *value, float *
 static void adam(const heed_update *update, double decay, float *value, float *gradient,
                  float *const *slot, size_t n)
 {
-    adam_pass(update, 1, (float)decay, value, gradient, slot, n);
+    adam_pass(update, (decay_factors){.decoupled = 1, .l2 = (float)decay}, value, gradient, slot,
+              n);
 }
 
 /* Stochastic gradient descent: g += decay * x; b = momentum * b + (1 - dampening) * g (b = g at
@@ -92,10 +101,11 @@ static void sgd(const heed_update *update, double decay, float *value, float *gr
                 float *const *slot, size_t n)
 {
     const heed_optimizer_options *o = update->options;
-    float factor = update->factor, l2 = (float)decay, momentum = (float)o->momentum,
-          minus_rate = (float)-update->rate;
-    float kept = update->step == 1 ? 0 : momentum,
-          fresh = update->step == 1 ? 1 : (float)(1 - o->dampening);
+    const float factor = update->factor, l2 = (float)decay, momentum = (float)o->momentum;
+    const float minus_rate = (float)-update->rate;
+    const bool first = update->step == 1;
+    const float kept = first ? 0 : momentum;
+    const float fresh = first ? 1 : (float)(1 - o->dampening);
     float *restrict x = value, *restrict g = gradient, *restrict b = slot[0];
     if (b == NULL)
         for (size_t i = 0; i < n; i++) x[i] = x[i] + minus_rate * (g[i] * factor + l2 * x[i]);

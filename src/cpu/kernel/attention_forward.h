@@ -5,8 +5,7 @@
 
 #include "cpu/kernel/attention_query_block.h"
 
-/* ---- the weights, when they are wanted: before dropout, from the finished lse, tile by tile
-   ---- */
+/* ---- the weights, if they are wanted: before dropout, from the finished lse ---- */
 
 static inline void write_weights(query_block *u)
 {
@@ -169,8 +168,9 @@ static inline void attention_weights_run(const heed_kernel_args *args, int part,
     }
 }
 
-/* ---- few queries against many keys: chunks of keys are parts of their own, merged in a second
-   phase. The bits are those of attend_query_block. ---- */
+/* ---- few queries against many keys ----
+   Chunks of keys are parts of their own, merged in a second phase. The bits are those of
+   attend_query_block. */
 
 enum { SPLIT_ROWS = 16 };
 

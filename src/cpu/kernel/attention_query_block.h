@@ -1,9 +1,15 @@
 /* One query block of attention forward, tiled with an online softmax. For every row: m the maximum
-   score so far, l the sum of exp(score - m), o the weighted sum of values; a tile that raises m
-   multiplies l and o by exp(old m - new m). Keys are taken in chunks of 1024 positions counted from
-   the sequence's first: each chunk begins with nothing, and what it found is merged into what those
-   before it found, so that chunks may be worked on apart (attention_forward.h). At the end y = o /
-   l, lse = m + log l. A sink is a key that is seen last: it adds to l, and nothing to o.
+   score so far, l the sum of exp(score - m), o the weighted sum of values. Its steps
+   (attend_query_block):
+     for each chunk of 1024 positions, counted from the sequence's first, m, l, o begin with nothing
+       for each tile of 64 positions, for each row block (attend_rows)
+         scores; the new m; l and o times exp(old m - new m); softmax weights; l += their sum;
+         o += weights times values
+       what the chunk found is merged into what those before it found (merge_rows)
+     a sink is a key that is seen last: it adds to l, and nothing to o (take_sink)
+     y = o / l, lse = m + log l (finish_query_block)
+   Chunks may be worked on apart (attention_forward.h).
+
    Scores are sums over the channels, o sums over the keys, each in one accumulator and ascending,
    and keys that a row does not see take no part in its sums: the bits of a row depend neither on
    the rows it is worked on with nor on tiles that it does not see.
@@ -11,7 +17,8 @@
 #ifndef HEED_CPU_KERNEL_ATTENTION_QUERY_BLOCK_H
 #define HEED_CPU_KERNEL_ATTENTION_QUERY_BLOCK_H
 
-#include "cpu/kernel/attention.h"
+#include "cpu/kernel/attention_pack.h"
+#include "cpu/kernel/attention_scores.h"
 #include "cpu/kernel/random.h"
 
 enum { QUERY_BLOCK_ROWS = 192, CHUNK_TILES = 16 };
@@ -253,9 +260,12 @@ static inline bool sees_nan(const float *scores, uint64_t seen)
     return false;
 }
 
-/* The steps of the online softmax for one row block and tile: 1 scores, 2 new maximum m, 3
-   rescaling of l and o by exp(old m - new m), 4 weights exp(score - m), added to l, 5 o += weights
-   times values. */
+/* The steps of the online softmax for one row block and tile:
+   1. scores
+   2. the new maximum m
+   3. l and o times exp(old m - new m)
+   4. weights exp(score - m), whose sum is added to l
+   5. o += weights times values */
 static inline void attend_rows(query_block *u, int64_t row, int rows)
 {
     const problem *p = u->p;

@@ -69,8 +69,8 @@ static inline bool gather_fits(const heed_kernel_args *args)
     return dtype == HEED_F32 || dtype == HEED_F16 || dtype == HEED_BF16;
 }
 
-/* ---- scatter_add: a part owns a rectangle of rows and columns of y and walks all indices,
-   ascending ---- */
+/* ---- scatter_add ----
+   A part owns a rectangle of rows and columns of y and walks all indices, ascending. */
 
 enum { SCATTER_COLUMNS = 128, SCATTER_ROWS = 1024, SCATTER_MOST_ROW_PARTS = 16 };
 

@@ -1,0 +1,208 @@
+/* attention_backward_rows.h: the steps of attention backward on rows of one head and one tile of
+   keys: weights and ds, what they add to dq, what they add to dk and dv. */
+#ifndef HEED_CPU_KERNEL_ATTENTION_BACKWARD_ROWS_H
+#define HEED_CPU_KERNEL_ATTENTION_BACKWARD_ROWS_H
+
+#include "cpu/kernel/attention_backward_operands.h"
+#include "cpu/kernel/attention_scores.h"
+#include "cpu/kernel/random.h"
+
+/* q.k and dy.v of one row become p f and ds; hidden keys get zeros. */
+static inline void differentiate_row(const backward_head *u, int64_t first, int64_t r, int vectors)
+{
+    const heed_attention_attributes *a = u->p->attributes;
+    float *weights = u->scratch->weights + r * TILE, *dscores = u->scratch->dscores + r * TILE,
+          factors[TILE], drawn[RANDOM_WORDS], derivatives[TILE];
+    const int64_t row = first + r, query = row / u->p->group;
+    const int head = u->kv_head * u->p->group + (int)(row % u->p->group);
+    if (a->dropout > 0) {
+        heed_random_row random = heed_random_row_of(u->p->args->runtime, a->stream, head,
+                                                    u->s->of.sample,
+                                                    (int32_t)(u->s->of.first_index + query));
+        dropout_factors(&random, heed_dropout_threshold(a->dropout), 1 / (1 - a->dropout),
+                        u->number, drawn);
+        for (int j = 0; j < TILE; j++)
+            factors[j] = j < u->tile.count ? drawn[u->tile.position[j]] : 0;
+    }
+    const bool biased = u->p->biased;
+    const query_head of = {query_index_at(u->p, u->s, query), head};
+    if (biased) bias_scores(u->p, &u->tile, of, vectors, weights, derivatives);
+    hide(weights, vectors, u->scratch->seen[r]);
+    const weight_scale w = weight_scale_of(u->p, biased ? 1 : a->scale, u->scratch->lse[r]);
+    const heed_v inner = heed_v_set(u->scratch->inner[row]),
+                 scale = heed_v_set(biased ? 1 : a->scale);
+    for (int v = 0; v < vectors; v++) {
+        int at = v * HEED_LANES;
+        heed_v p = weight_of(&w, heed_v_load(weights + at)), dp = heed_v_load(dscores + at),
+               dropped = p;
+        if (a->dropout > 0) {
+            heed_v f = heed_v_load(factors + at);
+            dp = heed_v_mul(dp, f);
+            dropped = heed_v_mul(p, f);
+        }
+        heed_v_store(weights + at, dropped);
+        heed_v_store(dscores + at,
+                     heed_v_mul(heed_v_mul(p, biased ? heed_v_load(derivatives + at) : scale),
+                                heed_v_sub(dp, inner)));
+    }
+}
+
+static inline void clear_weights(const backward_head *u, int64_t r, int vectors)
+{
+    for (int v = vectors; v < TILE_VECTORS; v++) {
+        heed_v_store(u->scratch->weights + r * TILE + v * HEED_LANES, heed_v_zero());
+        heed_v_store(u->scratch->dscores + r * TILE + v * HEED_LANES, heed_v_zero());
+    }
+}
+
+/* dq of rows [r, r + rows) += ds times keys [low, high): directly into dq if its rows are evenly
+   spaced whole vectors. */
+static inline void add_to_queries(const backward_head *u, int64_t first, int64_t r, int rows,
+                                  int low, int high)
+{
+    const problem *p = u->p;
+    backward_scratch *s = u->scratch;
+    bool direct = p->group == 1 && p->padded == p->width;
+    float *dq = float_row(&p->args->out[0], query_row(u, first + r)) + query_column(u, first + r);
+    const float *dscores = s->dscores + r * TILE;
+    ptrdiff_t stride = TILE;
+    if (p->bf16) {
+        stride = heed_align_floats(k_groups_of(p, high));
+        p->packers.pack_a(s->dscore_rows, (int)stride,
+                          (heed_gemm_rows){dscores, HEED_GEMM_F32, TILE}, rows, high);
+        dscores = s->dscore_rows;
+    }
+    const int64_t begin = low / p->k_group, end = k_groups_of(p, high);
+    small_matmul sums = {.a = dscores + begin,
+                         .a_row = stride,
+                         .a_step = 1,
+                         .b = u->keys.data + begin * u->keys.stride,
+                         .b_step = u->keys.stride,
+                         .depth = end - begin,
+                         .to = s->dq_rows,
+                         .to_row = p->padded,
+                         .add = direct};
+    if (direct) {
+        sums.to = dq;
+        sums.to_row = p->args->out[0].row_stride;
+    }
+    multiply(p, rows, (int)(p->padded / HEED_LANES), &sums);
+    for (int i = 0; i < rows && !direct; i++) {
+        float *to = float_row(&p->args->out[0], query_row(u, first + r + i)) +
+                    query_column(u, first + r + i);
+        for (int64_t e = 0; e < p->width; e += HEED_LANES)
+            store_some(to + e,
+                       heed_v_add(load_some(to + e, p->width - e),
+                                  heed_v_load(s->dq_rows + i * p->padded + e)),
+                       p->width - e);
+    }
+}
+
+/* Prefetches what the next row block reads and adds to. Always inline: gcc drops calls of functions
+   that only prefetch. */
+HEED_INLINE void fetch_rows(const backward_head *u, int64_t row, int64_t end)
+{
+    enum { LINE = 64 / sizeof(float) };
+    const problem *p = u->p;
+    const int64_t packed = k_groups_of(p, p->width);
+    for (; row < end; row++) {
+        const float *q = u->queries.data + row * u->queries.stride,
+                    *dy = u->dy.data + row * u->dy.stride;
+        const float *dq = float_row(&p->args->out[0], query_row(u, row)) + query_column(u, row);
+        for (int64_t e = 0; e < packed; e += LINE) {
+            __builtin_prefetch(q + e, 0, 2);
+            __builtin_prefetch(dy + e, 0, 2);
+        }
+        for (int64_t e = 0; e < p->width; e += LINE) __builtin_prefetch(dq + e, 0, 2);
+    }
+}
+
+/* Weights and ds of rows [r, r + rows) of the 96 that begin at row `first`, and what they add to
+   dq. */
+static inline void differentiate_rows(const backward_head *u, int64_t first, int64_t r, int rows)
+{
+    const problem *p = u->p;
+    backward_scratch *s = u->scratch;
+    uint64_t any = 0;
+    for (int i = 0; i < rows; i++) any |= s->seen[r + i];
+    int vectors = any ? (64 - __builtin_clzll(any) + HEED_LANES - 1) / HEED_LANES : 0;
+    for (int i = 0; i < rows; i++) clear_weights(u, r + i, s->seen[r + i] ? vectors : 0);
+    if (!any) return;
+    small_matmul scores =
+                     {
+                         .a = u->queries.data + (first + r) * u->queries.stride,
+                         .a_row = u->queries.stride,
+                         .a_step = 1,
+                         .b = s->key_columns,
+                         .b_step = TILE,
+                         .depth = k_groups_of(p, p->width),
+                         .to = s->weights + r * TILE,
+                         .to_row = TILE,
+                     },
+                 dp = scores;
+    dp.a = u->dy.data + (first + r) * u->dy.stride;
+    dp.a_row = u->dy.stride;
+    dp.b = s->value_columns;
+    dp.to = s->dscores + r * TILE;
+    multiply(p, rows, vectors, &scores);
+    multiply(p, rows, vectors, &dp);
+    for (int i = 0; i < rows; i++) {
+        if (!s->seen[r + i]) clear_weights(u, r + i, 0);
+        else differentiate_row(u, first, r + i, vectors);
+    }
+    add_to_queries(u, first, r, rows, __builtin_ctzll(any), 64 - __builtin_clzll(any));
+}
+
+/* dk and dv of the tile += what these rows give: for a run of keys the rows from the first to the
+   last that see any of them. */
+static inline void add_to_keys(const backward_head *u, int64_t first, int64_t rows)
+{
+    const problem *p = u->p;
+    backward_scratch *s = u->scratch;
+    const view queries = groups_from(p, u->query_groups, first),
+               dy = groups_from(p, u->dy_groups, first);
+    const float *weights = s->weights, *dscores = s->dscores;
+    if (p->bf16) {
+        p->packers.pack_n(s->weight_groups, TILE, (heed_gemm_rows){weights, HEED_GEMM_F32, TILE},
+                          rows, TILE);
+        p->packers.pack_n(s->dscore_groups, TILE, (heed_gemm_rows){dscores, HEED_GEMM_F32, TILE},
+                          rows, TILE);
+        weights = s->weight_groups;
+        dscores = s->dscore_groups;
+    }
+    for (int key = 0; key < u->tile.count; key += KEYS_AT_ONCE) {
+        int keys = u->tile.count - key < KEYS_AT_ONCE ? u->tile.count - key : KEYS_AT_ONCE;
+        uint64_t bits = bits_between(key, key + keys - 1);
+        int64_t low = 0, high = rows;
+        while (low < high && !(s->seen[low] & bits)) low++;
+        while (high > low && !(s->seen[high - 1] & bits)) high--;
+        if (low == high && u->fresh) {
+            memset(s->dkeys + key * p->padded, 0, (size_t)(keys * p->padded) * sizeof *s->dkeys);
+            memset(s->dvalues + key * p->padded, 0,
+                   (size_t)(keys * p->padded) * sizeof *s->dvalues);
+        }
+        if (low == high) continue;
+        const int64_t begin = low / p->k_group, end = k_groups_of(p, high);
+        small_matmul values =
+                         {
+                             .a = weights + begin * TILE + key,
+                             .a_row = 1,
+                             .a_step = TILE,
+                             .b = dy.data + begin * dy.stride,
+                             .b_step = dy.stride,
+                             .depth = end - begin,
+                             .to = s->dvalues + key * p->padded,
+                             .to_row = p->padded,
+                             .add = !u->fresh,
+                         },
+                     into = values;
+        into.a = dscores + begin * TILE + key;
+        into.to = s->dkeys + key * p->padded;
+        into.b = queries.data + begin * queries.stride;
+        into.b_step = queries.stride;
+        multiply(p, keys, (int)(p->padded / HEED_LANES), &values);
+        multiply(p, keys, (int)(p->padded / HEED_LANES), &into);
+    }
+}
+
+#endif

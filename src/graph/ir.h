@@ -20,8 +20,8 @@ typedef struct heed_value_info {
     heed_shape shape;
     int32_t node;      /* producer, -1 for inputs and externals */
     int32_t external;  /* index into bindings for CONSTANT, PARAMETER and STATE, else -1 */
-    heed_value copy;   /* of a parameter: its rounded copy, HEED_NONE */
-    heed_value master; /* of a rounded copy: the parameter, HEED_NONE */
+    heed_value copy;   /* of a parameter: its bf16 working copy, HEED_NONE */
+    heed_value master; /* of a bf16 working copy: the parameter, HEED_NONE */
     bool is_output, is_checkpoint;
     const char *name; /* of inputs, externals and outputs; else NULL */
 } heed_value_info;
@@ -71,12 +71,12 @@ int32_t heed_graph_stream(heed_graph *graph);
 const char *heed_value_label(const heed_graph *graph, heed_value value, char text[HEED_SHAPE_TEXT]);
 /* A deep copy, so that passes may rewrite it; NULL when out of memory. */
 heed_graph *heed_graph_copy(const heed_graph *graph);
-/* A second external beside a parameter: its elements rounded to bf16 as matmuls with rounded
-   operands round them (heed_round_operand), in this layout. Whoever writes the parameter keeps it
-   so. The precision pass lets such matmuls read it; what flows back to it is the parameter's
-   gradient. */
+/* The bf16 working copy of a parameter, a second external: its elements rounded as matmuls with
+   bf16 operands round them (heed_round_operand), in this layout. Whoever writes the parameter
+   writes the copy. The precision pass lets such matmuls read it; what flows back to it is the
+   parameter's gradient. */
 heed_value heed_bf16_copy(heed_graph *graph, heed_value parameter, heed_layout layout);
-/* Is this a constant, into which no gradient flows: none that is the copy of a parameter? */
+/* Is this a constant, into which no gradient flows? A bf16 working copy is not. */
 bool heed_value_is_frozen(const heed_graph *graph, heed_value value);
 /* Marks the external as stored in the backend's panels. */
 void heed_value_set_layout(heed_graph *graph, heed_value value, heed_layout layout);

@@ -1,7 +1,7 @@
 /* Precision: matmuls, those of attention too, round their operands to bf16 and accumulate in f32;
    norms, softmax, loss, the residual stream and the gradients of parameters stay f32. Runs before
-   the gradient pass, so that the backward matmuls round theirs too. Weights in blocks are
-   multiplied as ever. A parameter that has a rounded copy is read from that: the bits are the
+   the gradient pass, so that the backward matmuls round theirs too. Quantized weights are
+   multiplied as ever. A parameter that has a bf16 working copy is read from that: the bits are the
    same. */
 #include "graph/attributes.h"
 #include "graph/ir.h"

@@ -83,8 +83,9 @@ const char *heed_model_note(const heed_model *model, size_t index);
 bool heed_model_note_is_aloud(const heed_model *model,
                               size_t index); /* to be told as soon as the model is loaded */
 
-/* ---- parameters: one per tensor on disk, tied ones once, buffers none; order of the family's
-   table, layer by layer ---- */
+/* ---- parameters ----
+   One per tensor on disk, tied ones once, buffers none; in the order of the family's table, layer
+   by layer. */
 
 /* NONE: biases and norm gains */
 typedef enum heed_decay_group { HEED_DECAY_MATRIX, HEED_DECAY_NONE } heed_decay_group;

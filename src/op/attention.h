@@ -120,8 +120,8 @@ static inline real REAL(heed_attention_score)(const heed_attention_attributes *a
     return cap > 0 ? cap * R(tanh)(sum / cap) : sum;
 }
 
-/* ALiBi: what is added to the score of query i and key j of a head: slope * distance, or, rounded,
-   the difference of two products that are bf16 numbers. */
+/* ALiBi: what is added to the score of query i and key j of a head: slope * distance, or, with
+   alibi_bf16, the difference of two products that are bf16 numbers. */
 static inline real REAL(heed_attention_bias)(const heed_attention_span *span, int64_t head,
                                              int64_t i, int64_t j, int64_t row)
 {

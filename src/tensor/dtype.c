@@ -158,7 +158,7 @@ static void store(unsigned char *target, heed_dtype dtype, double value)
     }
 }
 
-/* Where one of the two is in blocks: by way of the floats of a block. */
+/* If one of the two is quantized: by way of the floats of a qblock. */
 static void convert_blocks(unsigned char *target, heed_dtype target_dtype,
                            const unsigned char *source, heed_dtype source_dtype, size_t count)
 {

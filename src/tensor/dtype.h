@@ -9,19 +9,19 @@
 #include <stdint.h>
 #include <string.h>
 
-/* One element type. Plain types have blocks of one element and neither decode nor encode. A block
+/* One element type. Plain types have qblocks of one element and neither decode nor encode. A qblock
    is read and made as a whole: decode writes `block` floats (exactly what the bits say), encode
    rounds them to the nearest that the format has (NULL: it is only read). */
 typedef struct heed_dtype_info {
     const char *name, *safetensors; /* safetensors: NULL where that format has no such type */
     int32_t gguf;                   /* its number in GGUF, -1 where it has none */
-    size_t qblock, bytes;           /* elements of a block, bytes of a block */
+    size_t qblock, bytes;           /* elements of a qblock, bytes of a qblock */
     uint8_t scale_at, scales;       /* where its f16 scales stand, and how many */
     void (*decode)(const void *block, float *values);
     void (*encode)(const float *values, void *block);
 } heed_dtype_info;
 extern const heed_dtype_info heed_dtypes[HEED_DTYPE_COUNT];
-enum { HEED_MAX_QBLOCK = 256 }; /* elements of the longest block */
+enum { HEED_MAX_QBLOCK = 256 }; /* elements of the longest qblock */
 
 /* Types in which keys and values of earlier positions may be kept; i8 as tensor/scaled_rows.h
    says. */
@@ -35,8 +35,8 @@ static inline bool heed_dtype_is_quantized(heed_dtype dtype)
     return heed_dtypes[dtype].qblock > 1;
 }
 
-/* Bytes of `count` elements, whole blocks; exact for multiples of the block. The caller has checked
-   that it does not wrap. */
+/* Bytes of `count` elements, whole qblocks; exact for multiples of the qblock. The caller has
+   checked that it does not wrap. */
 static inline size_t heed_dtype_bytes(heed_dtype dtype, size_t count)
 {
     return (count + heed_dtypes[dtype].qblock - 1) / heed_dtypes[dtype].qblock *
@@ -49,7 +49,7 @@ static inline double heed_dtype_width(heed_dtype dtype)
     return (double)heed_dtypes[dtype].bytes / (double)heed_dtypes[dtype].qblock;
 }
 
-/* `dtype`, or for rows of `columns` numbers that are no multiple of its block a type of about the
+/* `dtype`, or for rows of `columns` numbers that are no multiple of its qblock a type of about the
    same width whose rows they fill. */
 heed_dtype heed_dtype_fit(heed_dtype dtype, int64_t columns);
 
@@ -97,16 +97,16 @@ static inline uint16_t heed_f32_to_kept_f16(float value)
 }
 
 /* Converts `count` elements between any two types. Floating to integer truncates toward zero and
-   saturates; NaN becomes 0. Source and target need no alignment. Of types in blocks source and
-   target begin with a block; a part of a block at the end is read from a whole block, and written
-   as one that is filled up with zeros. A target must have encode. */
+   saturates; NaN becomes 0. Source and target need no alignment. If a type is quantized, its data
+   begins with a qblock; a part of a qblock at the end is read from a whole qblock, and written as
+   one that is filled up with zeros. A target must have encode. */
 void heed_convert(void *target, heed_dtype target_dtype, const void *source,
                   heed_dtype source_dtype, size_t count);
 
 /* The first of `count` numbers that are too large for `dtype`: a finite one that would become
-   infinite, or the largest of a block whose scales are beyond f16, which heed_convert would cut
-   off. `count` if all fit. Only f16, bf16 and the block types that can be written have such limits.
-   If the type has blocks, `values` begins with a block and may end inside one. */
+   infinite, or the largest of a qblock whose scales are beyond f16, which heed_convert would cut
+   off. `count` if all fit. Only f16, bf16 and the quantized types that can be written have such
+   limits. If the type is quantized, `values` begins with a qblock and may end inside one. */
 size_t heed_dtype_overflow(heed_dtype dtype, const float *values, size_t count);
 /* Can a conversion from `source` to `target` meet such a number at all? */
 bool heed_dtype_may_overflow(heed_dtype target, heed_dtype source);

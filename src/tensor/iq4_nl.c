@@ -1,5 +1,6 @@
-/* IQ4_NL: 32 numbers as one of 16 levels that lie denser around zero. Bytes: scale d; 16 bytes of
-   nibbles, low ones numbers 0-15, high ones 16-31. x = d * level[q]. */
+/* IQ4_NL: 32 numbers as one of 16 levels that lie denser around zero; x = d * level[q]. Bytes:
+      2  scale d
+     16  nibbles: low ones numbers 0-15, high ones 16-31 */
 #include "tensor/qblock.h"
 
 const int8_t heed_iq4_levels[16] = {-127, -104, -83, -65, -49, -35, -22, -10,

@@ -1,6 +1,8 @@
-/* IQ4_XS: 256 numbers as levels of IQ4_NL in 8 runs of 32. Bytes: scale d; 2 bytes with the two
-   high bits of scale i in bits 2i; 4 bytes with their low nibbles; 128 bytes of nibbles, of each
-   run 16 bytes as in IQ4_NL. x = d * (s - 32) * level[q]. */
+/* IQ4_XS: 256 numbers as levels of IQ4_NL in 8 runs of 32; x = d * (s - 32) * level[q]. Bytes:
+       2  scale d
+       2  the two high bits of scale i, in bits 2i
+       4  low nibbles of the scales
+     128  nibbles: of each run 16 bytes as in IQ4_NL */
 #include "tensor/qblock.h"
 
 void heed_iq4_xs_decode(const void *block, float *values)

@@ -1,6 +1,8 @@
 /* MXFP4: 32 numbers of 4 bits, sign, two bits of exponent, one of fraction (E2M1), times a power of
-   two. Bytes: exponent e; 16 bytes of nibbles, low ones numbers 0-15, high ones 16-31. x = 2^(e -
-   127) * number. Source: OCP Microscaling Formats 1.0, section 5. */
+   two; x = 2^(e - 127) * number. Bytes:
+      1  exponent e
+     16  nibbles: low ones numbers 0-15, high ones 16-31
+   Source: OCP Microscaling Formats 1.0, section 5. */
 #include "tensor/qblock.h"
 
 void heed_mxfp4_decode(const void *block, float *values)

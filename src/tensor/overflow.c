@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-/* f16 scales of blocks whose numbers are all this small or smaller never overflow: the fewest
+/* f16 scales of qblocks whose numbers are all this small or smaller never overflow: the fewest
    levels are 4. */
 static const float safe_in_blocks = 32768;
 
@@ -24,7 +24,7 @@ static size_t largest_of(const float *values, size_t count)
     return largest;
 }
 
-/* A block fits if it is what the same numbers divided by a power of two would become, times that
+/* A qblock fits if it is what the same numbers divided by a power of two would become, times that
    power: encoding commutes with such a factor as long as no scale is beyond f16. `largest` is the
    largest magnitude. */
 static bool block_overflows(const heed_dtype_info *type, const float *values, float largest)

@@ -1,7 +1,9 @@
-/* Q2_K: 256 numbers of 2 bits in 16 runs of 16. Bytes: 16 bytes with a run's scale s (low nibble)
-   and minimum m (high); 64 bytes of pairs of bits: of each half of 128 numbers 32 bytes, whose bits
-   2j and 2j+1 are the numbers 32j to 32j+31; scale d; scale dmin of the minima. x = d * s * q -
-   dmin * m. */
+/* Q2_K: 256 numbers of 2 bits in 16 runs of 16; x = d * s * q - dmin * m. Bytes:
+     16  of each run scale s (low nibble) and minimum m (high)
+     64  pairs of bits: for each half of 128 numbers 32 bytes, whose bits 2j and 2j+1 are the
+         numbers 32j to 32j+31
+      2  scale d
+      2  scale dmin of the minima */
 #include "tensor/qblock.h"
 
 void heed_q2_k_decode(const void *block, float *values)

@@ -1,7 +1,9 @@
-/* Q3_K: 256 numbers of 3 bits in 16 runs of 16. Bytes: 32 bytes with the third bits, bit j of byte
-   i of number 32j + i; 64 bytes of pairs of bits as in Q2_K; 12 bytes of 6-bit scales: the low four
-   bits of scale i in a nibble of byte i % 8 (low for i < 8), the two others in bits 2(i / 4) of
-   byte 8 + i % 4; scale d. x = d * (s - 32) * (q - 4). */
+/* Q3_K: 256 numbers of 3 bits in 16 runs of 16; x = d * (s - 32) * (q - 4). Bytes:
+     32  the third bits: bit j of byte i of number 32j + i
+     64  pairs of bits, as in Q2_K
+     12  scales of 6 bits: the low four bits of scale i in a nibble of byte i % 8 (low for i < 8),
+         the two others in bits 2(i / 4) of byte 8 + i % 4
+      2  scale d */
 #include "tensor/qblock.h"
 
 static int scale_of(const uint8_t *packed, int i)

@@ -1,5 +1,7 @@
-/* Q4_1: 32 numbers of 4 bits. Bytes: scale d; minimum m; 16 bytes of nibbles, low ones numbers
-   0-15, high ones 16-31. x = d * q + m. */
+/* Q4_1: 32 numbers of 4 bits; x = d * q + m. Bytes:
+      2  scale d
+      2  minimum m
+     16  nibbles: low ones numbers 0-15, high ones 16-31 */
 #include "tensor/qblock.h"
 
 void heed_q4_1_decode(const void *block, float *values)

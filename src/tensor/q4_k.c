@@ -1,6 +1,8 @@
-/* Q4_K: 256 numbers of 4 bits in 8 runs of 32. Bytes: scale d; scale dmin of the minima; 12 bytes
-   of 6-bit scales s and minima m (heed_k_scale_minimum); 128 bytes of nibbles: of each 64 numbers
-   32 bytes, low nibbles the first 32. x = d * s * q - dmin * m. */
+/* Q4_K: 256 numbers of 4 bits in 8 runs of 32; x = d * s * q - dmin * m. Bytes:
+       2  scale d
+       2  scale dmin of the minima
+      12  scales s and minima m of 6 bits (heed_k_scale_minimum)
+     128  nibbles: for each 64 numbers 32 bytes, whose low nibbles are the first 32 */
 #include "tensor/qblock.h"
 
 void heed_q4_k_decode(const void *block, float *values)

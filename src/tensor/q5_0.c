@@ -1,5 +1,7 @@
-/* Q5_0: 32 numbers of 5 bits. Bytes: scale d; 4 bytes with the fifth bits, bit i of number i; 16
-   bytes of nibbles, low ones numbers 0-15, high ones 16-31. x = d * (q - 16). */
+/* Q5_0: 32 numbers of 5 bits; x = d * (q - 16). Bytes:
+      2  scale d
+      4  the fifth bits: bit i of number i
+     16  nibbles: low ones numbers 0-15, high ones 16-31 */
 #include "tensor/qblock.h"
 
 void heed_q5_0_decode(const void *block, float *values)

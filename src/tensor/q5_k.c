@@ -1,6 +1,7 @@
-/* Q5_K: 256 numbers of 5 bits in 8 runs of 32. Bytes: d, dmin, scales and minima as in Q4_K; 32
-   bytes with the fifth bits, bit j of byte i of number 32j + i; 128 bytes of nibbles as in Q4_K. x
-   = d * s * q - dmin * m. */
+/* Q5_K: 256 numbers of 5 bits in 8 runs of 32; x = d * s * q - dmin * m. Bytes:
+      16  d, dmin, scales and minima, as in Q4_K
+      32  the fifth bits: bit j of byte i of number 32j + i
+     128  nibbles, as in Q4_K */
 #include "tensor/qblock.h"
 
 void heed_q5_k_decode(const void *block, float *values)

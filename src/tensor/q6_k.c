@@ -1,10 +1,10 @@
-/* Q6_K: 256 numbers of 6 bits in 16 runs of 16; x = d * s * (q - 32). Bytes of a qblock:
-     128 bytes  low nibbles: for each half of 128 numbers 64 bytes, whose low nibbles are the first
-                64 numbers
-      64 bytes  the two high bits: for each half 32 bytes, whose bits 2j and 2j+1 belong to the
-                numbers 32j to 32j+31
-      16 bytes  scales s, signed
-       2 bytes  scale d, f16 */
+/* Q6_K: 256 numbers of 6 bits in 16 runs of 16; x = d * s * (q - 32). Bytes:
+     128  low nibbles: for each half of 128 numbers 64 bytes, whose low nibbles are the first 64
+          numbers
+      64  the two high bits: for each half 32 bytes, whose bits 2j and 2j+1 belong to the numbers
+          32j to 32j+31
+      16  scales s, signed
+       2  scale d */
 #include "tensor/qblock.h"
 
 void heed_q6_k_decode(const void *block, float *values)

@@ -1,4 +1,6 @@
-/* Q8_0: 32 numbers of 8 bits. Bytes: scale d; 32 signed bytes. x = d * q. */
+/* Q8_0: 32 numbers of 8 bits; x = d * q. Bytes:
+      2  scale d
+     32  the numbers, signed */
 #include "tensor/qblock.h"
 
 void heed_q8_0_decode(const void *block, float *values)

@@ -1,5 +1,5 @@
-/* qblock.h: formats in which a block of numbers shares its scales. Each has a file of its own that
-   says how a block lies in memory; all numbers are little-endian, scales are f16 unless said.
+/* qblock.h: formats in which a qblock of numbers shares its scales. Each has a file of its own that
+   says how a qblock lies in memory; all numbers are little-endian, scales are f16 unless said.
    Source of the layouts: the GGUF specification and the published tables of ggml's block types.
    dtypes.def lists them. */
 #ifndef HEED_TENSOR_QBLOCK_H

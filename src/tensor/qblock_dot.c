@@ -7,7 +7,7 @@ static uint16_t get_bits(const uint8_t *bytes)
     return (uint16_t)(bytes[0] | bytes[1] << 8);
 }
 
-/* ---- taking blocks apart; the layouts are explained in the formats' own files ---- */
+/* ---- taking qblocks apart; the layouts are explained in the formats' own files ---- */
 
 static void split_nibbles(const uint8_t *nibbles, uint8_t *q)
 {

@@ -16,10 +16,10 @@
 
 enum { HEED_RUN = 32 };
 
-/* A block taken apart; q are unsigned. */
+/* A qblock taken apart; q are unsigned. */
 typedef struct heed_qblock_parts {
     uint16_t d, m;                 /* f16: scale; minimum, or scale of the minima */
-    uint8_t scale[16], minimum[8]; /* within the block, where the format has them */
+    uint8_t scale[16], minimum[8]; /* within the qblock, where the format has them */
     uint8_t q[HEED_MAX_QBLOCK];
 } heed_qblock_parts;
 
@@ -82,8 +82,8 @@ typedef struct heed_qblock_sum {
 } heed_qblock_sum;
 void heed_qblock_sum_add(heed_qblock_sum *acc, const heed_qblock_traits *traits, const void *block,
                          const float *x);
-/* The matmul of one row of blocks with one row of `count` floats, a multiple of 32 and of the
-   block. */
+/* The matmul of one row of qblocks with one row of `count` floats, a multiple of 32 and of the
+   qblock. */
 float heed_qblock_dot(const heed_qblock_traits *traits, const void *row, const float *x,
                       int64_t count);
 

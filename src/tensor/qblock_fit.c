@@ -1,4 +1,4 @@
-/* Choosing scales when numbers are put into blocks. */
+/* Choosing scales when numbers are put into qblocks. */
 #include "tensor/qblock.h"
 
 enum { CANDIDATES = 12, ROUNDS = 3 };

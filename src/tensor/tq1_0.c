@@ -1,7 +1,10 @@
-/* TQ1_0: 256 numbers out of -1, 0, 1. Bytes: 48 with five ternary digits each, 4 with four; scale
-   d. A byte holds its digits as the fraction b / 256 in base 3, rounded up, so that digit n is the
-   integer part of 3 * (b * 3^n mod 256) / 256. The first 32 bytes hold numbers 32n + i, the next 16
-   numbers 160 + 16n + i, the last 4 numbers 240 + 4n + i. x = d * (digit - 1). */
+/* TQ1_0: 256 numbers out of -1, 0, 1; x = d * (digit - 1). Bytes:
+     48  with five ternary digits each: byte i of the first 32 holds numbers 32n + i, byte i of the
+         next 16 numbers 160 + 16n + i
+      4  with four digits each: numbers 240 + 4n + i
+      2  scale d
+   A byte b holds its digits as the fraction b / 256 in base 3, rounded up, so that digit n is the
+   integer part of 3 * (b * 3^n mod 256) / 256. */
 #include "tensor/qblock.h"
 
 static float *decode_run(const uint8_t *bytes, int count, int digits, float d, float *values)

@@ -1,5 +1,7 @@
-/* TQ2_0: 256 numbers out of -1, 0, 1. Bytes: 64 with pairs of bits: of each half of 128 numbers 32
-   bytes, whose bits 2j and 2j+1 are the numbers 32j to 32j+31; scale d. x = d * (q - 1). */
+/* TQ2_0: 256 numbers out of -1, 0, 1; x = d * (q - 1). Bytes:
+     64  pairs of bits: for each half of 128 numbers 32 bytes, whose bits 2j and 2j+1 are the
+         numbers 32j to 32j+31
+      2  scale d */
 #include "tensor/qblock.h"
 
 void heed_tq2_0_decode(const void *block, float *values)

@@ -137,8 +137,7 @@ static heed_status read_byte_level(heed_stage *stage, const json_t *json, const 
                      errors);
 }
 
-/* ---- ByteFallback: runs of "<0xE4>" are text if their bytes are, else U+FFFD for every byte
-   ---- */
+/* ---- ByteFallback: runs of "<0xE4>" are text if their bytes are, else U+FFFD a byte ---- */
 
 static int hex_digit(char c)
 {
@@ -235,8 +234,9 @@ static heed_status read_wordpiece(heed_stage *stage, const json_t *json, const c
     return heed_stage_read_text(stage, json, "prefix", where, error);
 }
 
-/* ---- CTC: a token and its repeats are one, padding is nothing, a sign stands for the space
-   between words ---- */
+/* ---- CTC ----
+   A token and its repeats are one, padding is nothing, a sign stands for the space between
+   words. */
 
 static heed_status emit_ctc(heed_decoder_state *state, const char *bytes, size_t length,
                             heed_error *error)
@@ -326,8 +326,9 @@ static heed_status read_bpe(heed_stage *stage, const json_t *json, const char *w
     return heed_stage_read_text(stage, json, "suffix", where, error);
 }
 
-/* ---- Moses: the suffix ends a word, blanks inside tokens are nothing; the words are joined when
-   all of them are there ---- */
+/* ---- Moses ----
+   The suffix ends a word, blanks inside tokens are nothing; the words are joined when all of them
+   are there. */
 
 static heed_status push_moses(heed_decoder_state *state, const char *bytes, size_t length,
                               bool ends, heed_error *error)
@@ -456,8 +457,8 @@ static heed_status read_strip(heed_stage *stage, const json_t *json, const char 
     return HEED_OK;
 }
 
-/* ---- Metaspace: its character becomes a space; in the first token, where it was put before the
-   text, nothing ---- */
+/* ---- Metaspace ----
+   Its character becomes a space; in the first token, where it was put before the text, nothing. */
 
 static heed_status push_metaspace(heed_decoder_state *state, const char *bytes, size_t length,
                                   bool ends, heed_error *error)

@@ -207,7 +207,7 @@ static int append_implied(const heed_source *s, json_t *list)
         }
     const json_t *count = json_object_get(s->config, "extra_ids");
     json_int_t extra = json_is_integer(count) ? json_integer_value(count) : s->recipe->extra_ids;
-    /* it lists them */
+    /* with "added_tokens_decoder" the config lists them itself */
     if (!s->recipe->extra_ids || json_object_get(s->config, "added_tokens_decoder")) extra = 0;
     for (int i = 0; i < extra && i < MOST_EXTRA_IDS; i++)
         failed |= json_array_append_new(

@@ -59,8 +59,8 @@ heed_status heed_pieces_cut(heed_pieces *pieces, heed_piece_cutter *cut, const v
 /* For cutters: adds a piece; empty ones are dropped. */
 void heed_pieces_add(heed_pieces *pieces, uint32_t begin, uint32_t end, int32_t token);
 
-/* ---- rewriting: every text piece is handed to `rewrite`, which says what becomes of its bytes, in
-   order ---- */
+/* ---- rewriting ----
+   Every text piece is handed to `rewrite`, which says what becomes of its bytes, in order. */
 typedef struct heed_rewriter {
     const char *bytes; /* the piece as it is */
     size_t length;

@@ -17,10 +17,10 @@ typedef struct heed_template_piece {
     bool if_absent;
 } heed_template_piece;
 
-/* added: special ids in it */
 typedef struct heed_template {
     heed_template_piece *pieces;
-    size_t count, capacity, added;
+    size_t count, capacity;
+    size_t added; /* special ids in it */
 } heed_template;
 
 enum { HEED_MOST_TRIMS = 8 };

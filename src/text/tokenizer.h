@@ -151,10 +151,9 @@ typedef struct heed_encoding {
     int32_t *type_ids;       /* 0 for the first text, 1 for the second, or as the template says */
     uint8_t *special_mask;   /* 1 for tokens that the template or padding put in */
     uint8_t *attention_mask; /* 0 for padding */
-    heed_range
-        /* place in the text (in its own text, for pairs); only with HEED_ENCODE_OFFSETS, else NULL;
-           0,0 for special tokens */
-        *bytes;
+    /* place in the text (in its own text, for pairs); only with HEED_ENCODE_OFFSETS, else NULL;
+       0,0 for special tokens */
+    heed_range *bytes;
     heed_range *code_points; /* the same in code points, broken parts counted as one each */
     size_t capacity, offset_capacity;
     heed_cancel cancel; /* the caller's: who may end an encoding into it, with HEED_E_CANCELLED */

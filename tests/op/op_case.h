@@ -239,8 +239,8 @@ BUILD(clamped_swiglu)
 /* Expert 1 idle; the third row chooses none. */
 #define SOME_CHOICES I(N_BY(2), 2, 0, 0, 2, -1, 3, 0, 2, 2, 0, 2, -7)
 
-/* ---- tables of sequences: query start, length, key start, length, first index, sample, table row,
-   0 ---- */
+/* ---- tables of sequences ----
+   Query start, length, key start, length, first index, sample, table row, 0. */
 /* Lengths 3, 0, 1, 1; row 5 is in no sequence. */
 #define SELF                                                                                       \
     I(B_BY(8), 0, 3, 0, 3, 0, 21, 0, 0, 3, 0, 3, 0, 0, 22, 0, 0, 3, 1, 3, 1, 0, 23, 0, 0, 4, 1, 4, \

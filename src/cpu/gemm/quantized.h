@@ -1,8 +1,8 @@
 /* quantized.h: matmuls over quantized weights, as tensor/qblock_dot.h defines them: their packed
    panels, and what an instruction set brings to them. Internal to src/cpu.
 
-   A packed panel is L rows of W side by side, L being the lanes of a vector; it is a row of blocks,
-   k ascending. A block of a panel holds
+   A packed panel is L rows of W side by side, L being the lanes of a vector; it is a row of
+   qblocks, k ascending. A qblock of a panel holds
      HEED_SCALES_ONE      L scales d (f16); the run
      HEED_SCALES_MINIMUM  L scales, L minima (f16); the run
      HEED_SCALES_RUNS     L scales, L scales of minima (f16); of each of 8 runs L scales, L minima
@@ -26,7 +26,7 @@
 /* rows of a tile at most, columns at most */
 enum { HEED_QGEMM_CHUNK_ROWS = 64, HEED_QGEMM_MAX_WIDTH = 32 };
 
-/* One or two panels times rows of quantized activations: the sums over `blocks` blocks, to[r][n]
+/* One or two panels times rows of quantized activations: the sums over `blocks` qblocks, to[r][n]
    with all columns of the panels side by side. */
 typedef struct heed_qgemm_tile {
     const uint8_t *panel;

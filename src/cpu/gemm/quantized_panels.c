@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-/* Bytes of a column's share of a run, and of a block. */
+/* Bytes of a column's share of a run, and of a qblock. */
 static size_t run_bytes(const heed_qblock_traits *traits)
 {
     return (size_t)traits->bits * HEED_RUN / 8;
@@ -45,7 +45,7 @@ bool heed_qgemm_panel_bytes(heed_isa isa, heed_dtype dtype, int64_t rows, int64_
     return true;
 }
 
-/* Where the parts of one block of a panel stand. */
+/* Where the parts of one qblock of a panel stand. */
 typedef struct {
     uint8_t *d, *m, *runs;
     size_t run_stride, bytes_at_run;

@@ -60,7 +60,7 @@ HEED_INLINE bool is_long(const format f)
 {
     return f.scales == HEED_SCALES_RUNS || f.scales == HEED_SCALES_HALVES;
 }
-/* Bytes of a block of a panel before its runs, and of a run. */
+/* Bytes of a qblock of a panel before its runs, and of a run. */
 HEED_INLINE ptrdiff_t head_bytes(const format f)
 {
     return (has_minimum(f) ? 4 : 2) * HEED_LANES;
@@ -84,7 +84,7 @@ HEED_INLINE void load_scales(const uint8_t *block, const format f, panel_run *w)
     w->m = has_minimum(f) ? heed_v_load_f16(scale[1]) : heed_v_zero();
 }
 
-/* w holds the scales of the block. */
+/* w holds the scales of the qblock. */
 HEED_INLINE void load_run(const uint8_t *run, const format f, panel_run *w)
 {
     if (f.scales == HEED_SCALES_RUNS) {

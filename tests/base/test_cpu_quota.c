@@ -2,10 +2,9 @@
 #include "base/cgroup.h"
 #include "base/cpu.h"
 
-#include "support/test.h"
+#include "support/work.h"
 #include <sys/stat.h>
 
-static scratch work;
 static int trees;
 static char root[600];
 
@@ -132,25 +131,11 @@ static void nonsense_is_no_limit(void **state)
     }
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    scratch_make(&work);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    scratch_remove(&work);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(version_2_counts_along_the_path),
                                        cmocka_unit_test(version_1_has_two_files),
                                        cmocka_unit_test(groups_may_be_mounted_elsewhere),
                                        cmocka_unit_test(nonsense_is_no_limit)};
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

@@ -1,10 +1,8 @@
 #include "base/file.h"
 
-#include "support/test.h"
+#include "support/work.h"
 #include <fcntl.h>
 #include <sys/stat.h>
-
-static scratch work;
 
 static void expect_content(const char *path, const char *expected)
 {
@@ -184,20 +182,6 @@ static void links_are_replaced(void **state)
     assert_fails(HEED_E_IO, "make the link", heed_link_replace("x", "/nonexistent/link", &error));
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    scratch_make(&work);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    scratch_remove(&work);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -205,5 +189,5 @@ int main(void)
         cmocka_unit_test(reading_is_limited),     cmocka_unit_test(writing_replaces_the_whole_file),
         cmocka_unit_test(a_full_disk_is_said_so), cmocka_unit_test(folders_are_made_and_removed),
         cmocka_unit_test(paths_are_joined),       cmocka_unit_test(links_are_replaced)};
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

@@ -3,7 +3,7 @@
 #include "base/file.h"
 
 #include "base/file_internal.h"
-#include "support/test.h"
+#include "support/work.h"
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -11,8 +11,6 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
-
-static scratch work;
 
 static char *own(const char *name)
 {
@@ -373,21 +371,7 @@ static void temporary_names_are_known(void **state)
     assert_fails(HEED_E_IO, "nowhere", heed_temporary_directory("/nowhere", &made, &error));
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    scratch_make(&work);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    scratch_remove(&work);
-    return 0;
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_setup, scratch_teardown)
 
 int main(void)
 {

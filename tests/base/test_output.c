@@ -1,11 +1,9 @@
 /* Whether a file can be written is known before, and the question leaves no trace. */
 #include "base/output.h"
 
-#include "support/test.h"
+#include "support/work.h"
 #include <dirent.h>
 #include <sys/stat.h>
-
-static scratch work;
 
 static int entries(const char *folder)
 {
@@ -62,23 +60,9 @@ static void what_cannot_is_told(void **state)
     free(under_file), free(nowhere), free(folder), free(slash);
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    scratch_make(&work);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    scratch_remove(&work);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(what_can_be_written_is_fine),
                                        cmocka_unit_test(what_cannot_is_told)};
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

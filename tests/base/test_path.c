@@ -1,10 +1,8 @@
 /* Paths of which a part is not there yet. */
 #include "base/path.h"
-#include "support/test.h"
+#include "support/work.h"
 
 #include <unistd.h>
-
-static scratch work;
 
 static void expect_real(const char *path, const char *expected)
 {
@@ -82,24 +80,10 @@ static void test_unmake(void **state)
     assert_true(heed_path_exists(kept));
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    scratch_make(&work);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    scratch_remove(&work);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_resolve),
                                        cmocka_unit_test(test_inside),
                                        cmocka_unit_test(test_unmake)};
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

@@ -1,12 +1,10 @@
 #include "io/data.h"
 
-#include "support/test.h"
+#include "support/work.h"
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-
-static scratch work;
 
 static heed_status open_one(heed_data **data, const char *name, const void *bytes, size_t count,
                             heed_error *error)
@@ -447,20 +445,6 @@ static void other_formats_are_named(void **state)
     assert_fails(HEED_E_ARG, "at least one", heed_data_open(&data, &absent, 0, &error));
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    scratch_make(&work);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    scratch_remove(&work);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(text_files_are_one_document),
@@ -476,5 +460,5 @@ int main(void)
                                        cmocka_unit_test(token_headers_that_lie_are_named),
                                        cmocka_unit_test(folders_stand_for_their_files),
                                        cmocka_unit_test(other_formats_are_named)};
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

@@ -3,11 +3,9 @@
 
 #include "base/buffer.h"
 #include "support/counter.h"
-#include "support/test.h"
+#include "support/work.h"
 
 enum { LINES = 3000, LINES_UNASKED = 300 };
-
-static scratch work;
 
 static char *write_lines(const char *name, const char *line)
 {
@@ -49,22 +47,8 @@ static void every_format_of_lines_asks(void **state)
     free(jsonl), free(tsv), free(source), free(target);
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    scratch_make(&work);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    scratch_remove(&work);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(every_format_of_lines_asks)};
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

@@ -1,11 +1,9 @@
 #include "io/safetensors.h"
 
-#include "support/test.h"
+#include "support/work.h"
 #include <stdbool.h>
 #include <sys/resource.h>
 #include <signal.h>
-
-static scratch work;
 
 static size_t file_bytes(const char *path, heed_buffer *buffer)
 {
@@ -457,20 +455,6 @@ static void files_that_are_none(void **state)
     heed_safetensors_close(NULL);
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    scratch_make(&work);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    scratch_remove(&work);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(reads_files_of_the_library),
@@ -484,5 +468,5 @@ int main(void)
                                        cmocka_unit_test(deep_nesting_is_an_error),
                                        cmocka_unit_test(full_disk_leaves_the_old_file),
                                        cmocka_unit_test(files_that_are_none)};
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

@@ -1,9 +1,7 @@
 /* Opening and writing weights with each allocation failing in turn. */
 #include "io/weights.h"
 #include "support/fail_alloc.h"
-#include "support/test.h"
-
-static scratch work;
+#include "support/work.h"
 
 static heed_status open_path(void *path, heed_error *error)
 {
@@ -50,24 +48,10 @@ static void writing_survives_each_failure(void **state)
     }
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    scratch_make(&work);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    scratch_remove(&work);
-    return 0;
-}
-
 int main(void)
 {
     fail_alloc_cover_jansson();
     const struct CMUnitTest tests[] = {cmocka_unit_test(opening_survives_each_failure),
                                        cmocka_unit_test(writing_survives_each_failure)};
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

@@ -1,8 +1,6 @@
 #include "io/weights.h"
 
-#include "support/test.h"
-
-static scratch work;
+#include "support/work.h"
 
 #define SHARDED HEED_FIXTURES "/llama-bf16-sharded"
 #define FIRST "model-00001-of-00002.safetensors"
@@ -373,20 +371,6 @@ static void shards_are_written_and_read_back(void **state)
     scratch_remove(&other);
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    scratch_make(&work);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    scratch_remove(&work);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -401,5 +385,5 @@ int main(void)
         cmocka_unit_test(truncated_indexes_are_errors),
         cmocka_unit_test(folders_without_weights_say_what_they_hold),
         cmocka_unit_test(shards_are_written_and_read_back)};
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

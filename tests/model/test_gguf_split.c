@@ -4,9 +4,9 @@
 #include "io/gguf.h"
 #include "model/model.h"
 #include "support/fixtures.h"
+#include "support/work.h"
 
 static const heed_backend reference = {.name = "reference"};
-static scratch work;
 enum { PARTS = 3, MOST_TENSORS = 64 };
 
 static const char *part_path(int no)
@@ -152,25 +152,11 @@ static void a_file_with_all_tensors_stands_for_itself(void **state)
     heed_gguf_close(whole);
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    scratch_make(&work);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    scratch_remove(&work);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_part_opens_the_whole_model),
         cmocka_unit_test(parts_that_are_missing_or_strange_are_named),
         cmocka_unit_test(a_file_with_all_tensors_stands_for_itself)};
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

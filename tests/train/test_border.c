@@ -4,23 +4,9 @@
 #include "train/border.h"
 
 #include "model/family.h"
-#include "support/test.h"
+#include "support/work.h"
 #include "text/chat.h"
 #include "train/dataset.h"
-
-static scratch work;
-static int start(void **state)
-{
-    (void)state;
-    scratch_make(&work);
-    return 0;
-}
-static int stop(void **state)
-{
-    (void)state;
-    scratch_remove(&work);
-    return 0;
-}
 
 typedef struct {
     heed_tokenizer *tokenizer;
@@ -235,5 +221,5 @@ int main(void)
         cmocka_unit_test(a_token_that_cannot_be_written_is_not_learned),
         cmocka_unit_test(answers_follow_what_asks_for_them),
         cmocka_unit_test(usual_templates_have_clean_borders)};
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

@@ -4,20 +4,7 @@
 #include "train/checkpoint.h"
 #include "support/counter.h"
 #include "train/run.h"
-
-static scratch work;
-static int start(void **state)
-{
-    (void)state;
-    scratch_make(&work);
-    return 0;
-}
-static int stop(void **state)
-{
-    (void)state;
-    scratch_remove(&work);
-    return 0;
-}
+#include "support/work.h"
 
 typedef struct watched {
     counter counter;
@@ -106,5 +93,5 @@ static void a_training_is_cancelled_anywhere(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(a_training_is_cancelled_anywhere)};
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

@@ -1,9 +1,8 @@
 #include "checkpoint_kill.h"
+#include "support/work.h"
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <dirent.h>
-
-static scratch work;
 
 static const char *fresh_run(void)
 {
@@ -301,20 +300,6 @@ static void killed_writers_leave_a_loadable_checkpoint(void **state)
     kill_many(scratch_path(&work, "killed"), 60, 1);
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    scratch_make(&work);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    scratch_remove(&work);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -328,5 +313,5 @@ int main(void)
         cmocka_unit_test(leftovers_are_cleaned_and_files_of_others_kept),
         cmocka_unit_test(other_models_of_a_run_are_written_whole),
         cmocka_unit_test(killed_writers_leave_a_loadable_checkpoint)};
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

@@ -3,22 +3,8 @@
 #include "train/conversation.h"
 
 #include "model/family.h"
-#include "support/test.h"
+#include "support/work.h"
 #include "train/dataset.h"
-
-static scratch work;
-static int start(void **state)
-{
-    (void)state;
-    scratch_make(&work);
-    return 0;
-}
-static int stop(void **state)
-{
-    (void)state;
-    scratch_remove(&work);
-    return 0;
-}
 
 /* ---- texts and answers ---- */
 
@@ -351,5 +337,5 @@ int main(void)
                                        cmocka_unit_test(conversations_stay_whole),
                                        cmocka_unit_test(marks_are_part_of_the_fingerprint),
                                        cmocka_unit_test(data_that_teaches_nothing_is_refused)};
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

@@ -1,12 +1,10 @@
 #include "train/log.h"
 
 #include "base/json.h"
-#include "support/test.h"
+#include "support/work.h"
 #include <math.h>
 #include <signal.h>
 #include <sys/resource.h>
-
-static scratch work;
 
 static void expect_text(const char *path, const char *expected)
 {
@@ -138,25 +136,11 @@ static void full_disk_keeps_whole_lines(void **state)
     heed_log_series_free(&series);
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    scratch_make(&work);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    scratch_remove(&work);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(lines_are_json_and_round_trip),
                                        cmocka_unit_test(resuming_drops_later_steps),
                                        cmocka_unit_test(a_cut_log_is_whole_again),
                                        cmocka_unit_test(full_disk_keeps_whole_lines)};
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

@@ -5,21 +5,8 @@
 #include "base/rng.h"
 #include "model/family.h"
 #include "train/run.h"
+#include "support/work.h"
 #include <stdbool.h>
-
-static scratch work;
-static int start(void **state)
-{
-    (void)state;
-    scratch_make(&work);
-    return 0;
-}
-static int stop(void **state)
-{
-    (void)state;
-    scratch_remove(&work);
-    return 0;
-}
 
 enum { LETTERS = 20, TEXTS = 3000, LENGTH = 64 };
 
@@ -174,5 +161,5 @@ int main(void)
         cmocka_unit_test(shares_are_those_of_bert),
         cmocka_unit_test(epochs_hide_differently_and_evaluation_alike),
         cmocka_unit_test(pieces_stand_between_their_marks)};
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

@@ -3,22 +3,8 @@
 #include "train/packing.h"
 
 #include "base/rng.h"
-#include "support/test.h"
+#include "support/work.h"
 #include <stdbool.h>
-
-static scratch work;
-static int start(void **state)
-{
-    (void)state;
-    scratch_make(&work);
-    return 0;
-}
-static int stop(void **state)
-{
-    (void)state;
-    scratch_remove(&work);
-    return 0;
-}
 
 enum { END = 7 };
 
@@ -144,5 +130,5 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_shards_are_parted_at_the_end_token),
                                        cmocka_unit_test(test_reading_across_shards),
                                        cmocka_unit_test(test_every_token_once)};
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

@@ -85,7 +85,9 @@ static heed_results generate(heed_transformer *model, const ids *prompt, size_t 
     heed_generation_options options;
     heed_results results = {0};
     heed_generation_preset(&options);
-    options.temperature = 0, options.repeat_penalty = 1, options.max_new_tokens = (int64_t)count,
+    options.temperature = 0;
+    options.repeat_penalty = 1;
+    options.max_new_tokens = (int64_t)count;
     options.log_probabilities = LIKELY;
     assert_ok(heed_transformer_generate(
         model, &(heed_prompt){.ids = prompt->values, .count = prompt->count}, 1, &options, NULL,
@@ -121,7 +123,8 @@ static void compare_place(distance *d, const int32_t *top, const float *logits, 
         double moved = (double)likelihood_of(found, top[k]) - ((double)logits[k] - sum);
         if (!isfinite(moved)) continue;
         d->single = fmax(d->single, fabs(moved));
-        least = fmin(least, moved), most = fmax(most, moved);
+        least = fmin(least, moved);
+        most = fmax(most, moved);
     }
     assert_true(most >= least);
     d->pair = fmax(d->pair, most - least);
@@ -165,7 +168,11 @@ static distance compare_prompt(heed_transformer *model, size_t number, const ids
                                           : results.items[0].likely;
         compare_place(&d, exact.ids + t * LIKELY, exact.values + t * LIKELY, sums[t], found);
     }
-    free(exact.ids), free(exact.values), free(theirs.ids), free(theirs.values), free(sums);
+    free(exact.ids);
+    free(exact.values);
+    free(theirs.ids);
+    free(theirs.values);
+    free(sums);
     heed_results_free(&results);
     return d;
 }
@@ -236,7 +243,8 @@ static void rounding_noise_is_small(void **state)
                   wanted = json_number_value(json_object_get(text, "mean_nll")), their_worst = 0;
     for (size_t t = 0; t + 1 < json_array_size(json_object_get(text, "ids")); t++)
         their_worst = fmax(their_worst, fabs((double)exact[t] - theirs[t]));
-    free(exact), free(theirs);
+    free(exact);
+    free(theirs);
     print_message("the distance of two tokens moves by up to %.3f nats, llama.cpp's by %.3f; a "
                   "token's nll by %.3f and %.3f; mean nll %.4f, decoded %.4f, llama.cpp %.4f\n",
                   own.pair, their.pair, worst, their_worst, mean, wanted,

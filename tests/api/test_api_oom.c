@@ -87,9 +87,13 @@ static heed_status generate(void *context, heed_error *error)
     heed_generation_options how;
     heed_results results;
     heed_generation_preset(&how);
-    how.max_new_tokens = 3, how.log_probabilities = 2, how.seed = 1, how.temperature = 1,
+    how.max_new_tokens = 3;
+    how.log_probabilities = 2;
+    how.seed = 1;
+    how.temperature = 1;
     how.returned = 2;
-    how.stop = stop, how.stop_count = 1;
+    how.stop = stop;
+    how.stop_count = 1;
     heed_status status = heed_transformer_generate(s->model, prompts, 2, &how, NULL, &results,
                                                    error);
     heed_results_free(&results);
@@ -110,7 +114,8 @@ static heed_status translate(void *context, heed_error *error)
     heed_generation_options how;
     heed_evaluation evaluation;
     heed_generation_preset(&how);
-    how.max_new_tokens = 2, how.truncate = true;
+    how.max_new_tokens = 2;
+    how.truncate = true;
     HEED_TRY(heed_transformer_translate(s->model, s->text_file, s->out_file, &how, NULL, error));
     return heed_transformer_bleu(s->model, s->text_file, s->text_file, &how, NULL, &evaluation,
                                  error);

@@ -46,7 +46,9 @@ static size_t write_ids(const heed_observer_options *observer, int threads, int3
         heed_transformer_load(&model, context, HEED_FIXTURES "/gpt2", &error))
         fail_msg("%s", error.message);
     heed_generation_preset(&how);
-    how.max_new_tokens = 8, how.temperature = 0, how.ids_only = true;
+    how.max_new_tokens = 8;
+    how.temperature = 0;
+    how.ids_only = true;
     if (heed_transformer_generate(model, &(heed_prompt){.ids = prompt, .count = 3}, 1, &how, NULL,
                                   &results, &error))
         fail_msg("%s", error.message);

@@ -61,7 +61,9 @@ static void speed_comes_with_shares(void **state)
                     sides[i]->bandwidth_share > 0);
     }
     assert_int_equal(speed.peak.threads, heed_processor_count() < 2 ? 1 : 2);
-    task.peaks = false, task.round = NULL, task.rounds = 1;
+    task.peaks = false;
+    task.round = NULL;
+    task.rounds = 1;
     if (heed_transformer_bench(model, &task, &speed, &error)) fail_msg("%s", error.message);
     assert_true(speed.prefill.compute_share == 0 && speed.peak.threads == 0 &&
                 speed.prefill.tokens_per_second > 0);

@@ -50,7 +50,8 @@ static void prefixes_keep_status_and_fit(void **state)
     assert_int_equal(heed_error_prefix(&error, "file %s", "y"), HEED_E_DTYPE);
     assert_string_equal(error.message, "file y: tensor x");
     char longer[600];
-    memset(longer, 'z', sizeof longer), longer[599] = 0;
+    memset(longer, 'z', sizeof longer);
+    longer[599] = 0;
     heed_error full = {0};
     heed_fail(&full, HEED_E_IO, "%s", longer);
     heed_error_prefix(&full, "%s", longer);

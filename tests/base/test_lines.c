@@ -206,7 +206,10 @@ static void files_that_change_are_named(void **state)
     enum { LINES = 100000 };
     char *bytes = malloc(2 * LINES);
     assert_non_null(bytes);
-    for (int i = 0; i < LINES; i++) bytes[2 * i] = 'a', bytes[2 * i + 1] = '\n';
+    for (int i = 0; i < LINES; i++) {
+        bytes[2 * i] = 'a';
+        bytes[2 * i + 1] = '\n';
+    }
     scratch work;
     scratch_make(&work);
     const char *path = scratch_file(&work, "long", bytes, 2 * LINES);

@@ -73,7 +73,8 @@ static void a_killed_holder_holds_nothing(void **state)
     /* the file still names the dead process */
     assert_int_equal(heed_lock_take(&lock, path, "", &error), HEED_OK);
     heed_lock_free(&lock);
-    close(ready[0]), close(ready[1]);
+    close(ready[0]);
+    close(ready[1]);
 }
 
 /* What somebody else calls so, or a link, is neither written nor followed. */

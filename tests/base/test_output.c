@@ -38,7 +38,11 @@ static void what_can_be_written_is_fine(void **state)
     assert_ok(heed_file_read(file, 100, &content, &error));
     assert_int_equal(content.length, 3);
     heed_buffer_free(&content);
-    free(file), free(absent), free(fifo), free(link), free(dangling);
+    free(file);
+    free(absent);
+    free(fifo);
+    free(link);
+    free(dangling);
 }
 
 static void what_cannot_is_told(void **state)
@@ -57,7 +61,10 @@ static void what_cannot_is_told(void **state)
         assert_true(strlen(error.message) > 10);
     }
     assert_int_equal(entries(work.folder), before);
-    free(under_file), free(nowhere), free(folder), free(slash);
+    free(under_file);
+    free(nowhere);
+    free(folder);
+    free(slash);
 }
 
 int main(void)

@@ -47,7 +47,8 @@ static void barriers_separate_rounds(void **state)
 
 static void count_up(void *argument, int thread, int threads)
 {
-    (void)thread, (void)threads;
+    (void)thread;
+    (void)threads;
     atomic_fetch_add((atomic_long *)argument, 1);
 }
 

@@ -13,12 +13,16 @@ static void philox_known_answers(void **state)
     (void)state;
     uint32_t out[4];
     heed_philox((uint32_t[4]){0}, (uint32_t[2]){0}, out);
-    assert_int_equal(out[0], 0x6627e8d5), assert_int_equal(out[1], 0xe169c58d);
-    assert_int_equal(out[2], 0xbc57ac4c), assert_int_equal(out[3], 0x9b00dbd8);
+    assert_int_equal(out[0], 0x6627e8d5);
+    assert_int_equal(out[1], 0xe169c58d);
+    assert_int_equal(out[2], 0xbc57ac4c);
+    assert_int_equal(out[3], 0x9b00dbd8);
     heed_philox((uint32_t[4]){0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344},
                 (uint32_t[2]){0xa4093822, 0x299f31d0}, out);
-    assert_int_equal(out[0], 0xd16cfe09), assert_int_equal(out[1], 0x94fdcceb);
-    assert_int_equal(out[2], 0x5001e420), assert_int_equal(out[3], 0x24126ea1);
+    assert_int_equal(out[0], 0xd16cfe09);
+    assert_int_equal(out[1], 0x94fdcceb);
+    assert_int_equal(out[2], 0x5001e420);
+    assert_int_equal(out[3], 0x24126ea1);
 }
 
 static void stream_resumes_from_a_copy(void **state)
@@ -38,7 +42,9 @@ static void draws_have_the_right_moments(void **state)
     int count = 100000, below[7] = {0};
     for (int i = 0; i < count; i++) {
         double x = heed_rng_normal(&rng);
-        sum += x, square += x * x, uniform += heed_rng_uniform(&rng);
+        sum += x;
+        square += x * x;
+        uniform += heed_rng_uniform(&rng);
         below[heed_rng_below(&rng, 7)]++;
     }
     assert_true(fabs(sum / count) < 0.02 && fabs(square / count - 1) < 0.03 &&

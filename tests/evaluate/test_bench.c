@@ -51,7 +51,8 @@ static void limits_are_explained(void **state)
     assert_fails(HEED_E_ARG, "only a decoder",
                  heed_bench(translator.model, translator.backend,
                             &(heed_bench_task){.prompt = 4, .depth = 4}, &result, &error));
-    fixture_close(&f), fixture_close(&translator);
+    fixture_close(&f);
+    fixture_close(&translator);
 }
 
 /* What a batch reads and writes is counted: two sequences of one length cost a token as much as one
@@ -114,7 +115,8 @@ static bool until_third(void *argument, int64_t round, heed_bench_round rates)
     assert_int_equal(round, s->calls - 1);
     assert_true(round == HEED_BENCH_WARM ? rates.prefill == 0
                                          : rates.prefill > 0 && rates.decode > 0);
-    s->last = round, s->calls++;
+    s->last = round;
+    s->calls++;
     return round < 2;
 }
 

@@ -190,8 +190,10 @@ static void experts_are_multiplied_as_blocks(void **state)
     heed_config config;
     fixture_path(path, "mixtral", "");
     assert_ok(heed_config_load(&config, path, &error));
-    config.d_model = config.embedding_width = 256, config.expert_d_ff = 96,
-    config.decoder.layers = 1, config.vocabulary = 40;
+    config.d_model = config.embedding_width = 256;
+    config.expert_d_ff = 96;
+    config.decoder.layers = 1;
+    config.vocabulary = 40;
     float *wanted = malloc(2 * (size_t)config.vocabulary * sizeof *wanted),
           *found = wanted + config.vocabulary;
     for (size_t t = 0; t < sizeof types / sizeof *types; t++) {
@@ -203,7 +205,7 @@ static void experts_are_multiplied_as_blocks(void **state)
             float largest = 0, apart = 0;
             for (int64_t i = 0; i < config.vocabulary; i++) {
                 float size = fabsf(wanted[i]), distance = fabsf(wanted[i] - found[i]);
-                largest = size > largest ? size : largest,
+                largest = size > largest ? size : largest;
                 apart = distance > apart ? distance : apart;
             }
             /* A difference in the last bit of an activation may move its rounding by a step of

@@ -172,7 +172,8 @@ static void try_key(const subject *s, const char *name, const heed_key *key, tal
             fail_msg("%s: value %zu of %s: %s", s->family->name, i, name,
                      loads ? "loads" : problem.message);
         heed_buffer_free(&entries.bytes);
-        t->files++, t->loaded += loads;
+        t->files++;
+        t->loaded += loads;
     }
     heed_buffer_free(&others.bytes);
 }

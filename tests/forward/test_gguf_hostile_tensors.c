@@ -33,14 +33,19 @@ static bool damage_tensor(heed_tensor_source *tensor, damage how, int64_t shape[
     case MISSING: return true;
     case RENAMED: tensor->name = "blk.0.no_such_tensor.weight"; return true;
     case DEEPER:
-        memmove(shape + 1, shape, (size_t)tensor->rank * sizeof *shape), shape[0] = 1;
+        memmove(shape + 1, shape, (size_t)tensor->rank * sizeof *shape);
+        shape[0] = 1;
         return ++tensor->rank <= 4;
-    case FLAT: shape[0] = elements, tensor->rank = 1; return last > 0;
+    case FLAT:
+        shape[0] = elements;
+        tensor->rank = 1;
+        return last > 0;
     case SHORTER: return --shape[0] > 0;
     case LONGER: shape[0]++; return true;
     case NARROWER: return last > 0 && --shape[last] > 0;
     case SWAPPED:
-        shape[0] = tensor->rank > 1 ? shape[1] : 0, shape[1] = elements / (shape[0] ? shape[0] : 1);
+        shape[0] = tensor->rank > 1 ? shape[1] : 0;
+        shape[1] = elements / (shape[0] ? shape[0] : 1);
         return tensor->rank == 2 && shape[0] != shape[1];
     case EMPTY: shape[last] = 0; return true;
     case INTEGERS: tensor->dtype = HEED_I32; return true;
@@ -92,7 +97,8 @@ static void every_tensor_with_every_damage(void **state)
                     if (!may_differ(whole.name, how) && (loads || !named))
                         fail_msg("%s: damage %d of %s: %s", s.family->name, (int)how, whole.name,
                                  loads ? "loads" : problem.message);
-                    t.files++, t.loaded += loads;
+                    t.files++;
+                    t.loaded += loads;
                 }
                 s.tensors[i] = whole;
             }

@@ -57,12 +57,18 @@ static heed_status make_new(void *family, heed_error *error)
     heed_config config;
     heed_model *model = NULL;
     HEED_TRY(heed_config_preset(&config, family, error));
-    config.vocabulary = 20, config.d_model = 16, config.context = 8,
+    config.vocabulary = 20;
+    config.d_model = 16;
+    config.context = 8;
     config.pad_id = config.bos_id = config.eos_id = config.decoder_start_id = 0;
-    if (config.arrangement != HEED_DECODER_ONLY)
-        config.encoder.layers = 1, config.encoder.heads = 2;
-    if (config.arrangement != HEED_ENCODER_ONLY)
-        config.decoder.layers = 1, config.decoder.heads = 2;
+    if (config.arrangement != HEED_DECODER_ONLY) {
+        config.encoder.layers = 1;
+        config.encoder.heads = 2;
+    }
+    if (config.arrangement != HEED_ENCODER_ONLY) {
+        config.decoder.layers = 1;
+        config.decoder.heads = 2;
+    }
     heed_status status = heed_model_new_random(
         &model, &config, &(heed_model_options){.backend = &reference, .training = true}, error);
     heed_model_release(model);

@@ -80,7 +80,8 @@ static void a_prompt_is_cancelled_anywhere(void **state)
                                     (size_t)right.vocabulary * sizeof(float));
                 heed_session_truncate(session, sequence, 0);
             }
-            free(right.logits), free(found.logits);
+            free(right.logits);
+            free(found.logits);
             heed_session_free(session);
             fixture_close(&f);
         }
@@ -126,7 +127,8 @@ static void writing_is_cancelled_within_a_step(void **state)
     fill_prompt(heed_session_vocabulary(session));
     heed_ids prompts[2] = {{prompt, 9}, {prompt + 3, 5}};
     heed_generation_events events = {.cancelled = asked_by_events, .argument = &c};
-    f.settings.max_new_tokens = 4, f.settings.sample = false;
+    f.settings.max_new_tokens = 4;
+    f.settings.sample = false;
     heed_session_set_cancel(session, counter_cancel(&c));
     assert_ok(heed_generate(&(heed_generator){session, NULL, &f.settings}, prompts, 2, &events,
                             &right, &error));
@@ -147,7 +149,8 @@ static void writing_is_cancelled_within_a_step(void **state)
     for (size_t i = 0; i < 2; i++)
         assert_memory_equal(right.items[i].ids, found.items[i].ids,
                             right.items[i].count * sizeof(int32_t));
-    heed_generation_free(&right), heed_generation_free(&found);
+    heed_generation_free(&right);
+    heed_generation_free(&found);
     heed_session_free(session);
     fixture_close(&f);
 }

@@ -94,7 +94,8 @@ static bool check_set(fixture *f, heed_session *session, const char *set_name, c
     }
     heed_generation_free(&generation);
     heed_generation_settings_free(&settings);
-    free(ids), free(wanted);
+    free(ids);
+    free(wanted);
     return true;
 }
 

@@ -24,17 +24,25 @@ static void greedy(heed_generation_settings *s)
 
 static void drawn(heed_generation_settings *s)
 {
-    s->sample = true, s->returned = 3, s->seed = 9, s->top_p = 0.9, s->log_probabilities = 0;
+    s->sample = true;
+    s->returned = 3;
+    s->seed = 9;
+    s->top_p = 0.9;
+    s->log_probabilities = 0;
 }
 
 static void beams(heed_generation_settings *s)
 {
-    s->beams = 3, s->returned = 2, s->log_probabilities = 0;
+    s->beams = 3;
+    s->returned = 2;
+    s->log_probabilities = 0;
 }
 
 static void penalized(heed_generation_settings *s)
 {
-    s->repetition_penalty = 1.3, s->no_repeat_ngram = 2, s->min_new_tokens = 5;
+    s->repetition_penalty = 1.3;
+    s->no_repeat_ngram = 2;
+    s->min_new_tokens = 5;
 }
 
 static const struct {
@@ -79,7 +87,8 @@ static void batches_equal_singles(void **state)
             assert_ok(heed_generation_settings_load(&f.settings, f.oracle.folder,
                                                     heed_model_config(f.model), &error));
         }
-        fixture_close(&f), fixture_close(&threaded);
+        fixture_close(&f);
+        fixture_close(&threaded);
     }
 }
 
@@ -91,7 +100,9 @@ static void seeds_and_numbers_draw_differently(void **state)
     int32_t ids[] = {5, 6, 7};
     heed_ids prompt = {ids, 3};
     heed_generation runs[3];
-    f.settings.sample = true, f.settings.returned = 8, f.settings.max_new_tokens = 12,
+    f.settings.sample = true;
+    f.settings.returned = 8;
+    f.settings.max_new_tokens = 12;
     f.settings.temperature = 2;
     for (int i = 0; i < 3; i++) {
         f.settings.seed = i == 2 ? 2 : 1;
@@ -122,14 +133,18 @@ static void draws_follow_the_model(void **state)
     int32_t ids[] = {3, 1, 4};
     heed_ids prompt = {ids, 3};
     heed_generation one, many;
-    f.settings.max_new_tokens = 1, f.settings.log_probabilities = K;
+    f.settings.max_new_tokens = 1;
+    f.settings.log_probabilities = K;
     assert_ok(heed_generate(&(heed_generator){session, NULL, &f.settings}, &prompt, 1, NULL, &one,
                             &error));
     double p[K], total = 0, chi = 0;
     for (int k = 0; k < K; k++)
         total += p[k] = exp((double)one.items[0].likely[k].log_probability / 1.5);
-    f.settings.sample = true, f.settings.temperature = 1.5, f.settings.top_k = K,
-    f.settings.returned = 50, f.settings.log_probabilities = -1;
+    f.settings.sample = true;
+    f.settings.temperature = 1.5;
+    f.settings.top_k = K;
+    f.settings.returned = 50;
+    f.settings.log_probabilities = -1;
     int counts[K] = {0};
     for (int i = 0; i < DRAWS / 50; i++) {
         f.settings.seed = (uint64_t)i;

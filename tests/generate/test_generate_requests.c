@@ -10,7 +10,8 @@ typedef struct heard {
 
 static void hear(void *argument, size_t prompt, size_t number, const char *text, size_t length)
 {
-    (void)prompt, (void)number;
+    (void)prompt;
+    (void)number;
     heed_buffer_append(&((heard *)argument)->text, text, length);
 }
 
@@ -33,7 +34,8 @@ static void text_is_streamed_and_stopped(void **state)
         heard whole = {0}, cut = {0};
         heed_generation_events events = {.text = hear, .finished = hear_end, .argument = &whole};
         heed_generation full, stopped;
-        f.settings.max_new_tokens = f.settings.min_new_tokens = 14, f.settings.beams = beams_used;
+        f.settings.max_new_tokens = f.settings.min_new_tokens = 14;
+        f.settings.beams = beams_used;
         assert_ok(heed_generate(&(heed_generator){session, tokenizer, &f.settings}, &prompt, 1,
                                 &events, &full, &error));
         assert_string_equal(whole.text.data, full.items[0].text);
@@ -60,7 +62,8 @@ static void text_is_streamed_and_stopped(void **state)
         assert_fails(HEED_E_ARG, "stop strings need a tokenizer",
                      heed_generate(&(heed_generator){session, NULL, &f.settings}, &prompt, 1, NULL,
                                    &stopped, &error));
-        heed_buffer_free(&whole.text), heed_buffer_free(&cut.text);
+        heed_buffer_free(&whole.text);
+        heed_buffer_free(&cut.text);
         heed_generation_free(&full);
         heed_generation_settings_free(&f.settings);
         assert_ok(heed_generation_settings_load(&f.settings, f.oracle.folder,
@@ -79,7 +82,8 @@ static void the_context_ends_a_sequence(void **state)
     int32_t ids[60];
     for (int i = 0; i < 60; i++) ids[i] = (i * 37 + 5) % 320;
     heed_generation generation;
-    f.settings.max_new_tokens = 20, f.settings.min_new_tokens = 20;
+    f.settings.max_new_tokens = 20;
+    f.settings.min_new_tokens = 20;
 
     assert_ok(heed_generate(&(heed_generator){session, NULL, &f.settings}, &(heed_ids){ids, 40}, 1,
                             NULL, &generation, &error));
@@ -113,7 +117,8 @@ static void the_context_ends_a_sequence(void **state)
     assert_ok(heed_generate(&(heed_generator){session, NULL, &f.settings},
                             &(heed_ids){ids + 32, 28}, 1, NULL, &generation, &error));
     assert_same_items("truncated", &cut.items[0], &generation.items[0], 0);
-    heed_generation_free(&cut), heed_generation_free(&generation);
+    heed_generation_free(&cut);
+    heed_generation_free(&generation);
     heed_session_free(session);
     fixture_close(&f);
 }
@@ -150,19 +155,23 @@ static void wrong_requests_are_explained(void **state)
                  heed_generate(&(heed_generator){session, NULL, &f.settings}, &good, 1, NULL,
                                &generation, &error));
     heed_generation_free(&generation);
-    f.settings.max_length = 0, f.settings.beams = 3;
+    f.settings.max_length = 0;
+    f.settings.beams = 3;
     assert_fails(HEED_E_ARG, "3 sequences at once are needed",
                  heed_generate(&(heed_generator){session, NULL, &f.settings}, &good, 1, NULL,
                                &generation, &error));
-    f.settings.beams = 2, f.settings.sample = true;
+    f.settings.beams = 2;
+    f.settings.sample = true;
     assert_fails(HEED_E_UNSUPPORTED, "beam search",
                  heed_generate(&(heed_generator){session, NULL, &f.settings}, &good, 1, NULL,
                                &generation, &error));
-    f.settings.sample = false, f.settings.log_probabilities = 1;
+    f.settings.sample = false;
+    f.settings.log_probabilities = 1;
     assert_fails(HEED_E_UNSUPPORTED, "not reported for beams",
                  heed_generate(&(heed_generator){session, NULL, &f.settings}, &good, 1, NULL,
                                &generation, &error));
-    f.settings.beams = 1, f.settings.log_probabilities = -1,
+    f.settings.beams = 1;
+    f.settings.log_probabilities = -1;
     f.settings.suppress = (heed_id_list){malloc(400 * sizeof(int32_t)), 321};
     for (int i = 0; i < 321; i++) f.settings.suppress.ids[i] = i;
     assert_fails(HEED_E_ARG, "no token can be chosen",
@@ -177,8 +186,12 @@ static void wrong_requests_are_explained(void **state)
     assert_fails(HEED_E_ARG, "the model's table has 48",
                  heed_session_new(&none, f.model, f.backend, &(heed_session_options){.context = 49},
                                   &error));
-    heed_session_free(session), heed_session_free(pair);
-    fixture_close(&f), fixture_close(&marian), fixture_close(&bert), fixture_close(&classes);
+    heed_session_free(session);
+    heed_session_free(pair);
+    fixture_close(&f);
+    fixture_close(&marian);
+    fixture_close(&bert);
+    fixture_close(&classes);
 }
 
 static bool after_three(void *argument)
@@ -213,7 +226,8 @@ static void prompts_are_reported(void **state)
     heed_session *session = fixture_session(&f, NULL);
     int32_t ids[40] = {7, 8, 9};
     heed_generation written, read;
-    f.settings.max_new_tokens = 12, f.settings.log_probabilities = 3;
+    f.settings.max_new_tokens = 12;
+    f.settings.log_probabilities = 3;
     assert_ok(heed_generate(&(heed_generator){session, NULL, &f.settings}, &(heed_ids){ids, 3}, 1,
                             NULL, &written, &error));
     const heed_generated *item = &written.items[0];
@@ -229,7 +243,8 @@ static void prompts_are_reported(void **state)
             assert_int_equal(read.prompts[0].likely[(3 + i) * 3 + (size_t)k].id,
                              item->likely[i * 3 + (size_t)k].id);
     }
-    heed_generation_free(&written), heed_generation_free(&read);
+    heed_generation_free(&written);
+    heed_generation_free(&read);
     heed_session_free(session);
     fixture_close(&f);
 }
@@ -252,7 +267,8 @@ static void nothing_asked_gives_nothing(void **state)
     assert_ok(heed_generate(&(heed_generator){session, NULL, &f.settings}, &(heed_ids){&bos, 1}, 1,
                             NULL, &from_bos, &error));
     assert_same_items("empty prompt", &generation.items[0], &from_bos.items[0], 0);
-    heed_generation_free(&generation), heed_generation_free(&from_bos);
+    heed_generation_free(&generation);
+    heed_generation_free(&from_bos);
     heed_session_free(session);
     fixture_close(&f);
 }

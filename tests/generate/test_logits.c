@@ -32,9 +32,10 @@ static void check_chain(const oracle *o, const char *name, const heed_generation
             source_length = 0;
     float *scores = oracle_floats(o, "in.logits"), *wanted = oracle_floats(o, out);
     int32_t *ids = oracle_ids(o, "in.history"), *source = NULL;
-    if (with_source)
-        source = oracle_ids(o, "in.source"),
+    if (with_source) {
+        source = oracle_ids(o, "in.source");
         source_length = oracle_tensor(o, "in.source")->shape[1];
+    }
     heed_logits_scratch scratch;
     assert_ok(heed_logits_scratch_new(&scratch, vocabulary, &error));
     heed_logits_chain chain;
@@ -54,7 +55,10 @@ static void check_chain(const oracle *o, const char *name, const heed_generation
         compare(name, row, scores + row * vocabulary, wanted + row * vocabulary, vocabulary, 1e-6f);
     }
     heed_logits_scratch_free(&scratch);
-    free(scores), free(wanted), free(ids), free(source);
+    free(scores);
+    free(wanted);
+    free(ids);
+    free(source);
 }
 
 static void chains_equal_transformers(void **state)

@@ -27,8 +27,11 @@ static void work_grows_with_the_number_alone(void **state)
 {
     (void)state;
     fixture f = fixture_open("llama", 1);
-    f.settings.max_new_tokens = 2, f.settings.sample = true, f.settings.temperature = 1,
-    f.settings.seed = 5, f.settings.top_k = 0;
+    f.settings.max_new_tokens = 2;
+    f.settings.sample = true;
+    f.settings.temperature = 1;
+    f.settings.seed = 5;
+    f.settings.top_k = 0;
     counter few = {0}, many = {0};
     heed_generation a = write_many(&f, 1000, &few), b = write_many(&f, 2000, &many);
     if (many.asked > 2.3 * (double)few.asked)
@@ -43,7 +46,8 @@ static void work_grows_with_the_number_alone(void **state)
     int64_t bound = heed_generate_sequences(&f.settings);
     f.settings.returned = 1000000;
     assert_int_equal(heed_generate_sequences(&f.settings), bound);
-    heed_generation_free(&a), heed_generation_free(&b);
+    heed_generation_free(&a);
+    heed_generation_free(&b);
     fixture_close(&f);
 }
 

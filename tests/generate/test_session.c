@@ -86,7 +86,10 @@ static void prefill_equals_single_steps(void **state)
         assert_close(decoders[i], single, whole, TOKENS * vocabulary);
         assert_close(decoders[i], pieces, whole, TOKENS * vocabulary);
         assert_memory_equal(pieces, chunks, (size_t)(TOKENS * vocabulary) * sizeof(float));
-        free(whole), free(single), free(pieces), free(chunks);
+        free(whole);
+        free(single);
+        free(pieces);
+        free(chunks);
         fixture_close(&f);
     }
 }
@@ -129,7 +132,8 @@ static void batch_equals_singles(void **state)
         float *alone = run(&f, NULL, ids[2], 40, 0);
         assert_memory_equal(rows + (TOKENS + 39) * vocabulary, alone + 39 * vocabulary,
                             (size_t)vocabulary * sizeof(float));
-        free(alone), free(rows);
+        free(alone);
+        free(rows);
         heed_session_free(session);
         fixture_close(&f);
     }
@@ -199,7 +203,8 @@ static void old_blocks_are_not_seen(void **state)
         heed_session *session = fixture_session(&f, &(heed_session_options){.sequences = 2});
         int64_t vocabulary = heed_session_vocabulary(session), sequence;
         int32_t old[TOKENS], ids[TOKENS];
-        make_ids(old, TOKENS, vocabulary, 77), make_ids(ids, TOKENS, vocabulary, 78);
+        make_ids(old, TOKENS, vocabulary, 77);
+        make_ids(ids, TOKENS, vocabulary, 78);
         float *rows = rows_new(1, TOKENS, vocabulary), *alone = run(&f, NULL, ids, 12, 1);
         assert_ok(heed_session_add(session, &sequence, &error));
         heed_step_item item = {sequence, old, TOKENS, TOKENS};
@@ -212,7 +217,8 @@ static void old_blocks_are_not_seen(void **state)
             assert_ok(heed_session_step(session, &item, 1, collect, &c, &error));
         }
         assert_memory_equal(rows, alone, (size_t)(12 * vocabulary) * sizeof(float));
-        free(rows), free(alone);
+        free(rows);
+        free(alone);
         heed_session_free(session);
         fixture_close(&f);
     }
@@ -258,7 +264,8 @@ static void reordered_beams_equal_their_own_history(void **state)
                 next[b][PROMPT + step] = (int32_t)heed_rng_below(&rng, (uint64_t)vocabulary);
                 items[b] = (heed_step_item){moved[b], &next[b][PROMPT + step], 1, 0};
             }
-            memcpy(history, next, sizeof history), memcpy(sequences, moved, sizeof sequences);
+            memcpy(history, next, sizeof history);
+            memcpy(sequences, moved, sizeof sequences);
             collected c = {rows, vocabulary, 1};
             assert_ok(heed_session_step(session, items, BEAMS, collect, &c, &error));
             for (int b = 0; b < BEAMS; b++) {

@@ -155,7 +155,8 @@ static void bad_temperature(heed_generation_settings *s)
 }
 static void bad_beams(heed_generation_settings *s)
 {
-    s->beams = 2, s->returned = 3;
+    s->beams = 2;
+    s->returned = 3;
 }
 static void bad_returned(heed_generation_settings *s)
 {
@@ -163,7 +164,9 @@ static void bad_returned(heed_generation_settings *s)
 }
 static void bad_greedy_returned(heed_generation_settings *s)
 {
-    s->sample = true, s->temperature = 0, s->returned = 2;
+    s->sample = true;
+    s->temperature = 0;
+    s->returned = 2;
 }
 static void bad_bos(heed_generation_settings *s)
 {

@@ -54,7 +54,8 @@ typedef struct watched {
 static void watch(void *argument, size_t done, size_t total)
 {
     watched *w = argument;
-    w->calls++, w->last = done;
+    w->calls++;
+    w->last = done;
     assert_true(done <= total);
 }
 
@@ -126,7 +127,8 @@ static void files_are_written_whole(void **state)
     assert_ok(heed_file_read(out, 1 << 20, &text, &error));
     assert_int_equal(text.length, 0);
     heed_translation_free(&translation);
-    heed_buffer_free(&text), heed_buffer_free(&wanted);
+    heed_buffer_free(&text);
+    heed_buffer_free(&wanted);
     scratch_remove(&folder);
     heed_session_free(session);
     heed_tokenizer_free(tokenizer);
@@ -147,7 +149,8 @@ static void long_lines_are_refused_or_cut(void **state)
                  heed_translate_lines(&(heed_generator){session, tokenizer, &f.settings}, &text, 1,
                                       NULL, &translation, &error));
     heed_translation_free(&translation);
-    f.settings.truncate = true, f.settings.max_new_tokens = 3;
+    f.settings.truncate = true;
+    f.settings.max_new_tokens = 3;
     assert_ok(heed_translate_lines(&(heed_generator){session, tokenizer, &f.settings}, &text, 1,
                                    NULL, &translation, &error));
     assert_int_equal(translation.cut_sources, 1);

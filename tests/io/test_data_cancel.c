@@ -44,7 +44,10 @@ static void every_format_of_lines_asks(void **state)
     check((const char *const[]){jsonl}, 1, false);
     check((const char *const[]){tsv}, 1, false);
     check((const char *const[]){source, target}, 2, true);
-    free(jsonl), free(tsv), free(source), free(target);
+    free(jsonl);
+    free(tsv);
+    free(source);
+    free(target);
 }
 
 int main(void)

@@ -51,14 +51,31 @@ static maker sample(void)
     put(&m, 3, 4);
     put(&m, 2, 8);
     put(&m, 6, 8);
-    put_string(&m, "general.alignment"), put(&m, HEED_GGUF_U32, 4), put(&m, 64, 4);
-    put_string(&m, "text"), put(&m, HEED_GGUF_STRING, 4), put_string(&m, "words");
-    put_string(&m, "truth"), put(&m, HEED_GGUF_BOOL, 4), m.bytes[m.length++] = 1;
-    put_string(&m, "list"), put(&m, HEED_GGUF_ARRAY, 4), put(&m, HEED_GGUF_I16, 4), put(&m, 3, 8),
-        put(&m, 7, 2), put(&m, 0xFFFE, 2), put(&m, 9, 2);
-    put_string(&m, "lines"), put(&m, HEED_GGUF_ARRAY, 4), put(&m, HEED_GGUF_STRING, 4),
-        put(&m, 2, 8), put_string(&m, "one"), put_string(&m, "");
-    put_string(&m, "half"), put(&m, HEED_GGUF_F64, 4), put(&m, 0x3FE0000000000000, 8);
+    put_string(&m, "general.alignment");
+    put(&m, HEED_GGUF_U32, 4);
+    put(&m, 64, 4);
+    put_string(&m, "text");
+    put(&m, HEED_GGUF_STRING, 4);
+    put_string(&m, "words");
+    put_string(&m, "truth");
+    put(&m, HEED_GGUF_BOOL, 4);
+    m.bytes[m.length++] = 1;
+    put_string(&m, "list");
+    put(&m, HEED_GGUF_ARRAY, 4);
+    put(&m, HEED_GGUF_I16, 4);
+    put(&m, 3, 8);
+    put(&m, 7, 2);
+    put(&m, 0xFFFE, 2);
+    put(&m, 9, 2);
+    put_string(&m, "lines");
+    put(&m, HEED_GGUF_ARRAY, 4);
+    put(&m, HEED_GGUF_STRING, 4);
+    put(&m, 2, 8);
+    put_string(&m, "one");
+    put_string(&m, "");
+    put_string(&m, "half");
+    put(&m, HEED_GGUF_F64, 4);
+    put(&m, 0x3FE0000000000000, 8);
     put_tensor(&m, "b", 32, 2, 8, 64);
     put_tensor(&m, "a", 5, 3, 0, 0);
     while (m.length % 64) m.length++;
@@ -195,7 +212,9 @@ static void problems_are_named(void **state)
     };
     for (size_t i = 0; i < sizeof tensors / sizeof *tensors; i++) {
         maker m = {.bytes = "GGUF", .length = 4};
-        put(&m, 2, 4), put(&m, 2, 8), put(&m, 0, 8);
+        put(&m, 2, 4);
+        put(&m, 2, 8);
+        put(&m, 0, 8);
         put_tensor(&m, "a", 5, 3, 0, 0);
         put_tensor(&m, tensors[i].name, tensors[i].inner, tensors[i].outer, tensors[i].type,
                    tensors[i].place);
@@ -203,9 +222,14 @@ static void problems_are_named(void **state)
         assert_fails(tensors[i].status, tensors[i].part, open_copy(m.bytes, m.length, &error));
     }
     maker twice = {.bytes = "GGUF", .length = 4};
-    put(&twice, 3, 4), put(&twice, 0, 8), put(&twice, 2, 8);
-    for (int i = 0; i < 2; i++)
-        put_string(&twice, "key"), put(&twice, HEED_GGUF_U8, 4), put(&twice, 1, 1);
+    put(&twice, 3, 4);
+    put(&twice, 0, 8);
+    put(&twice, 2, 8);
+    for (int i = 0; i < 2; i++) {
+        put_string(&twice, "key");
+        put(&twice, HEED_GGUF_U8, 4);
+        put(&twice, 1, 1);
+    }
     assert_fails(HEED_E_FORMAT, "\"key\" is there twice",
                  open_copy(twice.bytes, twice.length, &error));
     assert_fails(HEED_E_FORMAT, "begins with \"GGUF\"",
@@ -241,8 +265,8 @@ static void what_is_written_is_read_again(void **state)
     heed_gguf_put_boolean(&entries, "b", true);
     heed_gguf_put_string(&entries, "s", "text", 4);
     heed_gguf_put_array(&entries, "i", HEED_GGUF_I32, 2);
-    heed_gguf_put_element(&entries, HEED_GGUF_I32, -3),
-        heed_gguf_put_element(&entries, HEED_GGUF_I32, 4);
+    heed_gguf_put_element(&entries, HEED_GGUF_I32, -3);
+    heed_gguf_put_element(&entries, HEED_GGUF_I32, 4);
     heed_gguf_put_array(&entries, "t", HEED_GGUF_STRING, 1);
     heed_gguf_put_text(&entries, "x", 1);
     assert_ok(heed_gguf_write(

@@ -14,7 +14,10 @@ static heed_status open_path(void *path, heed_error *error)
 static heed_status fill_zero(void *context, size_t index, const heed_tensor_source *tensor,
                              void *bytes, heed_error *error)
 {
-    (void)context, (void)index, (void)tensor, (void)error;
+    (void)context;
+    (void)index;
+    (void)tensor;
+    (void)error;
     memset(bytes, 0, 8);
     return HEED_OK;
 }

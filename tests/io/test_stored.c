@@ -29,7 +29,8 @@ static void tensors_are_sorted_and_found(void **state)
     }
     assert_null(heed_stored_find(by_name, COUNT, "aa"));
     assert_null(heed_stored_find(by_name, COUNT, ""));
-    heed_stored_sort(NULL, 0), heed_stored_index(NULL, NULL, 0);
+    heed_stored_sort(NULL, 0);
+    heed_stored_index(NULL, NULL, 0);
     assert_null(heed_stored_find(NULL, 0, "a"));
 }
 

@@ -139,8 +139,10 @@ static uint64_t put_tensors(heed_buffer *out, const heed_family *family, const u
     uint64_t tensors = 1;
     put_tensor(out, "token_embd.weight", 32, 16, place);
     for (unsigned i = 0; i < 3; i++)
-        if (wanted[0] >> i & 1)
-            put_tensor(out, factors[i], 1 + (wanted[0] >> 4), 0, place), tensors++;
+        if (wanted[0] >> i & 1) {
+            put_tensor(out, factors[i], 1 + (wanted[0] >> 4), 0, place);
+            tensors++;
+        }
     const heed_weight_name *first = family->gguf->weights;
     for (unsigned i = 8; first[i - 8].name && i < MOST_TENSORS; i++) {
         char name[64];
@@ -155,7 +157,8 @@ static uint64_t put_tensors(heed_buffer *out, const heed_family *family, const u
             snprintf(name, sizeof name, "%.*s0%s", (int)(layer - entry->name), entry->name,
                      layer + 3);
         else snprintf(name, sizeof name, "%s", entry->name);
-        put_tensor(out, name, 4, 0, place), tensors++;
+        put_tensor(out, name, 4, 0, place);
+        tensors++;
     }
     return tensors;
 }
@@ -175,7 +178,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
     put_entries(&entries, family, records, n < MOST_RECORDS ? n : MOST_RECORDS);
     uint64_t tensor_count = put_tensors(&tensors, family, bytes + 1, &place);
     heed_buffer_append(&file, "GGUF", 4);
-    put_bits(&file, 3, 4), put_bits(&file, tensor_count, 8), put_bits(&file, entries.count, 8);
+    put_bits(&file, 3, 4);
+    put_bits(&file, tensor_count, 8);
+    put_bits(&file, entries.count, 8);
     heed_buffer_append(&file, entries.bytes.data, entries.bytes.length);
     heed_buffer_append(&file, tensors.data, tensors.length);
     while (file.length % 32) heed_buffer_byte(&file, 0);
@@ -186,6 +191,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
     if (status != error.status || (status != HEED_OK && !error.message[0])) abort();
     if (status == HEED_OK) fuzz_check_config(&config, true);
     heed_gguf_close(gguf);
-    heed_buffer_free(&entries.bytes), heed_buffer_free(&file), heed_buffer_free(&tensors);
+    heed_buffer_free(&entries.bytes);
+    heed_buffer_free(&file);
+    heed_buffer_free(&tensors);
     return 0;
 }

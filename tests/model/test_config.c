@@ -357,8 +357,14 @@ static heed_config new_config(const char *family)
     c.vocabulary = 64;
     c.d_model = 32;
     c.context = 48;
-    if (c.arrangement != HEED_DECODER_ONLY) c.encoder.layers = 2, c.encoder.heads = 4;
-    if (c.arrangement != HEED_ENCODER_ONLY) c.decoder.layers = 2, c.decoder.heads = 4;
+    if (c.arrangement != HEED_DECODER_ONLY) {
+        c.encoder.layers = 2;
+        c.encoder.heads = 4;
+    }
+    if (c.arrangement != HEED_ENCODER_ONLY) {
+        c.decoder.layers = 2;
+        c.decoder.heads = 4;
+    }
     c.pad_id = c.bos_id = c.eos_id = 0;
     if (c.arrangement == HEED_ENCODER_DECODER) c.decoder_start_id = 0;
     return c;

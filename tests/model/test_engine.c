@@ -393,7 +393,9 @@ static void recomputing_keeps_one_layer_at_a_time(void **state)
     heed_program_spec spec = {
         .purpose = HEED_PURPOSE_TRAIN, .rows = 512, .sequences = 2, .gathered = 512};
     assert_ok(heed_config_preset(&config, "gpt2", &error));
-    config.vocabulary = 40, config.d_model = 64, config.context = 256,
+    config.vocabulary = 40;
+    config.d_model = 64;
+    config.context = 256;
     config.decoder = (heed_stack){.layers = 12, .heads = 2};
     assert_ok(heed_config_complete(&config, "test", &error));
     assert_ok(heed_model_new_random(

@@ -36,10 +36,12 @@ static void wrong_files_are_refused_by_name(void **state)
     norm->shape = wrong;
     assert_fails(HEED_E_FORMAT, "\"model.norm.weight\" has shape (31); config.json makes it (32)",
                  load(copy_write(&c), &plain, &error));
-    norm->rank = 2, norm->shape = square;
+    norm->rank = 2;
+    norm->shape = square;
     assert_fails(HEED_E_FORMAT, "has shape (32,1)", load(copy_write(&c), &plain, &error));
     *norm = kept;
-    norm->dtype = HEED_I32, norm->data = integers;
+    norm->dtype = HEED_I32;
+    norm->data = integers;
     assert_fails(HEED_E_FORMAT, "holds I32", load(copy_write(&c), &plain, &error));
     *norm = kept;
     c.items[c.count++] = (heed_tensor_source){
@@ -228,8 +230,13 @@ static void resident_weights_are_as_large_as_the_file(void **state)
     scratch_make(&s);
     assert_ok(heed_cpu_backend_new(&cpu, 1, heed_isa_detect(), &error));
     assert_ok(heed_config_preset(&c, "llama", &error));
-    c.vocabulary = 1000, c.d_model = 192, c.context = 64, c.decoder.layers = 3, c.decoder.heads = 3,
-    c.decoder.kv_heads = 1, c.tied = true;
+    c.vocabulary = 1000;
+    c.d_model = 192;
+    c.context = 64;
+    c.decoder.layers = 3;
+    c.decoder.heads = 3;
+    c.decoder.kv_heads = 1;
+    c.tied = true;
     assert_ok(heed_model_new_random(
         &model, &c, &(heed_model_options){.backend = cpu, .training = true}, &error));
     static const heed_dtype types[] = {HEED_F32, HEED_F16, HEED_BF16};
@@ -260,8 +267,10 @@ static void resident_weights_are_as_large_as_the_file(void **state)
 static double deviation(const float *values, size_t count, double *mean)
 {
     double sum = 0, squares = 0;
-    for (size_t i = 0; i < count; i++)
-        sum += (double)values[i], squares += (double)values[i] * (double)values[i];
+    for (size_t i = 0; i < count; i++) {
+        sum += (double)values[i];
+        squares += (double)values[i] * (double)values[i];
+    }
     *mean = sum / (double)count;
     return sqrt(squares / (double)count - *mean * *mean);
 }
@@ -286,7 +295,11 @@ static void new_models_begin_as_their_family_does(void **state)
     heed_config c;
     heed_model *model = NULL, *again = NULL, *other = NULL;
     assert_ok(heed_config_preset(&c, "gpt2", &error));
-    c.vocabulary = 200, c.d_model = 64, c.context = 50, c.decoder.layers = 8, c.decoder.heads = 4;
+    c.vocabulary = 200;
+    c.d_model = 64;
+    c.context = 50;
+    c.decoder.layers = 8;
+    c.decoder.heads = 4;
     c.bos_id = c.eos_id = 1;
     heed_model_options options = {.backend = &reference, .training = true, .seed = 5};
     assert_ok(heed_model_new_random(&model, &c, &options, &error));
@@ -304,14 +317,20 @@ static void new_models_begin_as_their_family_does(void **state)
           *d = parameter_values(other, "transformer.wpe.weight", &n);
     assert_memory_equal(a, b, n * sizeof *a);
     assert_memory_not_equal(a, d, n * sizeof *a);
-    free(a), free(b), free(d);
+    free(a);
+    free(b);
+    free(d);
     heed_model_release(model);
     heed_model_release(again);
     heed_model_release(other);
     assert_ok(heed_config_preset(&c, "marian", &error));
-    c.vocabulary = 90, c.d_model = 64, c.context = 50, c.encoder.layers = c.decoder.layers = 1,
+    c.vocabulary = 90;
+    c.d_model = 64;
+    c.context = 50;
+    c.encoder.layers = c.decoder.layers = 1;
     c.encoder.heads = c.decoder.heads = 4;
-    c.pad_id = c.decoder_start_id = 3, c.eos_id = 0;
+    c.pad_id = c.decoder_start_id = 3;
+    c.eos_id = 0;
     assert_ok(heed_model_new_random(&model, &c, &options, &error));
     float *shared = parameter_values(model, "model.shared.weight", &n);
     for (int i = 0; i < 64; i++) assert_true(shared[3 * 64 + i] == 0 && shared[4 * 64 + i] != 0);
@@ -340,7 +359,10 @@ static void free_models_are_written_as_published_ones(void **state)
         scratch_make(&s);
         assert_ok(heed_config_preset(&c, cases[i].kinds, &error));
         c.family = heed_family_find("heed");
-        c.vocabulary = 50, c.d_model = 32, c.context = 20, c.pad_id = c.bos_id = c.eos_id = 1;
+        c.vocabulary = 50;
+        c.d_model = 32;
+        c.context = 20;
+        c.pad_id = c.bos_id = c.eos_id = 1;
         if (c.arrangement != HEED_DECODER_ONLY)
             c.encoder = (heed_stack){.layers = 2, .heads = 4, .d_ff = 128};
         if (c.arrangement != HEED_ENCODER_ONLY)

@@ -95,7 +95,10 @@ static void a_million_points_stay_small_and_keep_extremes(void **state)
     enum { COUNT = 1000000 };
     double *x = malloc(COUNT * sizeof *x), *y = malloc(COUNT * sizeof *y);
     assert_true(x && y);
-    for (int i = 0; i < COUNT; i++) x[i] = i, y[i] = 1 + 0.1 * (i % 7);
+    for (int i = 0; i < COUNT; i++) {
+        x[i] = i;
+        y[i] = 1 + 0.1 * (i % 7);
+    }
     y[654321] = 10;
     const heed_plot_series series = {.label = "s", .x = x, .y = y, .count = COUNT};
     heed_line_chart chart = {.series = &series, .count = 1};

@@ -13,7 +13,10 @@ static size_t merge_by_definition(const heed_merge_table *table, int32_t *ids, s
         size_t place = 0;
         for (size_t i = 0; i + 1 < count; i++) {
             const heed_merge_slot *merge = heed_merge_find(table, ids[i], ids[i + 1]);
-            if (merge && (!best || merge->rank < best->rank)) best = merge, place = i;
+            if (merge && (!best || merge->rank < best->rank)) {
+                best = merge;
+                place = i;
+            }
         }
         if (!best) return count;
         ids[place] = best->joined;

@@ -34,7 +34,8 @@ static void check(const heed_tokenizer *tokenizer, const char *name)
     assert_ok(heed_tokenizer_encode(tokenizer, text, BYTES, 0, &right, &error));
     assert_int_equal(encoding.count, right.count);
     assert_memory_equal(encoding.ids, right.ids, right.count * sizeof *right.ids);
-    heed_encoding_free(&encoding), heed_encoding_free(&right);
+    heed_encoding_free(&encoding);
+    heed_encoding_free(&right);
 }
 
 static void every_kind_asks(void **state)

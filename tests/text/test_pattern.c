@@ -193,7 +193,10 @@ static heed_status make(const char *regex, heed_error *error)
 
 static void ignore(void *context, size_t begin, size_t end, bool is_match)
 {
-    (void)context, (void)begin, (void)end, (void)is_match;
+    (void)context;
+    (void)begin;
+    (void)end;
+    (void)is_match;
 }
 
 /* Expressions that cannot be compiled or run away are errors, not crashes. */

@@ -5,7 +5,8 @@
 static heed_status cut_at_commas(const void *stage, heed_pieces *pieces, uint32_t begin,
                                  uint32_t end, heed_error *error)
 {
-    (void)stage, (void)error;
+    (void)stage;
+    (void)error;
     uint32_t from = begin;
     for (uint32_t at = begin; at < end; at++)
         if (pieces->bytes[at] == ',') {
@@ -20,7 +21,8 @@ static heed_status cut_at_commas(const void *stage, heed_pieces *pieces, uint32_
 /* "ab" becomes "aXb" with an inserted X, "c" goes, the rest stays. */
 static heed_status rewrite(const void *stage, heed_rewriter *rewriter, heed_error *error)
 {
-    (void)stage, (void)error;
+    (void)stage;
+    (void)error;
     while (rewriter->cursor < rewriter->length) {
         size_t size = heed_utf8_size(rewriter->bytes[rewriter->cursor]);
         if (rewriter->bytes[rewriter->cursor] == 'c') heed_rewriter_skip(rewriter, 1);

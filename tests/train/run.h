@@ -50,8 +50,15 @@ static inline char *data_file(scratch *work, const char *name, uint64_t seed, in
 static inline heed_train_options small_options(const char *const *data, const char *out)
 {
     heed_train_options o = heed_train_defaults();
-    o.data = data, o.data_count = 1, o.out = out;
-    o.layers = 2, o.d_model = 32, o.heads = 2, o.context = 24, o.batch_size = 3, o.max_steps = "12",
+    o.data = data;
+    o.data_count = 1;
+    o.out = out;
+    o.layers = 2;
+    o.d_model = 32;
+    o.heads = 2;
+    o.context = 24;
+    o.batch_size = 3;
+    o.max_steps = "12";
     o.seed = 7;
     return o;
 }
@@ -67,7 +74,8 @@ static inline void assert_same_file(const char *a, const char *b, const char *na
     assert_ok(heed_file_read(path, 1 << 30, &second, &error));
     if (first.length != second.length || memcmp(first.data, second.data, first.length) != 0)
         fail_msg("%s differs between %s and %s", name, a, b);
-    heed_buffer_free(&first), heed_buffer_free(&second);
+    heed_buffer_free(&first);
+    heed_buffer_free(&second);
 }
 
 static inline void assert_same_checkpoint(const char *a, const char *b)

@@ -49,8 +49,13 @@ static void test_kills(void **state)
     char *data = data_file(&work, "k.txt", 3, 60), *whole = strdup(scratch_path(&work, "whole")),
          *killed = strdup(scratch_path(&work, "killed")), a[700], b[700], run_json[700];
     heed_train_options o = small_options((const char *const[]){data}, whole);
-    o.max_steps = "400", o.save_steps = 1, o.save_total_limit = 3, o.valid = o.data,
-    o.valid_count = 1, o.eval_steps = 7, o.dropout = 0.1;
+    o.max_steps = "400";
+    o.save_steps = 1;
+    o.save_total_limit = 3;
+    o.valid = o.data;
+    o.valid_count = 1;
+    o.eval_steps = 7;
+    o.dropout = 0.1;
     heed_backend *backend = backend_of(1);
     heed_train_report report;
     assert_ok(heed_train_new(&o, backend, NULL, &report, &error));
@@ -64,7 +69,8 @@ static void test_kills(void **state)
     while (kills < KILLS) {
         if (finished) { /* begin again, until there were as many kills as wanted */
             assert_ok(heed_directory_remove(killed, &error));
-            reached = -1, finished = false;
+            reached = -1;
+            finished = false;
         }
         bool exists = heed_path_exists(run_json);
         pid_t pid = fork();
@@ -75,8 +81,10 @@ static void test_kills(void **state)
         kill(pid, SIGKILL);
         int status = 0;
         assert_int_equal(waitpid(pid, &status, 0), pid);
-        if (WIFEXITED(status)) assert_int_equal(WEXITSTATUS(status), 0), finished = true;
-        else kills++;
+        if (WIFEXITED(status)) {
+            assert_int_equal(WEXITSTATUS(status), 0);
+            finished = true;
+        } else kills++;
         int64_t step;
         check_loads(killed, &step);
         assert_true(step >= reached); /* nothing that a checkpoint had is lost */
@@ -87,10 +95,13 @@ static void test_kills(void **state)
         assert_ok(heed_train_resume(killed, -1, backend, NULL, &report, &error));
     else assert_ok(heed_train_new(&o, backend, NULL, &report, &error));
     heed_cpu_backend_free(backend);
-    snprintf(a, sizeof a, "%s/last", whole), snprintf(b, sizeof b, "%s/last", killed);
+    snprintf(a, sizeof a, "%s/last", whole);
+    snprintf(b, sizeof b, "%s/last", killed);
     assert_same_checkpoint(a, b);
     scratch_remove(&work);
-    free(data), free(whole), free(killed);
+    free(data);
+    free(whole);
+    free(killed);
 }
 
 int main(void)

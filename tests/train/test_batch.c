@@ -18,7 +18,9 @@ static heed_model *model_of(const packed_case *c, const heed_backend *backend)
     heed_config config;
     heed_model *model = NULL;
     assert_ok(heed_config_preset(&config, c->family, &error));
-    config.vocabulary = VOCABULARY, config.d_model = 32, config.context = 64,
+    config.vocabulary = VOCABULARY;
+    config.d_model = 32;
+    config.context = 64;
     config.window = c->window;
     heed_stack stack = {.layers = 2, .heads = 4};
     if (config.arrangement != HEED_DECODER_ONLY) config.encoder = stack;

@@ -60,7 +60,8 @@ static void cancel_at(heed_train_options *options, long at, const char *whole)
         return;
     }
     go_on(options->out);
-    snprintf(a, sizeof a, "%.500s/last", whole), snprintf(b, sizeof b, "%.500s/last", options->out);
+    snprintf(a, sizeof a, "%.500s/last", whole);
+    snprintf(b, sizeof b, "%.500s/last", options->out);
     assert_same_checkpoint(a, b);
     assert_ok(heed_directory_remove(options->out, &error));
 }
@@ -74,9 +75,14 @@ static void a_training_is_cancelled_anywhere(void **state)
              *whole = strdup(scratch_path(&work, "whole")),
              *out = strdup(scratch_path(&work, "parted"));
         heed_train_options o = small_options((const char *const[]){data}, whole);
-        o.gradient_accumulation_steps = 2, o.dropout = 0.1, o.max_steps = "4", o.save_steps = 100,
+        o.gradient_accumulation_steps = 2;
+        o.dropout = 0.1;
+        o.max_steps = "4";
+        o.save_steps = 100;
         o.eval_steps = 2;
-        o.valid = o.data, o.valid_count = 1, o.layers = 1;
+        o.valid = o.data;
+        o.valid_count = 1;
+        o.layers = 1;
         watched all = {0};
         assert_ok(train(&o, &all, &error));
         assert_true(all.before_begin >= 6); /* data, model, tokenizing, plans */
@@ -86,7 +92,9 @@ static void a_training_is_cancelled_anywhere(void **state)
         for (long at = 1; at <= all.counter.asked; at = counter_next(at, all.counter.asked))
             cancel_at(&o, at, whole);
         assert_ok(heed_directory_remove(whole, &error));
-        free(data), free(whole), free(out);
+        free(data);
+        free(whole);
+        free(out);
     }
 }
 

@@ -14,7 +14,10 @@ static heed_status show(void *context, const heed_conversation *c, heed_error *e
     heed_buffer *shown = context;
     (void)error;
     for (size_t at = 0, i = 0; at <= c->text.length; at++) {
-        if (i < c->count && at == c->answers[i].end) heed_buffer_byte(shown, ']'), i++;
+        if (i < c->count && at == c->answers[i].end) {
+            heed_buffer_byte(shown, ']');
+            i++;
+        }
         if (i < c->count && at == c->answers[i].begin) heed_buffer_byte(shown, '[');
         if (at < c->text.length) heed_buffer_byte(shown, c->text.bytes[at]);
     }

@@ -237,7 +237,8 @@ static void copies_change_no_bit(const char *fixture, const heed_backend *backen
     with = without = (rounding){0};
     snprintf(folder, sizeof folder, "%s/%s", HEED_FIXTURES, fixture);
     open_case(&c, folder);
-    open_rounding(&with, folder, backend, true), open_rounding(&without, folder, backend, false);
+    open_rounding(&with, folder, backend, true);
+    open_rounding(&without, folder, backend, false);
     assert_int_equal(without.copied, 0);
     if (with.copied == 0) fail_msg("%s: no weight has a rounded copy", fixture);
     for (int step = 0; step < COPY_STEPS; step++) {
@@ -253,10 +254,11 @@ static void copies_change_no_bit(const char *fixture, const heed_backend *backen
                 fail_msg("%s, update %d: copies change the gradient of %s", fixture, step + 1,
                          a.name);
         }
-        heed_optimizer_step(with.optimizer, 5e-3, 1),
-            heed_optimizer_step(without.optimizer, 5e-3, 1);
+        heed_optimizer_step(with.optimizer, 5e-3, 1);
+        heed_optimizer_step(without.optimizer, 5e-3, 1);
     }
-    close_rounding(&with), close_rounding(&without);
+    close_rounding(&with);
+    close_rounding(&without);
     json_decref(c.json);
     heed_safetensors_close(c.oracle);
 }

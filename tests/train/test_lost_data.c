@@ -104,16 +104,24 @@ static void data_that_changes_loses_no_update(void **state)
     char *data = id_file("train.bin", 1), *valid = id_file("valid.bin", 2), *config = config_file();
     char *whole = strdup(scratch_path(&work, "whole")), *out = strdup(scratch_path(&work, "out"));
     heed_train_options o = small_options((const char *const[]){data}, whole);
-    o.layers = o.d_model = o.heads = -1, o.config = config;
-    o.valid = (const char *const[]){valid}, o.valid_count = 1;
-    o.eval_steps = 6, o.save_steps = 100, o.dropout = 0.1;
+    o.layers = o.d_model = o.heads = -1;
+    o.config = config;
+    o.valid = (const char *const[]){valid};
+    o.valid_count = 1;
+    o.eval_steps = 6;
+    o.save_steps = 100;
+    o.dropout = 0.1;
     assert_ok(train(&o, &(change){0}, &error));
     o.out = out;
     for (int i = 0; i < 4; i++) {
         change c = {i < 2 ? data : valid, i % 2 == 0};
         lose(o, &c, whole);
     }
-    free(data), free(valid), free(config), free(whole), free(out);
+    free(data);
+    free(valid);
+    free(config);
+    free(whole);
+    free(out);
 }
 
 /* The weights after the last update before are finite, but the loss of the next one is not. */
@@ -124,12 +132,18 @@ static void numbers_that_fail_are_not_saved(void **state)
     char *newest = NULL;
     int64_t saved = -1;
     heed_train_options o = small_options((const char *const[]){data}, out);
-    o.save_steps = 100, o.max_steps = "40", o.optimizer = "sgd", o.learning_rate = 1e6;
-    o.weight_decay = 1e6, o.max_grad_norm = 0, o.lr_scheduler_type = "constant";
+    o.save_steps = 100;
+    o.max_steps = "40";
+    o.optimizer = "sgd";
+    o.learning_rate = 1e6;
+    o.weight_decay = 1e6;
+    o.max_grad_norm = 0;
+    o.lr_scheduler_type = "constant";
     assert_fails(HEED_E_ARG, "the loss is no longer finite", train(&o, &(change){0}, &error));
     assert_ok(heed_checkpoint_newest(out, &newest, &saved, &error));
     assert_null(newest);
-    free(data), free(out);
+    free(data);
+    free(out);
 }
 
 static void begun(void *context, const heed_train_summary *summary)
@@ -147,7 +161,8 @@ static void a_tiny_epsilon_is_named(void **state)
     for (size_t i = 0; i < IDS; i++) ids[i] = (uint16_t)(i % 7);
     char *data = strdup(scratch_file(&work, "few.bin", ids, sizeof ids));
     heed_train_options o = small_options((const char *const[]){data}, out);
-    o.layers = o.d_model = o.heads = -1, o.config = config;
+    o.layers = o.d_model = o.heads = -1;
+    o.config = config;
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
         bool noted = false;
         heed_train_report report;
@@ -158,7 +173,9 @@ static void a_tiny_epsilon_is_named(void **state)
         assert_true(noted);
         assert_ok(heed_directory_remove(out, &error));
     }
-    free(config), free(out), free(data);
+    free(config);
+    free(out);
+    free(data);
 }
 
 int main(void)

@@ -90,8 +90,12 @@ static void shares_are_those_of_bert(void **state)
         int32_t shown = m.batch.inputs.ids[m.batch.gathered[i]], label = m.batch.labels[i];
         /* [CLS] and [SEP] are never asked for */
         assert_false(heed_tokenizer_is_special(m.tokenizer, label));
-        masked += shown == mask, kept += shown == label;
-        if (shown != mask && shown != label) replaced++, drawn[shown]++;
+        masked += shown == mask;
+        kept += shown == label;
+        if (shown != mask && shown != label) {
+            replaced++;
+            drawn[shown]++;
+        }
     }
     /* Random words are drawn from the whole vocabulary; those that are the word itself, or [MASK],
        count with the others. */

@@ -70,9 +70,10 @@ static bool options_of(heed_optimizer_options *o, const char *name, const json_t
         assert_ok(heed_json_boolean(entry, "nesterov", &o->nesterov, name, &error));
         assert_ok(heed_json_boolean(entry, "amsgrad", &o->amsgrad, name, &error));
         json_t *betas = json_object_get(entry, "betas");
-        if (betas != NULL)
-            o->beta1 = json_number_value(json_array_get(betas, 0)),
+        if (betas != NULL) {
+            o->beta1 = json_number_value(json_array_get(betas, 0));
             o->beta2 = json_number_value(json_array_get(betas, 1));
+        }
         return true;
     }
     return false;
@@ -93,18 +94,23 @@ static void test_fixture(void **state)
         heed_optimizer_options options;
         if (!options_of(&options, name, entry)) continue;
         pair p;
-        read_tensor(file, "in.a", p.a, A), read_tensor(file, "in.b", p.b, B);
+        read_tensor(file, "in.a", p.a, A);
+        read_tensor(file, "in.b", p.b, B);
         heed_optimizer *opt = pair_optimizer(&p, &options);
         for (int step = 0; step < 6; step++, checked++) {
             char key[64];
             float expected[A];
-            snprintf(key, sizeof key, "in.grad.a.%d", step), read_tensor(file, key, p.da, A);
-            snprintf(key, sizeof key, "in.grad.b.%d", step), read_tensor(file, key, p.db, B);
+            snprintf(key, sizeof key, "in.grad.a.%d", step);
+            read_tensor(file, key, p.da, A);
+            snprintf(key, sizeof key, "in.grad.b.%d", step);
+            read_tensor(file, key, p.db, B);
             heed_optimizer_step(opt, json_number_value(json_object_get(entry, "lr")), 1);
-            snprintf(key, sizeof key, "%s.a.%d", name, step), read_tensor(file, key, expected, A),
-                compare(key, step, p.a, expected, A);
-            snprintf(key, sizeof key, "%s.b.%d", name, step), read_tensor(file, key, expected, B),
-                compare(key, step, p.b, expected, B);
+            snprintf(key, sizeof key, "%s.a.%d", name, step);
+            read_tensor(file, key, expected, A);
+            compare(key, step, p.a, expected, A);
+            snprintf(key, sizeof key, "%s.b.%d", name, step);
+            read_tensor(file, key, expected, B);
+            compare(key, step, p.b, expected, B);
             for (int i = 0; i < A; i++) assert_true(p.da[i] == 0);
         }
         heed_optimizer_free(opt);
@@ -122,8 +128,9 @@ static void test_clipping(void **state)
         heed_safetensors_open_whole(&file, HEED_FIXTURES "/optim/oracle.safetensors", &error));
     float x[12] = {0}, y[7] = {0}, dx[12], dy[7], expected[12], norm;
     int64_t n = 12, m = 7;
-    read_tensor(file, "clip.in.0", dx, 12), read_tensor(file, "clip.in.1", dy, 7),
-        read_tensor(file, "clip.norm", &norm, 1);
+    read_tensor(file, "clip.in.0", dx, 12);
+    read_tensor(file, "clip.in.1", dy, 7);
+    read_tensor(file, "clip.norm", &norm, 1);
     heed_optimizer_tensor tensors[] = {
         {"x", 1, &n, x, dx, false, NULL, 0},
         {"y", 1, &m, y, dy, false, NULL, 0},
@@ -137,8 +144,10 @@ static void test_clipping(void **state)
     heed_optimizer_step(opt, 1, heed_clip_factor(found, 1.5));
     for (int i = 0; i < 12; i++) x[i] = -x[i];
     for (int i = 0; i < 7; i++) y[i] = -y[i];
-    read_tensor(file, "clip.out.0", expected, 12), compare("clip.out.0", 0, x, expected, 12);
-    read_tensor(file, "clip.out.1", expected, 7), compare("clip.out.1", 0, y, expected, 7);
+    read_tensor(file, "clip.out.0", expected, 12);
+    compare("clip.out.0", 0, x, expected, 12);
+    read_tensor(file, "clip.out.1", expected, 7);
+    compare("clip.out.1", 0, y, expected, 7);
     assert_true(heed_clip_factor(1.0, 1.5) == 1 && heed_clip_factor(100, 0) == 1);
     dx[3] = NAN;
     assert_false(isfinite(heed_optimizer_norm(opt)));
@@ -184,7 +193,9 @@ static void test_threads_and_instructions_give_equal_bits(void **state)
             assert_memory_equal(one, many, LARGE * 4);
             heed_pool_free(pool);
         }
-    free(one), free(many), free(gradient);
+    free(one);
+    free(many);
+    free(gradient);
 }
 
 /* Matrices in a tensor, with elements before, between and after that have no copy. */
@@ -276,7 +287,9 @@ static void test_copies_follow_every_update(void **state)
                 heed_pool_free(pool);
             }
     }
-    free(one), free(many), free(gradient);
+    free(one);
+    free(many);
+    free(gradient);
 }
 
 static void gradients_of_step(pair *p, int step)
@@ -293,24 +306,31 @@ static void test_state_through_a_file(void **state)
     scratch_make(&work);
     heed_optimizer_options sgd = heed_optimizer_default(HEED_OPTIMIZER_SGD), plain = sgd,
                            adam = heed_optimizer_default(HEED_OPTIMIZER_ADAMW);
-    sgd.momentum = 0.9, adam.amsgrad = true;
+    sgd.momentum = 0.9;
+    adam.amsgrad = true;
     const heed_optimizer_options *all[] = {&sgd, &plain, &adam};
     for (int k = 0; k < 3; k++) {
         pair whole = {.a = {1, 2, 3}}, parted = whole;
         heed_optimizer *opt = pair_optimizer(&whole, all[k]);
-        for (int step = 0; step < 5; step++)
-            gradients_of_step(&whole, step), heed_optimizer_step(opt, 0.1, 1);
+        for (int step = 0; step < 5; step++) {
+            gradients_of_step(&whole, step);
+            heed_optimizer_step(opt, 0.1, 1);
+        }
         heed_optimizer_free(opt);
         opt = pair_optimizer(&parted, all[k]);
-        for (int step = 0; step < 3; step++)
-            gradients_of_step(&parted, step), heed_optimizer_step(opt, 0.1, 1);
+        for (int step = 0; step < 3; step++) {
+            gradients_of_step(&parted, step);
+            heed_optimizer_step(opt, 0.1, 1);
+        }
         assert_ok(heed_optimizer_save(opt, scratch_path(&work, "o.safetensors"), &error));
         heed_optimizer_free(opt);
         opt = pair_optimizer(&parted, all[k]);
         assert_ok(heed_optimizer_load(opt, work.path, 3, &error));
         assert_int_equal(heed_optimizer_steps(opt), 3);
-        for (int step = 3; step < 5; step++)
-            gradients_of_step(&parted, step), heed_optimizer_step(opt, 0.1, 1);
+        for (int step = 3; step < 5; step++) {
+            gradients_of_step(&parted, step);
+            heed_optimizer_step(opt, 0.1, 1);
+        }
         assert_memory_equal(whole.a, parted.a, sizeof whole.a);
         assert_memory_equal(whole.b, parted.b, sizeof whole.b);
         heed_optimizer_free(opt);
@@ -344,21 +364,25 @@ static void test_errors(void **state)
     heed_optimizer_options adam = heed_optimizer_default(HEED_OPTIMIZER_ADAMW),
                            sgd = heed_optimizer_default(HEED_OPTIMIZER_SGD), o;
     heed_optimizer *opt;
-    assert_fails(
-        HEED_E_ARG, "betas",
-        (o = adam, o.beta2 = 1, heed_optimizer_new(&opt, &o, NULL, 0, &plain_backend, &error)));
-    assert_fails(
-        HEED_E_ARG, "eps",
-        (o = adam, o.eps = NAN, heed_optimizer_new(&opt, &o, NULL, 0, &plain_backend, &error)));
+    o = adam;
+    o.beta2 = 1;
+    assert_fails(HEED_E_ARG, "betas",
+                 heed_optimizer_new(&opt, &o, NULL, 0, &plain_backend, &error));
+    o = adam;
+    o.eps = NAN;
+    assert_fails(HEED_E_ARG, "eps", heed_optimizer_new(&opt, &o, NULL, 0, &plain_backend, &error));
+    o = adam;
+    o.weight_decay = -1;
     assert_fails(HEED_E_ARG, "weight decay",
-                 (o = adam, o.weight_decay = -1,
-                  heed_optimizer_new(&opt, &o, NULL, 0, &plain_backend, &error)));
-    assert_fails(
-        HEED_E_ARG, "momentum",
-        (o = sgd, o.momentum = 1, heed_optimizer_new(&opt, &o, NULL, 0, &plain_backend, &error)));
+                 heed_optimizer_new(&opt, &o, NULL, 0, &plain_backend, &error));
+    o = sgd;
+    o.momentum = 1;
+    assert_fails(HEED_E_ARG, "momentum",
+                 heed_optimizer_new(&opt, &o, NULL, 0, &plain_backend, &error));
+    o = sgd;
+    o.nesterov = true;
     assert_fails(HEED_E_ARG, "Nesterov",
-                 (o = sgd, o.nesterov = true,
-                  heed_optimizer_new(&opt, &o, NULL, 0, &plain_backend, &error)));
+                 heed_optimizer_new(&opt, &o, NULL, 0, &plain_backend, &error));
     assert_null(opt);
 }
 

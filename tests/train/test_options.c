@@ -9,7 +9,9 @@ static const char *const files[] = {"/etc/hostname", "no such file"};
 static heed_train_options good(void)
 {
     heed_train_options o = heed_train_defaults();
-    o.data = files, o.data_count = 2, o.out = "run";
+    o.data = files;
+    o.data_count = 2;
+    o.out = "run";
     return o;
 }
 
@@ -42,32 +44,43 @@ static void test_checks(void **state)
     (void)state;
     heed_train_options o = good();
     assert_ok(heed_train_options_check(&o, &error));
-    assert_fails(HEED_E_ARG, "no data",
-                 (o = good(), o.data_count = 0, heed_train_options_check(&o, &error)));
-    assert_fails(HEED_E_ARG, "--out",
-                 (o = good(), o.out = NULL, heed_train_options_check(&o, &error)));
-    assert_fails(HEED_E_ARG, "label_smoothing",
-                 (o = good(), o.label_smoothing = 1, heed_train_options_check(&o, &error)));
-    assert_fails(HEED_E_ARG, "learning_rate",
-                 (o = good(), o.learning_rate = NAN, heed_train_options_check(&o, &error)));
-    assert_fails(
-        HEED_E_ARG, "gradient_accumulation_steps 0",
-        (o = good(), o.gradient_accumulation_steps = 0, heed_train_options_check(&o, &error)));
-    assert_fails(HEED_E_ARG, "batch_size 0",
-                 (o = good(), o.batch_size = 0, heed_train_options_check(&o, &error)));
-    assert_fails(
-        HEED_E_ARG, "one of them",
-        (o = good(), o.init = "a", o.family = "gpt2", heed_train_options_check(&o, &error)));
-    assert_fails(HEED_E_ARG, "belong to a family",
-                 (o = good(), o.init = "a", o.layers = 2, heed_train_options_check(&o, &error)));
-    assert_fails(
-        HEED_E_ARG, "two files",
-        (o = good(), o.pairs = true, o.data_count = 1, heed_train_options_check(&o, &error)));
-    assert_fails(HEED_E_ARG, "average_last",
-                 (o = good(), o.average_last = 5, o.save_total_limit = 3,
-                  heed_train_options_check(&o, &error)));
-    assert_fails(HEED_E_ARG, "max_steps",
-                 (o = good(), o.max_steps = "soon", heed_train_options_check(&o, &error)));
+    o = good();
+    o.data_count = 0;
+    assert_fails(HEED_E_ARG, "no data", heed_train_options_check(&o, &error));
+    o = good();
+    o.out = NULL;
+    assert_fails(HEED_E_ARG, "--out", heed_train_options_check(&o, &error));
+    o = good();
+    o.label_smoothing = 1;
+    assert_fails(HEED_E_ARG, "label_smoothing", heed_train_options_check(&o, &error));
+    o = good();
+    o.learning_rate = NAN;
+    assert_fails(HEED_E_ARG, "learning_rate", heed_train_options_check(&o, &error));
+    o = good();
+    o.gradient_accumulation_steps = 0;
+    assert_fails(HEED_E_ARG, "gradient_accumulation_steps 0", heed_train_options_check(&o, &error));
+    o = good();
+    o.batch_size = 0;
+    assert_fails(HEED_E_ARG, "batch_size 0", heed_train_options_check(&o, &error));
+    o = good();
+    o.init = "a";
+    o.family = "gpt2";
+    assert_fails(HEED_E_ARG, "one of them", heed_train_options_check(&o, &error));
+    o = good();
+    o.init = "a";
+    o.layers = 2;
+    assert_fails(HEED_E_ARG, "belong to a family", heed_train_options_check(&o, &error));
+    o = good();
+    o.pairs = true;
+    o.data_count = 1;
+    assert_fails(HEED_E_ARG, "two files", heed_train_options_check(&o, &error));
+    o = good();
+    o.average_last = 5;
+    o.save_total_limit = 3;
+    assert_fails(HEED_E_ARG, "average_last", heed_train_options_check(&o, &error));
+    o = good();
+    o.max_steps = "soon";
+    assert_fails(HEED_E_ARG, "max_steps", heed_train_options_check(&o, &error));
 }
 
 static void test_through_a_file(void **state)
@@ -77,8 +90,12 @@ static void test_through_a_file(void **state)
     scratch_make(&work);
     heed_arena *arena = heed_arena_new();
     heed_train_options o = good(), copy, read;
-    o.family = "gp\"t", o.learning_rate = 0.1 + 0.2, o.seed = 123456789012345, o.bf16 = true,
-    o.layers = 3, o.tokenizer = "char";
+    o.family = "gp\"t";
+    o.learning_rate = 0.1 + 0.2;
+    o.seed = 123456789012345;
+    o.bf16 = true;
+    o.layers = 3;
+    o.tokenizer = "char";
     assert_ok(heed_train_options_copy(&copy, &o, arena, &error));
     assert_true(copy.data != o.data && strcmp(copy.data[1], "no such file") == 0 &&
                 strcmp(copy.family, "gp\"t") == 0 && strcmp(copy.out, "run") == 0);
@@ -88,7 +105,8 @@ static void test_through_a_file(void **state)
     assert_string_equal(read.data[0], "/etc/hostname");
     assert_string_equal(read.family, "gp\"t");
     assert_string_equal(read.tokenizer, "char");
-    assert_null(read.init), assert_null(read.out);
+    assert_null(read.init);
+    assert_null(read.out);
     assert_true(read.learning_rate == 0.1 + 0.2 && read.seed == 123456789012345 && read.bf16 &&
                 !read.pairs && read.layers == 3 && read.heads == -1);
     scratch_file(&work, "run.json", "{\"data\": 3}", 11);
@@ -113,9 +131,13 @@ static void test_through_a_file(void **state)
 static heed_train_options started(void)
 {
     heed_train_options o = good();
-    o.out = "/tmp/run", o.max_steps = "20", o.learning_rate = 1e-3, o.seed = 5,
+    o.out = "/tmp/run";
+    o.max_steps = "20";
+    o.learning_rate = 1e-3;
+    o.seed = 5;
     o.lr_scheduler_type = "cosine";
-    o.tokenizer = "char", o.eval_steps = 2;
+    o.tokenizer = "char";
+    o.eval_steps = 2;
     return o;
 }
 
@@ -138,14 +160,19 @@ static void test_the_same_values_go_on(void **state)
     heed_train_extension extension;
     assert_ok(extend(o, &run, &extension, &error));
     assert_false(extension.any);
-    o = started(), o.out = "/tmp/../tmp/run/";
+    o = started();
+    o.out = "/tmp/../tmp/run/";
     assert_ok(extend(o, &run, &extension, &error));
     assert_false(extension.any || extension.data || extension.valid || extension.length);
     /* a default that is chosen counts as chosen */
     static const char *const optimizer[] = {"optimizer"}, *const seed[] = {"threads", "seed"};
-    o = nothing(), o.given = optimizer, o.given_count = 1;
+    o = nothing();
+    o.given = optimizer;
+    o.given_count = 1;
     assert_ok(extend(o, &run, &extension, &error));
-    o = nothing(), o.given = seed, o.given_count = 2;
+    o = nothing();
+    o.given = seed;
+    o.given_count = 2;
     assert_fails(HEED_E_ARG, "--seed 1: the run was started with 5",
                  extend(o, &run, &extension, &error));
 }
@@ -156,8 +183,16 @@ static void test_what_may_change(void **state)
     static const char *const valid[] = {"other.txt"};
     heed_train_options run, o = nothing();
     heed_train_extension extension;
-    o.max_steps = "99", o.valid = valid, o.valid_count = 1, o.save_steps = 3, o.logging_steps = 4;
-    o.average_last = 2, o.save_total_limit = 7, o.stop_at = 30, o.data = valid, o.data_count = 1;
+    o.max_steps = "99";
+    o.valid = valid;
+    o.valid_count = 1;
+    o.save_steps = 3;
+    o.logging_steps = 4;
+    o.average_last = 2;
+    o.save_total_limit = 7;
+    o.stop_at = 30;
+    o.data = valid;
+    o.data_count = 1;
     assert_ok(extend(o, &run, &extension, &error));
     assert_true(extension.any && extension.data && extension.valid && extension.length);
     assert_string_equal(extension.max_steps, "20");
@@ -226,7 +261,11 @@ static void test_options_without_effect(void **state)
     char text[256];
     size_t next = 0;
     assert_false(heed_train_options_idle(&o, &facts, &next, text, sizeof text));
-    o.momentum = 0.9, o.adam_beta1 = 0.8, o.decay_steps = 3, o.eval_steps = 4, o.decay_all = true;
+    o.momentum = 0.9;
+    o.adam_beta1 = 0.8;
+    o.decay_steps = 3;
+    o.eval_steps = 4;
+    o.decay_all = true;
     next = 0;
     assert_true(heed_train_options_idle(&o, &facts, &next, text, sizeof text));
     assert_string_equal(text, "note: --momentum has no effect with --optimizer adam");
@@ -243,7 +282,9 @@ static void test_options_without_effect(void **state)
     assert_false(heed_train_options_idle(&o, &facts, &next, text, sizeof text));
     /* "cosine" is no part of another schedule's name */
     facts.words[HEED_BY_SCHEDULE] = "cosine_with_min_lr";
-    o = nothing(), o.min_lr_rate = 0.1, next = 0;
+    o = nothing();
+    o.min_lr_rate = 0.1;
+    next = 0;
     assert_false(heed_train_options_idle(&o, &facts, &next, text, sizeof text));
 }
 

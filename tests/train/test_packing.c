@@ -24,27 +24,32 @@ static void test_shards_are_parted_at_the_end_token(void **state)
     heed_data *data = token_file("a.bin", after, 7);
     heed_stream stream = {0};
     assert_ok(heed_stream_open_shards(&stream, data, END, 10, &error));
-    assert_int_equal(stream.count, 7), assert_int_equal(stream.texts, 3);
-    assert_int_equal(stream.starts[1], 3), assert_int_equal(stream.starts[2], 5),
-        assert_int_equal(stream.starts[3], 7);
-    assert_int_equal(heed_stream_text_at(&stream, 2), 0),
-        assert_int_equal(heed_stream_text_at(&stream, 3), 1),
-        assert_int_equal(heed_stream_text_at(&stream, 6), 2);
+    assert_int_equal(stream.count, 7);
+    assert_int_equal(stream.texts, 3);
+    assert_int_equal(stream.starts[1], 3);
+    assert_int_equal(stream.starts[2], 5);
+    assert_int_equal(stream.starts[3], 7);
+    assert_int_equal(heed_stream_text_at(&stream, 2), 0);
+    assert_int_equal(heed_stream_text_at(&stream, 3), 1);
+    assert_int_equal(heed_stream_text_at(&stream, 6), 2);
     int32_t ids[3];
     assert_ok(heed_stream_read(&stream, 2, 3, ids, &error));
     assert_true(ids[0] == END && ids[1] == 3 && ids[2] == END);
     uint64_t first = 0, second = 0;
     assert_ok(heed_stream_fingerprint(&stream, &first, &error));
-    heed_stream_free(&stream), heed_data_close(data);
+    heed_stream_free(&stream);
+    heed_data_close(data);
     data = token_file("b.bin", before, 6);
     assert_ok(heed_stream_open_shards(&stream, data, END, 10, &error));
-    assert_int_equal(stream.texts, 3), assert_int_equal(stream.starts[1], 3),
-        assert_int_equal(stream.starts[2], 5);
+    assert_int_equal(stream.texts, 3);
+    assert_int_equal(stream.starts[1], 3);
+    assert_int_equal(stream.starts[2], 5);
     assert_ok(heed_stream_fingerprint(&stream, &second, &error));
     assert_true(second != first);
     heed_stream_free(&stream);
     assert_fails(HEED_E_FORMAT, "b.bin", heed_stream_open_shards(&stream, data, END, 5, &error));
-    heed_stream_free(&stream), heed_data_close(data);
+    heed_stream_free(&stream);
+    heed_data_close(data);
 }
 
 static void test_reading_across_shards(void **state)
@@ -72,7 +77,8 @@ static void test_reading_across_shards(void **state)
             assert_ok(heed_stream_read(&stream, begin, count, read, &error));
             for (size_t i = 0; i < count; i++) assert_int_equal(read[i], begin + i + 1);
         }
-    heed_stream_free(&stream), heed_data_close(data);
+    heed_stream_free(&stream);
+    heed_data_close(data);
 }
 
 /* Every token in one piece of one text, rows full but the last (around 0) and never longer than
@@ -121,7 +127,8 @@ static void test_every_token_once(void **state)
                 }
                 heed_packing_free(&p);
             }
-        heed_stream_free(&stream), heed_data_close(data);
+        heed_stream_free(&stream);
+        heed_data_close(data);
     }
 }
 

@@ -68,15 +68,23 @@ static void test_plain_rules(void **state)
 {
     (void)state;
     heed_schedule s = heed_schedule_default(HEED_SCHEDULE_CONSTANT);
-    s.rate = 0.25, s.total = 10, s.warmup = 4;
+    s.rate = 0.25;
+    s.total = 10;
+    s.warmup = 4;
     /* as in transformers, "constant" has no warm-up */
     assert_true(heed_schedule_rate(&s, 0) == 0.25);
-    s = heed_schedule_default(HEED_SCHEDULE_INVERSE_SQRT), s.rate = 1, s.total = 10;
+    s = heed_schedule_default(HEED_SCHEDULE_INVERSE_SQRT);
+    s.rate = 1;
+    s.total = 10;
     /* without warm-up the time scale is 10,000 */
     assert_true(heed_schedule_rate(&s, 30000) == 0.5);
-    s = heed_schedule_default(HEED_SCHEDULE_COSINE), s.rate = 1, s.total = 1;
+    s = heed_schedule_default(HEED_SCHEDULE_COSINE);
+    s.rate = 1;
+    s.total = 1;
     assert_true(heed_schedule_rate(&s, 0) == 1 && heed_schedule_rate(&s, 1) == 0);
-    s = heed_schedule_default(HEED_SCHEDULE_WARMUP_STABLE_DECAY), s.rate = 1, s.total = 4,
+    s = heed_schedule_default(HEED_SCHEDULE_WARMUP_STABLE_DECAY);
+    s.rate = 1;
+    s.total = 4;
     s.decay = 4;
     assert_true(heed_schedule_rate(&s, 0) == 1 && heed_schedule_rate(&s, 4) == 0 &&
                 fabs(heed_schedule_rate(&s, 2) - 0.5) < 1e-15);
@@ -88,23 +96,35 @@ static void test_errors(void **state)
     heed_schedule_kind kind;
     assert_fails(HEED_E_ARG, "warmup_stable_decay", heed_schedule_by_name(&kind, "cosin", &error));
     heed_schedule good = heed_schedule_default(HEED_SCHEDULE_POLYNOMIAL), s;
-    good.rate = 0.1, good.total = 10;
+    good.rate = 0.1;
+    good.total = 10;
     assert_ok(heed_schedule_check(&good, &error));
-    assert_fails(HEED_E_ARG, "learning rate",
-                 (s = good, s.rate = NAN, heed_schedule_check(&s, &error)));
-    assert_fails(HEED_E_ARG, "learning rate",
-                 (s = good, s.rate = -1, heed_schedule_check(&s, &error)));
-    assert_fails(HEED_E_ARG, "steps", (s = good, s.total = 0, heed_schedule_check(&s, &error)));
-    assert_fails(HEED_E_ARG, "warm-up -1",
-                 (s = good, s.warmup = -1, heed_schedule_check(&s, &error)));
-    assert_fails(HEED_E_ARG, "last learning rate",
-                 (s = good, s.end = 0.2, heed_schedule_check(&s, &error)));
-    assert_fails(HEED_E_ARG, "lowest", (s = good, s.minimum = 2, heed_schedule_check(&s, &error)));
-    assert_fails(HEED_E_ARG, "power",
-                 (s = good, s.power = INFINITY, heed_schedule_check(&s, &error)));
+    s = good;
+    s.rate = NAN;
+    assert_fails(HEED_E_ARG, "learning rate", heed_schedule_check(&s, &error));
+    s = good;
+    s.rate = -1;
+    assert_fails(HEED_E_ARG, "learning rate", heed_schedule_check(&s, &error));
+    s = good;
+    s.total = 0;
+    assert_fails(HEED_E_ARG, "steps", heed_schedule_check(&s, &error));
+    s = good;
+    s.warmup = -1;
+    assert_fails(HEED_E_ARG, "warm-up -1", heed_schedule_check(&s, &error));
+    s = good;
+    s.end = 0.2;
+    assert_fails(HEED_E_ARG, "last learning rate", heed_schedule_check(&s, &error));
+    s = good;
+    s.minimum = 2;
+    assert_fails(HEED_E_ARG, "lowest", heed_schedule_check(&s, &error));
+    s = good;
+    s.power = INFINITY;
+    assert_fails(HEED_E_ARG, "power", heed_schedule_check(&s, &error));
     good.kind = HEED_SCHEDULE_WARMUP_STABLE_DECAY;
-    assert_fails(HEED_E_ARG, "do not fit",
-                 (s = good, s.decay = 6, s.warmup = 5, heed_schedule_check(&s, &error)));
+    s = good;
+    s.decay = 6;
+    s.warmup = 5;
+    assert_fails(HEED_E_ARG, "do not fit", heed_schedule_check(&s, &error));
 }
 
 int main(void)

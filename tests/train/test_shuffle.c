@@ -37,7 +37,8 @@ static void test_leaves_no_order(void **state)
         for (uint64_t i = 0; i < N; i++) {
             double x = ((double)heed_shuffle_at(9, epoch, N, i) + 0.5) / N - 0.5,
                    y = ((double)i + 0.5) / N - 0.5;
-            place += 12 * x * y, neighbor += 12 * x * previous;
+            place += 12 * x * y;
+            neighbor += 12 * x * previous;
             previous = x;
         }
         assert_true(fabs(place) < 5 * sqrt(N) && fabs(neighbor) < 5 * sqrt(N));

@@ -16,16 +16,24 @@ static void test_every_objective_learns(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char *data = data_file(&work, cases[i].file, 1, 400), *out = in_work("learns");
         heed_train_options o = small_options((const char *const[]){data}, out);
-        o.family = cases[i].family, o.objective = cases[i].objective, o.layers = cases[i].layers;
-        o.valid = o.data, o.valid_count = 1, o.dropout = 0;
-        o.max_steps = "150", o.batch_size = 16, o.learning_rate = 5e-3, o.eval_steps = 50;
+        o.family = cases[i].family;
+        o.objective = cases[i].objective;
+        o.layers = cases[i].layers;
+        o.valid = o.data;
+        o.valid_count = 1;
+        o.dropout = 0;
+        o.max_steps = "150";
+        o.batch_size = 16;
+        o.learning_rate = 5e-3;
+        o.eval_steps = 50;
         heed_train_report report = train(&o, 2);
         assert_int_equal(report.steps, 150);
         if (!(report.eval_loss < cases[i].limit))
             fail_msg("%s: loss %g after 150 updates", cases[i].file, report.eval_loss);
         assert_true(report.best_eval_loss <= report.eval_loss);
         assert_ok(heed_directory_remove(out, &error));
-        free(data), free(out);
+        free(data);
+        free(out);
     }
 }
 
@@ -62,16 +70,24 @@ static void test_conversations_are_learned_and_resumed(void **state)
     assert_ok(heed_tokenizer_save(tokenizer, folder, &error));
     heed_tokenizer_free(tokenizer);
     heed_train_options o = small_options((const char *const[]){data}, whole);
-    o.tokenizer = folder, o.template_file = jinja, o.valid = o.data, o.valid_count = 1,
-    o.dropout = 0, o.learning_rate = 1e-2, o.batch_size = 8, o.max_steps = "60";
+    o.tokenizer = folder;
+    o.template_file = jinja;
+    o.valid = o.data;
+    o.valid_count = 1;
+    o.dropout = 0;
+    o.learning_rate = 1e-2;
+    o.batch_size = 8;
+    o.max_steps = "60";
     heed_train_report report = train(&o, 2);
     if (!(report.eval_loss < 0.1))
         fail_msg("loss %g: the answers are certain, the questions would not be", report.eval_loss);
-    o.out = parted, o.stop_at = 20;
+    o.out = parted;
+    o.stop_at = 20;
     train(&o, 1);
     assert_int_equal(unlink(jinja), 0);
     resume(parted, -1, 3);
-    last_of(whole, a), last_of(parted, b);
+    last_of(whole, a);
+    last_of(parted, b);
     assert_same_checkpoint(a, b);
     assert_same_file(a, b, "tokenizer_config.json");
     assert_ok(heed_tokenizer_load(&tokenizer, parted, &error));
@@ -79,7 +95,11 @@ static void test_conversations_are_learned_and_resumed(void **state)
     assert_string_equal(heed_tokenizer_chat_template(tokenizer, &length), template);
     heed_tokenizer_free(tokenizer);
     heed_buffer_free(&lines);
-    free(data), free(whole), free(parted), free(jinja), free(folder);
+    free(data);
+    free(whole);
+    free(parted);
+    free(jinja);
+    free(folder);
 }
 
 static void test_run_folder(void **state)
@@ -87,7 +107,11 @@ static void test_run_folder(void **state)
     (void)state;
     char *data = data_file(&work, "n.txt", 6, 100), *out = in_work("folder"), path[700];
     heed_train_options o = small_options((const char *const[]){data}, out);
-    o.valid = o.data, o.valid_count = 1, o.eval_steps = 4, o.save_steps = 6, o.average_last = 2,
+    o.valid = o.data;
+    o.valid_count = 1;
+    o.eval_steps = 4;
+    o.save_steps = 6;
+    o.average_last = 2;
     o.logging_steps = 2;
     heed_train_report report = train(&o, 1);
     static const char *const names[] = {"run.json",
@@ -111,17 +135,22 @@ static void test_run_folder(void **state)
     snprintf(path, sizeof path, "%s/log.jsonl", out);
     assert_ok(heed_log_read(&loss, path, "loss", &error));
     assert_ok(heed_log_read(&eval, path, "eval_loss", &error));
-    assert_int_equal(loss.count, 6), assert_int_equal(eval.count, 3);
+    assert_int_equal(loss.count, 6);
+    assert_int_equal(eval.count, 3);
     assert_true(eval.y[2] == report.eval_loss && loss.x[5] == 12);
-    heed_log_series_free(&loss), heed_log_series_free(&eval);
+    heed_log_series_free(&loss);
+    heed_log_series_free(&eval);
     heed_backend *backend = backend_of(1);
     assert_fails(HEED_E_ARG, "--resume", heed_train_new(&o, backend, NULL, &report, &error));
     char *tuned = in_work("tuned");
     o = small_options((const char *const[]){data}, tuned);
-    o.layers = o.d_model = o.heads = o.context = -1, o.init = out; /* RUN itself is a model */
+    o.layers = o.d_model = o.heads = o.context = -1;
+    o.init = out; /* RUN itself is a model */
     assert_ok(heed_train_new(&o, backend, NULL, &report, &error));
     heed_cpu_backend_free(backend);
-    free(data), free(out), free(tuned);
+    free(data);
+    free(out);
+    free(tuned);
 }
 
 /* Token files hold ids: a model without tokenizer files is trained on them all the same. */
@@ -138,16 +167,22 @@ static void test_ids_need_no_tokenizer(void **state)
     snprintf(path, sizeof path, "%s/tokenizer.json", first);
     assert_false(heed_path_exists(path));
     o = small_options((const char *const[]){data}, tuned);
-    o.layers = o.d_model = o.heads = -1, o.init = first;
+    o.layers = o.d_model = o.heads = -1;
+    o.init = first;
     assert_int_equal(train(&o, 1).steps, 12);
     heed_backend *backend = backend_of(1);
     heed_train_report report;
     char *wordy = in_work("wordy");
+    o.data = (const char *const[]){text};
+    o.out = wordy;
     assert_fails(HEED_E_IO, "no tokenizer here",
-                 (o.data = (const char *const[]){text}, o.out = wordy,
-                  heed_train_new(&o, backend, NULL, &report, &error)));
+                 heed_train_new(&o, backend, NULL, &report, &error));
     heed_cpu_backend_free(backend);
-    free(data), free(text), free(first), free(tuned), free(wordy);
+    free(data);
+    free(text);
+    free(first);
+    free(tuned);
+    free(wordy);
 }
 
 static void test_errors(void **state)
@@ -158,35 +193,46 @@ static void test_errors(void **state)
     heed_backend *backend = backend_of(1);
     heed_train_report report;
     heed_train_options good = small_options((const char *const[]){data}, out), o;
-    assert_fails(HEED_E_ARG, "sofa",
-                 (o = good, o.family = "sofa", heed_train_new(&o, backend, NULL, &report, &error)));
-    assert_fails(
-        HEED_E_ARG, "clm, mlm",
-        (o = good, o.objective = "guess", heed_train_new(&o, backend, NULL, &report, &error)));
+    o = good;
+    o.family = "sofa";
+    assert_fails(HEED_E_ARG, "sofa", heed_train_new(&o, backend, NULL, &report, &error));
+    o = good;
+    o.objective = "guess";
+    assert_fails(HEED_E_ARG, "clm, mlm", heed_train_new(&o, backend, NULL, &report, &error));
+    o = good;
+    o.family = "gpt2";
+    o.objective = "mlm";
     assert_fails(HEED_E_ARG, "objective mlm trains",
-                 (o = good, o.family = "gpt2", o.objective = "mlm",
-                  heed_train_new(&o, backend, NULL, &report, &error)));
-    assert_fails(HEED_E_ARG, "documents",
-                 (o = good, o.data = (const char *const[]){pairs}, o.objective = "clm",
-                  heed_train_new(&o, backend, NULL, &report, &error)));
-    assert_fails(HEED_E_ARG, "divisible",
-                 (o = good, o.heads = 5, heed_train_new(&o, backend, NULL, &report, &error)));
-    assert_fails(HEED_E_ARG, "cosine",
-                 (o = good, o.lr_scheduler_type = "sine",
-                  heed_train_new(&o, backend, NULL, &report, &error)));
-    assert_fails(
-        HEED_E_ARG, "adamw, adam, sgd",
-        (o = good, o.optimizer = "lion", heed_train_new(&o, backend, NULL, &report, &error)));
-    assert_fails(HEED_E_IO, "nothing here",
-                 (o = good, o.data = (const char *const[]){"/nothing here.txt"},
-                  heed_train_new(&o, backend, NULL, &report, &error)));
+                 heed_train_new(&o, backend, NULL, &report, &error));
+    o = good;
+    o.data = (const char *const[]){pairs};
+    o.objective = "clm";
+    assert_fails(HEED_E_ARG, "documents", heed_train_new(&o, backend, NULL, &report, &error));
+    o = good;
+    o.heads = 5;
+    assert_fails(HEED_E_ARG, "divisible", heed_train_new(&o, backend, NULL, &report, &error));
+    o = good;
+    o.lr_scheduler_type = "sine";
+    assert_fails(HEED_E_ARG, "cosine", heed_train_new(&o, backend, NULL, &report, &error));
+    o = good;
+    o.optimizer = "lion";
+    assert_fails(HEED_E_ARG, "adamw, adam, sgd",
+                 heed_train_new(&o, backend, NULL, &report, &error));
+    o = good;
+    o.data = (const char *const[]){"/nothing here.txt"};
+    assert_fails(HEED_E_IO, "nothing here", heed_train_new(&o, backend, NULL, &report, &error));
     assert_fails(HEED_E_ARG, "run.json",
                  heed_train_resume("/nothing here", -1, backend, NULL, &report, &error));
+    o = good;
+    o.optimizer = "sgd";
+    o.learning_rate = 1e6;
+    o.weight_decay = 1e6;
+    o.lr_scheduler_type = "constant";
+    o.max_grad_norm = 0;
+    o.save_steps = 1;
     /* each update multiplies the weights by -1e12 */
     assert_fails(HEED_E_ARG, "\"model.embed_tokens.weight\" is no longer finite",
-                 (o = good, o.optimizer = "sgd", o.learning_rate = 1e6, o.weight_decay = 1e6,
-                  o.lr_scheduler_type = "constant", o.max_grad_norm = 0, o.save_steps = 1,
-                  heed_train_new(&o, backend, NULL, &report, &error)));
+                 heed_train_new(&o, backend, NULL, &report, &error));
     free(data);
     data = data_file(&work, "o.txt", 7, 100); /* other words under the same name */
     assert_fails(HEED_E_FORMAT, "not what it was",
@@ -195,7 +241,10 @@ static void test_errors(void **state)
     assert_fails(HEED_E_FORMAT, "run.json",
                  heed_train_resume(out, -1, backend, NULL, &report, &error));
     heed_cpu_backend_free(backend);
-    free(data), free(pairs), free(out), free(run_json);
+    free(data);
+    free(pairs);
+    free(out);
+    free(run_json);
 }
 
 int main(void)

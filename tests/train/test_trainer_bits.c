@@ -17,10 +17,14 @@ static void test_resumed_is_uninterrupted(void **state)
              *parted = in_work("parted"), a[600], b[600];
         heed_train_options o = small_options((const char *const[]){data}, whole);
         bits_options(&o);
-        o.family = cases[i].family, o.objective = cases[i].objective, o.layers = cases[i].layers,
-        o.valid = o.data, o.valid_count = 1;
+        o.family = cases[i].family;
+        o.objective = cases[i].objective;
+        o.layers = cases[i].layers;
+        o.valid = o.data;
+        o.valid_count = 1;
         train(&o, 2);
-        o.out = parted, o.stop_at = 1;
+        o.out = parted;
+        o.stop_at = 1;
         heed_train_report report = train(&o, 1);
         assert_int_equal(report.steps, 1);
         report = resume(parted, 7, 2);
@@ -28,14 +32,17 @@ static void test_resumed_is_uninterrupted(void **state)
         report = resume(parted, 8, 3);
         report = resume(parted, -1, 1);
         assert_int_equal(report.steps, 12);
-        last_of(whole, a), last_of(parted, b);
+        last_of(whole, a);
+        last_of(parted, b);
         assert_same_checkpoint(a, b);
         report = resume(parted, -1, 1); /* nothing left to do */
         assert_int_equal(report.steps, 12);
         assert_same_checkpoint(a, b);
         assert_ok(heed_directory_remove(whole, &error));
         assert_ok(heed_directory_remove(parted, &error));
-        free(data), free(whole), free(parted);
+        free(data);
+        free(whole);
+        free(parted);
     }
 }
 
@@ -56,7 +63,8 @@ static void test_threads_give_equal_bits(void **state)
         assert_ok(heed_directory_remove(out, &error));
         free(out);
     }
-    free(data), free(first);
+    free(data);
+    free(first);
 }
 
 /* With products of rounded operands, which read copies of the weights: interrupted, resumed from a
@@ -69,30 +77,46 @@ static void test_rounded_copies_survive_interruption(void **state)
          *parted = in_work("rounded-parted"), *plain = in_work("rounded-plain"), a[600], b[600];
     heed_train_options o = small_options((const char *const[]){data}, whole);
     bits_options(&o);
-    o.bf16 = true, o.family = "gpt2", o.valid = o.data, o.valid_count = 1, o.eval_steps = 3,
+    o.bf16 = true;
+    o.family = "gpt2";
+    o.valid = o.data;
+    o.valid_count = 1;
+    o.eval_steps = 3;
     o.average_last = 2;
     train(&o, 2);
-    o.out = parted, o.stop_at = 5, o.gradient_checkpointing = true;
+    o.out = parted;
+    o.stop_at = 5;
+    o.gradient_checkpointing = true;
     train(&o, 1);
     resume(parted, 9, 3);
     resume(parted, -1, 1);
-    last_of(whole, a), last_of(parted, b);
+    last_of(whole, a);
+    last_of(parted, b);
     assert_same_checkpoint(a, b);
-    snprintf(a, sizeof a, "%.500s/average", whole), snprintf(b, sizeof b, "%.500s/average", parted);
+    snprintf(a, sizeof a, "%.500s/average", whole);
+    snprintf(b, sizeof b, "%.500s/average", parted);
     assert_same_file(a, b, "model.safetensors");
     /* and rounding tells */
-    o.out = plain, o.stop_at = -1, o.gradient_checkpointing = false, o.bf16 = false;
+    o.out = plain;
+    o.stop_at = -1;
+    o.gradient_checkpointing = false;
+    o.bf16 = false;
     train(&o, 1);
-    last_of(whole, a), last_of(plain, b);
+    last_of(whole, a);
+    last_of(plain, b);
     heed_buffer first = {0}, second = {0};
-    snprintf(a + strlen(a), sizeof a - strlen(a), "/model.safetensors"),
-        snprintf(b + strlen(b), sizeof b - strlen(b), "/model.safetensors");
+    snprintf(a + strlen(a), sizeof a - strlen(a), "/model.safetensors");
+    snprintf(b + strlen(b), sizeof b - strlen(b), "/model.safetensors");
     assert_ok(heed_file_read(a, 1 << 30, &first, &error));
     assert_ok(heed_file_read(b, 1 << 30, &second, &error));
     assert_true(first.length == second.length &&
                 memcmp(first.data, second.data, first.length) != 0);
-    heed_buffer_free(&first), heed_buffer_free(&second);
-    free(data), free(whole), free(parted), free(plain);
+    heed_buffer_free(&first);
+    heed_buffer_free(&second);
+    free(data);
+    free(whole);
+    free(parted);
+    free(plain);
 }
 
 /* Twelve rows at once, or three times four: the same update but for the order of sums, dropout
@@ -103,10 +127,16 @@ static void test_accumulation_is_the_large_batch(void **state)
     char *data = data_file(&work, "k.jsonl", 6, 200), *large = in_work("large"),
          *small = in_work("small"), path[700];
     heed_train_options o = small_options((const char *const[]){data}, large);
-    o.batch_size = 12, o.max_steps = "1", o.dropout = 0.2, o.optimizer = "sgd", o.learning_rate = 1,
+    o.batch_size = 12;
+    o.max_steps = "1";
+    o.dropout = 0.2;
+    o.optimizer = "sgd";
+    o.learning_rate = 1;
     o.lr_scheduler_type = "constant";
     heed_train_report one = train(&o, 1);
-    o.out = small, o.batch_size = 4, o.gradient_accumulation_steps = 3;
+    o.out = small;
+    o.batch_size = 4;
+    o.gradient_accumulation_steps = 3;
     heed_train_report three = train(&o, 1);
     assert_true(fabs(one.loss - three.loss) < 1e-6 * one.loss);
     heed_safetensors *x = NULL, *y = NULL;
@@ -121,13 +151,16 @@ static void test_accumulation_is_the_large_batch(void **state)
         assert_non_null(b);
         for (size_t k = 0; k < a->bytes / 4; k++) {
             float p, q;
-            memcpy(&p, (const char *)a->data + 4 * k, 4),
-                memcpy(&q, (const char *)b->data + 4 * k, 4);
+            memcpy(&p, (const char *)a->data + 4 * k, 4);
+            memcpy(&q, (const char *)b->data + 4 * k, 4);
             if (fabsf(p - q) > 2e-6f) fail_msg("%s[%zu]: %g and %g", a->name, k, p, q);
         }
     }
-    heed_safetensors_close(x), heed_safetensors_close(y);
-    free(data), free(large), free(small);
+    heed_safetensors_close(x);
+    heed_safetensors_close(y);
+    free(data);
+    free(large);
+    free(small);
 }
 
 static void test_checkpointing_gives_the_same_updates(void **state)
@@ -139,11 +172,15 @@ static void test_checkpointing_gives_the_same_updates(void **state)
     bits_options(&o);
     o.max_steps = "3";
     train(&o, 1);
-    o.out = again, o.gradient_checkpointing = true;
+    o.out = again;
+    o.gradient_checkpointing = true;
     train(&o, 1);
-    last_of(plain, a), last_of(again, b);
+    last_of(plain, a);
+    last_of(again, b);
     assert_same_file(a, b, "model.safetensors");
-    free(data), free(plain), free(again);
+    free(data);
+    free(plain);
+    free(again);
 }
 
 int main(void)

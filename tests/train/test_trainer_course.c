@@ -13,7 +13,8 @@ typedef struct watch_state {
 static void on_begun(void *context, const heed_train_summary *summary)
 {
     watch_state *w = context;
-    w->begun = true, w->parameters = summary->parameters;
+    w->begun = true;
+    w->parameters = summary->parameters;
     assert_true(summary->activation_bytes > 0 &&
                 summary->parameter_bytes >= 16 * summary->parameters && summary->steps == 12);
     assert_string_equal(summary->objective, "clm");
@@ -54,10 +55,14 @@ static void test_stops_when_asked(void **state)
     assert_ok(heed_checkpoint_newest(out, &newest, &step, &error));
     assert_int_equal(step, 5);
     resume(out, -1, 1);
-    last_of(whole, a), last_of(out, b);
+    last_of(whole, a);
+    last_of(out, b);
     assert_same_checkpoint(a, b);
     heed_cpu_backend_free(backend);
-    free(newest), free(data), free(whole), free(out);
+    free(newest);
+    free(data);
+    free(whole);
+    free(out);
 }
 
 typedef struct epoch_counts {
@@ -88,7 +93,8 @@ static void test_epochs_told_are_the_epochs_reached(void **state)
     heed_backend *backend = backend_of(1);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         heed_train_options o = small_options((const char *const[]){data}, out);
-        o.batch_size = cases[i].batch, o.gradient_accumulation_steps = cases[i].accumulated,
+        o.batch_size = cases[i].batch;
+        o.gradient_accumulation_steps = cases[i].accumulated;
         o.max_steps = cases[i].steps;
         epoch_counts counts = {0};
         heed_train_watcher watcher = {.context = &counts, .begun = on_told, .step = on_reached};
@@ -101,7 +107,8 @@ static void test_epochs_told_are_the_epochs_reached(void **state)
         assert_ok(heed_directory_remove(out, &error));
     }
     heed_cpu_backend_free(backend);
-    free(data), free(out);
+    free(data);
+    free(out);
 }
 
 typedef struct intruder {
@@ -153,7 +160,8 @@ static void test_a_second_training_is_refused(void **state)
     assert_non_null(strstr(i.fresh.message, "is being trained in by process "));
     assert_non_null(strstr(i.resumed.message, "is being trained in by process "));
     heed_cpu_backend_free(i.backend);
-    free(data), free(out);
+    free(data);
+    free(out);
 }
 
 int main(void)

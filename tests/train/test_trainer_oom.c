@@ -27,10 +27,16 @@ static void test_each_allocation(void **state)
     char *data = data_file(&work, "a.jsonl", 1, 6), *out = strdup(scratch_path(&work, "run"));
     oom_case c = {.options = small_options((const char *const[]){data}, out),
                   .backend = backend_of(1)};
-    c.options.layers = 1, c.options.d_model = 8, c.options.heads = 1, c.options.context = 16,
-    c.options.batch_size = 2, c.options.max_steps = "2";
-    c.options.valid = c.options.data, c.options.valid_count = 1,
-    c.options.gradient_accumulation_steps = 2, c.options.average_last = 2;
+    c.options.layers = 1;
+    c.options.d_model = 8;
+    c.options.heads = 1;
+    c.options.context = 16;
+    c.options.batch_size = 2;
+    c.options.max_steps = "2";
+    c.options.valid = c.options.data;
+    c.options.valid_count = 1;
+    c.options.gradient_accumulation_steps = 2;
+    c.options.average_last = 2;
     c.options.save_steps = 1;
     assert_true(fail_alloc_each(scenario, &c) > 100);
     c.options.stop_at = 1;
@@ -40,7 +46,8 @@ static void test_each_allocation(void **state)
     assert_true(fail_alloc_each(scenario, &c) > 100);
     heed_cpu_backend_free(c.backend);
     scratch_remove(&work);
-    free(data), free(out);
+    free(data);
+    free(out);
 }
 
 int main(void)

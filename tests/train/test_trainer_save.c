@@ -14,11 +14,17 @@ static int start(void **state)
 {
     (void)state;
     scratch_make(&work);
-    data = data_file(&work, "a.txt", 1, 20), out = strdup(scratch_path(&work, "run")),
+    data = data_file(&work, "a.txt", 1, 20);
+    out = strdup(scratch_path(&work, "run"));
     backend = backend_of(1);
     heed_train_options o = small_options((const char *const[]){data}, out);
     heed_train_report report;
-    o.layers = 1, o.d_model = 8, o.heads = 1, o.context = 16, o.max_steps = "3", o.save_steps = 1,
+    o.layers = 1;
+    o.d_model = 8;
+    o.heads = 1;
+    o.context = 16;
+    o.max_steps = "3";
+    o.save_steps = 1;
     o.stop_at = 2;
     assert_ok(heed_train_new(&o, backend, NULL, &report, &error));
     return 0;
@@ -29,7 +35,8 @@ static int stop(void **state)
     (void)state;
     heed_cpu_backend_free(backend);
     scratch_remove(&work);
-    free(data), free(out);
+    free(data);
+    free(out);
     return 0;
 }
 
@@ -204,7 +211,8 @@ static void an_older_checkpoint_takes_over(void **state)
         found = read_file("checkpoint-3/model.safetensors");
         assert_int_equal(found.length, expected.length);
         assert_memory_equal(found.data, expected.data, expected.length);
-        heed_buffer_free(&found), heed_buffer_free(&whole);
+        heed_buffer_free(&found);
+        heed_buffer_free(&whole);
     }
     heed_buffer_free(&expected);
 }

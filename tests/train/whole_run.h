@@ -47,7 +47,10 @@ typedef struct objective_case {
 /* Whatever must survive an interruption: accumulation, dropout, clipping, label smoothing. */
 static inline void bits_options(heed_train_options *o)
 {
-    o->gradient_accumulation_steps = 2, o->dropout = 0.1, o->save_steps = 4, o->max_grad_norm = 0.5,
+    o->gradient_accumulation_steps = 2;
+    o->dropout = 0.1;
+    o->save_steps = 4;
+    o->max_grad_norm = 0.5;
     o->label_smoothing = 0.1;
 }
 

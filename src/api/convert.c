@@ -85,13 +85,14 @@ static heed_status put_tokenizer(const heed_tokenizer **tokenizer, size_t tokens
 }
 
 /* What the model says beside its weights: as the other GGUF file has it, else made from it. */
-static heed_status put_sayings(const char *from, heed_gguf_sayings *sayings,
-                               heed_gguf_entries *entries, heed_buffer *notes, heed_error *error)
+static heed_status put_gguf_entries(const char *from, heed_sidecar_gguf_source *source,
+                                    heed_gguf_entries *entries, heed_buffer *notes,
+                                    heed_error *error)
 {
-    size_t tokens = (size_t)sayings->config->vocabulary;
+    size_t tokens = (size_t)source->config->vocabulary;
     if (from && heed_gguf_is_file(from)) return copy_entries(from, entries, error);
-    HEED_TRY(put_tokenizer(&sayings->tokenizer, tokens, entries, notes, error));
-    return heed_sidecar_put_gguf(sayings, entries, notes, error);
+    HEED_TRY(put_tokenizer(&source->tokenizer, tokens, entries, notes, error));
+    return heed_sidecar_put_gguf(source, entries, notes, error);
 }
 
 /* Matrices whose rows are no whole number of blocks are in another type: said. */
@@ -135,8 +136,8 @@ typedef struct conversion {
 static heed_status write_gguf(conversion *c, heed_error *error)
 {
     heed_gguf_entries entries = {0};
-    heed_gguf_sayings sayings = {c->sidecar, heed_model_config(c->model), c->tokenizer};
-    heed_status status = put_sayings(c->how->model, &sayings, &entries, &c->notes, error);
+    heed_sidecar_gguf_source source = {c->sidecar, heed_model_config(c->model), c->tokenizer};
+    heed_status status = put_gguf_entries(c->how->model, &source, &entries, &c->notes, error);
     if (status == HEED_OK)
         status = heed_model_save_gguf(c->model, c->how->out, c->dtype, &entries, error);
     heed_buffer_free(&entries.bytes);

@@ -47,15 +47,16 @@ heed_status heed_sidecar_generation(const heed_sidecar *sidecar, json_t **json, 
 heed_status heed_sidecar_save(const heed_sidecar *sidecar, const char *folder, bool wrote_tokenizer,
                               heed_error *error);
 
-/* What a GGUF file is told beside tensors, sizes and tokenizer. */
-typedef struct heed_gguf_sayings {
+/* What a GGUF file's entries are made from, beside tensors, sizes and tokenizer. */
+typedef struct heed_sidecar_gguf_source {
     const heed_sidecar *sidecar; /* NULL: there is none */
     const heed_config *config;
-    const heed_tokenizer *tokenizer; /* whose entries are there already; NULL: none are */
-} heed_gguf_sayings;
+    const heed_tokenizer *tokenizer; /* its entries are there already; NULL: there are none */
+} heed_sidecar_gguf_source;
 /* Appends the entries; what other programs will not see there becomes lines of `notes`. */
-heed_status heed_sidecar_put_gguf(const heed_gguf_sayings *sayings, heed_gguf_entries *entries,
-                                  heed_buffer *notes, heed_error *error);
+heed_status heed_sidecar_put_gguf(const heed_sidecar_gguf_source *source,
+                                  heed_gguf_entries *entries, heed_buffer *notes,
+                                  heed_error *error);
 /* The entries of a GGUF file that another one takes over as they are: names and licenses,
    tokenizer, templates, settings. */
 bool heed_sidecar_keeps_entry(const char *key);

@@ -1,147 +1,22 @@
-/* sidecar_gguf.c: what a GGUF file says beside tensors, sizes and tokenizer, both ways.
-
-   heed.generation_config holds generation_config.json as it was, heed.eos_token_ids all ids that
-   end a text: only heed reads these two. What llama.cpp and its like have keys for is said in
-   these too: general.sampling.*, and tokenizer.ggml.eos_token_id, eot_token_id, eom_token_id. */
+/* sidecar_gguf_write.c: puts the settings of generation and the ids that end a text into a GGUF
+   file, under the keys of sidecar_gguf_read.c. */
 #include "generate/sidecar_internal.h"
 
-#include "base/memory.h"
 #include "generate/settings.h"
-#include <stdlib.h>
 #include <string.h>
 
-static const char own_key[] = "heed.generation_config";
 enum { NAMED_ENDS = 3 };
 
-/* Settings that GGUF has a key for, and the key. */
-typedef struct sampling_key {
-    const char *member, *key;
-    heed_gguf_type type;
-} sampling_key;
-
-static const sampling_key sampling_keys[] = {
-    {"temperature", "general.sampling.temp", HEED_GGUF_F32},
-    {"top_k", "general.sampling.top_k", HEED_GGUF_I32},
-    {"top_p", "general.sampling.top_p", HEED_GGUF_F32},
-    {"min_p", "general.sampling.min_p", HEED_GGUF_F32},
-    {"repetition_penalty", "general.sampling.penalty_repeat", HEED_GGUF_F32},
-    {"penalty_last_n", "general.sampling.penalty_last_n", HEED_GGUF_I32},
-    {"xtc_probability", "general.sampling.xtc_probability", HEED_GGUF_F32},
-    {"xtc_threshold", "general.sampling.xtc_threshold", HEED_GGUF_F32},
-    {"mirostat", "general.sampling.mirostat", HEED_GGUF_I32},
-    {"mirostat_tau", "general.sampling.mirostat_tau", HEED_GGUF_F32},
-    {"mirostat_eta", "general.sampling.mirostat_eta", HEED_GGUF_F32},
-};
-enum { SAMPLING_KEYS = sizeof sampling_keys / sizeof *sampling_keys };
-
-static void put_text(heed_buffer *text, const json_t *json)
-{
-    heed_json_put_lines(text, json);
-    heed_buffer_byte(text, '\n');
-}
-
-/* ---- reading ---- */
-
-/* The shortest decimal that is the same number in 32 bits: 0.95, not 0.949999988. */
-static double widen(double value)
-{
-    char text[40];
-    for (int digits = 6; digits < 9; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, value);
-        double decimal = strtod(text, NULL);
-        if ((float)decimal == (float)value) return decimal;
-    }
-    return value;
-}
-
-static bool put_sampling(json_t *json, const heed_gguf *file)
-{
-    bool ok = true;
-    for (size_t i = 0; ok && i < SAMPLING_KEYS; i++) {
-        const heed_gguf_entry *entry = heed_gguf_entry_find(file, sampling_keys[i].key);
-        if (!entry || entry->is_array || entry->type == HEED_GGUF_STRING) continue;
-        double number = heed_gguf_number_at(entry, 0);
-        json_t *value = heed_gguf_type_is_integer(entry->type)
-                            ? json_integer(heed_gguf_integer_at(entry, 0))
-                            : json_real(widen(number));
-        ok = json_object_set_new(json, sampling_keys[i].member, value) == 0;
-        if (ok && strcmp(sampling_keys[i].member, "temperature") == 0) {
-            ok = json_object_set_new(json, "do_sample", json_boolean(number > 0)) == 0;
-            if (ok && !(number > 0)) json_object_del(json, "temperature");
-        }
-    }
-    return ok;
-}
-
-/* Files of other programs that recommend how to sample: what they say, in the words of
-   generation_config.json. */
-static heed_status read_sampling(heed_sidecar *sidecar, const heed_gguf *file, const char *where,
-                                 heed_error *error)
-{
-    heed_buffer text = {0};
-    json_t *json = json_object();
-    bool ok = json && put_sampling(json, file);
-    if (ok && json_object_size(json) > 0) put_text(&text, json);
-    json_decref(json);
-    if (!ok || text.failed) {
-        heed_buffer_free(&text);
-        return heed_fail_memory(error, 4096, where);
-    }
-    if (text.length == 0) return HEED_OK;
-    return heed_sidecar_add(sidecar, heed_generation_file, where, &text, error);
-}
-
-static heed_status read_entries(heed_sidecar *sidecar, const heed_gguf *file, heed_error *error)
-{
-    const char *own = NULL;
-    size_t length = 0;
-    heed_buffer text = {0}, where = {0};
-    HEED_TRY(heed_gguf_text(file, own_key, &own, &length, error));
-    heed_buffer_printf(&where, "%s: %s", heed_gguf_where(file), own ? own_key : "general.sampling");
-    heed_status status = where.failed ? heed_fail_memory(error, 256, own_key) : HEED_OK;
-    if (status == HEED_OK && own) {
-        heed_buffer_append(&text, own, length);
-        status = heed_sidecar_add(sidecar, heed_generation_file, where.data, &text, error);
-    } else if (status == HEED_OK) {
-        status = read_sampling(sidecar, file, where.data, error);
-    }
-    heed_buffer_free(&where);
-    return status;
-}
-
-heed_status heed_sidecar_read_gguf(heed_sidecar *sidecar, const char *path, heed_error *error)
-{
-    heed_gguf *file = NULL;
-    HEED_TRY(heed_gguf_open(&file, path, error));
-    heed_status status = read_entries(sidecar, file, error);
-    heed_gguf_close(file);
-    return status;
-}
-
-bool heed_sidecar_keeps_entry(const char *key)
-{
-    static const char *const kept[] = {"tokenizer.", "heed.", "general."};
-    static const char *const made[] = {"general.architecture", "general.file_type",
-                                       "general.quantization_version", "general.alignment"};
-    for (size_t i = 0; i < sizeof made / sizeof *made; i++)
-        if (strcmp(key, made[i]) == 0) return false;
-    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
-        if (strncmp(key, kept[i], strlen(kept[i])) == 0) return true;
-    return false;
-}
-
-/* ---- writing ---- */
-
 /* The tokenizer's token of this role, as its entries in the file have it; -1: they have none. */
-static int32_t special_of(const heed_gguf_sayings *s, heed_special part)
+static int32_t special_of(const heed_sidecar_gguf_source *s, heed_special part)
 {
     int32_t id = s->tokenizer ? heed_tokenizer_special(s->tokenizer, part) : -1;
     return id < s->config->vocabulary ? id : -1;
 }
 
 /* The roles that GGUF has keys for and that a tokenizer which has no such token leaves out. */
-static void put_missing_ids(const heed_gguf_sayings *s, const heed_generation_settings *settings,
-                            heed_gguf_entries *entries)
+static void put_missing_ids(const heed_sidecar_gguf_source *s,
+                            const heed_generation_settings *settings, heed_gguf_entries *entries)
 {
     const struct {
         heed_special part;
@@ -160,7 +35,7 @@ static void put_missing_ids(const heed_gguf_sayings *s, const heed_generation_se
 }
 
 /* The tokenizer's end of text is eos_token_id; two more ids have keys. */
-static void put_ends(const heed_gguf_sayings *s, const heed_generation_settings *settings,
+static void put_ends(const heed_sidecar_gguf_source *s, const heed_generation_settings *settings,
                      heed_gguf_entries *entries, heed_buffer *notes)
 {
     static const char *const keys[] = {"tokenizer.ggml.eot_token_id",
@@ -185,10 +60,11 @@ static void put_ends(const heed_gguf_sayings *s, const heed_generation_settings 
                            left_out, ends->count);
 }
 
-static const sampling_key *sampling_key_of(const char *member)
+static const heed_sidecar_sampling_key *sampling_key_of(const char *member)
 {
-    for (size_t i = 0; i < SAMPLING_KEYS; i++)
-        if (strcmp(sampling_keys[i].member, member) == 0) return &sampling_keys[i];
+    for (size_t i = 0; i < heed_sidecar_sampling_key_count; i++)
+        if (strcmp(heed_sidecar_sampling_keys[i].member, member) == 0)
+            return &heed_sidecar_sampling_keys[i];
     return NULL;
 }
 
@@ -200,7 +76,7 @@ static bool is_special_id(const char *member)
     return false;
 }
 
-static void put_sampling_entry(const sampling_key *known, const json_t *value,
+static void put_sampling_entry(const heed_sidecar_sampling_key *known, const json_t *value,
                                heed_gguf_entries *entries)
 {
     double number = json_number_value(value);
@@ -233,15 +109,17 @@ static void put_settings(const json_t *json, const heed_sidecar_file *own,
          at = json_object_iter_next((json_t *)json, at)) {
         const char *member = json_object_iter_key(at);
         const json_t *value = json_object_iter_value(at);
-        const sampling_key *known = sampling_key_of(member);
+        const heed_sidecar_sampling_key *known = sampling_key_of(member);
         is_more |= !is_special_id(member);
         if (known && json_is_number(value)) put_sampling_entry(known, value, entries);
         if (!is_unknown_elsewhere(member, value)) continue;
         heed_buffer_printf(&unknown, "%s%s", unknown.length ? ", " : "", member);
     }
     if (own) heed_buffer_append(&text, own->text.data ? own->text.data : "", own->text.length);
-    else if (json) put_text(&text, json);
-    if (is_more) heed_gguf_put_string(entries, own_key, text.data ? text.data : "", text.length);
+    else if (json) heed_sidecar_put_json(&text, json);
+    if (is_more)
+        heed_gguf_put_string(entries, heed_sidecar_gguf_key, text.data ? text.data : "",
+                             text.length);
     if (unknown.length)
         heed_buffer_printf(notes,
                            "settings of generation that GGUF has no key for: %s: heed reads "
@@ -267,8 +145,9 @@ static void note_files(const heed_sidecar *sidecar, heed_buffer *notes)
 }
 
 /* Settings that heed cannot read are handed on as they are, and said. */
-static heed_status read_settings(const heed_gguf_sayings *s, heed_generation_settings *settings,
-                                 json_t **json, heed_buffer *notes, heed_error *error)
+static heed_status read_settings(const heed_sidecar_gguf_source *s,
+                                 heed_generation_settings *settings, json_t **json,
+                                 heed_buffer *notes, heed_error *error)
 {
     heed_error problem = {0};
     const char *where = "";
@@ -281,7 +160,7 @@ static heed_status read_settings(const heed_gguf_sayings *s, heed_generation_set
     return heed_generation_settings_from(settings, NULL, s->config, error);
 }
 
-heed_status heed_sidecar_put_gguf(const heed_gguf_sayings *s, heed_gguf_entries *entries,
+heed_status heed_sidecar_put_gguf(const heed_sidecar_gguf_source *s, heed_gguf_entries *entries,
                                   heed_buffer *notes, heed_error *error)
 {
     heed_generation_settings settings;
@@ -290,7 +169,8 @@ heed_status heed_sidecar_put_gguf(const heed_gguf_sayings *s, heed_gguf_entries 
     if (status == HEED_OK) {
         put_missing_ids(s, &settings, entries);
         put_ends(s, &settings, entries, notes);
-        put_settings(json, heed_sidecar_find(s->sidecar, heed_generation_file), entries, notes);
+        put_settings(json, heed_sidecar_find(s->sidecar, heed_sidecar_generation_name), entries,
+                     notes);
         note_files(s->sidecar, notes);
     }
     json_decref(json);

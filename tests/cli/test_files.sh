@@ -1,37 +1,30 @@
 #!/bin/sh
-# What stands at the path of an output decides how it is written, and nothing else is touched: links, pipes, devices,
-# stdout, names that end in .tmp; several processes at once; signals and a full disk; token files that change.
+# What stands at the path of an output decides how it is written, and nothing else is touched:
+# links, pipes, devices,
+# stdout, names that end in .tmp; several processes at once; signals and a full disk; token files
+# that change.
 #   test_files.sh HEED SOURCE-FOLDER
 set -u
-heed=$1
-fixtures=$2/tests/fixtures
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-failed=0
-fail() { echo "FAILED: $*" >&2; failed=1; }
+. "$2/tests/cli/expect.sh"
 cd "$work" || exit 1
 
-mkdir model
-cp "$fixtures"/gpt2/config.json "$fixtures"/gpt2/model.safetensors model
-printf 'To be\nor not to be\n' >text.txt
-"$heed" tokenize --train char --data text.txt --out char 2>/dev/null || fail "no tokenizer"
-cp char/*.json model
+characters model
 prompt='--prompt-ids 1,2,3,4 -n 2 --temp 0 --ids -t 1'
 
 # Each writes its output to the path that is its last argument.
 translate() { "$heed" translate -m model --in text.txt -n 3 --temp 0 -t 1 --out "$1"; }
-forward() { "$heed" forward "$fixtures/llama" --in "$fixtures/llama/oracle.safetensors" -t 1 --out "$1"; }
+forward() {
+  "$heed" forward "$fixtures/llama" --in "$fixtures/llama/oracle.safetensors" -t 1 --out "$1"
+}
 convert() { "$heed" convert "$fixtures/llama" --dtype q8_0 --out "$1"; }
 cache() { "$heed" generate -m "$fixtures/llama" $prompt --prompt-cache "$1" >/dev/null; }
 chat() {
-  "$heed" chat -m "$fixtures/smollm2" --template "$fixtures/chat-templates/chatml.jinja" -p Hi -n 2 --temp 0 -t 1 \
-    --save "$1" >/dev/null
+  "$heed" chat $chatml -p Hi -n 2 --temp 0 -t 1 --save "$1" >/dev/null
 }
 
 # same FILE WANTED WHAT
 same() { cmp -s "$1" "$2" || fail "$3: not what is written to a new file"; }
 kind() { stat -c %F "$1"; }
-is() { [ "$1" = "$2" ] || fail "$3: found \"$1\", expected \"$2\""; }
 
 # --- links, pipes, devices, names that end in .tmp ---
 for tool in translate forward convert cache chat; do
@@ -88,28 +81,34 @@ done
 translate - >dash.txt 2>err || fail "translate --out -: $(cat err)"
 same dash.txt translate/new.gguf "translate --out -"
 [ ! -e ./- ] || fail "translate --out - made a file"
-{ echo first; translate /dev/stdout; } >appended.txt 2>err || fail "translate --out /dev/stdout: $(cat err)"
+{ echo first; translate /dev/stdout; } >appended.txt 2>err ||
+  fail "translate --out /dev/stdout: $(cat err)"
 { echo first; cat translate/new.gguf; } >wanted.txt
 same appended.txt wanted.txt "translate --out /dev/stdout after a line"
-translate /dev/stdout 2>err | cmp -s - translate/new.gguf || fail "translate --out /dev/stdout into a pipe"
+translate /dev/stdout 2>err | cmp -s - translate/new.gguf ||
+  fail "translate --out /dev/stdout into a pipe"
 translate /proc/self/fd/3 3>third.txt 2>err || fail "translate --out /proc/self/fd/3: $(cat err)"
 same third.txt translate/new.gguf "translate --out /proc/self/fd/3"
 forward - 2>err | cmp -s - forward/new.gguf || fail "forward --out -"
-"$heed" chat -m "$fixtures/smollm2" --template "$fixtures/chat-templates/chatml.jinja" -p Hi -n 2 --temp 0 -t 1 \
-  --save - 2>err | tail -n "$(wc -l <chat/new.gguf)" | cmp -s - chat/new.gguf || fail "chat --save -: $(cat err)"
+"$heed" chat $chatml -p Hi -n 2 --temp 0 -t 1 --save - 2>err |
+  tail -n "$(wc -l <chat/new.gguf)" | cmp -s - chat/new.gguf ||
+    fail "chat --save -: $(cat err)"
 
 # --- four processes and one prompt cache ---
 for round in 1 2 3 4 5 6 7 8; do
   [ $((round % 2)) = 0 ] || rm -f shared.cache
   for i in 1 2 3 4; do
-    "$heed" generate -m "$fixtures/llama" $prompt --prompt-cache shared.cache >answer.$i 2>err.$i || echo "$?" >>lost &
+    "$heed" generate -m "$fixtures/llama" $prompt --prompt-cache shared.cache >answer.$i 2>err.$i ||
+      echo "$?" >>lost &
   done
   wait
   for i in 1 2 3 4; do same answer.$i answer.1 "round $round, process $i"; done
 done
 [ ! -e lost ] || fail "prompt caches: $(cat err.?)"
-is "$(find . -maxdepth 1 -name '*.tmp' -o -maxdepth 1 -name '.heed*' | wc -l)" 0 "temporary files of prompt caches"
-"$heed" generate -m "$fixtures/llama" $prompt --prompt-cache shared.cache >/dev/null 2>err || fail "the cache: $(cat err)"
+is "$(find . -maxdepth 1 -name '*.tmp' -o -maxdepth 1 -name '.heed*' | wc -l)" 0 \
+  "temporary files of prompt caches"
+"$heed" generate -m "$fixtures/llama" $prompt --prompt-cache shared.cache >/dev/null 2>err ||
+  fail "the cache: $(cat err)"
 
 # --- a full disk, for which a limit on the size of files stands ---
 printf old >limited.gguf
@@ -120,8 +119,8 @@ is "$(find . -name '.heed-*' | wc -l)" 0 "temporary files after a full disk"
 
 # --- signals in the middle of a conversion ---
 cat >large.json <<END
-{"model_type": "llama", "vocab_size": 8000, "hidden_size": 512, "intermediate_size": 1536, "num_hidden_layers": 8,
- "num_attention_heads": 8, "max_position_embeddings": 64}
+{"model_type": "llama", "vocab_size": 8000, "hidden_size": 512, "intermediate_size": 1536,
+ "num_hidden_layers": 8, "num_attention_heads": 8, "max_position_embeddings": 64}
 END
 "$heed" convert --random large.json --out large >/dev/null 2>&1 || fail "no large model"
 printf old >signal.gguf
@@ -134,7 +133,8 @@ for signal in TERM INT; do
       kill -$signal $process 2>/dev/null
       wait $process
       status=$?
-      [ $status = 0 ] || [ $status = 130 ] || fail "convert --out $out: status $status after SIG$signal: $(cat err)"
+      [ $status = 0 ] || [ $status = 130 ] ||
+        fail "convert --out $out: status $status after SIG$signal: $(cat err)"
       if [ $status = 0 ]; then # it was faster
         rm -rf signal
         printf old >signal.gguf
@@ -147,19 +147,22 @@ done
 is "$(find . -name '.heed-*' | wc -l)" 0 "temporary files after signals"
 
 # --- a token file that changes during a training ---
-train() { "$heed" train --data tokens.bin --out "$1" --family llama --d-model 16 --layers 1 --heads 2 --context 16 \
-  --batch-size 4 --max-steps 1000000 --save-steps 1000000 -t 1 >/dev/null 2>"$1.err"; }
-fill() { awk -v n="$1" -v s="$2" 'BEGIN { for (i = 0; i < n; i++) printf "%s", s }' | tr ab '\001\377'; }
+train() {
+  "$heed" train --data tokens.bin --out "$1" --family llama $small --max-steps 1000000 \
+    --save-steps 1000000 -t 1 >/dev/null 2>"$1.err"
+}
+fill() {
+  awk -v n="$1" -v s="$2" 'BEGIN { for (i = 0; i < n; i++) printf "%s", s }' |
+    tr ab '\001\377'
+}
 for change in ids end; do
   fill 2000 a >tokens.bin
   fill 2000 a >>tokens.bin
   train "run-$change" &
   process=$!
-  for i in $(seq 100); do
-    [ -s "run-$change/log.jsonl" ] && break
-    sleep 0.1
-  done
-  if [ $change = ids ]; then fill 4000 b | dd of=tokens.bin conv=notrunc 2>/dev/null; else : >tokens.bin; fi
+  wait_for [ -s "run-$change/log.jsonl" ]
+  if [ $change = ids ]; then fill 4000 b |
+    dd of=tokens.bin conv=notrunc 2>/dev/null; else : >tokens.bin; fi
   wait $process
   is $? 1 "a training whose tokens change ($change)"
   grep -q 'tokens.bin: ' "run-$change.err" || fail "$change: $(tail -2 "run-$change.err")"

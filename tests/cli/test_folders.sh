@@ -1,10 +1,12 @@
 #!/bin/sh
-# Output folders and empty values: what is refused, what is replaced, what stays whole.   test_folders.sh HEED SOURCE-FOLDER
+# Output folders and empty values: what is refused, what is replaced, what stays whole.
+# test_folders.sh HEED SOURCE-FOLDER
 set -u
 export OMP_NUM_THREADS=1 # many small tasks
 . "$2/tests/cli/expect.sh"
 # same A B: two folders hold the same files
-same() { diff -r -x .lock "$1" "$2" >"$work/diff" 2>&1 || { fail "$1 and $2 differ"; cat "$work/diff" >&2; }; }
+same() { diff -r -x .lock "$1" "$2" >"$work/diff" 2>&1 ||
+  { fail "$1 and $2 differ"; cat "$work/diff" >&2; }; }
 cd "$work" || exit 1
 printf 'to be or not to be that is the question\n' >text.txt
 
@@ -50,7 +52,8 @@ cmp m.gguf other.gguf || fail "a file converted in place differs"
 # --- convert: what is not its own is refused by name and stays ---
 cp -r "$fixtures/gpt2" foreign
 cp -r foreign foreign.before
-expect 1 'foreign: the folder holds config.json.*choose another folder' "$heed" convert "$fixtures/llama" --out foreign
+expect 1 'foreign: the folder holds config.json.*choose another folder' "$heed" convert \
+  "$fixtures/llama" --out foreign
 expect 1 'foreign: the folder holds config.json' "$heed" convert foreign --out foreign
 expect 1 'config.json' "$heed" convert foreign --out ./foreign/../foreign/
 expect 1 'found a file' "$heed" convert "$fixtures/gpt2" --out text.txt
@@ -71,9 +74,11 @@ cp before/config.json empty/config.json
 same empty before
 
 # --- a disk that is full: the old model stays, nothing else is left ---
-expect 1 'File too large' sh -c 'ulimit -f 100; exec "$@"' sh "$heed" convert "$fixtures/llama" --out empty --dtype f32
+expect 1 'File too large' sh -c 'ulimit -f 100; exec "$@"' sh "$heed" convert "$fixtures/llama" \
+  --out empty --dtype f32
 same empty before
-expect 1 'File too large' sh -c 'ulimit -f 100; exec "$@"' sh "$heed" convert "$fixtures/llama" --out none
+expect 1 'File too large' sh -c 'ulimit -f 100; exec "$@"' sh "$heed" convert "$fixtures/llama" \
+  --out none
 [ ! -e none ] || fail "a conversion that ran out of space left a folder"
 expect 0 '' "$heed" convert "$fixtures/gpt2" --out empty
 expect 0 '"gpt2"' "$heed" info empty --json
@@ -82,13 +87,14 @@ expect 0 '"gpt2"' "$heed" info empty --json
 expect 0 '' "$heed" tokenize --train char --data text.txt --out tok
 expect 0 '' "$heed" tokenize --train bpe --vocab-size 260 --data text.txt --out tok
 expect 0 '' "$heed" tokenize -m tok -p "to be"
-expect 1 'foreign: the folder holds config.json' "$heed" tokenize --train char --data text.txt --out foreign
+expect 1 'foreign: the folder holds config.json' "$heed" tokenize --train char --data text.txt \
+  --out foreign
 expect 1 'heed wrote a model there' "$heed" tokenize --train char --data text.txt --out empty
 expect 1 'heed wrote a tokenizer there' "$heed" convert "$fixtures/gpt2" --out tok
 same foreign foreign.before
 
 # --- trainings ---
-small="--layers 1 --d-model 16 --heads 2 --context 8 --batch-size 2 --tokenizer char --max-steps 3 --save-steps 3 -q"
+small="$small --context 8 --tokenizer char --max-steps 3 --save-steps 3 -q"
 train() { "$heed" train $small "$@"; }
 expect 0 '' train --data text.txt --out runs/new
 [ -L runs/new/config.json ] && [ -L runs/new/last ] || fail "a run has no links"
@@ -130,7 +136,8 @@ expect 1 'lies in the data folder' train --data books --out books/run
 expect 1 'lies in the data folder' train --data text.txt --valid books --out books/a/run
 (cd here && expect 0 '' train --data ../text.txt --out .)
 expect 1 'holds config.json' "$heed" train --data text.txt --init foreign --out foreign
-[ "$(find . -name '.heed-*' | wc -l)" = 0 ] || fail "temporary files are left: $(find . -name '.heed-*')"
+[ "$(find . -name '.heed-*' | wc -l)" = 0 ] ||
+  fail "temporary files are left: $(find . -name '.heed-*')"
 
 # --- a run without a checkpoint yet is begun again, unless others wrote there ---
 mkdir begun
@@ -153,5 +160,6 @@ mv -f torn/config.copy torn/config.json
 expect 1 'config.json is a file of its own' "$heed" train --resume torn -q
 rm torn/config.json
 expect 0 '' "$heed" train --resume torn -q
-[ -L torn/config.json ] && [ -L torn/link.tmp ] && [ -f torn/own.tmp ] || fail "a run that goes on lost files of others"
+[ -L torn/config.json ] && [ -L torn/link.tmp ] && [ -f torn/own.tmp ] ||
+  fail "a run that goes on lost files of others"
 exit $failed

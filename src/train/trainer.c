@@ -106,8 +106,8 @@ heed_status heed_trainer_new(heed_trainer **trainer, const heed_train_options *o
    has what units are left. */
 static double all_epochs(const heed_trainer *t)
 {
-    double update = (double)(t->options.batch_size * t->options.gradient_accumulation_steps),
-           units = (double)heed_dataset_units(t->data);
+    double update = (double)(t->options.batch_size * t->options.gradient_accumulation_steps);
+    double units = (double)heed_dataset_units(t->data);
     double each = ceil(units / update), whole = floor((double)t->steps / each);
     return whole + ((double)t->steps - whole * each) * update / units;
 }
@@ -156,29 +156,39 @@ static double speed(heed_trainer *t, double seconds, double tokens)
     const double ema = 0.93;
     t->seconds_window = ema * t->seconds_window + seconds;
     t->tokens_window = ema * t->tokens_window + tokens;
-    t->line_seconds += seconds, t->line_tokens += tokens;
+    t->line_seconds += seconds;
+    t->line_tokens += tokens;
     return t->seconds_window > 0 ? t->tokens_window / t->seconds_window : 0;
+}
+
+/* The fields about the updates since the last line of the log; their sums begin at zero again.
+   Returns the number of fields. */
+static size_t put_updates(heed_trainer *t, const heed_train_progress *p, heed_log_field *fields)
+{
+    heed_train_place *place = &t->place;
+    double labels = (double)place->pending_labels;
+    double speed = t->line_seconds > 0 ? t->line_tokens / t->line_seconds : 0;
+    size_t n = 0;
+    fields[n++] = HEED_LOG_F("loss", labels > 0 ? place->pending_loss / labels : NAN);
+    fields[n++] = HEED_LOG_F("lr", p->learning_rate);
+    fields[n++] = HEED_LOG_F("grad_norm", p->grad_norm);
+    fields[n++] = HEED_LOG_I("tokens", (int64_t)place->tokens);
+    fields[n++] = HEED_LOG_F("tokens_per_second", speed);
+    place->pending_loss = 0;
+    place->pending_labels = 0;
+    t->line_seconds = t->line_tokens = 0;
+    return n;
 }
 
 /* A line that cannot be written waits for the next one; the training goes on. */
 static heed_status write_line(heed_trainer *t, const heed_train_progress *p, heed_error *error)
 {
-    heed_train_place *place = &t->place;
     heed_log_field fields[10];
     size_t n = 0;
     fields[n++] = HEED_LOG_I("step", p->step);
     fields[n++] = HEED_LOG_F("epoch", p->epoch);
-    if (place->step % t->options.logging_steps == 0 && !isnan(p->loss)) {
-        fields[n++] = HEED_LOG_F("loss", place->pending_labels > 0
-                                             ? place->pending_loss / (double)place->pending_labels
-                                             : NAN);
-        fields[n++] = HEED_LOG_F("lr", p->learning_rate);
-        fields[n++] = HEED_LOG_F("grad_norm", p->grad_norm);
-        fields[n++] = HEED_LOG_I("tokens", (int64_t)place->tokens);
-        fields[n++] = HEED_LOG_F("tokens_per_second",
-                                 t->line_seconds > 0 ? t->line_tokens / t->line_seconds : 0);
-        place->pending_loss = 0, place->pending_labels = 0, t->line_seconds = t->line_tokens = 0;
-    }
+    if (t->place.step % t->options.logging_steps == 0 && !isnan(p->loss))
+        n += put_updates(t, p, fields + n);
     if (!isnan(p->eval_loss)) fields[n++] = HEED_LOG_F("eval_loss", p->eval_loss);
     if (n <= 2) return HEED_OK;
     heed_error problem = {0};
@@ -212,7 +222,10 @@ static heed_status evaluate(heed_trainer *t, heed_train_progress *p, bool *impro
     heed_status status = heed_trainer_evaluate(t, &p->eval_loss, &problem);
     place->unevaluated = status != HEED_OK;
     *improved = status == HEED_OK && !isnan(p->eval_loss) && !(p->eval_loss >= place->best_loss);
-    if (*improved) place->best_loss = p->eval_loss, place->best_step = place->step;
+    if (*improved) {
+        place->best_loss = p->eval_loss;
+        place->best_step = place->step;
+    }
     if (status == HEED_E_CANCELLED) *stopped = true;
     else if (status != HEED_OK) return heed_fail(error, status, "%s", problem.message);
     return HEED_OK;
@@ -284,8 +297,10 @@ static heed_status one_update(heed_trainer *t, run_clock *clock, heed_train_repo
     p.tokens_per_second = speed(t, heed_clock_seconds() - began,
                                 (double)(t->place.tokens - tokens));
     clock->tokens += t->place.tokens - tokens;
-    if (10 * (clock->until - step) < clock->until - first)
-        clock->loss_sum += t->loss, clock->loss_count++;
+    if (10 * (clock->until - step) < clock->until - first) {
+        clock->loss_sum += t->loss;
+        clock->loss_count++;
+    }
     p.seconds_left = (heed_clock_seconds() - clock->began) / (double)(step - first) *
                      (double)(clock->until - step);
     bool last = step >= clock->until;
@@ -378,7 +393,8 @@ heed_status heed_trainer_run(heed_trainer *t, heed_train_report *report, heed_er
     if (status == HEED_OK && t->place.step >= t->steps && t->options.average_last > 1)
         status = heed_trainer_average(t, error);
     finish_log(t);
-    report->steps = t->place.step, report->best_eval_loss = t->place.best_loss,
+    report->steps = t->place.step;
+    report->best_eval_loss = t->place.best_loss;
     report->best_step = t->place.best_step;
     report->loss = clock.loss_count > 0 ? clock.loss_sum / (double)clock.loss_count : NAN;
     report->seconds = heed_clock_seconds() - clock.began;

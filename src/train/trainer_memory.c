@@ -11,8 +11,8 @@ static int64_t most_gathered(const heed_trainer *t, int64_t rows)
     return most < (double)rows ? (int64_t)most : rows;
 }
 
-/* Rows of both sides that any batch of an epoch has at most, pairs being drawn as the data set
-   draws them. */
+/* Rows of sources and targets that any batch of an epoch has at most, pairs being drawn as the data
+   set draws them. */
 static heed_status widest_pairs(const heed_dataset *data, size_t batch, heed_program_spec *spec,
                                 heed_error *error)
 {
@@ -37,7 +37,8 @@ static heed_status extents(const heed_trainer *t, const heed_dataset *data, size
     spec->rows = spec->source_rows = 0;
     if (t->objective->pairs) {
         HEED_TRY(widest_pairs(data, batch, spec, error));
-        spec->rows += spec->rows / 8, spec->source_rows += spec->source_rows / 8;
+        spec->rows += spec->rows / 8;
+        spec->source_rows += spec->source_rows / 8;
         spec->sequences = (int64_t)batch;
     } else {
         size_t rows = heed_dataset_units(data) < batch ? heed_dataset_units(data) : batch;
@@ -91,9 +92,8 @@ static heed_status too_large(heed_trainer *t, size_t wanted, heed_error *error)
 heed_status heed_trainer_measure(heed_trainer *t, heed_error *error)
 {
     size_t elements = heed_model_element_count(t->model);
-    heed_optimizer_options rule = heed_optimizer_default(HEED_OPTIMIZER_ADAMW);
-    HEED_TRY(heed_optimizer_by_name(&rule.kind, t->options.optimizer, error));
-    rule.momentum = t->options.momentum, rule.amsgrad = t->options.amsgrad;
+    heed_optimizer_options rule;
+    HEED_TRY(heed_trainer_rule(t, &rule, error));
     /* gradients and state; weights exist by now */
     size_t beside = elements * sizeof(float) * (size_t)(1 + heed_optimizer_slots(&rule));
     t->parameter_bytes = beside + elements * sizeof(float) + heed_model_copy_bytes(t->model);

@@ -325,20 +325,6 @@ static heed_status draw(heed_trainer *t, const char *path, heed_error *error)
     return status;
 }
 
-heed_status heed_trainer_tell(const heed_trainer *t, bool *told, const heed_error *problem,
-                              heed_error *error)
-{
-    bool tells = problem->status != HEED_OK && !*told && t->watcher.trouble != NULL;
-    *told = problem->status != HEED_OK;
-    if (problem->status == HEED_E_NOMEM)
-        return heed_fail(error, HEED_E_NOMEM, "%s", problem->message);
-    if (!tells) return HEED_OK;
-    char text[sizeof problem->message + 64];
-    snprintf(text, sizeof text, "%s; the training goes on and tries again", problem->message);
-    t->watcher.trouble(t->watcher.context, text);
-    return HEED_OK;
-}
-
 heed_status heed_trainer_plot(heed_trainer *t, heed_error *error)
 {
     heed_error problem = {0};

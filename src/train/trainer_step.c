@@ -3,21 +3,6 @@
 #include <math.h>
 #include <stdio.h>
 
-bool heed_trainer_stopped(const heed_trainer *t)
-{
-    return t->watcher.should_stop != NULL && t->watcher.should_stop(t->watcher.context);
-}
-
-static bool asked(void *trainer)
-{
-    return heed_trainer_stopped(trainer);
-}
-
-heed_cancel heed_trainer_cancel(const heed_trainer *t)
-{
-    return (heed_cancel){asked, (void *)t};
-}
-
 /* Collates the runs of the next update and moves the place after them. *labels counts what they
    predict. */
 static heed_status collate_update(heed_trainer *t, uint64_t *labels, heed_error *error)
@@ -25,7 +10,8 @@ static heed_status collate_update(heed_trainer *t, uint64_t *labels, heed_error 
     heed_train_place *place = &t->place;
     if (place->unit >= heed_dataset_units(t->data)) {
         HEED_TRY(heed_dataset_begin(t->data, place->epoch + 1, error));
-        place->epoch++, place->unit = 0;
+        place->epoch++;
+        place->unit = 0;
     }
     size_t sample = 0, units = heed_dataset_units(t->data), batch = (size_t)t->options.batch_size;
     *labels = 0;
@@ -56,9 +42,9 @@ static heed_status run_batch(heed_trainer *t, const heed_program_spec *usual, he
 {
     heed_program_spec spec = *usual, needed = {0};
     heed_batch_extents(batch, &needed);
-    spec.rows = larger(spec.rows, needed.rows),
+    spec.rows = larger(spec.rows, needed.rows);
     spec.source_rows = larger(spec.source_rows, needed.source_rows);
-    spec.sequences = larger(spec.sequences, needed.sequences),
+    spec.sequences = larger(spec.sequences, needed.sequences);
     spec.gathered = larger(spec.gathered, needed.gathered);
     HEED_TRY(heed_engine_prepare(t->engine, &spec, error));
     heed_runtime runtime = {.seed = (uint64_t)t->options.seed, .step = (uint64_t)t->place.step + 1};
@@ -89,16 +75,6 @@ static heed_status run_update(heed_trainer *t, uint64_t labels, double *sum, hee
         HEED_TRY(run_batch(t, &t->spec, &t->batches[i], counts, sum, error));
     }
     return HEED_OK;
-}
-
-void heed_trainer_finite_remedy(const heed_trainer *t, const char *also, char *text, size_t size)
-{
-    if (heed_trainer_epsilon_is_tiny(t))
-        snprintf(text, size,
-                 "adam_epsilon %g is too small to divide by where a weight has no gradient: use "
-                 "1e-8",
-                 t->options.adam_epsilon);
-    else snprintf(text, size, "lower the learning rate (%g now)%s", t->rate, also);
 }
 
 static heed_status check_finite(heed_trainer *t, heed_error *error)
@@ -136,12 +112,14 @@ heed_status heed_trainer_update(heed_trainer *t, heed_error *error)
     heed_optimizer_step(t->optimizer, t->rate,
                         heed_clip_factor(t->grad_norm, t->options.max_grad_norm));
     t->place.step++;
-    t->place.pending_loss += sum, t->place.pending_labels += labels;
+    t->place.pending_loss += sum;
+    t->place.pending_labels += labels;
     return HEED_OK;
 }
 
 heed_status heed_trainer_evaluate(heed_trainer *t, double *loss, heed_error *error)
 {
+    const update_counts one = {.labels = 1, .rows = 1};
     double sum = 0;
     uint64_t labels = 0;
     size_t units = heed_dataset_units(t->valid), batch = (size_t)t->options.batch_size;
@@ -151,8 +129,7 @@ heed_status heed_trainer_evaluate(heed_trainer *t, double *loss, heed_error *err
         heed_batch_clear(&t->eval_batch, 0);
         HEED_TRY(heed_dataset_collate(t->valid, first, batch, &t->eval_batch, error));
         if (t->eval_batch.labels_count > 0)
-            HEED_TRY(
-                run_batch(t, &t->eval_spec, &t->eval_batch, (update_counts){1, 1}, &sum, error));
+            HEED_TRY(run_batch(t, &t->eval_spec, &t->eval_batch, one, &sum, error));
         labels += t->eval_batch.labels_count;
         if (t->watcher.evaluating != NULL) t->watcher.evaluating(t->watcher.context, first, units);
     }

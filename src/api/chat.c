@@ -203,8 +203,9 @@ static heed_status encode(const heed_chat *chat, const json_t *messages, heed_en
                           heed_error *error)
 {
     heed_jinja_output output = {0};
-    heed_status status = heed_chat_render(chat->template, messages, NULL, true, (int64_t)time(NULL),
-                                          &output, error);
+    const heed_chat_input input = {
+        .messages = messages, .prompt = true, .now = (int64_t)time(NULL)};
+    heed_status status = heed_chat_render(chat->template, &input, &output, error);
     if (status == HEED_OK)
         status = heed_tokenizer_encode(chat->transformer->tokenizer,
                                        output.text.data ? output.text.data : "", output.text.length,
@@ -409,8 +410,9 @@ heed_status heed_chat_text(const heed_chat *chat, char **text, heed_error *error
 {
     heed_jinja_output output = {0};
     *text = NULL;
-    heed_status status = heed_chat_render(chat->template, chat->messages, NULL, true,
-                                          (int64_t)time(NULL), &output, error);
+    const heed_chat_input input = {
+        .messages = chat->messages, .prompt = true, .now = (int64_t)time(NULL)};
+    heed_status status = heed_chat_render(chat->template, &input, &output, error);
     if (status == HEED_OK) {
         *text = output.text.data ? output.text.data : heed_allocate(1, 1);
         if (!*text) status = heed_fail_memory(error, 1, "a conversation");

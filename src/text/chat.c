@@ -201,21 +201,19 @@ static json_t *copy_object(const json_t *object)
     return copy;
 }
 
-heed_status heed_chat_render(const heed_chat_template *chat, const json_t *messages,
-                             const json_t *tools, bool prompt, int64_t now,
+heed_status heed_chat_render(const heed_chat_template *chat, const heed_chat_input *input,
                              heed_jinja_output *output, heed_error *error)
 {
-    HEED_TRY(heed_chat_template_check(chat, tools, error));
+    HEED_TRY(heed_chat_template_check(chat, input->tools, error));
+    json_t *tools = input->tools ? json_incref((json_t *)input->tools) : json_null();
     json_t *variables = copy_object(chat->special);
-    bool made = variables && json_object_set(variables, "messages", (json_t *)messages) == 0 &&
-                json_object_set_new(variables, "add_generation_prompt", json_boolean(prompt)) ==
-                    0 &&
-                json_object_set_new(variables, "tools",
-                                    tools ? json_incref((json_t *)tools) : json_null()) == 0 &&
-                json_object_set_new(variables, "documents", json_null()) == 0;
-    heed_status status = made ? heed_jinja_render(chosen(chat, tools), variables, now, NULL, output,
-                                                  error)
-                              : heed_fail_memory(error, 256, "the variables of a chat template");
+    int failed = json_object_set(variables, "messages", (json_t *)input->messages);
+    failed |= json_object_set_new(variables, "add_generation_prompt", json_boolean(input->prompt));
+    failed |= json_object_set_new(variables, "tools", tools);
+    failed |= json_object_set_new(variables, "documents", json_null());
+    heed_status status = failed ? heed_fail_memory(error, 256, "the variables of a chat template")
+                                : heed_jinja_render(chosen(chat, input->tools), variables,
+                                                    input->now, NULL, output, error);
     json_decref(variables);
     return status;
 }

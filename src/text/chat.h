@@ -37,11 +37,15 @@ bool heed_chat_template_marks(const heed_chat_template *chat, const json_t *tool
 heed_status heed_chat_find_end(const heed_chat_template *chat, const heed_tokenizer *tokenizer,
                                int64_t now, int32_t *id, heed_error *error);
 
-/* Renders an array of messages; tools may be NULL. prompt: with what makes the model answer. now:
-   seconds since 1970 that the template takes for the present. The output is freed in every case.
-   HEED_E_ARG: the template refuses the conversation, in its own words. */
-heed_status heed_chat_render(const heed_chat_template *chat, const json_t *messages,
-                             const json_t *tools, bool prompt, int64_t now,
+typedef struct heed_chat_input {
+    const json_t *messages; /* an array */
+    const json_t *tools;    /* NULL: none */
+    bool prompt;            /* ends with what makes the model answer */
+    int64_t now;            /* what the template takes for the present, in seconds since 1970 */
+} heed_chat_input;
+/* Renders a conversation. The caller frees the output in every case. HEED_E_ARG: the template
+   refuses the conversation, in its own words. */
+heed_status heed_chat_render(const heed_chat_template *chat, const heed_chat_input *input,
                              heed_jinja_output *output, heed_error *error);
 
 #endif

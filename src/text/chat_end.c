@@ -17,8 +17,11 @@ static const char *const conversations[] = {"ua", "sua", "uau", "suau", "a", "ua
 
 static json_t *message_of(char role)
 {
-    const char *name = role == 's' ? "system" : role == 'u' ? "user" : "assistant";
-    return json_pack("{s:s, s:s}", "role", name, "content", role == 'a' ? mark : "x");
+    switch (role) {
+    case 's': return json_pack("{s:s, s:s}", "role", "system", "content", "x");
+    case 'u': return json_pack("{s:s, s:s}", "role", "user", "content", "x");
+    default: return json_pack("{s:s, s:s}", "role", "assistant", "content", mark);
+    }
 }
 
 static json_t *messages_of(const char *roles)
@@ -79,7 +82,8 @@ static heed_status try_roles(const heed_chat_template *chat, const heed_tokenize
     heed_error refusal = {0};
     json_t *messages = messages_of(roles);
     if (!messages) return heed_fail_memory(error, 256, "a conversation");
-    heed_status status = heed_chat_render(chat, messages, NULL, false, now, &output, &refusal);
+    heed_status status = heed_chat_render(
+        chat, &(heed_chat_input){.messages = messages, .now = now}, &output, &refusal);
     if (status == HEED_OK) status = end_in(tokenizer, &output.text, id, error);
     else if (status == HEED_E_NOMEM) heed_fail(error, status, "%s", refusal.message);
     else status = HEED_OK;

@@ -27,9 +27,10 @@ static heed_status render(const layer *l, size_t count, bool prompt, heed_jinja_
     bool made = messages != NULL;
     for (size_t i = 0; made && i < count; i++)
         made = json_array_append(messages, json_array_get(l->messages, i)) == 0;
+    const heed_chat_input input = {
+        .messages = messages, .tools = l->tools, .prompt = prompt, .now = l->now};
     heed_status status = made
-                             ? heed_chat_render(l->chat, messages, l->tools, prompt, l->now, output,
-                                                &problem)
+                             ? heed_chat_render(l->chat, &input, output, &problem)
                              : heed_fail_memory(&problem, count * sizeof(void *), "a conversation");
     json_decref(messages);
     return status == HEED_OK ? HEED_OK

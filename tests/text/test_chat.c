@@ -23,7 +23,9 @@ static heed_status render(scratch *work, heed_jinja_output *output, heed_error *
     heed_status status = heed_tokenizer_load(&tokenizer, work->folder, error);
     if (status == HEED_OK) status = heed_chat_template_load(&chat, work->folder, tokenizer, error);
     if (status == HEED_OK)
-        status = heed_chat_render(chat, messages, NULL, true, 1700000000, output, error);
+        status = heed_chat_render(
+            chat, &(heed_chat_input){.messages = messages, .prompt = true, .now = 1700000000},
+            output, error);
     heed_chat_template_free(chat);
     heed_tokenizer_free(tokenizer);
     json_decref(messages);

@@ -66,8 +66,8 @@ static heed_status render(const heed_chat_template *chat, bool tools, heed_buffe
     json_t *messages = json_pack("[{s:s, s:s}]", "role", "user", "content", "x"),
            *list = json_array();
     heed_jinja_output output = {0};
-    heed_status status = heed_chat_render(chat, messages, tools ? list : NULL, false, 0, &output,
-                                          error);
+    const heed_chat_input input = {.messages = messages, .tools = tools ? list : NULL};
+    heed_status status = heed_chat_render(chat, &input, &output, error);
     heed_buffer_append(text, output.text.data ? output.text.data : "", output.text.length);
     heed_buffer_byte(text, 0);
     heed_jinja_output_free(&output);

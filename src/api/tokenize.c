@@ -16,11 +16,9 @@ heed_status heed_tokenize(const heed_tokenizer *tokenizer, const char *text, siz
     unsigned flags = (special ? HEED_ENCODE_SPECIAL : heed_tokenizer_plain_flags(tokenizer)) |
                      (offsets ? HEED_ENCODE_OFFSETS : 0);
     *tokens = (heed_tokens){0};
-    heed_status status = pair ? heed_tokenizer_encode_pair(tokenizer, text, length, pair,
-                                                           pair_length, flags, NULL, &encoding,
-                                                           error)
-                              : heed_tokenizer_encode(tokenizer, text, length, flags, &encoding,
-                                                      error);
+    const heed_encode_input input = {
+        .first = {text, length}, .second = {pair, pair_length}, .flags = flags};
+    heed_status status = heed_tokenizer_encode_pair(tokenizer, &input, &encoding, error);
     if (status == HEED_OK) {
         tokens->ids = heed_allocate(encoding.count, sizeof *tokens->ids);
         if (offsets) tokens->offsets = heed_allocate(2 * encoding.count, sizeof *tokens->offsets);

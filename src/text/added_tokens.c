@@ -134,16 +134,24 @@ static bool is_string_of(const heed_tokenizer_model *model, int64_t id,
                   token->length) == 0;
 }
 
-/* The id that the library gives a new token: the model's (of two with one string the one that is
-   given), else one more than the ids so far. */
-static int64_t settle_id(const heed_added_tokens *added, const heed_tokenizer_model *model,
-                         const heed_added_token *token, int64_t given, int64_t greatest)
+/* Reading the section. */
+typedef struct {
+    heed_added_tokens *added;
+    const heed_tokenizer_model *model;
+    const char *where;
+    int64_t greatest; /* id so far; -1: none */
+} reader;
+
+/* The id that the library gives a new token: the model's (if two of its tokens have this string,
+   the one that is given), else one more than the ids so far. */
+static int64_t settle_id(const reader *r, const heed_added_token *token, int64_t given)
 {
-    if (is_string_of(model, given, token)) return given;
-    int32_t known = heed_vocabulary_find(&model->vocabulary, token->content, token->length);
-    int64_t size = (int64_t)model->vocabulary.count;
+    const heed_vocabulary *vocabulary = &r->model->vocabulary;
+    if (is_string_of(r->model, given, token)) return given;
+    int32_t known = heed_vocabulary_find(vocabulary, token->content, token->length);
+    int64_t size = (int64_t)vocabulary->count;
     if (known >= 0) return known;
-    return added->count && (greatest >= size || size == 0) ? greatest + 1 : size;
+    return r->added->count && (r->greatest >= size || size == 0) ? r->greatest + 1 : size;
 }
 
 static heed_status read_flags(heed_added_token *token, const json_t *json, const char *where,
@@ -158,19 +166,48 @@ static heed_status read_flags(heed_added_token *token, const json_t *json, const
     return heed_json_boolean(json, "normalized", &token->normalized, where, error);
 }
 
-static heed_status read_token(heed_added_tokens *added, const json_t *json,
-                              const heed_tokenizer_model *model, int64_t *greatest, size_t place,
-                              const char *where, heed_error *error)
+/* The content again: the later flags count, but what was special remains so. */
+static void replace_token(heed_added_token *old, heed_added_token token)
 {
+    token.id = old->id;
+    token.special |= old->special;
+    free(old->content);
+    *old = token;
+}
+
+static heed_status append_token(reader *r, heed_added_token token, int64_t id, size_t place,
+                                heed_error *error)
+{
+    heed_added_tokens *added = r->added;
+    heed_status status = heed_vocabulary_add(&added->by_content, token.content, token.length,
+                                             (int64_t)added->count, r->where, error);
+    if (status == HEED_OK && id >= INT32_MAX)
+        status = heed_fail(
+            error, HEED_E_FORMAT,
+            "%s: added_tokens[%zu]: its id would be %lld, expected at most 2147483646", r->where,
+            place, (long long)id);
+    if (status != HEED_OK) {
+        free(token.content);
+        return status;
+    }
+    token.id = (int32_t)id;
+    added->tokens[added->count++] = token;
+    if (id > r->greatest) r->greatest = id;
+    return HEED_OK;
+}
+
+static heed_status read_token(reader *r, const json_t *json, size_t place, heed_error *error)
+{
+    heed_added_tokens *added = r->added;
     const json_t *content = json_object_get(json, "content"), *id = json_object_get(json, "id");
     if (!json_is_object(json) || !json_is_string(content) ||
         (id && (!json_is_integer(id) || json_integer_value(id) < 0)))
         return heed_fail(error, HEED_E_FORMAT,
                          "%s: added_tokens[%zu]: expected an object with a string \"content\" and "
                          "an integer \"id\" of 0 or more",
-                         where, place);
+                         r->where, place);
     heed_added_token token = {.length = json_string_length(content)};
-    HEED_TRY(read_flags(&token, json, where, error));
+    HEED_TRY(read_flags(&token, json, r->where, error));
     if (!token.length) return HEED_OK;
     if (!heed_grow(&added->tokens, &added->capacity, added->count + 1, sizeof token) ||
         !(token.content = heed_allocate(token.length + 1, 1)))
@@ -178,31 +215,11 @@ static heed_status read_token(heed_added_tokens *added, const json_t *json,
     memcpy(token.content, json_string_value(content), token.length);
     int32_t index = heed_vocabulary_find(&added->by_content, token.content, token.length);
     int64_t given = id ? json_integer_value(id) : -1;
-    int64_t settled = settle_id(added, model, &token, given, *greatest);
+    int64_t settled = settle_id(r, &token, given);
     /* two ids, one string */
     bool another = index >= 0 && given == settled && given != added->tokens[index].id;
-    /* the same content again: the later flags count, but what was special remains so */
-    if (index >= 0 && !another) {
-        token.id = added->tokens[index].id;
-        token.special |= added->tokens[index].special;
-        free(added->tokens[index].content);
-        added->tokens[index] = token;
-        return HEED_OK;
-    }
-    heed_status status = heed_vocabulary_add(&added->by_content, token.content, token.length,
-                                             (int64_t)added->count, where, error);
-    if (status == HEED_OK && settled >= INT32_MAX)
-        status = heed_fail(
-            error, HEED_E_FORMAT,
-            "%s: added_tokens[%zu]: its id would be %lld, expected at most 2147483646", where,
-            place, (long long)settled);
-    if (status != HEED_OK) {
-        free(token.content);
-        return status;
-    }
-    token.id = (int32_t)settled;
-    added->tokens[added->count++] = token;
-    if (settled > *greatest) *greatest = settled;
+    if (index < 0 || another) return append_token(r, token, settled, place, error);
+    replace_token(&added->tokens[index], token);
     return HEED_OK;
 }
 
@@ -274,13 +291,13 @@ heed_status heed_added_read(heed_added_tokens *added, const json_t *json,
                             const heed_tokenizer_model *model, const heed_pipeline *normalizer,
                             const char *where, heed_error *error)
 {
-    int64_t greatest = -1;
+    reader r = {.added = added, .model = model, .where = where, .greatest = -1};
     heed_status status = HEED_OK;
     *added = (heed_added_tokens){0};
     if (json && !json_is_null(json) && !json_is_array(json))
         return heed_fail(error, HEED_E_FORMAT, "%s: \"added_tokens\": expected an array", where);
     for (size_t i = 0; i < json_array_size(json) && status == HEED_OK; i++)
-        status = read_token(added, json_array_get(json, i), model, &greatest, i, where, error);
+        status = read_token(&r, json_array_get(json, i), i, error);
     if (status == HEED_OK) status = index_ids(added, where, error);
     for (size_t i = 0; i < added->count && status == HEED_OK; i++)
         status = spell(&added->tokens[i], normalizer, error);

@@ -44,23 +44,22 @@ static heed_status part_of_merge(heed_tokenizer_model *model, const char *symbol
     return heed_vocabulary_add(&model->hidden, symbol, length, *id, where, error);
 }
 
-heed_status heed_bpe_add_merge(heed_tokenizer_model *model, const char *left, size_t left_length,
-                               const char *right, size_t right_length, const char *where,
-                               heed_error *error)
+heed_status heed_bpe_add_merge(heed_tokenizer_model *model, heed_text left, heed_text right,
+                               const char *where, heed_error *error)
 {
     size_t rank = model->merges.count, prefix = model->prefix ? strlen(model->prefix) : 0;
     heed_merge merge = {.rank = (uint32_t)rank};
-    HEED_TRY(part_of_merge(model, left, left_length, &merge.left, where, error));
-    HEED_TRY(part_of_merge(model, right, right_length, &merge.right, where, error));
-    if (prefix > right_length)
+    HEED_TRY(part_of_merge(model, left.bytes, left.length, &merge.left, where, error));
+    HEED_TRY(part_of_merge(model, right.bytes, right.length, &merge.right, where, error));
+    if (prefix > right.length)
         return heed_fail(error, HEED_E_FORMAT,
                          "%s: merge %zu: \"%.80s\" is shorter than the prefix \"%.80s\"", where,
-                         rank, right, model->prefix);
-    size_t length = left_length + right_length - prefix;
+                         rank, right.bytes, model->prefix);
+    size_t length = left.length + right.length - prefix;
     char local[256], *joined = length <= sizeof local ? local : malloc(length);
     if (!joined) return heed_fail_memory(error, length, "a merge");
-    memcpy(joined, left, left_length);
-    memcpy(joined + left_length, right + prefix, right_length - prefix);
+    memcpy(joined, left.bytes, left.length);
+    memcpy(joined + left.length, right.bytes + prefix, right.length - prefix);
     heed_status status = part_of_merge(model, joined, length, &merge.joined, where, error);
     if (status == HEED_OK) status = heed_bpe_add_merge_ids(model, merge, error);
     if (joined != local) free(joined);
@@ -82,7 +81,13 @@ heed_status heed_bpe_add_merge_line(heed_tokenizer_model *model, const char *lin
     size_t first = space ? (size_t)(space - line) : 0;
     if (!space || memchr(space + 1, ' ', length - first - 1))
         return fail_shape(model, where, error);
-    return heed_bpe_add_merge(model, line, first, space + 1, length - first - 1, where, error);
+    return heed_bpe_add_merge(model, (heed_text){line, first},
+                              (heed_text){space + 1, length - first - 1}, where, error);
+}
+
+static heed_text text_of(const json_t *string)
+{
+    return (heed_text){json_string_value(string), json_string_length(string)};
 }
 
 static heed_status read_merge(heed_tokenizer_model *model, const json_t *merge, const char *where,
@@ -93,9 +98,7 @@ static heed_status read_merge(heed_tokenizer_model *model, const json_t *merge, 
         return heed_bpe_add_merge_line(model, json_string_value(merge), json_string_length(merge),
                                        where, error);
     if (json_array_size(merge) == 2 && json_is_string(left) && json_is_string(right))
-        return heed_bpe_add_merge(model, json_string_value(left), json_string_length(left),
-                                  json_string_value(right), json_string_length(right), where,
-                                  error);
+        return heed_bpe_add_merge(model, text_of(left), text_of(right), where, error);
     return fail_shape(model, where, error);
 }
 
@@ -167,11 +170,21 @@ static heed_status read_bpe(heed_tokenizer_model *model, const json_t *json, con
 
 /* ---- tokenizing ---- */
 
-/* An unknown stretch that is not a symbol yet, because the next one may be fused with it. */
+/* Cutting a piece into the symbols that merging begins with, which go to scratch->symbols. */
 typedef struct {
-    bool pending;
-    uint32_t length;
-} unknown_stretch;
+    const heed_tokenizer_model *model;
+    heed_tokenizer_model_scratch *scratch;
+    /* bytes of an unknown stretch that is not a symbol yet, because the next character may be fused
+       with it; 0: none */
+    uint32_t unknown;
+} cutter;
+
+/* A character of the piece. */
+typedef struct {
+    heed_text spelled; /* as the vocabulary spells it: with affixes, if the model has some */
+    uint32_t size;     /* bytes of it in the piece */
+    size_t rest;       /* bytes of the piece after it */
+} character;
 
 static bool reserve_symbols(heed_tokenizer_model_scratch *scratch, size_t more)
 {
@@ -184,113 +197,121 @@ static void add_symbol(heed_tokenizer_model_scratch *scratch, int32_t id, uint32
     scratch->symbols[scratch->symbol_count++] = (heed_symbol){id, length, -1, -1};
 }
 
-static void flush_unknown(const heed_tokenizer_model *model, heed_tokenizer_model_scratch *scratch,
-                          unknown_stretch *unknown)
+static void flush_unknown(cutter *c)
 {
-    if (unknown->pending) add_symbol(scratch, model->unk_id, unknown->length);
-    unknown->pending = false;
+    if (c->unknown) add_symbol(c->scratch, c->model->unk_id, c->unknown);
+    c->unknown = 0;
 }
 
-/* The character as the vocabulary spells it at this place of a word: with prefix unless first, with
-   suffix when last. */
-static size_t spell(const heed_tokenizer_model *model, heed_tokenizer_model_scratch *scratch,
-                    const char *character, size_t size, bool first, bool last)
+/* Spells a character with the prefix unless it is the first of its word, with the suffix if it is
+   the last. False without memory. */
+static bool spell(const cutter *c, character *found, bool first, bool last)
 {
-    size_t prefix = model->prefix && !first ? strlen(model->prefix) : 0,
-           suffix = model->suffix && last ? strlen(model->suffix) : 0;
-    if (!heed_grow(&scratch->word, &scratch->word_capacity, prefix + size + suffix, 1)) return 0;
+    const heed_tokenizer_model *model = c->model;
+    heed_tokenizer_model_scratch *scratch = c->scratch;
+    const size_t size = found->spelled.length;
+    const size_t prefix = model->prefix && !first ? strlen(model->prefix) : 0;
+    const size_t suffix = model->suffix && last ? strlen(model->suffix) : 0;
+    if (!heed_grow(&scratch->word, &scratch->word_capacity, prefix + size + suffix, 1))
+        return false;
     if (prefix) memcpy(scratch->word, model->prefix, prefix);
-    memcpy(scratch->word + prefix, character, size);
+    memcpy(scratch->word + prefix, found->spelled.bytes, size);
     if (suffix) memcpy(scratch->word + prefix + size, model->suffix, suffix);
-    return prefix + size + suffix;
-}
-
-static bool has_all_bytes(const heed_tokenizer_model *model, const char *spelled, size_t length)
-{
-    for (size_t i = 0; i < length; i++)
-        if (model->byte_ids[(unsigned char)spelled[i]] < 0) return false;
+    found->spelled = (heed_text){scratch->word, prefix + size + suffix};
     return true;
 }
 
-/* A character that is no token: its bytes, or the unknown token, or nothing. `rest` characters at
-   most are still to come. */
-static heed_status add_unknown(const heed_tokenizer_model *model,
-                               heed_tokenizer_model_scratch *scratch, const char *spelled,
-                               size_t length, size_t size, size_t rest, unknown_stretch *unknown,
-                               heed_error *error)
+static bool has_all_bytes(const heed_tokenizer_model *model, heed_text spelled)
 {
-    if (model->byte_fallback && has_all_bytes(model, spelled, length)) {
-        if (!reserve_symbols(scratch, length + rest + 1))
-            return heed_fail_memory(error, length * sizeof *scratch->symbols, "a word");
-        for (size_t i = 0; i < length; i++)
-            add_symbol(scratch, model->byte_ids[(unsigned char)spelled[i]], 1);
+    for (size_t i = 0; i < spelled.length; i++)
+        if (model->byte_ids[(unsigned char)spelled.bytes[i]] < 0) return false;
+    return true;
+}
+
+/* A character that is no token becomes its bytes, or part of the unknown token, or nothing. */
+static heed_status add_unknown(cutter *c, const character *found, heed_error *error)
+{
+    const heed_tokenizer_model *model = c->model;
+    const heed_text spelled = found->spelled;
+    if (model->byte_fallback && has_all_bytes(model, spelled)) {
+        /* at most one symbol for each byte that is still to come, and one for an unknown stretch */
+        if (!reserve_symbols(c->scratch, spelled.length + found->rest + 1))
+            return heed_fail_memory(error, spelled.length * sizeof(heed_symbol), "a word");
+        for (size_t i = 0; i < spelled.length; i++)
+            add_symbol(c->scratch, model->byte_ids[(unsigned char)spelled.bytes[i]], 1);
         return HEED_OK;
     }
     if (!model->unk_token) return HEED_OK;
     if (model->unk_id < 0) return heed_tokenizer_model_unknown(model, error);
-    if (unknown->pending && model->fuse_unk) unknown->length += (uint32_t)size;
-    else {
-        flush_unknown(model, scratch, unknown);
-        *unknown = (unknown_stretch){true, (uint32_t)size};
-    }
+    if (!model->fuse_unk) flush_unknown(c);
+    c->unknown += found->size;
+    return HEED_OK;
+}
+
+/* The bytes of the whole piece, never merged, that text[0..length) begins with; 0 if there is none.
+   Its symbol has the complement of its id: no merge has a negative id. */
+static size_t take_whole(cutter *c, const char *text, size_t length)
+{
+    size_t size;
+    if (!c->model->whole.node_count) return 0;
+    int32_t id = heed_trie_match(&c->model->whole, text, length, NULL, NULL, &size);
+    if (id < 0) return 0;
+    flush_unknown(c);
+    add_symbol(c->scratch, ~id, (uint32_t)size);
+    return size;
+}
+
+/* Adds the symbol of the character at text[at], and says how many bytes it takes. */
+static heed_status take_character(cutter *c, heed_text text, size_t at, size_t *size,
+                                  heed_error *error)
+{
+    const heed_tokenizer_model *model = c->model;
+    const uint32_t point = heed_utf8_at(text.bytes, at, size);
+    const bool decorated = model->prefix || model->suffix;
+    character found = {.spelled = {text.bytes + at, *size},
+                       .size = (uint32_t)*size,
+                       .rest = text.length - at - *size};
+    if (decorated && !spell(c, &found, at == 0, found.rest == 0))
+        return heed_fail_memory(error, *size, "a word");
+    const int32_t id = !decorated && point < HEED_DIRECT_CHARACTERS
+                           ? model->direct_ids[point]
+                           : symbol_id(model, found.spelled.bytes, found.spelled.length);
+    if (id < 0) return add_unknown(c, &found, error);
+    flush_unknown(c);
+    add_symbol(c->scratch, id, found.size);
     return HEED_OK;
 }
 
 static heed_status split_characters(const heed_tokenizer_model *model,
-                                    heed_tokenizer_model_scratch *scratch, const char *text,
-                                    size_t length, heed_error *error)
+                                    heed_tokenizer_model_scratch *scratch, heed_text text,
+                                    heed_error *error)
 {
-    unknown_stretch unknown = {false, 0};
-    bool decorated = model->prefix || model->suffix;
+    cutter c = {.model = model, .scratch = scratch};
     scratch->symbol_count = 0;
     /* At most one symbol a byte; only spelled-out affixes need more, and make room for it. */
-    if (!reserve_symbols(scratch, length + 1))
-        return heed_fail_memory(error, length * sizeof *scratch->symbols, "a word");
-    for (size_t at = 0, size, step = 1; at < length; at += size, step++) {
+    if (!reserve_symbols(scratch, text.length + 1))
+        return heed_fail_memory(error, text.length * sizeof *scratch->symbols, "a word");
+    for (size_t at = 0, size, step = 1; at < text.length; at += size, step++) {
         if (step % HEED_STEPS_UNASKED == 0)
             HEED_TRY(heed_cancel_check(scratch->cancel, "tokenizing", error));
-        int32_t whole = model->whole.node_count ? heed_trie_match(&model->whole, text + at,
-                                                                  length - at, NULL, NULL, &size)
-                                                : -1;
-        if (whole >= 0) {
-            flush_unknown(model, scratch, &unknown);
-            add_symbol(scratch, ~whole, (uint32_t)size); /* no merge has a negative id */
-            continue;
-        }
-        uint32_t c = heed_utf8_at(text, at, &size);
-        const char *spelled = text + at;
-        size_t spelled_length = size;
-        if (decorated) {
-            spelled_length = spell(model, scratch, text + at, size, at == 0, at + size == length);
-            spelled = scratch->word;
-            if (!spelled_length) return heed_fail_memory(error, size, "a word");
-        }
-        int32_t id = !decorated && c < HEED_DIRECT_CHARACTERS
-                         ? model->direct_ids[c]
-                         : symbol_id(model, spelled, spelled_length);
-        if (id >= 0) {
-            flush_unknown(model, scratch, &unknown);
-            add_symbol(scratch, id, (uint32_t)size);
-        } else
-            HEED_TRY(add_unknown(model, scratch, spelled, spelled_length, size, length - at - size,
-                                 &unknown, error));
+        size = take_whole(&c, text.bytes + at, text.length - at);
+        if (!size) HEED_TRY(take_character(&c, text, at, &size, error));
     }
-    flush_unknown(model, scratch, &unknown);
+    flush_unknown(&c);
     return HEED_OK;
 }
 
 static heed_status tokenize_bpe(const heed_tokenizer_model *model,
                                 heed_tokenizer_model_scratch *scratch, const char *text,
-                                size_t length, uint32_t base, heed_found_tokens *found,
-                                heed_error *error)
+                                size_t length, heed_found_tokens *found, heed_error *error)
 {
     int32_t whole = model->ignore_merges ? heed_vocabulary_find(&model->vocabulary, text, length)
                                          : -1;
     if (whole >= 0) {
-        heed_found_add(found, whole, base, base + (uint32_t)length);
+        heed_found_add(found, whole, 0, length);
         return HEED_OK;
     }
-    HEED_TRY(split_characters(model, scratch, text, length, error));
+    HEED_TRY(split_characters(model, scratch, (heed_text){text, length}, error));
     HEED_TRY(heed_bpe_merge(&model->merges, scratch, error));
     /* Places follow from the lengths of the symbols, so characters that became nothing shift what
        comes after them: as in the library. */
@@ -305,7 +326,7 @@ static heed_status tokenize_bpe(const heed_tokenizer_model *model,
             if (model->unk_id < 0) return heed_tokenizer_model_unknown(model, error);
             id = model->unk_id;
         }
-        heed_found_add(found, id < 0 ? ~id : id, base + (uint32_t)at, base + (uint32_t)end);
+        heed_found_add(found, id < 0 ? ~id : id, at, end);
         at = end;
     }
     return HEED_OK;

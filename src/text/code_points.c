@@ -22,13 +22,12 @@ static heed_status read_code_points(heed_tokenizer_model *model, const json_t *j
 
 static heed_status tokenize_code_points(const heed_tokenizer_model *model,
                                         heed_tokenizer_model_scratch *scratch, const char *text,
-                                        size_t length, uint32_t base, heed_found_tokens *found,
-                                        heed_error *error)
+                                        size_t length, heed_found_tokens *found, heed_error *error)
 {
     (void)model, (void)scratch, (void)error;
     for (size_t at = 0, size; at < length; at += size) {
         int32_t id = (int32_t)heed_utf8_at(text, at, &size);
-        heed_found_add(found, id, base + (uint32_t)at, base + (uint32_t)(at + size));
+        heed_found_add(found, id, at, at + size);
     }
     return HEED_OK;
 }

@@ -485,7 +485,7 @@ static heed_status push_join(heed_decoder_state *state, const char *bytes, size_
 }
 
 /* clang-format off */
-const heed_stage_kind heed_decoder_kinds[] = {
+static const heed_stage_kind kinds[] = {
     {.name = "Fuse", .push = push_fuse, .finish = finish_fuse},
     {.name = "ByteLevel", .read = read_byte_level, .push = push_byte_level,
      .finish = finish_byte_level},
@@ -501,6 +501,9 @@ const heed_stage_kind heed_decoder_kinds[] = {
     {.name = NULL},
 };
 /* clang-format on */
+
+const heed_stage_section heed_decoder_section = {
+    .name = "decoder", .members = "decoders", .kinds = kinds};
 
 const heed_stage_kind heed_decoder_fuse = {
     .name = "Fuse", .push = push_fuse, .finish = finish_fuse};

@@ -16,17 +16,22 @@ struct heed_decode_stream {
     size_t count;
 };
 
+/* The stage of state `index`. */
+static const heed_stage *stage_of(const heed_tokenizer *tokenizer, size_t index)
+{
+    if (tokenizer->decoder.count) return &tokenizer->decoder.stages[index];
+    return tokenizer->has_decoder ? &fuse_stage : &join_stage;
+}
+
 static void link_states(heed_decode_stream *stream)
 {
-    const heed_pipeline *pipeline = &stream->tokenizer->decoder;
     for (size_t i = 0; i < stream->count; i++) {
         heed_decoder_state *state = &stream->states[i];
         heed_buffer held = state->held, part = state->part;
         heed_buffer_clear(&held);
         heed_buffer_clear(&part);
-        const heed_stage *alone = stream->tokenizer->has_decoder ? &fuse_stage : &join_stage;
         *state = (heed_decoder_state){
-            .stage = pipeline->count ? &pipeline->stages[i] : alone,
+            .stage = stage_of(stream->tokenizer, i),
             .held = held,
             .part = part,
             .next = i + 1 < stream->count ? state + 1 : NULL,

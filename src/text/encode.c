@@ -32,13 +32,15 @@ static heed_status tokenize_pieces(const heed_tokenizer *tokenizer, sequence *s,
         if (i % PIECES_UNASKED == 0) status = heed_cancel_check(s->cancel, "tokenizing", error);
         if (status != HEED_OK) break;
         const heed_piece *piece = &s->pieces.piece[i];
+        const size_t length = piece->end - piece->begin;
+        s->found.base = piece->begin;
         if (piece->token >= 0) {
-            heed_found_add(&s->found, piece->token, piece->begin, piece->end);
+            heed_found_add(&s->found, piece->token, 0, length);
             if (!s->found.failed) s->found.tokens[s->found.count - 1].added = true;
         } else
-            status = tokenizer->model.kind->tokenize(
-                &tokenizer->model, &scratch, s->pieces.bytes + piece->begin,
-                piece->end - piece->begin, piece->begin, &s->found, error);
+            status = tokenizer->model.kind->tokenize(&tokenizer->model, &scratch,
+                                                     s->pieces.bytes + piece->begin, length,
+                                                     &s->found, error);
     }
     heed_tokenizer_model_scratch_free(&scratch);
     if (status == HEED_OK && s->found.failed)
@@ -115,16 +117,16 @@ static heed_status run_pipeline(const heed_tokenizer *tokenizer, sequence *s, bo
     return tokenize_pieces(tokenizer, s, error);
 }
 
-static heed_status tokenize(const heed_tokenizer *tokenizer, const char *text, size_t length,
-                            unsigned flags, sequence *s, heed_error *error)
+static heed_status tokenize(const heed_tokenizer *tokenizer, heed_text text, unsigned flags,
+                            sequence *s, heed_error *error)
 {
     bool offsets = flags & HEED_ENCODE_OFFSETS;
     *s = (sequence){.cancel = s->cancel};
-    HEED_TRY(
-        heed_pieces_init(&s->pieces, text, length, offsets || tokenizer->tracks_always, error));
+    HEED_TRY(heed_pieces_init(&s->pieces, text.bytes, text.length,
+                              offsets || tokenizer->tracks_always, error));
     s->pieces.cancel = s->cancel;
     HEED_TRY(run_pipeline(tokenizer, s, flags & HEED_ENCODE_LITERAL, error));
-    return offsets ? index_characters(s, text, length, error) : HEED_OK;
+    return offsets ? index_characters(s, text.bytes, text.length, error) : HEED_OK;
 }
 
 /* ---- truncation ---- */
@@ -230,31 +232,48 @@ static heed_status reserve(heed_encoding *encoding, size_t count, bool offsets, 
     return HEED_OK;
 }
 
-static void put_token(heed_encoding *encoding, int32_t id, int32_t type_id, bool special,
-                      bool offsets, heed_range bytes, heed_range characters)
+/* Adds a token without a place in the text. */
+static size_t put_token(heed_encoding *encoding, int32_t id, int32_t type_id, bool special)
 {
     size_t at = encoding->count++;
     encoding->ids[at] = id;
     encoding->type_ids[at] = type_id;
     encoding->special_mask[at] = special;
     encoding->attention_mask[at] = 1;
-    if (!offsets) return;
-    encoding->bytes[at] = bytes;
-    encoding->code_points[at] = characters;
+    if (encoding->bytes) encoding->bytes[at] = encoding->code_points[at] = (heed_range){0, 0};
+    return at;
 }
 
 static heed_status put_sequence(heed_encoding *encoding, const sequence *s, int32_t type_id,
-                                bool offsets, heed_error *error)
+                                heed_error *error)
 {
     for (size_t i = 0; i < s->found.count; i++) {
         if (i % HEED_STEPS_UNASKED == 0)
             HEED_TRY(heed_cancel_check(encoding->cancel, "tokenizing", error));
         const heed_found_token *token = &s->found.tokens[i];
-        heed_range characters = {token->begin, token->end}, bytes = {0, 0};
-        if (offsets) bytes = (heed_range){byte_of(s, token->begin), byte_of(s, token->end)};
-        put_token(encoding, token->id, type_id, false, offsets, bytes, characters);
+        const size_t at = put_token(encoding, token->id, type_id, false);
+        if (!encoding->bytes) continue;
+        encoding->bytes[at] = (heed_range){byte_of(s, token->begin), byte_of(s, token->end)};
+        encoding->code_points[at] = (heed_range){token->begin, token->end};
     }
     return HEED_OK;
+}
+
+/* Tokens that a piece of the template stands for. */
+static size_t piece_tokens(const heed_template_piece *piece, const sequence sequences[2],
+                           bool specials)
+{
+    if (piece->sequence >= 0) return sequences[piece->sequence].found.count;
+    return specials ? piece->count : 0;
+}
+
+static void put_specials(heed_encoding *encoding, const heed_template_piece *piece)
+{
+    const size_t count = encoding->count;
+    if (piece->if_absent && piece->count && count && encoding->ids[count - 1] == piece->ids[0])
+        return;
+    for (size_t i = 0; i < piece->count; i++)
+        put_token(encoding, piece->ids[i], piece->type_id, true);
 }
 
 static heed_status join(const heed_template *template, const sequence sequences[2], unsigned flags,
@@ -262,51 +281,46 @@ static heed_status join(const heed_template *template, const sequence sequences[
 {
     bool offsets = flags & HEED_ENCODE_OFFSETS, specials = flags & HEED_ENCODE_SPECIAL;
     size_t total = 1;
-    for (size_t i = 0; i < template->count; i++) {
-        const heed_template_piece *piece = &template->pieces[i];
-        total += piece->sequence >= 0 ? sequences[piece->sequence].found.count
-                 : specials           ? piece->count
-                                      : 0;
-    }
+    for (size_t i = 0; i < template->count; i++)
+        total += piece_tokens(&template->pieces[i], sequences, specials);
     HEED_TRY(reserve(encoding, total, offsets, error));
     encoding->count = 0;
     for (size_t i = 0; i < template->count; i++) {
         const heed_template_piece *piece = &template->pieces[i];
-        bool there = piece->if_absent && piece->count && encoding->count &&
-                     encoding->ids[encoding->count - 1] == piece->ids[0];
         if (piece->sequence >= 0)
-            HEED_TRY(put_sequence(encoding, &sequences[piece->sequence], piece->type_id, offsets,
-                                  error));
-        else
-            for (size_t j = 0; specials && !there && j < piece->count; j++)
-                put_token(encoding, piece->ids[j], piece->type_id, true, offsets,
-                          (heed_range){0, 0}, (heed_range){0, 0});
+            HEED_TRY(put_sequence(encoding, &sequences[piece->sequence], piece->type_id, error));
+        else if (specials) put_specials(encoding, piece);
     }
     return HEED_OK;
 }
 
-heed_status heed_tokenizer_encode_pair(const heed_tokenizer *tokenizer, const char *first,
-                                       size_t first_length, const char *second,
-                                       size_t second_length, unsigned flags,
-                                       const heed_truncation *truncation, heed_encoding *encoding,
+/* No stale offsets of an earlier call. */
+static void drop_offsets(heed_encoding *encoding)
+{
+    free(encoding->bytes);
+    free(encoding->code_points);
+    encoding->bytes = encoding->code_points = NULL;
+    encoding->offset_capacity = 0;
+}
+
+heed_status heed_tokenizer_encode_pair(const heed_tokenizer *tokenizer,
+                                       const heed_encode_input *input, heed_encoding *encoding,
                                        heed_error *error)
 {
     sequence sequences[2] = {{.cancel = encoding->cancel}, {.cancel = encoding->cancel}};
-    bool offsets = flags & HEED_ENCODE_OFFSETS;
-    const heed_template *template = second ? &tokenizer->post.pair : &tokenizer->post.single;
+    const unsigned flags = input->flags;
+    const bool offsets = flags & HEED_ENCODE_OFFSETS, pair = input->second.bytes != NULL;
+    const heed_template *template = pair ? &tokenizer->post.pair : &tokenizer->post.single;
     encoding->count = 0;
-    if (!offsets && encoding->bytes) { /* no stale offsets of an earlier call */
-        free(encoding->bytes);
-        free(encoding->code_points);
-        encoding->bytes = encoding->code_points = NULL;
-        encoding->offset_capacity = 0;
+    if (!offsets) drop_offsets(encoding);
+    heed_status status = tokenize(tokenizer, input->first, flags, &sequences[0], error);
+    if (status == HEED_OK && pair)
+        status = tokenize(tokenizer, input->second, flags, &sequences[1], error);
+    if (status == HEED_OK && input->truncation) {
+        const size_t added = flags & HEED_ENCODE_SPECIAL ? template->added : 0;
+        sequence *second = pair ? &sequences[1] : NULL;
+        status = truncate(input->truncation, added, &sequences[0], second, error);
     }
-    heed_status status = tokenize(tokenizer, first, first_length, flags, &sequences[0], error);
-    if (status == HEED_OK && second)
-        status = tokenize(tokenizer, second, second_length, flags, &sequences[1], error);
-    if (status == HEED_OK && truncation)
-        status = truncate(truncation, flags & HEED_ENCODE_SPECIAL ? template->added : 0,
-                          &sequences[0], second ? &sequences[1] : NULL, error);
     for (int i = 0; i < 2 && offsets && status == HEED_OK; i++)
         settle_offsets(tokenizer, &sequences[i]);
     if (status == HEED_OK) status = join(template, sequences, flags, encoding, error);
@@ -318,8 +332,8 @@ heed_status heed_tokenizer_encode_pair(const heed_tokenizer *tokenizer, const ch
 heed_status heed_tokenizer_encode(const heed_tokenizer *tokenizer, const char *text, size_t length,
                                   unsigned flags, heed_encoding *encoding, heed_error *error)
 {
-    return heed_tokenizer_encode_pair(tokenizer, text, length, NULL, 0, flags, NULL, encoding,
-                                      error);
+    const heed_encode_input input = {.first = {text, length}, .flags = flags};
+    return heed_tokenizer_encode_pair(tokenizer, &input, encoding, error);
 }
 
 /* ---- padding ---- */
@@ -335,8 +349,8 @@ size_t heed_padding_length(const heed_padding *padding, size_t longest)
 heed_status heed_encoding_pad(heed_encoding *encoding, const heed_padding *padding, size_t length,
                               heed_error *error)
 {
-    size_t count = encoding->count, more = length > count ? length - count : 0,
-           from = padding->left ? 0 : count;
+    const size_t count = encoding->count, from = padding->left ? 0 : count;
+    const size_t more = length > count ? length - count : 0;
     if (!more) return HEED_OK;
     HEED_TRY(reserve(encoding, length, encoding->bytes != NULL, error));
     if (padding->left) {

@@ -341,7 +341,10 @@ static heed_status read_vocabulary(heed_source *s, const paths *p)
     bool pair = s->recipe->files == HEED_FILES_PAIR;
     HEED_TRY(read_table(s, pair ? p->source_json : p->vocab_json, &s->vocabulary));
     if (pair) HEED_TRY(read_table(s, p->target_json, &s->target));
-    if (json_equal(s->target, s->vocabulary)) json_decref(s->target), s->target = NULL;
+    if (json_equal(s->target, s->vocabulary)) {
+        json_decref(s->target);
+        s->target = NULL;
+    }
     if (s->recipe->files == HEED_FILES_TABLE) return HEED_OK;
     s->merges = json_array();
     return s->merges ? read_lines(s, p->merges_txt, read_merge_line)

@@ -95,12 +95,11 @@ static heed_status read_sections(heed_tokenizer *tokenizer, const json_t *json, 
                                  heed_error *error)
 {
     HEED_TRY(heed_pipeline_read(&tokenizer->normalizer, json_object_get(json, "normalizer"),
-                                "normalizer", "normalizers", heed_normalizer_kinds, where, error));
+                                &heed_normalizer_section, where, error));
     HEED_TRY(heed_pipeline_read(&tokenizer->pre_tokenizer, json_object_get(json, "pre_tokenizer"),
-                                "pre_tokenizer", "pretokenizers", heed_pre_tokenizer_kinds, where,
-                                error));
-    HEED_TRY(heed_pipeline_read(&tokenizer->decoder, json_object_get(json, "decoder"), "decoder",
-                                "decoders", heed_decoder_kinds, where, error));
+                                &heed_pre_tokenizer_section, where, error));
+    HEED_TRY(heed_pipeline_read(&tokenizer->decoder, json_object_get(json, "decoder"),
+                                &heed_decoder_section, where, error));
     tokenizer->has_decoder = json_is_object(json_object_get(json, "decoder"));
     HEED_TRY(
         heed_post_read(&tokenizer->post, json_object_get(json, "post_processor"), where, error));

@@ -8,14 +8,15 @@ static const heed_tokenizer_model_kind *const kinds[] = {
     &heed_tokenizer_model_bpe, &heed_tokenizer_model_wordpiece, &heed_tokenizer_model_wordlevel,
     &heed_tokenizer_model_code_points};
 
-void heed_found_add(heed_found_tokens *found, int32_t id, uint32_t begin, uint32_t end)
+void heed_found_add(heed_found_tokens *found, int32_t id, size_t begin, size_t end)
 {
     if (found->count == found->capacity &&
         !heed_grow(&found->tokens, &found->capacity, found->count + 1, sizeof *found->tokens)) {
         found->failed = true;
         return;
     }
-    found->tokens[found->count++] = (heed_found_token){id, begin, end, false};
+    found->tokens[found->count++] = (heed_found_token){
+        .id = id, .begin = found->base + (uint32_t)begin, .end = found->base + (uint32_t)end};
 }
 
 void heed_tokenizer_model_scratch_free(heed_tokenizer_model_scratch *scratch)

@@ -6,13 +6,14 @@
 #include "base/cancel.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "base/lines.h"
 #include "text/trie.h"
 #include "text/vocabulary.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* Tokens found so far, with their places in the working text. */
+/* What models write to: the tokens found so far, with their places in the working text. */
 typedef struct heed_found_token {
     int32_t id;
     uint32_t begin, end;
@@ -21,9 +22,11 @@ typedef struct heed_found_token {
 typedef struct heed_found_tokens {
     heed_found_token *tokens;
     size_t count, capacity;
-    bool failed;
+    uint32_t base; /* where the piece that is being tokenized begins in the working text */
+    bool failed;   /* memory ran out */
 } heed_found_tokens;
-void heed_found_add(heed_found_tokens *found, int32_t id, uint32_t begin, uint32_t end);
+/* Adds a token of the current piece; its place [begin, end) counts from the piece's beginning. */
+void heed_found_add(heed_found_tokens *found, int32_t id, size_t begin, size_t end);
 
 /* BPE: merge (left, right) -> joined; the smallest rank first, the leftmost place of equals. */
 typedef struct heed_merge {
@@ -87,10 +90,10 @@ struct heed_tokenizer_model_kind {
     const char *name;
     heed_status (*read)(heed_tokenizer_model *model, const json_t *json, const char *where,
                         heed_error *error);
-    /* Tokens of text[0..length), length > 0, which begins at `base` of the working text. */
+    /* Adds the tokens of text[0..length), length > 0, the piece at found->base. */
     heed_status (*tokenize)(const heed_tokenizer_model *model,
                             heed_tokenizer_model_scratch *scratch, const char *text, size_t length,
-                            uint32_t base, heed_found_tokens *found, heed_error *error);
+                            heed_found_tokens *found, heed_error *error);
     /* all but "type" and "vocab" */
     heed_status (*write)(const heed_tokenizer_model *model, json_t *json, heed_error *error);
     bool implied; /* the kind says what its vocabulary is: no file holds it */
@@ -121,9 +124,8 @@ heed_status heed_tokenizer_model_read_text(char **text, const json_t *json, cons
 heed_status heed_tokenizer_model_unknown(const heed_tokenizer_model *model, heed_error *error);
 /* BPE: after vocabulary, prefix, suffix and flags are set, adds a merge of two strings, which ranks
    after all so far ... */
-heed_status heed_bpe_add_merge(heed_tokenizer_model *model, const char *left, size_t left_length,
-                               const char *right, size_t right_length, const char *where,
-                               heed_error *error);
+heed_status heed_bpe_add_merge(heed_tokenizer_model *model, heed_text left, heed_text right,
+                               const char *where, heed_error *error);
 /* ... or "left right" ... */
 heed_status heed_bpe_add_merge_line(heed_tokenizer_model *model, const char *line, size_t length,
                                     const char *where, heed_error *error);

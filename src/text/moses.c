@@ -136,8 +136,10 @@ static void drop_unprinted(heed_moses_text *text)
 {
     size_t kept = 0;
     for (size_t i = 0; i < text->count; i++)
-        if (!heed_char_is_other(text->points[i]))
-            text->points[kept] = text->points[i], text->places[kept++] = text->places[i];
+        if (!heed_char_is_other(text->points[i])) {
+            text->points[kept] = text->points[i];
+            text->places[kept++] = text->places[i];
+        }
     text->count = kept;
 }
 
@@ -171,9 +173,12 @@ static heed_status part_dots(heed_moses_text text[2], heed_error *error)
     bool done = true;
     out->count = 0;
     for (size_t i = 0; i < in->count && done; i++) {
-        bool run = in->points[i] >= HEED_MOSES_DOTS;
-        for (uint32_t dot = run ? in->points[i] - HEED_MOSES_DOTS : 1; dot && done; dot--)
-            done = heed_moses_put(out, run ? '.' : in->points[i], in->places[i]);
+        if (in->points[i] < HEED_MOSES_DOTS) {
+            done = heed_moses_put(out, in->points[i], in->places[i]);
+            continue;
+        }
+        for (uint32_t dot = in->points[i] - HEED_MOSES_DOTS; dot && done; dot--)
+            done = heed_moses_put(out, '.', in->places[i]);
     }
     if (!done) return fail_text(in, error);
     swap(text);
@@ -229,14 +234,16 @@ static heed_status part_periods(heed_moses_text text[2], const char *language, h
 
 /* ---- cutting ---- */
 
+static const heed_moses_rule *plain_rules(const char *language)
+{
+    if (!strcmp(language, "en")) return plain_english;
+    return !strcmp(language, "de") ? plain_german : plain_russian;
+}
+
 static heed_status normalize(heed_moses_text text[2], const char *language, heed_error *error)
 {
-    bool english = !strcmp(language, "en"), german = !strcmp(language, "de");
     HEED_TRY(heed_moses_apply(plain_signs, text, error));
-    HEED_TRY(heed_moses_apply(english  ? plain_english
-                              : german ? plain_german
-                                       : plain_russian,
-                              text, error));
+    HEED_TRY(heed_moses_apply(plain_rules(language), text, error));
     strip(&text[0]);
     drop_unprinted(&text[0]);
     return HEED_OK;

@@ -86,44 +86,59 @@ static bool is_contraction(const word *w)
            heed_moses_class(heed_utf8_at(w->text, 1, &size)) & HEED_MOSES_LETTER;
 }
 
-/* Where a word stands: apart from the one before it, right after it; and whether the next one
-   follows right after. */
+/* Joining words to a sentence. */
 typedef struct {
-    bool apart, opens;
+    bool english;
+    word before; /* the word that was put last; empty: none yet */
+    bool apart;  /* the next word stands apart from it, unless its own kind says otherwise */
+    heed_vocabulary seen; /* quotation marks of each kind; 1: one is open */
+} joiner;
+
+/* Where a word stands. */
+typedef struct {
+    bool apart; /* from the word before it */
+    bool opens; /* the next word follows right after it */
 } place;
 
-/* The first mark of a kind opens a quotation, the second one closes it. `seen` holds the kinds, 1:
-   open. */
-static heed_status place_quote(const word *w, const word *before, bool english,
-                               heed_vocabulary *seen, bool apart, place *found, heed_error *error)
+/* An apostrophe after an s: the genitive of a plural. */
+static bool is_plural_genitive(const joiner *j, const word *w)
+{
+    return j->english && w->length == 1 && w->text[0] == '\'' && j->before.length &&
+           j->before.text[j->before.length - 1] == 's';
+}
+
+/* The first mark of a kind opens a quotation, the second one closes it. */
+static heed_status place_quote(joiner *j, const word *w, place *found, heed_error *error)
 {
     static const uint32_t curved[] = {0x201E, 0x201C, 0x201D, 0};
     word kind = consists_of(w, "", curved) ? (word){"\"", 1} : *w;
-    bool open = heed_vocabulary_find(seen, kind.text, kind.length) == 1;
-    *found = (place){.apart = !open && apart, .opens = !open};
-    if (!open && english && w->length == 1 && w->text[0] == '\'' && before &&
-        before->text[before->length - 1] == 's') {
-        *found = (place){false, false}; /* the genitive of a plural */
+    bool open = heed_vocabulary_find(&j->seen, kind.text, kind.length) == 1;
+    *found = (place){.apart = !open && j->apart, .opens = !open};
+    if (!open && is_plural_genitive(j, w)) {
+        *found = (place){.apart = false, .opens = false};
         return HEED_OK;
     }
-    return heed_vocabulary_add(seen, kind.text, kind.length, !open, "quotation marks", error);
+    return heed_vocabulary_add(&j->seen, kind.text, kind.length, !open, "quotation marks", error);
 }
 
-static heed_status place_word(const word *w, const word *before, bool english,
-                              heed_vocabulary *seen, bool apart, place *found, heed_error *error)
+static bool ends_in_ideograph(const word *w)
+{
+    size_t size;
+    return w->length &&
+           is_ideograph(heed_utf8_at(w->text, heed_utf8_before(w->text, w->length), &size));
+}
+
+static heed_status place_word(joiner *j, const word *w, place *found, heed_error *error)
 {
     static const uint32_t none[] = {0}, curved[] = {0x201E, 0x201C, 0};
     size_t size;
-    *found = (place){apart, false};
+    *found = (place){.apart = j->apart, .opens = false};
     if (is_ideograph(heed_utf8_at(w->text, 0, &size))) {
-        if (before && is_ideograph(heed_utf8_at(
-                          before->text, heed_utf8_before(before->text, before->length), &size)))
-            found->apart = false;
+        if (ends_in_ideograph(&j->before)) found->apart = false;
     } else if (is_currency(w)) found->opens = true;
     else if (consists_of(w, ",.?!:;\\%}])", none)) found->apart = false;
-    else if (english && before && is_contraction(w)) found->apart = false;
-    else if (consists_of(w, "'\"`", curved))
-        return place_quote(w, before, english, seen, apart, found, error);
+    else if (j->english && j->before.length && is_contraction(w)) found->apart = false;
+    else if (consists_of(w, "'\"`", curved)) return place_quote(j, w, found, error);
     return HEED_OK;
 }
 
@@ -138,31 +153,36 @@ static bool next_word(const char *text, size_t length, size_t *at, word *w)
     return w->length > 0;
 }
 
+static heed_status join_words(joiner *j, const heed_buffer *words, heed_buffer *text,
+                              heed_error *error)
+{
+    word w;
+    for (size_t at = 0; next_word(words->data, words->length, &at, &w);) {
+        place found;
+        HEED_TRY(place_word(j, &w, &found, error));
+        if (found.apart) heed_buffer_append(text, " ", 1);
+        heed_buffer_append(text, w.text, w.length);
+        j->apart = !found.opens;
+        j->before = w;
+    }
+    return HEED_OK;
+}
+
 heed_status heed_moses_join(const char *words, size_t length, const char *language,
                             heed_buffer *text, heed_error *error)
 {
-    heed_buffer plain = {0};
-    heed_vocabulary seen = {0};
+    heed_buffer padded = {0}, plain = {0};
+    joiner j = {.english = !strcmp(language, "en")};
     heed_status status = HEED_OK;
-    word before = {0}, w;
-    bool apart = false, first = true; /* the first word stands at the beginning in any case */
-    heed_buffer_append(&plain, " ", 1);
-    heed_buffer_append(&plain, words, length);
-    heed_buffer_append(&plain, " ", 1);
-    heed_buffer spelled = {0};
-    if (!plain.failed) unescape(plain.data, plain.length, &spelled);
-    if (plain.failed || spelled.failed) status = heed_fail_memory(error, length, "decoding");
-    for (size_t at = 0; status == HEED_OK && next_word(spelled.data, spelled.length, &at, &w);
-         before = w, first = false) {
-        place found;
-        status = place_word(&w, first ? NULL : &before, !strcmp(language, "en"), &seen, apart,
-                            &found, error);
-        if (status == HEED_OK && found.apart) heed_buffer_append(text, " ", 1);
-        if (status == HEED_OK) heed_buffer_append(text, w.text, w.length);
-        apart = !found.opens;
-    }
-    heed_vocabulary_free(&seen);
+    /* the blanks around let " @-@ " be found at the ends too */
+    heed_buffer_append(&padded, " ", 1);
+    heed_buffer_append(&padded, words, length);
+    heed_buffer_append(&padded, " ", 1);
+    if (!padded.failed) unescape(padded.data, padded.length, &plain);
+    if (padded.failed || plain.failed) status = heed_fail_memory(error, length, "decoding");
+    if (status == HEED_OK) status = join_words(&j, &plain, text, error);
+    heed_vocabulary_free(&j.seen);
+    heed_buffer_free(&padded);
     heed_buffer_free(&plain);
-    heed_buffer_free(&spelled);
     return status == HEED_OK && text->failed ? heed_fail_memory(error, length, "decoding") : status;
 }

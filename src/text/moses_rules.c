@@ -29,8 +29,13 @@ static const char *read_element(const char *from, element *e)
 {
     size_t size;
     *e = (element){0};
-    if (*from == '\\') e->kind = from[1], from += 2;
-    else e->point = heed_utf8_at(from, 0, &size), from += size;
+    if (*from == '\\') {
+        e->kind = from[1];
+        from += 2;
+    } else {
+        e->point = heed_utf8_at(from, 0, &size);
+        from += size;
+    }
     if (*from == '+' || *from == '*') e->repeat = *from++;
     return from;
 }
@@ -90,7 +95,10 @@ static bool match(const char *from, const heed_moses_text *text, size_t at, size
             }
         }
         if (begin == start && e.repeat) g->first_run = at - begin;
-        if (e.kind || e.repeat) g->begin[g->count] = begin, g->end[g->count++] = at;
+        if (e.kind || e.repeat) {
+            g->begin[g->count] = begin;
+            g->end[g->count++] = at;
+        }
     }
     *end = at;
     return true;

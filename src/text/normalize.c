@@ -264,7 +264,7 @@ static heed_status read_bert(heed_stage *stage, const json_t *json, const char *
     return heed_json_boolean(json, "strip_accents", &stage->strip_accents, where, error);
 }
 
-const heed_stage_kind heed_normalizer_kinds[] = {
+static const heed_stage_kind kinds[] = {
     {.name = "NFC", .run = run_normal_form, .compose = true},
     {.name = "NFD", .run = run_normal_form},
     {.name = "NFKC", .run = run_normal_form, .compatible = true, .compose = true},
@@ -279,3 +279,6 @@ const heed_stage_kind heed_normalizer_kinds[] = {
     {.name = "Moses", .read = heed_moses_read, .run = heed_moses_cut},
     {.name = "BertNormalizer", .read = read_bert, .run = run_bert},
     {.name = NULL}};
+
+const heed_stage_section heed_normalizer_section = {
+    .name = "normalizer", .members = "normalizers", .kinds = kinds};

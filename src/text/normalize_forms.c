@@ -155,13 +155,19 @@ static size_t quiet_end(const heed_rewriter *rewriter, size_t at, uint32_t limit
     return end;
 }
 
+/* The first character that the form changes, or that may join the one before it. */
+static uint32_t first_affected(const heed_stage *stage)
+{
+    if (stage->compatible) return 0xA0;
+    return stage->compose ? 0x300 : 0xC0;
+}
+
 heed_status heed_normal_form(const void *stage_pointer, heed_rewriter *rewriter, heed_error *error)
 {
     const heed_stage *stage = stage_pointer;
     normalizer n = {
         .rewriter = rewriter, .compatible = stage->compatible, .compose = stage->compose};
-    /* The first character that the form changes, or that may join the one before it. */
-    uint32_t limit = stage->compatible ? 0xA0 : stage->compose ? 0x300 : 0xC0;
+    uint32_t limit = first_affected(stage);
     for (size_t at = 0; at < rewriter->length && !n.failed;) {
         size_t quiet = quiet_end(rewriter, at, limit), size;
         if (quiet > at) {

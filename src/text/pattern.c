@@ -94,30 +94,40 @@ size_t heed_pattern_literal_length(const heed_pattern *pattern)
     return pattern->literal ? pattern->length : 0;
 }
 
+/* A text that is being searched. */
+typedef struct {
+    const heed_pattern *pattern;
+    const char *text;
+    size_t length;
+    heed_match_sink *sink;
+    void *context;
+    size_t previous; /* where the last match ended */
+} scan;
+
 /* Hands out the part before a match, then the match. */
-static void emit(heed_match_sink *sink, void *context, size_t *previous, size_t begin, size_t end)
+static void emit(scan *s, size_t begin, size_t end)
 {
-    if (*previous != begin) sink(context, *previous, begin, false);
-    sink(context, begin, end, true);
-    *previous = end;
+    if (s->previous != begin) s->sink(s->context, s->previous, begin, false);
+    s->sink(s->context, begin, end, true);
+    s->previous = end;
 }
 
-static void scan_words(const heed_pattern *pattern, const char *text, size_t length,
-                       size_t *previous, heed_match_sink *sink, void *context)
+static void scan_words(scan *s)
 {
-    for (size_t at = 0; at < length;) {
-        size_t matched = heed_word_match(pattern->rules, text, at, length);
-        if (matched) emit(sink, context, previous, at, at + matched);
-        at += matched ? matched : heed_utf8_size(text[at]);
+    for (size_t at = 0; at < s->length;) {
+        size_t matched = heed_word_match(s->pattern->rules, s->text, at, s->length);
+        if (matched) emit(s, at, at + matched);
+        at += matched ? matched : heed_utf8_size(s->text[at]);
     }
 }
 
-static void scan_literal(const heed_pattern *pattern, const char *text, size_t length,
-                         size_t *previous, heed_match_sink *sink, void *context)
+static void scan_literal(scan *s)
 {
-    const char *end = text + length, *at = text;
+    const heed_pattern *pattern = s->pattern;
+    const char *end = s->text + s->length, *at = s->text;
     while ((at = memmem(at, (size_t)(end - at), pattern->literal, pattern->length))) {
-        emit(sink, context, previous, (size_t)(at - text), (size_t)(at - text) + pattern->length);
+        size_t begin = (size_t)(at - s->text);
+        emit(s, begin, begin + pattern->length);
         at += pattern->length;
     }
 }
@@ -134,32 +144,32 @@ static heed_status fail_match(int code, heed_error *error)
                      (const char *)message);
 }
 
-static heed_status match_all(const heed_pattern *pattern, const char *text, size_t length,
-                             pcre2_match_data *data, pcre2_match_context *limits, size_t *previous,
-                             heed_match_sink *sink, void *context, heed_error *error)
+static heed_status match_all(scan *s, pcre2_match_data *data, pcre2_match_context *limits,
+                             heed_error *error)
 {
     bool any = false;
-    for (size_t at = 0; at <= length;) {
-        int found = pcre2_match(pattern->code, (PCRE2_SPTR)text, length, at, PCRE2_NO_UTF_CHECK,
-                                data, limits);
+    for (size_t at = 0; at <= s->length;) {
+        int found = pcre2_match(s->pattern->code, (PCRE2_SPTR)s->text, s->length, at,
+                                PCRE2_NO_UTF_CHECK, data, limits);
         if (found == PCRE2_ERROR_NOMATCH) break;
         if (found < 0) return fail_match(found, error);
         const PCRE2_SIZE *place = pcre2_get_ovector_pointer(data);
         size_t begin = place[0], end = place[1];
         /* \K in a lookaround */
-        if (begin > end || begin < *previous) return fail_match(PCRE2_ERROR_INTERNAL, error);
+        if (begin > end || begin < s->previous) return fail_match(PCRE2_ERROR_INTERNAL, error);
         bool empty = begin == end;
         /* An empty match right after a match does not count. */
-        if (!empty || !any || begin != *previous) emit(sink, context, previous, begin, end);
+        if (!empty || !any || begin != s->previous) emit(s, begin, end);
         any = true;
-        at = !empty ? end : end < length ? end + heed_utf8_size(text[end]) : length + 1;
+        at = end;
+        if (!empty) continue;
+        if (end == s->length) break;
+        at += heed_utf8_size(s->text[end]);
     }
     return HEED_OK;
 }
 
-static heed_status scan_regex(const heed_pattern *pattern, const char *text, size_t length,
-                              size_t *previous, heed_match_sink *sink, void *context,
-                              heed_error *error)
+static heed_status scan_regex(scan *s, heed_error *error)
 {
     pcre2_match_data *data = pcre2_match_data_create(1, NULL);
     pcre2_match_context *limits = pcre2_match_context_create(NULL);
@@ -168,8 +178,8 @@ static heed_status scan_regex(const heed_pattern *pattern, const char *text, siz
         pcre2_set_match_limit(limits, MATCH_LIMIT);
         pcre2_set_depth_limit(limits, DEPTH_LIMIT);
         pcre2_set_heap_limit(limits, HEAP_LIMIT_KIB);
-        status = match_all(pattern, text, length, data, limits, previous, sink, context, error);
-    } else status = heed_fail_memory(error, length, "matching a regular expression");
+        status = match_all(s, data, limits, error);
+    } else status = heed_fail_memory(error, s->length, "matching a regular expression");
     pcre2_match_context_free(limits);
     pcre2_match_data_free(data);
     return status;
@@ -178,11 +188,11 @@ static heed_status scan_regex(const heed_pattern *pattern, const char *text, siz
 heed_status heed_pattern_scan(const heed_pattern *pattern, const char *text, size_t length,
                               heed_match_sink *sink, void *context, heed_error *error)
 {
-    size_t previous = 0;
+    scan s = {pattern, text, length, sink, context, 0};
     if (!length) return HEED_OK;
-    if (pattern->rules) scan_words(pattern, text, length, &previous, sink, context);
-    else if (pattern->literal) scan_literal(pattern, text, length, &previous, sink, context);
-    else HEED_TRY(scan_regex(pattern, text, length, &previous, sink, context, error));
-    if (previous != length) sink(context, previous, length, false);
+    if (pattern->rules) scan_words(&s);
+    else if (pattern->literal) scan_literal(&s);
+    else HEED_TRY(scan_regex(&s, error));
+    if (s.previous != length) sink(context, s.previous, length, false);
     return HEED_OK;
 }

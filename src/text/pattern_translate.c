@@ -85,8 +85,9 @@ static heed_status escape_outside(translator *t)
     bool negated = letter >= 'A' && letter <= 'Z';
     const shorthand *found = find_shorthand(negated ? (char)(letter + 32) : letter);
     if (found) {
-        heed_buffer_printf(t->out, "[%s%s]", negated ? "^" : "",
-                           found->letter == 'w' ? WORDS_OUTSIDE : found->members);
+        heed_buffer_text(t->out, negated ? "[^" : "[");
+        heed_buffer_text(t->out, found->letter == 'w' ? WORDS_OUTSIDE : found->members);
+        heed_buffer_byte(t->out, ']');
         t->at += 2;
     } else if (letter == 'b' || letter == 'B') { /* a boundary of the same word characters */
         heed_buffer_text(t->out, negated ? "(?:(?<=" W ")(?=" W ")|(?<!" W ")(?!" W "))"

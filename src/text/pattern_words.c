@@ -170,7 +170,8 @@ static size_t cased_word_end(const char *text, size_t at, size_t length, bool sm
         if (class & BOTH) last_small_end = end;
     }
     size_t small_end = run_end(text, end, length, HEED_CHAR_LOWER | BOTH, true);
-    return small_end > end ? small_end : last_small_end > at || small_needed ? last_small_end : end;
+    if (small_end > end) return small_end;
+    return last_small_end > at || small_needed ? last_small_end : end;
 }
 
 /* Both alternatives of BY_CASE after an optional prefix: small letters with, then without the

@@ -337,7 +337,7 @@ static heed_status run_metaspace(const heed_stage *stage, heed_pieces *pieces, h
     return stage->split ? heed_pieces_cut(pieces, cut_marks, stage, error) : HEED_OK;
 }
 
-const heed_stage_kind heed_pre_tokenizer_kinds[] = {
+static const heed_stage_kind kinds[] = {
     {.name = "ByteLevel", .read = read_byte_level, .run = run_byte_level},
     {.name = "Split", .read = read_split, .run = run_split},
     {.name = "BertPreTokenizer", .run = run_bert},
@@ -348,3 +348,6 @@ const heed_stage_kind heed_pre_tokenizer_kinds[] = {
     {.name = "CharDelimiterSplit", .read = read_delimiter, .run = run_delimiter},
     {.name = "Metaspace", .read = heed_stage_read_metaspace, .run = run_metaspace},
     {.name = NULL}};
+
+const heed_stage_section heed_pre_tokenizer_section = {
+    .name = "pre_tokenizer", .members = "pretokenizers", .kinds = kinds};

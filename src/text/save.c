@@ -19,6 +19,17 @@ static heed_status write_json(const json_t *json, const char *folder, const char
     return status;
 }
 
+/* A section of tokenizer.json as it is written, a new reference; NULL if there is none. */
+static json_t *section_to_write(const heed_tokenizer *tokenizer, const char *name, json_t *added,
+                                json_t *model)
+{
+    json_t *section = json_object_get(tokenizer->sections, name);
+    if (!strcmp(name, "added_tokens")) return json_incref(added);
+    if (!strcmp(name, "model")) return json_incref(model);
+    if (!strcmp(name, "version") && !json_is_string(section)) return json_string("1.0");
+    return json_incref(section);
+}
+
 /* The library's order of sections. */
 static heed_status compose(const heed_tokenizer *tokenizer, json_t **result, heed_error *error)
 {
@@ -30,13 +41,8 @@ static heed_status compose(const heed_tokenizer *tokenizer, json_t **result, hee
     if (status == HEED_OK) status = heed_tokenizer_model_write(&tokenizer->model, &model, error);
     int failed = !json;
     for (size_t i = 0; i < sizeof order / sizeof *order && status == HEED_OK; i++) {
-        const json_t *section = json_object_get(tokenizer->sections, order[i]);
-        json_t *value = !strcmp(order[i], "added_tokens") ? json_incref(added)
-                        : !strcmp(order[i], "model")      ? json_incref(model)
-                        : !strcmp(order[i], "version") && !json_is_string(section)
-                            ? json_string("1.0")
-                            : json_incref((json_t *)section);
-        failed |= json_object_set_new(json, order[i], value);
+        json_t *section = section_to_write(tokenizer, order[i], added, model);
+        failed |= json_object_set_new(json, order[i], section);
     }
     json_decref(added);
     json_decref(model);

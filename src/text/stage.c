@@ -20,61 +20,69 @@ void heed_pipeline_free(heed_pipeline *pipeline)
     *pipeline = (heed_pipeline){0};
 }
 
-static heed_status read_stages(heed_pipeline *pipeline, const json_t *json, const char *name,
-                               const char *members, int depth, const heed_stage_kind *kinds,
-                               const char *where, heed_error *error);
+static heed_status read_stages(heed_pipeline *pipeline, const json_t *json,
+                               const heed_stage_section *section, int depth, const char *where,
+                               heed_error *error);
 
-static heed_status read_sequence(heed_pipeline *pipeline, const json_t *json, const char *name,
-                                 const char *members, int depth, const heed_stage_kind *kinds,
-                                 const char *where, heed_error *error)
+static heed_status read_sequence(heed_pipeline *pipeline, const json_t *json,
+                                 const heed_stage_section *section, int depth, const char *where,
+                                 heed_error *error)
 {
-    const json_t *list = json_object_get(json, members);
+    const json_t *list = json_object_get(json, section->members);
     if (!json_is_array(list) || depth >= DEEPEST_SEQUENCE)
         return heed_fail(
             error, HEED_E_FORMAT,
             "%s: %s of type Sequence: expected an array \"%s\", nested at most %d deep", where,
-            name, members, (int)DEEPEST_SEQUENCE);
+            section->name, section->members, (int)DEEPEST_SEQUENCE);
     for (size_t i = 0; i < json_array_size(list); i++)
-        HEED_TRY(read_stages(pipeline, json_array_get(list, i), name, members, depth + 1, kinds,
-                             where, error));
+        HEED_TRY(read_stages(pipeline, json_array_get(list, i), section, depth + 1, where, error));
     return HEED_OK;
 }
 
-static heed_status read_stages(heed_pipeline *pipeline, const json_t *json, const char *name,
-                               const char *members, int depth, const heed_stage_kind *kinds,
-                               const char *where, heed_error *error)
+static heed_status read_stage(heed_pipeline *pipeline, const json_t *json,
+                              const heed_stage_section *section, const char *type,
+                              const char *where, heed_error *error)
+{
+    const heed_stage_kind *kind = section->kinds;
+    while (kind->name && strcmp(kind->name, type)) kind++;
+    if (!kind->name)
+        return heed_fail(error, HEED_E_UNSUPPORTED, "%s: %s of type \"%s\" is not supported", where,
+                         section->name, type);
+    if (pipeline->count >= MOST_STAGES)
+        return heed_fail(error, HEED_E_FORMAT, "%s: %s: expected at most %d stages", where,
+                         section->name, (int)MOST_STAGES);
+    if (!heed_grow(&pipeline->stages, &pipeline->capacity, pipeline->count + 1,
+                   sizeof *pipeline->stages))
+        return heed_fail_memory(error, sizeof *pipeline->stages, section->name);
+    heed_stage *stage = &pipeline->stages[pipeline->count++];
+    *stage = (heed_stage){.kind = kind, .compatible = kind->compatible, .compose = kind->compose};
+    return kind->read ? kind->read(stage, json, where, error) : HEED_OK;
+}
+
+/* Appends a stage, or those of a Sequence, which may hold others. */
+static heed_status read_stages(heed_pipeline *pipeline, const json_t *json,
+                               const heed_stage_section *section, int depth, const char *where,
+                               heed_error *error)
 {
     const char *type = NULL;
     if (!json_is_object(json))
         return heed_fail(error, HEED_E_FORMAT, "%s: %s: expected an object with a \"type\"", where,
-                         name);
+                         section->name);
     HEED_TRY(heed_json_string(json, "type", &type, where, error));
-    if (!type) return heed_fail(error, HEED_E_FORMAT, "%s: %s: expected a \"type\"", where, name);
+    if (!type)
+        return heed_fail(error, HEED_E_FORMAT, "%s: %s: expected a \"type\"", where, section->name);
     if (!strcmp(type, "Sequence"))
-        return read_sequence(pipeline, json, name, members, depth, kinds, where, error);
-    while (kinds->name && strcmp(kinds->name, type)) kinds++;
-    if (!kinds->name)
-        return heed_fail(error, HEED_E_UNSUPPORTED, "%s: %s of type \"%s\" is not supported", where,
-                         name, type);
-    if (pipeline->count >= MOST_STAGES)
-        return heed_fail(error, HEED_E_FORMAT, "%s: %s: expected at most %d stages", where, name,
-                         (int)MOST_STAGES);
-    if (!heed_grow(&pipeline->stages, &pipeline->capacity, pipeline->count + 1,
-                   sizeof *pipeline->stages))
-        return heed_fail_memory(error, sizeof *pipeline->stages, name);
-    heed_stage *stage = &pipeline->stages[pipeline->count++];
-    *stage = (heed_stage){
-        .kind = kinds, .compatible = kinds->compatible, .compose = kinds->compose};
-    return kinds->read ? kinds->read(stage, json, where, error) : HEED_OK;
+        return read_sequence(pipeline, json, section, depth, where, error);
+    return read_stage(pipeline, json, section, type, where, error);
 }
 
-heed_status heed_pipeline_read(heed_pipeline *pipeline, const json_t *section, const char *name,
-                               const char *members, const heed_stage_kind *kinds, const char *where,
+heed_status heed_pipeline_read(heed_pipeline *pipeline, const json_t *json,
+                               const heed_stage_section *section, const char *where,
                                heed_error *error)
 {
     *pipeline = (heed_pipeline){0};
-    if (!section || json_is_null(section)) return HEED_OK;
-    heed_status status = read_stages(pipeline, section, name, members, 0, kinds, where, error);
+    if (!json || json_is_null(json)) return HEED_OK;
+    heed_status status = read_stages(pipeline, json, section, 0, where, error);
     if (status != HEED_OK) heed_pipeline_free(pipeline);
     return status;
 }
@@ -162,7 +170,9 @@ static bool stands_for_itself(uint32_t c)
 uint32_t heed_byte_character(unsigned char byte)
 {
     if (stands_for_itself(byte)) return byte;
-    return 0x100u + (byte <= 0x20 ? byte : byte <= 0xA0 ? byte - 0x7Fu + 0x21u : 0x43u);
+    if (byte <= 0x20) return 0x100u + byte;
+    if (byte <= 0xA0) return 0x121u + (byte - 0x7Fu);
+    return 0x143u; /* 0xAD, the soft hyphen */
 }
 
 int heed_character_byte(uint32_t c)

@@ -81,9 +81,14 @@ struct heed_stage_kind {
     bool compatible, compose; /* what the four normalization forms differ in */
 };
 
-/* Ends with a kind whose name is NULL. */
-extern const heed_stage_kind heed_normalizer_kinds[], heed_pre_tokenizer_kinds[],
-    heed_decoder_kinds[];
+/* A section of tokenizer.json that is a pipeline of stages. */
+typedef struct heed_stage_section {
+    const char *name;             /* its key */
+    const char *members;          /* what a Sequence in it calls its list */
+    const heed_stage_kind *kinds; /* ends with a kind whose name is NULL */
+} heed_stage_section;
+extern const heed_stage_section heed_normalizer_section, heed_pre_tokenizer_section,
+    heed_decoder_section;
 
 /* What stands in for a decoder: Fuse, and spaces between tokens. */
 extern const heed_stage_kind heed_decoder_fuse, heed_decoder_join;
@@ -93,10 +98,10 @@ typedef struct heed_pipeline {
     size_t count, capacity;
 } heed_pipeline;
 
-/* Reads the section `name` ("normalizer" ...); `members` is what a Sequence of it calls its list.
-   null and absent give an empty pipeline. HEED_E_UNSUPPORTED for an unknown kind, by name. */
-heed_status heed_pipeline_read(heed_pipeline *pipeline, const json_t *section, const char *name,
-                               const char *members, const heed_stage_kind *kinds, const char *where,
+/* Reads what a file has under the key of the section; null and absent (NULL) give an empty
+   pipeline. HEED_E_UNSUPPORTED for an unknown kind, by name. */
+heed_status heed_pipeline_read(heed_pipeline *pipeline, const json_t *json,
+                               const heed_stage_section *section, const char *where,
                                heed_error *error);
 void heed_pipeline_free(heed_pipeline *pipeline);
 heed_status heed_pipeline_run(const heed_pipeline *pipeline, heed_pieces *pieces,

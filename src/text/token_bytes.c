@@ -56,9 +56,13 @@ static heed_status find_anchor(reader *r, size_t count, heed_error *error)
 static heed_status put_between(reader *r, int32_t id, heed_buffer *text, heed_error *error)
 {
     const int32_t ids[3] = {r->anchor, id, r->anchor};
-    HEED_TRY(decode(r, r->anchor >= 0 ? ids : &id, r->anchor >= 0 ? 3 : 1, error));
-    if (r->anchor < 0) heed_buffer_append(text, r->scratch.data, r->scratch.length);
-    else if (r->scratch.length > r->both)
+    if (r->anchor < 0) {
+        HEED_TRY(decode(r, &id, 1, error));
+        heed_buffer_append(text, r->scratch.data, r->scratch.length);
+        return HEED_OK;
+    }
+    HEED_TRY(decode(r, ids, 3, error));
+    if (r->scratch.length > r->both)
         heed_buffer_append(text, r->scratch.data + r->before, r->scratch.length - r->both);
     return HEED_OK;
 }

@@ -98,14 +98,15 @@ const char *heed_tokenizer_decoded_token(const heed_tokenizer *tokenizer, int32_
 
 const char *heed_tokenizer_token(const heed_tokenizer *tokenizer, int32_t id, size_t *length)
 {
+    const heed_vocabulary *vocabulary = &tokenizer->model.vocabulary;
     const heed_added_token *added = heed_added_find(&tokenizer->added, id);
-    const heed_vocabulary_entry *entry = added ? NULL
-                                               : heed_vocabulary_entry_of(
-                                                     &tokenizer->model.vocabulary, id);
-    if (length) *length = added ? added->spelled_length : entry ? entry->length : 0;
-    return added   ? added->spelled
-           : entry ? heed_vocabulary_string(&tokenizer->model.vocabulary, entry)
-                   : NULL;
+    if (added) {
+        if (length) *length = added->spelled_length;
+        return added->spelled;
+    }
+    const heed_vocabulary_entry *entry = heed_vocabulary_entry_of(vocabulary, id);
+    if (length) *length = entry ? entry->length : 0;
+    return entry ? heed_vocabulary_string(vocabulary, entry) : NULL;
 }
 
 const heed_truncation *heed_tokenizer_truncation(const heed_tokenizer *tokenizer)

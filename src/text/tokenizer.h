@@ -10,6 +10,7 @@
 #include "base/buffer.h"
 #include "base/cancel.h"
 #include "base/error.h"
+#include "base/lines.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -40,17 +41,16 @@ typedef enum heed_special {
     HEED_SPECIAL_COUNT
 } heed_special;
 
-/* The vocabulary inside a GGUF file: the arrays and values under "tokenizer.ggml.", borrowed during
-   the call. */
-/* need not end in NUL */
 typedef struct heed_gguf_string {
-    const char *bytes;
+    const char *bytes; /* need not end in NUL */
     size_t length;
 } heed_gguf_string;
 typedef struct heed_gguf_template {
     const char *name;
     heed_gguf_string text;
 } heed_gguf_template;
+/* The vocabulary inside a GGUF file: the arrays and values under "tokenizer.ggml.", borrowed during
+   the call. */
 typedef struct heed_gguf_vocabulary {
     /* "gpt2", "llama" ...; name of the pre-tokenizer; NULL when the file has none */
     const char *model, *pre;
@@ -192,12 +192,16 @@ typedef struct heed_truncation {
     bool left;                         /* cut at the beginning */
 } heed_truncation;
 
-/* One text (second = NULL) or a pair, cut to truncation->max_length tokens (NULL: not cut).
-   HEED_E_ARG when the strategy cannot cut enough, as in the library. */
-heed_status heed_tokenizer_encode_pair(const heed_tokenizer *tokenizer, const char *first,
-                                       size_t first_length, const char *second,
-                                       size_t second_length, unsigned flags,
-                                       const heed_truncation *truncation, heed_encoding *encoding,
+/* What to encode, and how. */
+typedef struct heed_encode_input {
+    heed_text first, second;           /* second.bytes NULL: one text, else a pair */
+    unsigned flags;                    /* HEED_ENCODE_... */
+    const heed_truncation *truncation; /* cut to its max_length tokens; NULL: not cut */
+} heed_encode_input;
+/* heed_tokenizer_encode for a text or a pair of texts. HEED_E_ARG if the strategy of truncation
+   cannot cut enough, as in the library. */
+heed_status heed_tokenizer_encode_pair(const heed_tokenizer *tokenizer,
+                                       const heed_encode_input *input, heed_encoding *encoding,
                                        heed_error *error);
 /* Special tokens that the post-processor adds to one text, or to a pair. */
 size_t heed_tokenizer_added_count(const heed_tokenizer *tokenizer, bool pair);

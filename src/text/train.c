@@ -26,8 +26,10 @@ void heed_tokenizer_training_special(heed_tokenizer_training *training, heed_spe
         bool before, after;
     } sets[HEED_SPECIAL_SETS] = {[HEED_SPECIAL_ENDS] = {ends, 3, false, true},
                                  [HEED_SPECIAL_MASKING] = {masking, 5, true, true}};
-    training->special = sets[set].tokens, training->special_count = sets[set].count;
-    training->add_bos = sets[set].before, training->add_eos = sets[set].after;
+    training->special = sets[set].tokens;
+    training->special_count = sets[set].count;
+    training->add_bos = sets[set].before;
+    training->add_eos = sets[set].after;
 }
 
 heed_status heed_counts_add(heed_counts *counts, const char *string, size_t length,
@@ -75,8 +77,9 @@ static const char *content_of(const heed_tokenizer_trainer *trainer, heed_specia
 /* BOS, or CLS where there is none; EOS, or SEP. */
 static const char *bracket(const heed_tokenizer_trainer *trainer, bool after)
 {
-    const char *first = content_of(trainer, after ? HEED_EOS : HEED_BOS);
-    return first ? first : content_of(trainer, after ? HEED_SEP : HEED_CLS);
+    static const heed_special parts[2][2] = {{HEED_BOS, HEED_CLS}, {HEED_EOS, HEED_SEP}};
+    const char *content = content_of(trainer, parts[after][0]);
+    return content ? content : content_of(trainer, parts[after][1]);
 }
 
 static heed_status add_special(heed_tokenizer_trainer *trainer, const char *content,
@@ -207,8 +210,8 @@ static int append_bracket(json_t *list, const char *content, int type_id)
    second text. */
 static json_t *make_template(const heed_tokenizer_trainer *trainer, const json_t *vocabulary)
 {
-    const char *before = trainer->add_bos ? bracket(trainer, false) : NULL,
-               *after = trainer->add_eos ? bracket(trainer, true) : NULL;
+    const char *before = trainer->add_bos ? bracket(trainer, false) : NULL;
+    const char *after = trainer->add_eos ? bracket(trainer, true) : NULL;
     json_t *single = json_array(), *pair = json_array(), *tokens = json_object();
     int failed = 0;
     for (int text = 0; text < 2; text++) {

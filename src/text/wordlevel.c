@@ -20,14 +20,13 @@ static heed_status read_wordlevel(heed_tokenizer_model *model, const json_t *jso
 
 static heed_status tokenize_wordlevel(const heed_tokenizer_model *model,
                                       heed_tokenizer_model_scratch *scratch, const char *text,
-                                      size_t length, uint32_t base, heed_found_tokens *found,
-                                      heed_error *error)
+                                      size_t length, heed_found_tokens *found, heed_error *error)
 {
     (void)scratch;
     int32_t id = heed_vocabulary_find(&model->vocabulary, text, length);
     if (id < 0) id = model->unk_id;
     if (id < 0) return heed_tokenizer_model_unknown(model, error);
-    heed_found_add(found, id, base, base + (uint32_t)length);
+    heed_found_add(found, id, 0, length);
     return HEED_OK;
 }
 

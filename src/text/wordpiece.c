@@ -63,8 +63,7 @@ static int32_t longest_token(const heed_tokenizer_model *model,
 
 static heed_status tokenize_wordpiece(const heed_tokenizer_model *model,
                                       heed_tokenizer_model_scratch *scratch, const char *text,
-                                      size_t length, uint32_t base, heed_found_tokens *found,
-                                      heed_error *error)
+                                      size_t length, heed_found_tokens *found, heed_error *error)
 {
     size_t before = found->count, at = 0, size = 0;
     int64_t characters = 0;
@@ -77,13 +76,13 @@ static heed_status tokenize_wordpiece(const heed_tokenizer_model *model,
         int32_t id = longest_token(model, scratch, text + at, length - at, at > 0, &size);
         covered = id >= 0;
         if (!covered) break;
-        heed_found_add(found, id, base + (uint32_t)at, base + (uint32_t)(at + size));
+        heed_found_add(found, id, at, at + size);
         at += size;
     }
     if (covered) return HEED_OK;
     if (model->unk_id < 0) return heed_tokenizer_model_unknown(model, error);
     found->count = before;
-    heed_found_add(found, model->unk_id, base, base + (uint32_t)length);
+    heed_found_add(found, model->unk_id, 0, length);
     return HEED_OK;
 }
 

@@ -118,10 +118,11 @@ static bool is_added(const heed_tokenizer *tokenizer, heed_special part, bool af
     bool found = false;
     if (heed_tokenizer_encode(tokenizer, "a", 1, HEED_ENCODE_SPECIAL, &encoding, &ignored) ==
             HEED_OK &&
-        encoding.count)
-        found = tokenizer->special[part] >= 0 &&
-                encoding.special_mask[after ? encoding.count - 1 : 0] &&
-                encoding.ids[after ? encoding.count - 1 : 0] == tokenizer->special[part];
+        encoding.count) {
+        const size_t at = after ? encoding.count - 1 : 0;
+        found = tokenizer->special[part] >= 0 && encoding.special_mask[at] &&
+                encoding.ids[at] == tokenizer->special[part];
+    }
     heed_encoding_free(&encoding);
     return found;
 }
@@ -142,8 +143,8 @@ heed_status heed_tokenizer_put_gguf(const heed_tokenizer *tokenizer, size_t coun
         return heed_fail(error, HEED_E_UNSUPPORTED,
                          "the tokenizer has ids up to %d, the model %zu rows for them",
                          heed_tokenizer_base_limit(tokenizer) - 1, count);
-    heed_gguf_put_string(entries, "tokenizer.ggml.model", fallback ? "llama" : "gpt2",
-                         fallback ? 5 : 4);
+    const char *kind = fallback ? "llama" : "gpt2";
+    heed_gguf_put_string(entries, "tokenizer.ggml.model", kind, strlen(kind));
     heed_gguf_put_string(entries, "tokenizer.ggml.pre", pre, strlen(pre));
     put_tokens(tokenizer, count, entries);
     if (fallback) HEED_TRY(put_scores(tokenizer, count, entries, error));

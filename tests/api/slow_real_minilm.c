@@ -38,9 +38,11 @@ static size_t encode_sentences(const oracle *o, int64_t *length, int64_t *ids, i
     *length = 0;
     for (size_t i = 0; i < count; i++) {
         const json_t *text = json_array_get(sentences, i), *want = json_array_get(expected, i);
-        assert_ok(heed_tokenizer_encode_pair(tokenizer, json_string_value(text),
-                                             json_string_length(text), NULL, 0, HEED_ENCODE_SPECIAL,
-                                             &cut, &encodings[i], &error));
+        const heed_encode_input input = {
+            .first = {json_string_value(text), json_string_length(text)},
+            .flags = HEED_ENCODE_SPECIAL,
+            .truncation = &cut};
+        assert_ok(heed_tokenizer_encode_pair(tokenizer, &input, &encodings[i], &error));
         assert_int_equal(encodings[i].count, json_array_size(want));
         for (size_t t = 0; t < encodings[i].count; t++)
             assert_int_equal(encodings[i].ids[t], json_integer_value(json_array_get(want, t)));

@@ -66,10 +66,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
         abort();
     if (!tokenizer) return 0;
     for (int pair = 0; pair < 2; pair++) {
-        status = heed_tokenizer_encode_pair(
-            tokenizer, text, length, pair ? standard : NULL, sizeof standard - 1,
-            HEED_ENCODE_SPECIAL | HEED_ENCODE_OFFSETS, heed_tokenizer_truncation(tokenizer),
-            &encoding, &error);
+        const heed_encode_input input = {.first = {text, length},
+                                         .second = {pair ? standard : NULL, sizeof standard - 1},
+                                         .flags = HEED_ENCODE_SPECIAL | HEED_ENCODE_OFFSETS,
+                                         .truncation = heed_tokenizer_truncation(tokenizer)};
+        status = heed_tokenizer_encode_pair(tokenizer, &input, &encoding, &error);
         if (status != HEED_OK) break;
         if (!pair) check_encoding(&encoding, text, length);
         check_decoding(tokenizer, &encoding);

@@ -50,9 +50,11 @@ static void expect_pair(const heed_tokenizer *tokenizer, const char *first, cons
     heed_encoding encoding = {0};
     heed_buffer found = {0};
     heed_buffer_append(&found, "", 0);
-    assert_ok(heed_tokenizer_encode_pair(tokenizer, first, strlen(first), second,
-                                         second ? strlen(second) : 0, HEED_ENCODE_SPECIAL,
-                                         truncation, &encoding, &error));
+    const heed_encode_input input = {.first = {first, strlen(first)},
+                                     .second = {second, second ? strlen(second) : 0},
+                                     .flags = HEED_ENCODE_SPECIAL,
+                                     .truncation = truncation};
+    assert_ok(heed_tokenizer_encode_pair(tokenizer, &input, &encoding, &error));
     for (size_t i = 0; i < encoding.count; i++)
         heed_buffer_printf(&found, "%d%s%s ", (int)encoding.ids[i], encoding.type_ids[i] ? "'" : "",
                            encoding.special_mask[i] ? "*" : "");
@@ -86,9 +88,11 @@ static heed_status cut(const heed_tokenizer *tokenizer, const char *second,
                        heed_truncation truncation, heed_error *error)
 {
     heed_encoding encoding = {0};
-    heed_status status = heed_tokenizer_encode_pair(
-        tokenizer, "a b", 3, second, second ? strlen(second) : 0, HEED_ENCODE_SPECIAL, &truncation,
-        &encoding, error);
+    const heed_encode_input input = {.first = {"a b", 3},
+                                     .second = {second, second ? strlen(second) : 0},
+                                     .flags = HEED_ENCODE_SPECIAL,
+                                     .truncation = &truncation};
+    heed_status status = heed_tokenizer_encode_pair(tokenizer, &input, &encoding, error);
     heed_encoding_free(&encoding);
     return status;
 }

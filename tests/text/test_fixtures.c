@@ -112,9 +112,10 @@ static void check_pair(const json_t *row, void *context)
     fixture *f = context;
     heed_encoding encoding = {0};
     const json_t *a = json_object_get(row, "a"), *b = json_object_get(row, "b");
-    assert_ok(heed_tokenizer_encode_pair(f->tokenizer, json_string_value(a), json_string_length(a),
-                                         json_string_value(b), json_string_length(b),
-                                         HEED_ENCODE_SPECIAL, NULL, &encoding, &error));
+    const heed_encode_input input = {.first = {json_string_value(a), json_string_length(a)},
+                                     .second = {json_string_value(b), json_string_length(b)},
+                                     .flags = HEED_ENCODE_SPECIAL};
+    assert_ok(heed_tokenizer_encode_pair(f->tokenizer, &input, &encoding, &error));
     const json_t *types = json_object_get(row, "type_ids");
     if (!same_ids(json_object_get(row, "ids"), encoding.ids, encoding.count) ||
         !same_ids(types, encoding.type_ids, encoding.count) ||
@@ -138,10 +139,11 @@ static void check_truncation(const json_t *row, void *context)
     heed_padding padding = {
         .id = (int32_t)json_integer_value(json_object_get(row, "pad_id")),
         .left = !strcmp(json_string_value(json_object_get(row, "pad_side")), "left")};
-    assert_ok(heed_tokenizer_encode_pair(f->tokenizer, json_string_value(a), json_string_length(a),
-                                         json_string_value(b),
-                                         json_is_string(b) ? json_string_length(b) : 0,
-                                         HEED_ENCODE_SPECIAL, &truncation, &encoding, &error));
+    const heed_encode_input input = {.first = {json_string_value(a), json_string_length(a)},
+                                     .second = {json_string_value(b), json_string_length(b)},
+                                     .flags = HEED_ENCODE_SPECIAL,
+                                     .truncation = &truncation};
+    assert_ok(heed_tokenizer_encode_pair(f->tokenizer, &input, &encoding, &error));
     assert_ok(heed_encoding_pad(
         &encoding, &padding, (size_t)json_integer_value(json_object_get(row, "pad_to")), &error));
     if (!same_ids(json_object_get(row, "ids"), encoding.ids, encoding.count) ||

@@ -24,10 +24,11 @@ static void check_encoding(pipelines *p, const json_t *row)
     unsigned flags = json_is_true(json_object_get(row, "special")) ? HEED_ENCODE_SPECIAL : 0;
     heed_encoding encoding = {0};
     for (int offsets = 0; offsets < 2; offsets++) {
-        assert_ok(heed_tokenizer_encode_pair(
-            p->tokenizer, json_string_value(first), json_string_length(first),
-            json_string_value(second), json_is_string(second) ? json_string_length(second) : 0,
-            flags | (offsets ? HEED_ENCODE_OFFSETS : 0), NULL, &encoding, &error));
+        const heed_encode_input input = {
+            .first = {json_string_value(first), json_string_length(first)},
+            .second = {json_string_value(second), json_string_length(second)},
+            .flags = flags | (offsets ? HEED_ENCODE_OFFSETS : 0)};
+        assert_ok(heed_tokenizer_encode_pair(p->tokenizer, &input, &encoding, &error));
         if (!same_ids(json_object_get(row, "ids"), encoding.ids, encoding.count))
             mismatch(p, "ids", row);
         if (!same_ids(json_object_get(row, "type_ids"), encoding.type_ids, encoding.count))

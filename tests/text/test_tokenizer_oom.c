@@ -46,9 +46,11 @@ static heed_status encode(void *context, heed_error *error)
     heed_encoding encoding = {0};
     heed_truncation truncation = {.max_length = 20};
     heed_padding padding = {.left = true};
-    heed_status status = heed_tokenizer_encode_pair(context, sample, sizeof sample - 1, "ab", 2,
-                                                    HEED_ENCODE_SPECIAL | HEED_ENCODE_OFFSETS,
-                                                    &truncation, &encoding, error);
+    const heed_encode_input input = {.first = {sample, sizeof sample - 1},
+                                     .second = {"ab", 2},
+                                     .flags = HEED_ENCODE_SPECIAL | HEED_ENCODE_OFFSETS,
+                                     .truncation = &truncation};
+    heed_status status = heed_tokenizer_encode_pair(context, &input, &encoding, error);
     if (status == HEED_OK) status = heed_encoding_pad(&encoding, &padding, 100, error);
     heed_encoding_free(&encoding);
     return status;

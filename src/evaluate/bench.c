@@ -34,22 +34,15 @@ static int64_t length_of(const heed_bench_task *task, int64_t sequence)
     return task->shortest + sequence * (task->prompt - task->shortest) / (task->sequences - 1);
 }
 
-static heed_status ignore(void *argument, const heed_logits_row *rows, int64_t count,
-                          heed_error *error)
-{
-    (void)argument, (void)rows, (void)count, (void)error;
-    return HEED_OK;
-}
-
-/* `count` tokens from `from` on into every sequence, or, with count < 0, as many as each has to
-   read; logits of the last one. */
+/* Feeds `count` tokens from `from` on into every sequence, or, with count < 0, as many as each has
+   to read; computes the logits of the last one. */
 static heed_status step(bench *b, int64_t from, int64_t count, heed_error *error)
 {
     for (int64_t i = 0; i < b->task.sequences; i++) {
         int64_t own = count < 0 ? length_of(&b->task, i) : count;
         b->items[i] = (heed_step_item){b->sequences[i], b->ids + from, own, own - 1};
     }
-    return heed_session_step(b->session, b->items, b->task.sequences, ignore, NULL, error);
+    return heed_session_step(b->session, b->items, b->task.sequences, NULL, NULL, error);
 }
 
 static heed_status read_prompts(bench *b, heed_error *error)
@@ -62,21 +55,23 @@ static heed_status read_prompts(bench *b, heed_error *error)
 /* Back to where reading begins. */
 static void rewind_sequences(bench *b)
 {
-    if (heed_session_has_source(b->session)) heed_session_clear(b->session);
-    else
-        for (int64_t i = 0; i < b->task.sequences; i++)
-            heed_session_truncate(b->session, b->sequences[i], b->task.depth);
+    if (heed_session_has_source(b->session)) {
+        heed_session_clear(b->session);
+        return;
+    }
+    for (int64_t i = 0; i < b->task.sequences; i++)
+        heed_session_truncate(b->session, b->sequences[i], b->task.depth);
 }
 
 static void fill_encoder(const bench *b)
 {
     int32_t *ids = heed_engine_input(b->engine, "ids"),
-            *positions = heed_engine_input(b->engine, "positions");
-    int32_t *types = heed_engine_input(b->engine, "types"),
-            *rows = heed_engine_input(b->engine, "rows");
-    int32_t *fields = heed_engine_input(b->engine, "sequences"),
-            *pooled = heed_engine_input(b->engine, "pooled_rows");
-    int32_t *averaged = heed_engine_input(b->engine, "pool_sequences"),
+            *positions = heed_engine_input(b->engine, "positions"),
+            *types = heed_engine_input(b->engine, "types"),
+            *rows = heed_engine_input(b->engine, "rows"),
+            *fields = heed_engine_input(b->engine, "sequences"),
+            *pooled = heed_engine_input(b->engine, "pooled_rows"),
+            *averaged = heed_engine_input(b->engine, "pool_sequences"),
             *places = heed_engine_input(b->engine, "places");
     float *frequencies = heed_engine_input(b->engine, "frequencies");
     int64_t start = 0;
@@ -212,7 +207,9 @@ static heed_status run_rounds(bench *b, heed_bench_result *result, heed_error *e
             !heed_grow(&b->written, &b->written_capacity, b->rounds + 1, sizeof *b->written))
             return heed_fail_memory(error, (b->rounds + 1) * sizeof *b->read, "the rounds");
         HEED_TRY(run_round(b, false, &rates, error));
-        b->read[b->rounds] = rates.prefill, b->written[b->rounds++] = rates.decode;
+        b->read[b->rounds] = rates.prefill;
+        b->written[b->rounds] = rates.decode;
+        b->rounds++;
     }
     take_median(b->read, b->rounds, &result->prefill);
     take_median(b->written, b->rounds, &result->decode);
@@ -227,9 +224,11 @@ static heed_status check(const bench *b, heed_error *error)
     const heed_bench_task *task = &b->task;
     const bool source = b->session && heed_session_has_source(b->session);
     const int64_t context = b->session ? heed_session_context(b->session) : config->context;
-    if (task->prompt < 1 || task->count < 0 || task->depth < 0 || task->prompt > context ||
-        task->depth > context - task->prompt ||
-        task->count > context - (source ? 0 : task->prompt + task->depth))
+    bool fits = task->prompt >= 1 && task->count >= 0 && task->depth >= 0 &&
+                task->prompt <= context && task->depth <= context - task->prompt;
+    /* what is written follows what is read, unless that was a source */
+    const int64_t before = source || !fits ? 0 : task->prompt + task->depth;
+    if (!fits || task->count > context - before)
         return heed_fail(error, HEED_E_ARG,
                          "%lld tokens in the cache, %lld to read and %lld to write do not fit the "
                          "context of %lld positions",
@@ -303,6 +302,17 @@ static void take_sizes(const bench *b, heed_bench_result *result)
                            positions * (double)heed_session_position_bytes(b->session);
 }
 
+static void free_tables(bench *b)
+{
+    free(b->ids);
+    free(b->sequences);
+    free(b->items);
+    free(b->sources);
+    free(b->profile.lines);
+    free(b->read);
+    free(b->written);
+}
+
 heed_status heed_bench(heed_model *model, const heed_backend *backend, const heed_bench_task *task,
                        heed_bench_result *result, heed_error *error)
 {
@@ -330,7 +340,6 @@ heed_status heed_bench(heed_model *model, const heed_backend *backend, const hee
     if (status == HEED_OK) take_sizes(&b, result);
     heed_session_free(b.session);
     heed_engine_free(b.engine);
-    free(b.ids), free(b.sequences), free(b.items), free(b.sources), free(b.profile.lines),
-        free(b.read), free(b.written);
+    free_tables(&b);
     return status;
 }

@@ -1,6 +1,6 @@
 /* bench.h: how fast a model reads and writes tokens, one sequence or many at once. */
-#ifndef HEED_GENERATE_BENCH_H
-#define HEED_GENERATE_BENCH_H
+#ifndef HEED_EVALUATE_BENCH_H
+#define HEED_EVALUATE_BENCH_H
 
 #include "generate/session.h"
 
@@ -27,7 +27,7 @@ typedef struct heed_bench_task {
     void *argument;
 } heed_bench_task;
 
-/* Of one side, reading or writing. */
+/* What was measured of reading, or of writing. */
 typedef struct heed_bench_rate {
     double tokens_per_second; /* median of the rounds, all sequences together */
     double spread;            /* (largest - smallest) / median */

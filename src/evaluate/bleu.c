@@ -25,7 +25,9 @@ static void put(points *out, uint32_t point)
 
 static void put_apart(points *out, uint32_t point)
 {
-    put(out, ' '), put(out, point), put(out, ' ');
+    put(out, ' ');
+    put(out, point);
+    put(out, ' ');
 }
 
 static bool is_digit(uint32_t point)
@@ -81,7 +83,7 @@ static void rule_before_non_digit(const points *in, points *out)
         if (!is_stop(in->at[i]) || i + 1 == in->count || is_digit(in->at[i + 1])) {
             put(out, in->at[i]);
         } else {
-            put(out, ' '), put(out, in->at[i]), put(out, ' ');
+            put_apart(out, in->at[i]);
             put(out, in->at[++i]);
         }
     }
@@ -324,9 +326,13 @@ double heed_bleu_finish(heed_bleu *bleu)
 {
     double ours = (double)bleu->hypothesis_length, theirs = (double)bleu->reference_length, sum = 0,
            smooth = 1;
-    bleu->brevity = ours >= theirs ? 1 : ours > 0 ? exp(1 - theirs / ours) : 0;
+    bleu->brevity = 1;
+    if (ours < theirs) bleu->brevity = ours > 0 ? exp(1 - theirs / ours) : 0;
     bool any = false, complete = true;
-    for (int n = 0; n < HEED_BLEU_ORDER; n++) any |= bleu->matches[n] > 0, bleu->precision[n] = 0;
+    for (int n = 0; n < HEED_BLEU_ORDER; n++) {
+        any |= bleu->matches[n] > 0;
+        bleu->precision[n] = 0;
+    }
     for (int n = 0; any && n < HEED_BLEU_ORDER; n++) {
         complete &= bleu->total[n] > 0;
         if (!complete) break;

@@ -3,8 +3,8 @@
    n-grams in percent, BP = min(1, exp(1 - reference / hypothesis)); the k-th order without a match
    counts as 1 / (2^k * n-grams). Source: Papineni et al. 2002; Post 2018; Chen & Cherry 2014,
    method 3. */
-#ifndef HEED_GENERATE_BLEU_H
-#define HEED_GENERATE_BLEU_H
+#ifndef HEED_EVALUATE_BLEU_H
+#define HEED_EVALUATE_BLEU_H
 
 #include "base/buffer.h"
 #include <stdint.h>

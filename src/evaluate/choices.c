@@ -73,7 +73,7 @@ heed_verdict heed_question_judge(const heed_question *q, const double *log_likel
 {
     heed_verdict best = {0};
     double most[3] = {-INFINITY, -INFINITY, -INFINITY};
-    size_t *places[3] = {&best.plain, &best.by_characters, &best.by_bytes};
+    size_t *indices[3] = {&best.plain, &best.by_characters, &best.by_bytes};
     for (size_t i = 0; i < q->count; i++) {
         const json_t *choice = json_array_get(q->choices, i);
         size_t bytes = json_string_length(choice),
@@ -81,7 +81,10 @@ heed_verdict heed_question_judge(const heed_question *q, const double *log_likel
         double scores[3] = {log_likelihoods[i], log_likelihoods[i] / (double)characters,
                             log_likelihoods[i] / (double)bytes};
         for (int k = 0; k < 3; k++)
-            if (scores[k] > most[k]) most[k] = scores[k], *places[k] = i;
+            if (scores[k] > most[k]) {
+                most[k] = scores[k];
+                *indices[k] = i;
+            }
     }
     return best;
 }
@@ -232,13 +235,6 @@ static heed_status run_choice(scoring *s, heed_error *error)
     return status;
 }
 
-static heed_status discard(void *argument, const heed_logits_row *rows, int64_t count,
-                           heed_error *error)
-{
-    (void)argument, (void)rows, (void)count, (void)error;
-    return HEED_OK;
-}
-
 /* All but the last id of the context, once for all choices. */
 static heed_status read_context(scoring *s, heed_error *error)
 {
@@ -247,7 +243,7 @@ static heed_status read_context(scoring *s, heed_error *error)
     HEED_TRY(heed_session_add(s->session, &s->shared, error));
     heed_step_item item = {
         .sequence = s->shared, .ids = s->context.ids, .count = count, .want = count};
-    return heed_session_step(s->session, &item, 1, discard, NULL, error);
+    return heed_session_step(s->session, &item, 1, NULL, NULL, error);
 }
 
 heed_status heed_score_choices(heed_session *session, const heed_tokenizer *tokenizer,
@@ -260,14 +256,18 @@ heed_status heed_score_choices(heed_session *session, const heed_tokenizer *toke
                          "choices are scored with a decoder, not an encoder-decoder");
     heed_text before = {q->context, q->context_length};
     heed_strip_right(before.bytes, &before.length);
-    scoring s = {.session = session,
-                 .tokenizer = tokenizer,
-                 .question = q,
-                 .before = before,
-                 .delimiter = options->delimiter ? options->delimiter : " ",
-                 .shared = -1,
-                 .flags = options->special ? HEED_ENCODE_SPECIAL : 0,
-                 .notes = options->notes ? options->notes : &ignored};
+    scoring s = {
+        .session = session,
+        .tokenizer = tokenizer,
+        .question = q,
+        .before = before,
+        .delimiter = " ",
+        .shared = -1,
+        .flags = options->special ? HEED_ENCODE_SPECIAL : 0,
+        .notes = &ignored,
+    };
+    if (options->delimiter) s.delimiter = options->delimiter;
+    if (options->notes) s.notes = options->notes;
     heed_status status = encode_context(&s, error);
     if (status == HEED_OK) status = read_context(&s, error);
     for (size_t i = 0; i < q->count && status == HEED_OK; i++) {

@@ -1,7 +1,7 @@
 /* choices.h: multiple choice: how likely a model finds each of several continuations of a context,
    counted as lm-evaluation-harness counts. */
-#ifndef HEED_GENERATE_CHOICES_H
-#define HEED_GENERATE_CHOICES_H
+#ifndef HEED_EVALUATE_CHOICES_H
+#define HEED_EVALUATE_CHOICES_H
 
 #include "base/json.h"
 #include "generate/session.h"

@@ -96,7 +96,10 @@ heed_status heed_choose_greedy(const float *scores, int64_t vocabulary, int32_t 
     bool broken = false;
     for (int64_t i = 0; i < vocabulary; i++) {
         broken |= isnan(scores[i]);
-        if (scores[i] > largest) largest = scores[i], best = i;
+        if (scores[i] > largest) {
+            largest = scores[i];
+            best = i;
+        }
     }
     *id = (int32_t)best;
     return broken || best < 0 ? heed_scores_check(scores, vocabulary, error) : HEED_OK;
@@ -117,7 +120,8 @@ heed_status heed_choose_sample(const float *scores, int64_t vocabulary, heed_rng
         double p = exp((double)scores[i] - largest);
         /* rounding may leave the sum below the threshold: then the last possible token is drawn */
         if (p > 0) *id = (int32_t)i;
-        if ((part += p) > threshold) break;
+        part += p;
+        if (part > threshold) break;
     }
     return HEED_OK;
 }

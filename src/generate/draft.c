@@ -1,4 +1,4 @@
-/* Sequences that are being written, and scores of their next token. */
+/* draft.c: sequences that are being written, and scores of their next token. */
 #include "base/memory.h"
 #include "generate/generate_internal.h"
 #include "generate/text_stream.h"
@@ -109,10 +109,10 @@ void heed_job_likely(heed_job *job, const float *scores, double log_sum, int64_t
 {
     int64_t found = heed_largest(scores, job->vocabulary, count, job->scratch.order);
     for (int64_t i = 0; i < count; i++) {
-        if (i < found)
-            likely[i] = (heed_token_score){
-                job->scratch.order[i], (float)((double)scores[job->scratch.order[i]] - log_sum)};
-        else likely[i] = (heed_token_score){-1, -INFINITY};
+        likely[i] = (heed_token_score){-1, -INFINITY};
+        if (i >= found) continue;
+        int32_t id = job->scratch.order[i];
+        likely[i] = (heed_token_score){id, (float)((double)scores[id] - log_sum)};
     }
 }
 

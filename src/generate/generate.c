@@ -1,37 +1,11 @@
 #include "generate/generate.h"
 #include "base/memory.h"
-#include "generate/generate_internal.h"
 #include "cache/cache.h"
-#include <math.h>
+#include "generate/generate_internal.h"
 #include <stdlib.h>
-#include <string.h>
 
-const char *heed_finish_name(heed_finish finish)
-{
-    static const char *const names[HEED_FINISHES] = {"eos", "stop", "length", "context"};
-    return names[finish];
-}
-
-void heed_generation_free(heed_generation *generation)
-{
-    for (size_t i = 0; generation->items && i < generation->count; i++) {
-        heed_generated *item = &generation->items[i];
-        free(item->ids);
-        free(item->text);
-        free(item->log_probabilities);
-        free(item->likely);
-    }
-    for (size_t i = 0; generation->prompts && i < generation->prompt_count; i++) {
-        free(generation->prompts[i].log_probabilities);
-        free(generation->prompts[i].likely);
-    }
-    free(generation->items);
-    free(generation->prompts);
-    *generation = (heed_generation){0};
-}
-
-/* The loop over prompts: groups are opened in order while the session has room, and all of them
-   share each step. */
+/* The loop over prompts: groups are opened in order while the session has sequences for them, and
+   all of them share each step. */
 typedef struct loop {
     heed_job job;
     const heed_ids *prompts;
@@ -40,128 +14,46 @@ typedef struct loop {
     int64_t open, open_limit;
     int64_t group_sequences; /* of the session, for each group */
     heed_step_item *items;   /* (capacity) of the step */
-    /* (capacity) whose item it is; item -1: the prompt */
-    struct place {
-        int64_t group, item;
-    } * places;
-    heed_ids *sources;  /* (open_limit) */
-    int64_t *sequences; /* (open_limit) */
-    /* decoder start of an encoder-decoder; what stands for an empty prompt */
-    int32_t start, bos;
+    struct item_owner {
+        int64_t group, item; /* item -1: the group's prompt */
+    } * owners;              /* (capacity) whose each item of the step is */
+    heed_ids *sources;       /* (open_limit) */
+    int64_t *sequences;      /* (open_limit) */
 } loop;
-
-/* ---- prompts ---- */
-
-/* What is left of a prompt that is longer than the context: its end, and room for new tokens up to
-   half of the context. */
-static heed_status fit_prompt(loop *l, size_t index, heed_ids *ids, heed_error *error)
-{
-    const heed_generation_settings *settings = l->job.settings;
-    int64_t context = heed_session_context(l->job.session),
-            room = settings->max_new_tokens ? settings->max_new_tokens : context;
-    bool has_source = heed_session_has_source(l->job.session);
-    if (ids->count <= context) return HEED_OK;
-    if (!settings->truncate)
-        return heed_fail(error, HEED_E_ARG,
-                         "prompt %zu has %lld tokens, but the context has %lld positions: shorten "
-                         "it, or cut its "
-                         "beginning off (--truncate)",
-                         index + 1, (long long)ids->count, (long long)context);
-    if (room > context / 2) room = context / 2;
-    int64_t kept = has_source ? context : context - room;
-    l->job.generation->prompts[index].cut = (size_t)(ids->count - kept);
-    *ids = (heed_ids){ids->ids + ids->count - kept, kept};
-    return HEED_OK;
-}
-
-static heed_status set_lengths(const loop *l, heed_prompt_group *group, heed_error *error)
-{
-    const heed_generation_settings *settings = l->job.settings;
-    int64_t context = heed_session_context(l->job.session), given = group->given.count;
-    int64_t wanted = settings->max_new_tokens ? given + settings->max_new_tokens
-                     : settings->max_length   ? settings->max_length
-                                              : INT64_MAX;
-    if (given >= wanted)
-        return heed_fail(error, HEED_E_ARG,
-                         "prompt %zu has %lld tokens, but max_length allows %lld with the new "
-                         "ones: ask for a number of "
-                         "new tokens instead",
-                         group->prompt + 1, (long long)given, (long long)wanted);
-    group->limit = wanted > context ? HEED_FINISH_CONTEXT : HEED_FINISH_LENGTH;
-    group->max_length = wanted > context ? context : wanted;
-    return HEED_OK;
-}
-
-/* What a prompt becomes: its ids, and how long its sequences may be. */
-static heed_status shape_group(loop *l, size_t index, heed_prompt_group *group, heed_error *error)
-{
-    heed_ids ids = l->prompts[index];
-    *group = (heed_prompt_group){.prompt = index, .sequence = -1};
-    bool has_source = heed_session_has_source(l->job.session);
-    if (ids.count == 0 && (has_source || l->bos < 0))
-        return heed_fail(error, HEED_E_ARG, "prompt %zu is empty: expected at least one token",
-                         index + 1);
-    if (ids.count == 0) ids = (heed_ids){&l->bos, 1};
-    HEED_TRY(fit_prompt(l, index, &ids, error));
-    if (has_source) group->source = ids, group->given = (heed_ids){&l->start, 1};
-    else group->given = ids;
-    l->job.generation->prompts[index].count = (size_t)ids.count;
-    return set_lengths(l, group, error);
-}
-
-/* A prompt that cannot be answered is told before any other is: that may take hours. */
-static heed_status check_prompts(loop *l, heed_error *error)
-{
-    heed_prompt_group group;
-    for (size_t i = 0; i < l->count; i++) HEED_TRY(shape_group(l, i, &group, error));
-    return HEED_OK;
-}
-
-static heed_status prepare_group(loop *l, size_t index, heed_prompt_group *group, heed_error *error)
-{
-    HEED_TRY(shape_group(l, index, group, error));
-    heed_prompt_report *report = &l->job.generation->prompts[index];
-    int64_t likely = l->job.settings->log_probabilities;
-    if (likely < 0 || heed_session_has_source(l->job.session)) return HEED_OK;
-    report->log_probabilities = heed_allocate(report->count, sizeof *report->log_probabilities);
-    if (likely)
-        report->likely = heed_allocate(report->count * (size_t)likely, sizeof *report->likely);
-    if (!report->log_probabilities || (likely && !report->likely))
-        return heed_fail_memory(error,
-                                report->count * (size_t)(likely + 1) * sizeof *report->likely,
-                                "log-probabilities of a prompt");
-    report->log_probabilities[0] = NAN;
-    for (int64_t i = 0; i < likely; i++) report->likely[i] = (heed_token_score){-1, NAN};
-    return HEED_OK;
-}
 
 /* ---- opening and closing groups ---- */
 
-/* A new sequence of the session, with what the prefix keeps of the prompt. The last id is always
-   read: its logits are wanted. */
+/* How many of the prompt's first ids the prefix keeps. The last id is always read: its logits are
+   wanted; with log-probabilities, those of all ids are. */
+static int64_t kept_of(const heed_job *job, const heed_prompt_group *group)
+{
+    const heed_prompt_report *report = &job->generation->prompts[group->prompt];
+    if (!job->prefix || report->log_probabilities) return 0;
+    return heed_prefix_shared(job->prefix, group->given.ids, group->given.count - 1);
+}
+
+/* A new sequence of the session, with what the prefix keeps of the prompt. */
 static heed_status begin_sequence(loop *l, heed_prompt_group *group, heed_error *error)
 {
     const heed_job *job = &l->job;
-    heed_prompt_report *report = &job->generation->prompts[group->prompt];
-    int64_t kept = job->prefix && !report->log_probabilities
-                       ? heed_prefix_shared(job->prefix, group->given.ids, group->given.count - 1)
-                       : 0;
-    group->kept = kept;
-    report->kept = (size_t)kept;
-    if (kept)
-        return heed_session_fork(job->session, job->prefix->sequence, kept, &group->sequence,
-                                 error);
-    return heed_session_add(job->session, &group->sequence, error);
+    group->kept = kept_of(job, group);
+    job->generation->prompts[group->prompt].kept = (size_t)group->kept;
+    if (!group->kept) return heed_session_add(job->session, &group->sequence, error);
+    return heed_session_fork(job->session, job->prefix->sequence, group->kept, &group->sequence,
+                             error);
 }
 
-/* Every group that finds room: its prompt is fed, or its source encoded, in the coming step. */
+/* Opens as many groups as the session has sequences for: the prompt of each is fed, or its source
+   encoded, in the coming step. */
 static heed_status open_groups(loop *l, heed_error *error)
 {
     int64_t first = l->open;
     heed_job *job = &l->job;
     for (; l->opened < l->count && l->open < l->open_limit; l->opened++, l->open++) {
         heed_prompt_group *group = &l->groups[l->open];
-        heed_status status = prepare_group(l, l->opened, group, error);
+        heed_status status = heed_prompt_group_begin(group, job, l->opened, &l->prompts[l->opened],
+                                                     error);
+        if (status == HEED_OK) status = heed_prompt_group_report(group, job, error);
         if (status == HEED_OK) status = job->search->begin(job, group, error);
         if (status != HEED_OK) {
             job->search->end(job, group);
@@ -188,20 +80,29 @@ static void close_group(loop *l, int64_t index)
 
 /* ---- a step ---- */
 
+static heed_step_item prompt_item(const loop *l, const heed_prompt_group *group)
+{
+    bool all = l->job.generation->prompts[group->prompt].log_probabilities != NULL;
+    int64_t count = group->given.count - group->kept;
+    return (heed_step_item){
+        .sequence = group->sequence,
+        .ids = group->given.ids + group->kept,
+        .count = count,
+        .want = all ? 0 : count - 1,
+    };
+}
+
+/* Fills l->items and l->owners for the coming step; returns how many there are. */
 static int64_t gather_items(loop *l)
 {
     int64_t count = 0;
     for (int64_t i = 0; i < l->open; i++) {
         heed_prompt_group *group = &l->groups[i];
         int64_t before = count;
-        bool all = l->job.generation->prompts[group->prompt].log_probabilities != NULL;
-        int64_t rest = group->given.count - group->kept;
-        if (!group->read)
-            l->items[count++] = (heed_step_item){group->sequence, group->given.ids + group->kept,
-                                                 rest, all ? 0 : rest - 1};
-        else count += l->job.search->feed(group, l->items + count);
+        if (group->read) count += l->job.search->feed(group, l->items + count);
+        else l->items[count++] = prompt_item(l, group);
         for (int64_t k = before; k < count; k++)
-            l->places[k] = (struct place){i, group->read ? k - before : -1};
+            l->owners[k] = (struct item_owner){i, group->read ? k - before : -1};
     }
     return count;
 }
@@ -225,10 +126,10 @@ static heed_status visit(void *argument, const heed_logits_row *rows, int64_t co
 {
     loop *l = argument;
     for (int64_t i = 0; i < count; i++) {
-        struct place place = l->places[rows[i].item];
-        heed_prompt_group *group = &l->groups[place.group];
-        if (place.item >= 0) {
-            HEED_TRY(l->job.search->next(&l->job, group, place.item, rows[i].logits, error));
+        struct item_owner owner = l->owners[rows[i].item];
+        heed_prompt_group *group = &l->groups[owner.group];
+        if (owner.item >= 0) {
+            HEED_TRY(l->job.search->next(&l->job, group, owner.item, rows[i].logits, error));
             continue;
         }
         report_prompt(l, group, rows[i].token, rows[i].logits);
@@ -271,30 +172,12 @@ static heed_status step(loop *l, heed_error *error)
 
 /* ---- the whole ---- */
 
-static heed_status allocate_results(loop *l, heed_error *error)
+/* What the settings ask for is possible with this session, its model and its search. */
+static heed_status check_request(const heed_job *job, heed_error *error)
 {
-    heed_generation *generation = l->job.generation;
-    size_t returned = (size_t)l->job.settings->returned, count;
-    if (!heed_multiply_size(l->count, returned, &count))
-        count = SIZE_MAX / sizeof *generation->items;
-    generation->items = heed_allocate(count + 1, sizeof *generation->items);
-    generation->prompts = heed_allocate(l->count + 1, sizeof *generation->prompts);
-    if (!generation->items || !generation->prompts)
-        return heed_fail_memory(error, (count + 1) * sizeof *generation->items, "results");
-    generation->count = count;
-    generation->prompt_count = l->count;
-    for (size_t i = 0; i < count; i++)
-        generation->items[i].prompt = i / returned, generation->items[i].number = i % returned;
-    return HEED_OK;
-}
-
-static heed_status prepare(loop *l, heed_error *error)
-{
-    heed_job *job = &l->job;
     const heed_generation_settings *settings = job->settings;
-    int64_t capacity = heed_session_capacity(job->session);
-    HEED_TRY(heed_generation_settings_check(
-        settings, heed_model_config(heed_session_model(job->session)), error));
+    const heed_config *config = heed_model_config(heed_session_model(job->session));
+    HEED_TRY(heed_generation_settings_check(settings, config, error));
     int64_t kept = job->prefix && job->prefix->sequence >= 0;
     if (heed_session_held(job->session) > kept)
         return heed_fail(error, HEED_E_ARG,
@@ -303,59 +186,85 @@ static heed_status prepare(loop *l, heed_error *error)
         return heed_fail(error, HEED_E_ARG, "stop strings need a tokenizer");
     if (settings->beams > 1 && job->samples)
         return heed_fail(error, HEED_E_UNSUPPORTED,
-                         "drawing tokens in beam search is not supported: ask "
-                         "for temperature 0 or one beam");
+                         "drawing tokens in beam search is not supported: ask for temperature 0 "
+                         "or one beam");
     if (settings->beams > 1 && settings->log_probabilities > 0)
-        return heed_fail(
-            error, HEED_E_UNSUPPORTED,
-            "likely tokens are not reported for beams: ask for 0 of them, or for one beam");
-    l->group_sequences = job->search->sequences(settings);
+        return heed_fail(error, HEED_E_UNSUPPORTED,
+                         "likely tokens are not reported for beams: ask for 0 of them, or for one "
+                         "beam");
+    return HEED_OK;
+}
+
+/* Decides how many groups may be open, and allocates what a step of all of them needs. */
+static heed_status allocate_step(loop *l, heed_error *error)
+{
+    heed_job *job = &l->job;
+    int64_t capacity = heed_session_capacity(job->session);
+    l->group_sequences = job->search->sequences(job->settings);
     if (job->keeps) capacity--;
     if (l->group_sequences > capacity)
-        return heed_fail(
-            error, HEED_E_ARG,
-            "%lld sequences at once are needed for one prompt, but the session was made for %lld",
-            (long long)l->group_sequences, (long long)capacity);
+        return heed_fail(error, HEED_E_ARG,
+                         "%lld sequences at once are needed for one prompt, but the session was "
+                         "made for %lld",
+                         (long long)l->group_sequences, (long long)capacity);
     l->open_limit = capacity / l->group_sequences;
     size_t open_limit = (size_t)l->open_limit, vocabulary = (size_t)job->vocabulary;
     l->groups = heed_allocate(open_limit, sizeof *l->groups);
     l->items = heed_allocate((size_t)capacity, sizeof *l->items);
-    l->places = heed_allocate((size_t)capacity, sizeof *l->places);
+    l->owners = heed_allocate((size_t)capacity, sizeof *l->owners);
     l->sources = heed_allocate(open_limit, sizeof *l->sources);
     l->sequences = heed_allocate(open_limit, sizeof *l->sequences);
     job->scores = heed_allocate(2 * vocabulary, sizeof *job->scores);
-    if (!l->groups || !l->items || !l->places || !l->sources || !l->sequences || !job->scores)
+    if (!l->groups || !l->items || !l->owners || !l->sources || !l->sequences || !job->scores)
         return heed_fail_memory(error, 2 * vocabulary * sizeof *job->scores, "generation");
-    HEED_TRY(heed_logits_scratch_new(&job->scratch, job->vocabulary, error));
-    HEED_TRY(allocate_results(l, error));
-    return check_prompts(l, error);
+    return heed_logits_scratch_new(&job->scratch, job->vocabulary, error);
 }
 
-/* Prompts that begin alike: what they share is read once, if it fills a block and one place of the
-   session stays free for it. The longest prompt is no obstacle: a prompt's last id is read for
-   itself. */
-static heed_status read_shared(loop *l, heed_prefix *shared, heed_error *error)
+static heed_status prepare(loop *l, heed_error *error)
 {
-    const heed_job *job = &l->job;
-    const heed_ids *prompts = l->prompts;
-    bool wanted = l->count > 1 && !heed_session_has_source(job->session) &&
-                  job->settings->log_probabilities < 0 &&
-                  heed_session_capacity(job->session) > l->group_sequences;
-    if (!wanted || job->prefix) return HEED_OK;
+    heed_job *job = &l->job;
+    HEED_TRY(check_request(job, error));
+    HEED_TRY(allocate_step(l, error));
+    HEED_TRY(heed_generation_allocate(job->generation, l->count, (size_t)job->settings->returned,
+                                      error));
+    /* before any is answered, which may take hours */
+    for (size_t i = 0; i < l->count; i++) {
+        heed_prompt_group group;
+        HEED_TRY(heed_prompt_group_begin(&group, job, i, &l->prompts[i], error));
+    }
+    return HEED_OK;
+}
+
+/* How many ids all prompts begin with, the last of each not counted: it is read for itself. */
+static int64_t common_beginning(const heed_ids *prompts, size_t count)
+{
     int64_t common = prompts[0].count - 1;
-    for (size_t i = 1; i < l->count; i++) {
+    for (size_t i = 1; i < count; i++) {
         int64_t same = 0;
         while (same < common && same < prompts[i].count - 1 &&
                prompts[i].ids[same] == prompts[0].ids[same])
             same++;
         common = same;
     }
+    return common;
+}
+
+/* Prompts that begin alike: what they share is read once into `shared`, if it fills a page of the
+   cache and the session has a sequence to spare for it. */
+static heed_status read_shared(loop *l, heed_prefix *shared, heed_error *error)
+{
+    const heed_job *job = &l->job;
+    int64_t capacity = heed_session_capacity(job->session);
+    bool wanted = l->count > 1 && !heed_session_has_source(job->session) &&
+                  job->settings->log_probabilities < 0 && capacity > l->group_sequences;
+    if (!wanted || job->prefix) return HEED_OK;
+    int64_t common = common_beginning(l->prompts, l->count);
     if (common < HEED_PAGE_POSITIONS || common >= heed_session_context(job->session))
         return HEED_OK;
     heed_prefix_begin(shared, job->session);
     l->job.prefix = shared;
-    l->open_limit = (heed_session_capacity(job->session) - 1) / l->group_sequences;
-    return heed_prefix_feed(shared, prompts[0].ids, common, error);
+    l->open_limit = (capacity - 1) / l->group_sequences;
+    return heed_prefix_feed(shared, l->prompts[0].ids, common, error);
 }
 
 static const heed_search *search_of(const heed_generation_settings *settings)
@@ -373,12 +282,7 @@ static loop make_loop(const heed_generator *generator, const heed_ids *prompts, 
 {
     static const heed_generation_events none = {0};
     const heed_generation_settings *settings = generator->settings;
-    loop l = {
-        .prompts = prompts,
-        .count = count,
-        .start = (int32_t)settings->decoder_start,
-        .bos = (int32_t)settings->bos,
-    };
+    loop l = {.prompts = prompts, .count = count};
     l.job = (heed_job){
         .session = generator->session,
         .tokenizer = generator->tokenizer,
@@ -387,6 +291,8 @@ static loop make_loop(const heed_generator *generator, const heed_ids *prompts, 
         .search = search_of(settings),
         .generation = generation,
         .vocabulary = heed_session_vocabulary(generator->session),
+        .start = (int32_t)settings->decoder_start,
+        .bos = (int32_t)settings->bos,
         .samples = settings->sample && settings->temperature > 0,
     };
     heed_logits_chain_make(&l.job.always, settings, HEED_LOGITS_ALWAYS);
@@ -400,7 +306,7 @@ static void free_loop(loop *l)
     free(l->job.scores);
     free(l->groups);
     free(l->items);
-    free(l->places);
+    free(l->owners);
     free(l->sources);
     free(l->sequences);
 }

@@ -1,5 +1,6 @@
-/* generate_internal.h: what the loop over prompts (generate.c) and the searches (search_plain.c,
-   search_beam.c) share. */
+/* generate_internal.h: what the loop over prompts (generate.c), the searches that it calls
+   (search_plain.c, search_beam.c) and the files below them (draft.c, prompt_group.c, generation.c)
+   share. */
 #ifndef HEED_GENERATE_GENERATE_INTERNAL_H
 #define HEED_GENERATE_GENERATE_INTERNAL_H
 
@@ -21,6 +22,7 @@ typedef struct heed_job {
     heed_logits_scratch scratch;
     float *scores; /* (2,V): after processors, and after cuts */
     int64_t vocabulary;
+    int32_t start, bos;  /* decoder start of an encoder-decoder; what an empty prompt becomes */
     bool samples;        /* draws, else takes the likeliest */
     heed_prefix *prefix; /* what prompts may begin with; NULL: nothing */
     bool keeps;          /* the prefix takes over the first sequence written */
@@ -29,8 +31,8 @@ typedef struct heed_job {
 /* One prompt that is being answered. */
 typedef struct heed_prompt_group {
     size_t prompt;
-    /* what the decoder begins with: the prompt, or the decoder start after a source */
-    heed_ids given, source;
+    heed_ids given;     /* what the decoder begins with: the prompt, or the decoder start */
+    heed_ids source;    /* the prompt of an encoder-decoder */
     int64_t max_length; /* ids at most, `given` included */
     heed_finish limit;  /* why not more: HEED_FINISH_LENGTH or HEED_FINISH_CONTEXT */
     int64_t sequence;   /* of the session, holds `given`; the search's from `first` on */
@@ -39,6 +41,17 @@ typedef struct heed_prompt_group {
     bool done;
     void *state; /* the search's */
 } heed_prompt_group;
+
+/* Makes the group of a prompt, whose ids are borrowed: cuts it to the context and sets the lengths.
+   HEED_E_ARG for one that is empty or too long. */
+heed_status heed_prompt_group_begin(heed_prompt_group *group, heed_job *job, size_t index,
+                                    const heed_ids *prompt, heed_error *error);
+/* Allocates what is reported of the prompt's own ids, if it is asked for. */
+heed_status heed_prompt_group_report(const heed_prompt_group *group, heed_job *job,
+                                     heed_error *error);
+/* Allocates the results of so many prompts, `returned` sequences each. */
+heed_status heed_generation_allocate(heed_generation *generation, size_t prompts, size_t returned,
+                                     heed_error *error);
 
 /* A way to continue a prompt. A group's calls: begin; first, with the scores after `given`; then,
    until it is done, advance, feed and next for every item fed; end in every case. */
@@ -95,7 +108,7 @@ heed_status heed_job_set_text(heed_generated *item, const heed_buffer *text, hee
 /* The text of an item's ids, up to a stop string. */
 heed_status heed_job_make_text(const heed_job *job, heed_generated *item, heed_error *error);
 bool heed_job_is_end(const heed_job *job, int32_t id);
-/* Lets go of a sequence: the first of a prompt becomes the kept prefix where that is wanted, others
+/* Lets go of a sequence: the first of a prompt becomes the kept prefix if that is wanted, others
    are dropped. `ids` are all that it may hold. */
 heed_status heed_job_release(const heed_job *job, int64_t number, int64_t sequence,
                              const int32_t *ids, heed_error *error);

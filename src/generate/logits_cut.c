@@ -1,5 +1,5 @@
-/* Temperature and the cuts that leave out unlikely tokens before one is drawn, in the order of
-   transformers. */
+/* logits_cut.c: temperature and the cuts that leave out unlikely tokens before one is drawn, in the
+   order of transformers. */
 #include "generate/logits_internal.h"
 #include "generate/choose.h"
 
@@ -34,8 +34,9 @@ static void temperature(const settings_t *s, const context_t *c, float *scores,
     }
 }
 
-/* Of the hundred likeliest tokens those whose terms of the entropy, summed from the likeliest on,
-   stay within top_h of the whole. Source: Potraghloo et al. 2025, "Top-H decoding". */
+/* Keeps, among the hundred likeliest tokens, those whose terms of the entropy, summed from the
+   likeliest on, stay within top_h of the whole. Source: Potraghloo et al. 2025, "Top-H
+   decoding". */
 static bool wants_top_h(const settings_t *s)
 {
     return s->top_h > 0;
@@ -43,8 +44,8 @@ static bool wants_top_h(const settings_t *s)
 static void top_h(const settings_t *s, const context_t *c, float *scores, const scratch_t *scratch)
 {
     (void)c;
-    int64_t vocabulary = scratch->vocabulary,
-            count = heed_largest(scores, vocabulary, 100, scratch->order), kept = 1;
+    int64_t vocabulary = scratch->vocabulary, kept = 1;
+    int64_t count = heed_largest(scores, vocabulary, 100, scratch->order);
     double first = (double)scores[scratch->order[0]], sum = 0, entropy = 0, part = 0;
     for (int64_t i = 0; i < count; i++) sum += exp((double)scores[scratch->order[i]] - first);
     for (int pass = 0; pass < 2; pass++)
@@ -52,9 +53,13 @@ static void top_h(const settings_t *s, const context_t *c, float *scores, const 
             double log_p = (double)scores[scratch->order[i]] - first - log(sum),
                    term = isinf(log_p) ? 0 : -exp(log_p) * log_p;
             if (pass == 0) entropy += term;
-            else if ((part += term) <= entropy * s->top_h) kept = i + 1;
+            else part += term;
+            if (pass == 1 && part <= entropy * s->top_h) kept = i + 1;
         }
-    for (int64_t i = 0; i < vocabulary; i++) scratch->values[i] = scores[i], scores[i] = -INFINITY;
+    for (int64_t i = 0; i < vocabulary; i++) {
+        scratch->values[i] = scores[i];
+        scores[i] = -INFINITY;
+    }
     for (int64_t i = 0; i < kept; i++)
         scores[scratch->order[i]] = scratch->values[scratch->order[i]];
 }
@@ -75,9 +80,10 @@ static bool wants_top_k(const settings_t *s)
 }
 static void top_k(const settings_t *s, const context_t *c, float *scores, const scratch_t *scratch)
 {
-    int64_t count = s->top_k > kept_at_least(c, scratch) ? s->top_k : kept_at_least(c, scratch);
-    float least = count_th_largest(
-        scores, count < scratch->vocabulary ? count : scratch->vocabulary, scratch);
+    int64_t count = kept_at_least(c, scratch);
+    if (s->top_k > count) count = s->top_k;
+    if (count > scratch->vocabulary) count = scratch->vocabulary;
+    float least = count_th_largest(scores, count, scratch);
     for (int64_t i = 0; i < scratch->vocabulary; i++)
         if (scores[i] < least) scores[i] = -INFINITY;
 }
@@ -192,7 +198,8 @@ static bool wants_renormalize(const settings_t *s)
 static void renormalize(const settings_t *s, const context_t *c, float *scores,
                         const scratch_t *scratch)
 {
-    (void)s, (void)c;
+    (void)s;
+    (void)c;
     double total = heed_log_sum(scores, scratch->vocabulary);
     if (!isfinite(total)) return; /* all are forbidden, or the model's logits are not finite */
     for (int64_t i = 0; i < scratch->vocabulary; i++)

@@ -1,5 +1,5 @@
-/* Processors that make tokens less or more likely, forbid or force them, in the order of
-   transformers. */
+/* logits_penalty.c: processors that make tokens less or more likely, forbid or force them, in the
+   order of transformers. */
 #include "generate/logits_internal.h"
 
 typedef heed_generation_settings settings_t;
@@ -58,8 +58,8 @@ static void encoder_repetition(const settings_t *s, const context_t *c, float *s
     penalize(scores, c->source, c->source_count, penalty, scratch);
 }
 
-/* Of tokens written, not of the prompt: scores less presence once and less frequency for each
-   time. */
+/* Lowers the scores of the tokens written, not of the prompt's: by presence once and by frequency
+   for each time. */
 static bool wants_presence(const settings_t *s)
 {
     return s->presence_penalty != 0 || s->frequency_penalty != 0;
@@ -149,8 +149,8 @@ static void bad_texts(const settings_t *s, const context_t *c, float *scores,
     heed_bad_texts_forbid(s->bad_texts, c->ids, c->count, c->prompt, scores, scratch->vocabulary);
 }
 
-/* Weights of all sequences whose last token may come next are summed before they are added. Of
-   equal single tokens the last counts. */
+/* Weights of all sequences whose last token may come next are summed before they are added. If a
+   single token occurs several times, its last weight counts. */
 static void add_bias(float *scores, int32_t id, float bias)
 {
     if (bias == -INFINITY) scores[id] = -INFINITY;
@@ -233,10 +233,11 @@ static bool wants_remove_invalid(const settings_t *s)
 static void remove_invalid(const settings_t *s, const context_t *c, float *scores,
                            const scratch_t *scratch)
 {
-    (void)s, (void)c;
+    (void)s;
+    (void)c;
     for (int64_t i = 0; i < scratch->vocabulary; i++) {
         if (isnan(scores[i])) scores[i] = 0;
-        else if (isinf(scores[i])) scores[i] = scores[i] > 0 ? 3.40282347e38f : -3.40282347e38f;
+        else if (isinf(scores[i])) scores[i] = scores[i] > 0 ? FLT_MAX : -FLT_MAX;
     }
 }
 

@@ -1,6 +1,6 @@
-/* Beam search as transformers 5.23 does it (GenerationMixin._beam_search), prompt by prompt: K
-   running beams, the K best finished sequences, scores of finished ones divided by length ^
-   length_penalty. Single precision, as there. */
+/* search_beam.c: beam search as transformers 5.23 does it (GenerationMixin._beam_search), prompt by
+   prompt: K running beams, the K best finished sequences, scores of finished ones divided by
+   length ^ length_penalty. Single precision, as there. */
 #include "base/memory.h"
 #include "generate/generate_internal.h"
 #include "generate/logits_internal.h"
@@ -13,10 +13,10 @@ static const float WORST = -1e9f; /* what stands for "not finished" and "must no
 
 typedef struct beam {
     heed_draft draft;
-    float score;      /* sum of log-probabilities; of finished ones after the length penalty */
-    float sum;        /* of finished ones: before it */
-    double magnitude; /* of finished ones: ln |score|; orders scores that float cannot hold */
-    int64_t sequence; /* of the session; finished ones have none */
+    float score;      /* sum of log-probabilities; if finished, after the length penalty */
+    float sum;        /* if finished: before the length penalty */
+    double magnitude; /* if finished: ln |score|, which orders scores that float cannot hold */
+    int64_t sequence; /* of the session; -1 if finished */
     int64_t parent;   /* the running beam it continues */
     heed_finish finish;
     bool finished;
@@ -50,8 +50,8 @@ static void finish_beam(beam *b, float sum, int64_t length, double exponent)
     b->magnitude = log(fabs((double)sum)) - exponent * log((double)length);
 }
 
-/* Has the sequence ended, with tokens that can be chosen?
-   The sum of one that only fills a place is WORST or less. */
+/* Has the sequence ended, with tokens that can be chosen? The sum of one that stands for "nothing
+   finished yet" is WORST or less. */
 static bool has_ended(const beam *b)
 {
     return b->finished && b->sum > WORST;
@@ -171,14 +171,17 @@ static heed_status candidate_ends(heed_job *job, const heed_prompt_group *group,
         heed_draft longer = {0};
         /* leaves room for one more id */
         heed_status status = heed_draft_copy(&longer, draft, job, error);
-        if (status == HEED_OK)
-            longer.ids[longer.count++] = c->id,
+        if (status == HEED_OK) {
+            longer.ids[longer.count++] = c->id;
             status = has_stop(job, group, &longer, &stops, error);
+        }
         heed_draft_free(&longer);
         HEED_TRY(status);
     }
     c->ends = eos || stops || full;
-    c->finish = eos ? HEED_FINISH_EOS : stops ? HEED_FINISH_STOP : group->limit;
+    c->finish = group->limit;
+    if (stops) c->finish = HEED_FINISH_STOP;
+    if (eos) c->finish = HEED_FINISH_EOS;
     return HEED_OK;
 }
 
@@ -187,10 +190,10 @@ static heed_status find_candidates(heed_job *job, heed_prompt_group *group, heed
     search_state *s = group->state;
     heed_largest(s->log_probabilities, s->beams * job->vocabulary, s->kept, s->order);
     for (int64_t i = 0; i < s->kept; i++) {
-        int32_t place = s->order[i];
-        s->candidates[i] = (candidate){.beam = place / job->vocabulary,
-                                       .id = (int32_t)(place % job->vocabulary),
-                                       .score = s->log_probabilities[place]};
+        int32_t index = s->order[i];
+        s->candidates[i] = (candidate){.beam = index / job->vocabulary,
+                                       .id = (int32_t)(index % job->vocabulary),
+                                       .score = s->log_probabilities[index]};
         HEED_TRY(candidate_ends(job, group, &s->candidates[i], error));
     }
     if (!isinf(s->candidates[0].score)) return HEED_OK;
@@ -243,7 +246,10 @@ static heed_status update_best(heed_job *job, heed_prompt_group *group, heed_err
     int64_t length = s->running[0].draft.count + 1 - group->given.count, count = s->beams;
     if (closed) return HEED_OK;
     heed_status status = HEED_OK;
-    for (int64_t i = 0; i < s->beams; i++) s->next[i] = s->best[i], s->best[i] = (beam){0};
+    for (int64_t i = 0; i < s->beams; i++) {
+        s->next[i] = s->best[i];
+        s->best[i] = (beam){0};
+    }
     for (int64_t i = 0; i < s->beams && status == HEED_OK; i++) {
         const candidate *c = &s->candidates[i];
         if (!c->ends) continue;
@@ -266,11 +272,11 @@ static heed_status share_sequences(heed_job *job, search_state *s, int64_t lengt
     }
     for (int64_t j = 0; j < s->beams; j++) {
         beam *parent = &s->running[s->next[j].parent];
-        if (!parent->finished) s->next[j].sequence = parent->sequence;
-        else
-            HEED_TRY(heed_session_fork(job->session, parent->sequence, length, &s->next[j].sequence,
-                                       error));
-        parent->finished = true; /* of a running beam: its sequence is taken */
+        int64_t *sequence = &s->next[j].sequence;
+        if (parent->finished)
+            HEED_TRY(heed_session_fork(job->session, parent->sequence, length, sequence, error));
+        else *sequence = parent->sequence;
+        parent->finished = true; /* in a running beam: its sequence is taken */
     }
     return HEED_OK;
 }

@@ -1,5 +1,5 @@
-/* One token after the other: the likeliest, or drawn. A prompt's returned sequences share its
-   blocks in the cache. */
+/* search_plain.c: one token after the other, the likeliest or a drawn one. A prompt's returned
+   sequences share its pages in the cache. */
 #include "base/memory.h"
 #include "generate/generate_internal.h"
 #include "generate/text_stream.h"
@@ -12,21 +12,21 @@ typedef struct writing {
     heed_rng rng;
     int64_t number;   /* among the sequences of its prompt */
     int64_t sequence; /* of the session, -1 while it has none */
-    bool open;        /* it is being written; else the place is free */
+    bool open;        /* it is being written; else the next one may take it over */
     bool ended;
     heed_finish finish;
 } writing;
 
-/* Of the sequences of one prompt some are written at a time, in places that the next ones take
-   over. */
+/* Only some of the sequences of one prompt are written at a time; when one is finished, the next
+   takes over its writing. */
 typedef struct plain {
-    writing *writings;     /* (places) */
-    int64_t *fed;          /* (places) whose token each item of the step is */
-    int64_t places, begun; /* sequences begun so far */
+    writing *writings;    /* (count) */
+    int64_t *fed;         /* (count) which writing's token each item of the step is */
+    int64_t count, begun; /* writings; sequences begun so far */
     /* The session's sequence that begins with the prompt; -1 once all have theirs. */
     int64_t prompt;
     bool taken;      /* one of the sequences goes on in it */
-    float *scores;   /* (V) after the prompt, for the same; NULL where all begin at once */
+    float *scores;   /* (V) after the prompt, for those that begin later; NULL if none do */
     bool kept_first; /* sequence 0 was handed over to the job's prefix, or dropped */
 } plain;
 
@@ -56,13 +56,13 @@ static heed_status begin(heed_job *job, heed_prompt_group *group, heed_error *er
     if (!state) return heed_fail_memory(error, sizeof *state, "a search");
     group->state = state;
     state->prompt = -1;
-    state->places = returned > AT_ONCE ? AT_ONCE : returned;
-    state->writings = heed_allocate((size_t)state->places, sizeof *state->writings);
-    state->fed = heed_allocate((size_t)state->places, sizeof *state->fed);
+    state->count = returned > AT_ONCE ? AT_ONCE : returned;
+    state->writings = heed_allocate((size_t)state->count, sizeof *state->writings);
+    state->fed = heed_allocate((size_t)state->count, sizeof *state->fed);
     if (returned > AT_ONCE)
         state->scores = heed_allocate((size_t)job->vocabulary, sizeof *state->scores);
     if (state->writings && state->fed && (state->scores || returned <= AT_ONCE)) return HEED_OK;
-    return heed_fail_memory(error, (size_t)state->places * sizeof *state->writings,
+    return heed_fail_memory(error, (size_t)state->count * sizeof *state->writings,
                             "returned sequences");
 }
 
@@ -114,7 +114,7 @@ static heed_status choose(heed_job *job, heed_prompt_group *group, writing *w, c
     return HEED_OK;
 }
 
-/* Begins the next sequence in a free place, with its first id. */
+/* Begins the next sequence in a free writing, with its first id. */
 static heed_status begin_writing(heed_job *job, heed_prompt_group *group, writing *w,
                                  const float *logits, heed_error *error)
 {
@@ -132,7 +132,7 @@ static heed_status first(heed_job *job, heed_prompt_group *group, const float *l
 {
     plain *state = group->state;
     if (state->scores) memcpy(state->scores, logits, (size_t)job->vocabulary * sizeof *logits);
-    for (int64_t i = 0; i < state->places; i++)
+    for (int64_t i = 0; i < state->count; i++)
         HEED_TRY(begin_writing(job, group, &state->writings[i], logits, error));
     return HEED_OK;
 }
@@ -141,7 +141,7 @@ static int64_t feed(const heed_prompt_group *group, heed_step_item *items)
 {
     const plain *state = group->state;
     int64_t count = 0;
-    for (int64_t i = 0; i < state->places; i++) {
+    for (int64_t i = 0; i < state->count; i++) {
         const writing *w = &state->writings[i];
         if (!w->open || w->ended || w->sequence < 0) continue;
         state->fed[count] = i;
@@ -181,7 +181,7 @@ static heed_status return_item(heed_job *job, heed_prompt_group *group, writing 
     return HEED_OK;
 }
 
-/* Ends a sequence: its place in the session and its place here are free afterwards. */
+/* Ends a sequence: its sequence of the session and its writing are free afterwards. */
 static heed_status finish_writing(heed_job *job, heed_prompt_group *group, writing *w,
                                   heed_error *error)
 {
@@ -196,8 +196,8 @@ static heed_status finish_writing(heed_job *job, heed_prompt_group *group, writi
     return HEED_OK;
 }
 
-/* A sequence of the session that holds the prompt: the prompt's own where no other will need it,
-   else a fork. */
+/* Gives a writing a sequence of the session that holds the prompt: a fork of the prompt's own, or
+   the prompt's own if no other writing will need it. */
 static heed_status give_sequence(heed_job *job, heed_prompt_group *group, writing *w,
                                  heed_error *error)
 {
@@ -210,14 +210,15 @@ static heed_status give_sequence(heed_job *job, heed_prompt_group *group, writin
     return HEED_OK;
 }
 
-/* Lets a place be written in until it holds a sequence that goes on, or none is left to begin. */
-static heed_status fill_place(heed_job *job, heed_prompt_group *group, writing *w,
-                              heed_error *error)
+/* Finishes and begins sequences in a writing until one goes on, or none is left to begin. */
+static heed_status renew_writing(heed_job *job, heed_prompt_group *group, writing *w,
+                                 heed_error *error)
 {
     plain *state = group->state;
     for (;;) {
-        if (w->open && !w->ended)
-            return w->sequence < 0 ? give_sequence(job, group, w, error) : HEED_OK;
+        bool goes_on = w->open && !w->ended;
+        if (goes_on && w->sequence < 0) return give_sequence(job, group, w, error);
+        if (goes_on) return HEED_OK;
         if (w->open) HEED_TRY(finish_writing(job, group, w, error));
         if (state->begun == job->settings->returned) return HEED_OK;
         HEED_TRY(begin_writing(job, group, w, state->scores, error));
@@ -227,17 +228,20 @@ static heed_status fill_place(heed_job *job, heed_prompt_group *group, writing *
 static heed_status advance(heed_job *job, heed_prompt_group *group, heed_error *error)
 {
     plain *state = group->state;
-    if (group->sequence >= 0) state->prompt = group->sequence, group->sequence = -1;
+    if (group->sequence >= 0) {
+        state->prompt = group->sequence;
+        group->sequence = -1;
+    }
     group->done = true;
-    for (int64_t i = 0; i < state->places; i++) {
-        HEED_TRY(fill_place(job, group, &state->writings[i], error));
+    for (int64_t i = 0; i < state->count; i++) {
+        HEED_TRY(renew_writing(job, group, &state->writings[i], error));
         if (state->writings[i].open) group->done = false;
     }
     if (state->prompt < 0 || state->begun < job->settings->returned) return HEED_OK;
     int64_t prompt = state->prompt;
     state->prompt = -1;
-    return state->taken ? HEED_OK
-                        : heed_job_release(job, state->kept_first, prompt, group->given.ids, error);
+    if (state->taken) return HEED_OK;
+    return heed_job_release(job, state->kept_first, prompt, group->given.ids, error);
 }
 
 static void end(heed_job *job, heed_prompt_group *group)
@@ -245,8 +249,7 @@ static void end(heed_job *job, heed_prompt_group *group)
     plain *state = group->state;
     (void)job;
     if (!state) return;
-    for (int64_t i = 0; state->writings && i < state->places; i++)
-        free_writing(&state->writings[i]);
+    for (int64_t i = 0; state->writings && i < state->count; i++) free_writing(&state->writings[i]);
     free(state->writings);
     free(state->fed);
     free(state->scores);

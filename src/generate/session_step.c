@@ -270,8 +270,8 @@ static int64_t pack_run(heed_session *session, const heed_step_item *items, int6
         int64_t done = session->done[i], left = items[i].count - done, want = items[i].want - done;
         /* if there are many rows of logits, they bound the chunk */
         bool many = items[i].count - items[i].want > 1;
-        int64_t chunk = many ? session->gathered : session->chunk,
-                size = left < chunk ? left : chunk;
+        int64_t chunk = many ? session->gathered : session->chunk;
+        int64_t size = left < chunk ? left : chunk;
         if (want < 0) want = 0;
         if (want > size) want = size;
         if (left == 0 || *rows + size > session->chunk ||

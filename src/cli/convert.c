@@ -1,4 +1,4 @@
-/* heed convert: a model from one format or element type to another. */
+/* heed convert: writes a model in another format or element type. */
 #include "task.h"
 
 typedef struct {

@@ -1,4 +1,4 @@
-/* heed forward: a model once over tensors in a file. */
+/* heed forward: runs a model once on the tensors of a file. */
 #include "task.h"
 
 typedef struct {

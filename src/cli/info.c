@@ -1,11 +1,11 @@
-/* heed info: what this build and machine have, or what a model is. */
+/* heed info: describes this build and machine, or a model. */
 #include "task.h"
 
 #include <string.h>
 
 static const heed_cli_option options[] = {{0}};
 
-/* 4096 and 124,439,808: commas from five digits on. */
+/* Prints 4096 and 124,439,808: commas from five digits on. */
 static void print_integer(json_int_t number)
 {
     char digits[32];
@@ -30,7 +30,7 @@ static void print_value(const char *key, const json_t *value)
     else printf("-");
 }
 
-/* "key  value" lines; nested objects and lists are indented. */
+/* Prints "key  value" lines; nested objects and lists are indented. */
 static void print_object(const json_t *object, int indent)
 {
     const char *key;

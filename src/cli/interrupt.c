@@ -15,8 +15,8 @@ static volatile sig_atomic_t at_once;
 static volatile sig_atomic_t in_background;
 static const int listened[3] = {SIGINT, SIGTERM, SIGHUP};
 
-/* Ctrl-C at the terminal of a program in the background is meant for another. A SIGINT that was
-   sent to this program is meant for it. */
+/* Ctrl-C at the terminal does not concern a program in the background. A SIGINT that was sent to
+   this program does. */
 static bool is_meant_for_another(int number, const siginfo_t *information)
 {
     return number == SIGINT && in_background && information && information->si_code > 0;
@@ -57,9 +57,9 @@ void heed_cli_ignore_file_limit_signal(void)
     signal(SIGXFSZ, SIG_IGN);
 }
 
-/* Nothing is opened for writing under the number of a standard stream: what is printed would go
-   into that file. A stream that was closed fails on use, since its stand-in is opened the other
-   way round. */
+/* Without an open file in its place, the number of a closed stream would go to the next file that
+   is opened, and what is printed would go into that file. /dev/null is opened for reading where the
+   program writes and for writing where it reads, so that using a closed stream still fails. */
 void heed_cli_open_standard_streams(void)
 {
     static const int flags[3] = {O_WRONLY, O_RDONLY, O_WRONLY};

@@ -1,5 +1,7 @@
-/* line_input.h: a line from the user: edited, with a history, where libedit was found and stdin is
-   a terminal; else by the library's reader of lines. */
+/* line_input.h: reads a line from the user.
+
+   At a terminal, if libedit was found, the line can be edited and has a history. Otherwise the
+   library's reader of lines reads it. */
 #ifndef HEED_CLI_LINE_INPUT_H
 #define HEED_CLI_LINE_INPUT_H
 
@@ -7,9 +9,9 @@
 #include <stdbool.h>
 
 bool heed_cli_line_input_is_live(void); /* a person types */
-/* The next line without its end; free(*line), which is NULL at the end of input, after a signal and
-   on failure. *input keeps what is piped in between calls: NULL at first, closed with
-   heed_lines_close. */
+/* Reads the next line without its end; the caller frees *line. *line is NULL at the end of input,
+   after a signal and on failure. *input is NULL at first, keeps what was piped in between calls and
+   is closed with heed_lines_close. */
 heed_status heed_cli_line_input_read(heed_line_file **input, const char *prompt, char **line,
                                      heed_error *error);
 

@@ -7,7 +7,7 @@ enum { HELP_COLUMN = 32, HELP_WIDTH = 100 };
 
 static const char *const exit_words =
     "Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted.";
-static const char *const promise = "Data goes to stdout, everything else to stderr.";
+static const char *const streams = "Data goes to stdout, everything else to stderr.";
 static const struct {
     const char *name, *help;
 } environment[] = {
@@ -15,13 +15,13 @@ static const struct {
     {"HEED_ISA",
      "generic, avx2 or avx512: the instruction set to use instead of the machine's best."},
     {"NO_COLOR, CI", "When set, no color and no progress bars."}};
-static const char *const walk_through =
+static const char *const first_steps =
     "  heed train --data my.txt --out run --tokenizer char --layers 4 --d-model 128 --heads 4 "
     "--context 128 --max-steps 1000\n"
     "  heed generate -m run -p \"Once\" -n 200 --temp 0.8\n"
     "  heed info MODEL-FOLDER\n";
 
-/* What holds when nobody chooses; each is shown by tests/cli/test_defaults.sh. */
+/* The defaults; tests/cli/test_defaults.sh shows each. */
 static const struct {
     const char *name, *text;
 } defaults[] = {
@@ -64,7 +64,7 @@ static const struct {
 
 /* ---- help ---- */
 
-/* Words of `text` filled into lines; the cursor is at `indent`, where every further line
+/* Prints the words of `text` in lines. The cursor is at column `indent`, where every further line
    begins. */
 static void put_wrapped(FILE *file, const char *text, int indent)
 {
@@ -124,7 +124,7 @@ void heed_cli_manual_overview(const heed_cli_command *const *commands, size_t co
             heed_version());
     for (size_t i = 0; i < count; i++)
         fprintf(file, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
-    fprintf(file, "\nA first walk:\n%s\n%s %s\n", walk_through, promise, exit_words);
+    fprintf(file, "\nFirst steps:\n%s\n%s %s\n", first_steps, streams, exit_words);
     for (size_t i = 0; i < sizeof environment / sizeof *environment; i++) {
         fprintf(file, "%s%-16s ", i ? "             " : "Environment: ", environment[i].name);
         fprintf(file, "%s\n", environment[i].help);
@@ -135,8 +135,7 @@ void heed_cli_manual_overview(const heed_cli_command *const *commands, size_t co
 
 /* ---- man page ---- */
 
-/* Text as roff: backslashes and hyphens stand for themselves, a line cannot begin with a
-   request. */
+/* Prints text as roff: backslashes and hyphens are escaped, and no line begins with a request. */
 static void put_roff(FILE *file, const char *text)
 {
     bool begins = true;
@@ -195,8 +194,8 @@ void heed_cli_manual_page(const heed_cli_command *const *commands, size_t count,
             heed_version());
     put_roff(file, "One program for the life of a Transformer: it reads a Hugging Face directory "
                    "as it is and writes the same layout back.");
-    put_roff(file, promise);
-    put_example(file, walk_through);
+    put_roff(file, streams);
+    put_example(file, first_steps);
     fputs(".SH COMMANDS\n", file);
     for (size_t i = 0; i < count; i++) put_command(file, commands[i]);
     fputs(".SH DEFAULTS\n", file);

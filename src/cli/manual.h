@@ -1,5 +1,5 @@
-/* manual.h: what the tables of options say, in three forms: --help, the man page, completion for
-   the shell. */
+/* manual.h: prints what the tables of options say in three forms: --help, the man page, completion
+   for the shell. */
 #ifndef HEED_CLI_MANUAL_H
 #define HEED_CLI_MANUAL_H
 

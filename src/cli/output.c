@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static int output_errno; /* why stdout failed for the first time; 0: it has not, or nobody knows */
+static int
+    output_errno; /* why stdout failed for the first time; 0 if it has not or the reason is unknown */
 
 bool heed_cli_output_flush(void)
 {
@@ -21,7 +22,7 @@ heed_status heed_cli_output_failed(heed_error *error)
     return heed_fail(error, HEED_E_IO, "cannot write to stdout: %s", why);
 }
 
-/* A failed write is no error here: heed_cli_output_flush tells it. */
+/* Returns HEED_OK after a failed write: heed_cli_output_flush reports it. */
 heed_status heed_cli_print_json(json_t *object, size_t flags, heed_error *error)
 {
     bool ok = object && json_dumpf(object, stdout, flags) == 0;

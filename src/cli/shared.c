@@ -1,4 +1,4 @@
-/* The options that commands share, as rows of a task. */
+/* The tables of options that several commands share; their fields are in heed_cli_task. */
 #include "task.h"
 
 static const heed_cli_option model_options[] = {

@@ -1,4 +1,4 @@
-/* suggest.h: "did you mean ...?" for a word that is not known. */
+/* suggest.h: suggests a known word for an unknown one. */
 #ifndef HEED_CLI_SUGGEST_H
 #define HEED_CLI_SUGGEST_H
 

@@ -45,7 +45,7 @@ void heed_cli_note(const char *format, ...)
     fputc('\n', stderr);
 }
 
-/* A cell of the bar of which the share `filled` is done: at least 1 is all of it. */
+/* Returns a cell of the bar; the share `filled` of it is done, all of it from 1 on. */
 static const char *bar_cell(double filled)
 {
     static const char *const eighths[] = {" ", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};

@@ -11,7 +11,7 @@ bool heed_cli_is_utf8(const char *text, size_t length)
     return string != NULL;
 }
 
-/* Makes place for one more item; false if memory is out. */
+/* Makes room for one more item; false if memory is out. */
 static bool grow(heed_cli_text_list *list)
 {
     if (list->count < list->capacity) return true;

@@ -1,4 +1,4 @@
-/* text.h: texts that the user gives. */
+/* text.h: texts that the user gives: checks and lists of them. */
 #ifndef HEED_CLI_TEXT_H
 #define HEED_CLI_TEXT_H
 
@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define HEED_CLI_BLANKS " \t\r\f\v" /* what a line without words consists of */
+#define HEED_CLI_BLANKS " \t\r\f\v" /* white space; a line of nothing else is blank */
 
 bool heed_cli_is_utf8(const char *text, size_t length);
 

@@ -11,74 +11,6 @@
 
 enum { NORMAL = 1, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE }; /* types of tokens */
 
-/* "tokenizer.ggml.pre": how a text is cut into words before byte pairs are merged, and what else
-   comes with the name. */
-enum { MOST_NAMES = 16, MOST_SPLITS = 5 };
-typedef struct {
-    const char *names[MOST_NAMES];
-    /* regular expressions, one after the other; each match is a word of its own */
-    const char *splits[MOST_SPLITS];
-    bool nfc;         /* the model's own tokenizer normalizes */
-    bool whole_words; /* a word that is a token is not merged */
-    bool bos;         /* unless the file says otherwise */
-    /* <s> A </s>, <s> A </s></s> B </s>; the mask takes along blanks */
-    bool roberta;
-} pre_tokenizer;
-
-#define CONTRACTIONS "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
-#define GPT2 "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
-#define BLANKS "|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
-#define SIGNS "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*" BLANKS
-#define LLAMA3 CONTRACTIONS "|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}" SIGNS
-#define QWEN2 CONTRACTIONS "|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}" SIGNS
-#define QWEN35                                                     \
-    CONTRACTIONS "|[^\\r\\n\\p{L}\\p{N}]?[\\p{L}\\p{M}]+|\\p{N}| " \
-                 "?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*" BLANKS
-#define CAPITALS "[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]"
-#define SMALL "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]"
-#define ANY_PREFIX "[^\\r\\n\\p{L}\\p{N}]?"
-#define PATH_SIGNS "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*" BLANKS
-#define GPT4O                                                                         \
-    ANY_PREFIX CAPITALS "*" SMALL "+" CONTRACTIONS "?|" ANY_PREFIX CAPITALS "+" SMALL \
-                        "*" CONTRACTIONS "?|\\p{N}{1,3}" PATH_SIGNS
-#define TEKKEN \
-    ANY_PREFIX CAPITALS "*" SMALL "+|" ANY_PREFIX CAPITALS "+" SMALL "*|\\p{N}" PATH_SIGNS
-#define BLOOM " ?[^(\\s|[.,!?\u2026\u3002\uff0c\u3001\u0964\u06d4\u060c])]+"
-#define DEEPSEEK3                                                                    \
-    "[!\"#$%&'()*+,\\-./"                                                            \
-    ":;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| " \
-    "?[\\p{P}\\p{S}]+[\r\n]*" BLANKS
-
-static const pre_tokenizer pre_tokenizers[] = {
-    {.names = {"gpt-2", "phi-2", "mpt", "olmo", "jais", "jina-es", "jina-de", "jina-v2-es",
-               "jina-v2-de", "mellum", "modern-bert", "exaone4", "trillion", "granite-docling"},
-     .splits = {GPT2}},
-    {.names = {"roberta-bpe", "jina-v1-en", "jina-v2-code"}, .splits = {GPT2}, .roberta = true},
-    {.names = {"smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b"},
-     .splits = {"\\p{N}", GPT2}},
-    {.names = {"llama-bpe", "llama3", "llama-v3", "falcon3", "falcon-h1", "pixtral", "lfm2"},
-     .splits = {LLAMA3},
-     .whole_words = true,
-     .bos = true},
-    {.names = {"dbrx", "smaug-bpe", "chatglm-bpe"}, .splits = {LLAMA3}},
-    {.names = {"glm4"}, .splits = {LLAMA3}, .whole_words = true},
-    {.names = {"qwen2", "deepseek-r1-qwen"}, .splits = {QWEN2}, .nfc = true},
-    {.names = {"qwen35"}, .splits = {QWEN35}, .nfc = true},
-    {.names = {"stablelm2", "hunyuan", "megrez", "grok-2"}, .splits = {QWEN2}},
-    {.names = {"gpt-4o", "llama4"}, .splits = {GPT4O}, .whole_words = true},
-    {.names = {"tekken"}, .splits = {TEKKEN}, .whole_words = true, .bos = true},
-    {.names = {"bloom", "poro-chat", "gpt3-finnish"}, .splits = {BLOOM}},
-    {.names = {"viking"}, .splits = {BLOOM, "\\p{N}"}},
-    {.names = {"falcon"}, .splits = {"[\\p{P}\\$\\+<=>\\^~\\|`]+", GPT2, "[0-9][0-9][0-9]"}},
-    {.names = {"deepseek-coder"},
-     .splits = {"[\r\n]", "\\s?\\p{L}+", "\\s?\\p{P}+",
-                "[\u4e00-\u9fa5\u0800-\u4e00\uac00-\ud7ff]+", "\\p{N}"}},
-    {.names = {"deepseek-v3", "hunyuan-dense"},
-     .splits = {"\\p{N}{1,3}", "[\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+", DEEPSEEK3}},
-    /* What the first GGUF files meant, which name none. */
-    {.names = {"default", ""},
-     .splits = {"[\\p{P}\\$\\+<=>\\^~\\|]+", GPT2, "\\p{N}+", "[0-9][0-9][0-9]"}}};
-
 typedef struct {
     const heed_gguf_vocabulary *given;
     heed_tokenizer_model model;
@@ -124,29 +56,6 @@ static heed_status read_tokens(source *s)
 
 /* ---- kind "gpt2": byte-level BPE ---- */
 
-static heed_status find_pre_tokenizer(const source *s, const pre_tokenizer **found)
-{
-    enum { KNOWN = sizeof pre_tokenizers / sizeof *pre_tokenizers };
-    const char *name = s->given->pre ? s->given->pre : "";
-    heed_buffer list = {0};
-    for (size_t i = 0; i < KNOWN; i++)
-        for (size_t j = 0; j < MOST_NAMES && pre_tokenizers[i].names[j]; j++)
-            if (!strcmp(pre_tokenizers[i].names[j], name)) {
-                *found = &pre_tokenizers[i];
-                return HEED_OK;
-            }
-    for (size_t i = 0; i < KNOWN; i++)
-        heed_buffer_printf(&list, "%s%s", i ? ", " : "", pre_tokenizers[i].names[0]);
-    heed_status status = heed_fail(
-        s->error, HEED_E_UNSUPPORTED,
-        "%s: tokenizer.ggml.pre is \"%.60s\", a pre-tokenizer that is not known (known are %s and "
-        "their "
-        "like); give ids instead of text, or a folder with the model's tokenizer.json",
-        s->where, name, list.data ? list.data : "");
-    heed_buffer_free(&list);
-    return status;
-}
-
 static json_t *byte_level(bool add_prefix_space)
 {
     return json_pack("{s:s, s:b, s:b, s:b}", "type", "ByteLevel", "add_prefix_space",
@@ -155,14 +64,10 @@ static json_t *byte_level(bool add_prefix_space)
 
 static heed_status build_gpt2(source *s)
 {
-    const pre_tokenizer *pre = NULL;
+    const heed_gguf_pre *pre = NULL;
+    HEED_TRY(heed_gguf_pre_find(&pre, s->given->pre, s->where, s->error));
     json_t *stages = json_array();
-    heed_status status = find_pre_tokenizer(s, &pre);
-    if (status != HEED_OK) {
-        json_decref(stages);
-        return status;
-    }
-    for (size_t i = 0; i < MOST_SPLITS && pre->splits[i]; i++)
+    for (size_t i = 0; i < HEED_GGUF_PRE_SPLITS && pre->splits[i]; i++)
         s->failed |= json_array_append_new(
             stages, json_pack("{s:s, s:{s:s}, s:s, s:b}", "type", "Split", "pattern", "Regex",
                               pre->splits[i], "behavior", "Isolated", "invert", false));
@@ -191,7 +96,8 @@ typedef struct {
 static int compare_scores(const void *a, const void *b)
 {
     const scored *x = a, *y = b;
-    return x->score > y->score ? -1 : x->score < y->score ? 1 : x->id < y->id ? -1 : x->id > y->id;
+    if (x->score != y->score) return x->score > y->score ? -1 : 1;
+    return x->id < y->id ? -1 : x->id > y->id;
 }
 
 /* Every way to cut a piece into two pieces is a merge. The highest score is merged first, the
@@ -204,7 +110,7 @@ static heed_status add_cuts(source *s, int32_t id, uint32_t rank)
     const char *piece = entry ? heed_vocabulary_string(vocabulary, entry) : "";
     size_t length = entry ? entry->length : 0;
     uint64_t hash = heed_hash_start;
-    /* a later id has the string too */
+    /* a later id has the same string */
     if (heed_vocabulary_find(vocabulary, piece, length) != id) return HEED_OK;
     for (size_t at = 0; at < length;) {
         for (size_t end = at + heed_utf8_size(piece[at]); at < end; at++)
@@ -265,13 +171,13 @@ static heed_status add_whole_pieces(source *s)
 static heed_status set_unknown(source *s)
 {
     int64_t unknown = s->special[HEED_UNK];
-    const heed_vocabulary_entry *entry = unknown >= 0 ? heed_vocabulary_entry_of(
-                                                            &s->model.vocabulary, (int32_t)unknown)
-                                                      : NULL;
-    if (entry && !(s->model.unk_token = heed_string_copy(
-                       heed_vocabulary_string(&s->model.vocabulary, entry))))
-        return heed_fail_memory(s->error, entry->length, "the unknown token");
-    return HEED_OK;
+    const heed_vocabulary *vocabulary = &s->model.vocabulary;
+    if (unknown < 0) return HEED_OK;
+    const heed_vocabulary_entry *entry = heed_vocabulary_entry_of(vocabulary, (int32_t)unknown);
+    if (!entry) return HEED_OK;
+    s->model.unk_token = heed_string_copy(heed_vocabulary_string(vocabulary, entry));
+    return s->model.unk_token ? HEED_OK
+                              : heed_fail_memory(s->error, entry->length, "the unknown token");
 }
 
 static heed_status build_llama(source *s)
@@ -391,14 +297,13 @@ static void put_template(source *s, json_t *list, const char *name, heed_gguf_st
 static void put_templates(source *s, json_t *config)
 {
     const char *text = s->given->chat_template;
-    heed_gguf_string whole = {text ? text : "", text ? strlen(text) : 0};
     if (s->given->template_count == 0) {
-        if (text && heed_utf8_valid(text, whole.length))
+        if (text && heed_utf8_valid(text, strlen(text)))
             s->failed |= json_object_set_new(config, "chat_template", json_string(text));
         return;
     }
     json_t *list = json_array();
-    if (text) put_template(s, list, "default", whole);
+    if (text) put_template(s, list, "default", (heed_gguf_string){text, strlen(text)});
     for (size_t i = 0; i < s->given->template_count; i++)
         put_template(s, list, s->given->templates[i].name, s->given->templates[i].text);
     s->failed |= json_object_set_new(config, "chat_template", list);
@@ -482,52 +387,4 @@ heed_status heed_tokenizer_from_gguf(heed_tokenizer **tokenizer,
     json_decref(s.decoder);
     heed_tokenizer_model_free(&s.model);
     return status;
-}
-
-/* ---- the way back: which name means this way of cutting ---- */
-
-/* Regular expressions of a pre-tokenizer's stages, in order; false for a stage that GGUF has no
-   name for. */
-static bool list_splits(const json_t *stage, const char *splits[MOST_SPLITS], size_t *count)
-{
-    const char *type = json_string_value(json_object_get(stage, "type"));
-    const json_t *pattern = json_object_get(stage, "pattern"),
-                 *stages = json_object_get(stage, "pretokenizers");
-    if (!type || *count == MOST_SPLITS) return false;
-    if (!strcmp(type, "Sequence")) {
-        for (size_t i = 0; i < json_array_size(stages); i++)
-            if (!list_splits(json_array_get(stages, i), splits, count)) return false;
-        return true;
-    }
-    if (!strcmp(type, "ByteLevel")) {
-        if (json_is_true(json_object_get(stage, "add_prefix_space"))) return false;
-        if (!json_is_false(json_object_get(stage, "use_regex"))) splits[(*count)++] = GPT2;
-        return true;
-    }
-    if (!strcmp(type, "Digits") && json_is_true(json_object_get(stage, "individual_digits")))
-        return splits[(*count)++] = "\\p{N}", true;
-    const char *expression = json_string_value(json_object_get(pattern, "Regex"));
-    if (strcmp(type, "Split") || !expression) return false;
-    splits[(*count)++] = expression;
-    return true;
-}
-
-const char *heed_gguf_pre_name(const heed_tokenizer *tokenizer)
-{
-    const char *splits[MOST_SPLITS] = {0};
-    size_t count = 0;
-    const json_t *normalizer = json_object_get(tokenizer->sections, "normalizer");
-    const char *normal = json_string_value(json_object_get(normalizer, "type"));
-    if (!list_splits(json_object_get(tokenizer->sections, "pre_tokenizer"), splits, &count))
-        return NULL;
-    for (size_t i = 0; i < sizeof pre_tokenizers / sizeof *pre_tokenizers; i++) {
-        const pre_tokenizer *pre = &pre_tokenizers[i];
-        bool same = !pre->roberta && pre->whole_words == tokenizer->model.ignore_merges &&
-                    (pre->nfc ? normal && !strcmp(normal, "NFC") : !normal);
-        for (size_t j = 0; j < MOST_SPLITS && same; j++)
-            same = !splits[j] == !pre->splits[j] &&
-                   (!splits[j] || !strcmp(splits[j], pre->splits[j]));
-        if (same) return pre->names[0];
-    }
-    return NULL;
 }

@@ -66,19 +66,23 @@ typedef struct heed_decoder_state {
     int64_t leading, trailing;
 } heed_decoder_state;
 
+/* Reads the parameters of a stage; `where` is "file: section". */
+typedef heed_status heed_stage_read(heed_stage *stage, const json_t *json, const char *where,
+                                    heed_error *error);
+typedef heed_status heed_stage_run(const heed_stage *stage, heed_pieces *pieces, heed_error *error);
+/* Bytes of the current token arrive, `ends` with its last ones. */
+typedef heed_status heed_decoder_push(heed_decoder_state *state, const char *bytes, size_t length,
+                                      bool ends, heed_error *error);
+/* There are no more tokens. */
+typedef heed_status heed_decoder_finish(heed_decoder_state *state, heed_error *error);
+
 struct heed_stage_kind {
-    const char *name; /* as "type" spells it */
-    /* Reads the parameters; NULL: there are none. `where` is "file: section". */
-    heed_status (*read)(heed_stage *stage, const json_t *json, const char *where,
-                        heed_error *error);
-    /* Normalizers and pre-tokenizers. */
-    heed_status (*run)(const heed_stage *stage, heed_pieces *pieces, heed_error *error);
-    /* Decoders: bytes of the current token arrive, `ends` with its last ones; `finish` when there
-       are no more tokens. */
-    heed_status (*push)(heed_decoder_state *state, const char *bytes, size_t length, bool ends,
-                        heed_error *error);
-    heed_status (*finish)(heed_decoder_state *state, heed_error *error);
-    bool compatible, compose; /* what the four normalization forms differ in */
+    const char *name;            /* as "type" spells it */
+    heed_stage_read *read;       /* NULL: it has no parameters */
+    heed_stage_run *run;         /* normalizers and pre-tokenizers */
+    heed_decoder_push *push;     /* decoders */
+    heed_decoder_finish *finish; /* decoders */
+    bool compatible, compose;    /* what the four normalization forms differ in */
 };
 
 /* A section of tokenizer.json that is a pipeline of stages. */

@@ -53,13 +53,27 @@ heed_status heed_tokenizer_assemble(heed_tokenizer **tokenizer, heed_tokenizer_m
 const char *heed_tokenizer_decoded_token(const heed_tokenizer *tokenizer, int32_t id,
                                          size_t *length);
 
-/* decode.c: the bytes that a token of byte-level BPE stands for, and the byte of "<0xE4>"; -1: it
-   is no such token. */
+/* decode_bytes.c: appends the bytes that a token of byte-level BPE stands for. */
 void heed_byte_level_append(heed_buffer *bytes, const char *token, size_t length);
+/* The byte that "<0xE4>" stands for; -1: it is no such token. */
 int heed_fallback_byte(const char *token, size_t length);
 
-/* load_gguf.c: the name that GGUF has for this tokenizer's way of cutting a text into words; NULL:
-   none. */
+/* gguf_pre.c: what a name under "tokenizer.ggml.pre" means: how a text is cut into words before
+   byte pairs are merged, and what else comes with the name. */
+enum { HEED_GGUF_PRE_NAMES = 16, HEED_GGUF_PRE_SPLITS = 5 };
+typedef struct heed_gguf_pre {
+    const char *names[HEED_GGUF_PRE_NAMES]; /* the first one is written */
+    /* regular expressions, one after the other; each match is a word of its own */
+    const char *splits[HEED_GGUF_PRE_SPLITS];
+    bool nfc;         /* the model's own tokenizer normalizes */
+    bool whole_words; /* a word that is a token is not merged */
+    bool bos;         /* unless the file says otherwise */
+    bool roberta;     /* <s> A </s>, <s> A </s></s> B </s>; the mask takes along blanks */
+} heed_gguf_pre;
+/* HEED_E_UNSUPPORTED, with the names that are known, for a name (NULL: "") that is not. */
+heed_status heed_gguf_pre_find(const heed_gguf_pre **pre, const char *name, const char *where,
+                               heed_error *error);
+/* The way back: the name for how this tokenizer cuts a text into words; NULL: none. */
 const char *heed_gguf_pre_name(const heed_tokenizer *tokenizer);
 /* read_gguf.c: the vocabulary inside a GGUF file, read out of it for heed_tokenizer_from_gguf. */
 heed_status heed_tokenizer_load_gguf(heed_tokenizer **tokenizer, const char *path,

@@ -26,8 +26,8 @@ heed_status heed_load_options_read(const heed_load_options *options, heed_model_
         return heed_fail(error, HEED_E_ARG, "matmuls of type \"%.40s\"; expected f32 or bf16",
                          options->compute);
     how->cancel = heed_hooks_cancel(options->hooks);
-    how->rounded = options->weights != NULL;
-    return how->rounded ? heed_weight_type_read(options->weights, &how->rounded_to, error)
+    how->narrows = options->weights != NULL;
+    return how->narrows ? heed_weight_type_read(options->weights, &how->narrow_dtype, error)
                         : HEED_OK;
 }
 

@@ -100,7 +100,8 @@ static int64_t context_that_fits(const heed_cache *cache)
         size_t bytes;
         char *memory = reserve(cache, pages, &bytes);
         if (memory) munmap(memory, bytes);
-        *(memory ? &fits : &refused) = pages;
+        if (memory) fits = pages;
+        else refused = pages;
     }
     return fits * HEED_PAGE_POSITIONS;
 }
@@ -306,7 +307,10 @@ heed_status heed_cache_fork(heed_cache *cache, int64_t sequence, int64_t length,
     int64_t pages = pages_of(length);
     const int32_t *from = table_of(cache, sequence);
     int32_t *to = table_of(cache, *fork);
-    for (int64_t i = 0; i < pages; i++) cache->references[to[i] = from[i]]++;
+    for (int64_t i = 0; i < pages; i++) {
+        to[i] = from[i];
+        cache->references[to[i]]++;
+    }
     cache->lengths[*fork] = length;
     return HEED_OK;
 }
@@ -363,8 +367,8 @@ static int64_t count_wanted(heed_cache *cache, const heed_cache_growth *growth, 
 static void copy_last_page(heed_cache *cache, int64_t sequence)
 {
     int64_t length = cache->lengths[sequence];
-    int32_t *place = table_of(cache, sequence) + length / HEED_PAGE_POSITIONS, old = *place,
-            new = take(cache);
+    int32_t *entry = table_of(cache, sequence) + length / HEED_PAGE_POSITIONS;
+    int32_t old = *entry, new = take(cache);
     size_t filled = cache->page_bytes / HEED_PAGE_POSITIONS *
                     (size_t)(length % HEED_PAGE_POSITIONS);
     for (int64_t i = 0; i < cache->options.arrays; i++) {
@@ -373,7 +377,7 @@ static void copy_last_page(heed_cache *cache, int64_t sequence)
                filled);
     }
     release(cache, old);
-    *place = new;
+    *entry = new;
 }
 
 heed_status heed_cache_extend(heed_cache *cache, const heed_cache_growth *growth, int64_t count,

@@ -12,8 +12,8 @@
      positions, of a sequence with table [3,0,2]  64-127         -  128-191     0-63
 
    A cache belongs to one thread. */
-#ifndef HEED_ATTENTION_CACHE_H
-#define HEED_ATTENTION_CACHE_H
+#ifndef HEED_CACHE_CACHE_H
+#define HEED_CACHE_CACHE_H
 
 #include "base/cancel.h"
 #include "base/error.h"

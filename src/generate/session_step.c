@@ -113,8 +113,8 @@ static heed_status encode_run(heed_session *session, const heed_ids *sources, in
         .purpose = HEED_PURPOSE_ENCODE,
         .source_rows = rows,
         .sequences = count,
-        .cache_blocks = cache_pages(session, HEED_SESSION_SELF),
-        .cross_blocks = cache_pages(session, HEED_SESSION_CROSS),
+        .cache_pages = cache_pages(session, HEED_SESSION_SELF),
+        .cross_pages = cache_pages(session, HEED_SESSION_CROSS),
     };
     HEED_TRY(heed_engine_prepare(session->engine, &spec, error));
     fill_encoding(session, sources, count, sequences);
@@ -294,8 +294,8 @@ static heed_status run_all(heed_session *session, const heed_step_item *items, i
             .rows = rows,
             .sequences = pieces,
             .gathered = gathered,
-            .cache_blocks = cache_pages(session, HEED_SESSION_SELF),
-            .cross_blocks = cache_pages(session, HEED_SESSION_CROSS),
+            .cache_pages = cache_pages(session, HEED_SESSION_SELF),
+            .cross_pages = cache_pages(session, HEED_SESSION_CROSS),
             .table_rows = heed_bucket(pieces),
             .table_columns = table_columns(session),
         };

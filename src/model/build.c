@@ -21,7 +21,7 @@ static bool has_gradient(const heed_model *model, const heed_program_spec *spec,
            is_present(model, index);
 }
 
-static bool rounds_operands(const heed_model *model, const heed_program_spec *spec)
+static bool reads_bf16(const heed_model *model, const heed_program_spec *spec)
 {
     return spec->bf16 || model->bf16;
 }
@@ -29,11 +29,10 @@ static bool rounds_operands(const heed_model *model, const heed_program_spec *sp
 bool heed_build_has_cache(const heed_model *model, const heed_program_spec *spec,
                           heed_cache_kind kind)
 {
-    bool cross = kind == HEED_CACHE_CROSS_KEY || kind == HEED_CACHE_CROSS_VALUE;
-    bool decodes = spec->purpose == HEED_PURPOSE_DECODE,
-         encodes = spec->purpose == HEED_PURPOSE_ENCODE;
-    return cross ? (decodes || encodes) && model->config.arrangement == HEED_ENCODER_DECODER
-                 : decodes;
+    bool decodes = spec->purpose == HEED_PURPOSE_DECODE;
+    if (kind == HEED_CACHE_KEY || kind == HEED_CACHE_VALUE) return decodes;
+    return (decodes || spec->purpose == HEED_PURPOSE_ENCODE) &&
+           model->config.arrangement == HEED_ENCODER_DECODER;
 }
 
 size_t heed_build_external_count(const heed_model *model, const heed_program_spec *spec)
@@ -48,43 +47,48 @@ size_t heed_build_external_count(const heed_model *model, const heed_program_spe
     return count;
 }
 
+/* The rows of a weight that graphs see: those after the hidden ones. */
+static void *visible_rows(const heed_weight *weight)
+{
+    size_t hidden = (size_t)(weight->hidden_rows * weight->columns);
+    if (hidden == 0) return weight->data;
+    return (char *)weight->data + heed_dtype_bytes(weight->dtype, hidden);
+}
+
+static float *visible_gradient(const heed_model *model, const heed_weight *weight)
+{
+    float *gradient = model->tensors[weight->tensor].gradient;
+    int64_t width = weight->columns ? weight->columns : 1;
+    if (!gradient) return NULL;
+    return gradient + (weight->first_row + weight->hidden_rows) * width;
+}
+
 void heed_build_bind(const heed_model *model, const heed_program_spec *spec,
                      void *const *const caches[HEED_CACHE_KINDS], void **data)
 {
     for (size_t i = 0; i < model->n_weights; i++) {
-        const heed_weight *weight = &model->weights[i];
-        if (!is_present(model, i)) continue;
-        *data++ = weight->hidden_rows
-                      ? (char *)weight->data +
-                            heed_dtype_bytes(weight->dtype,
-                                             (size_t)(weight->hidden_rows * weight->columns))
-                      : weight->data;
+        if (is_present(model, i)) *data++ = visible_rows(&model->weights[i]);
     }
     for (size_t i = 0; i < model->n_weights; i++)
         if (model->weights[i].copy) *data++ = model->weights[i].copy;
     for (size_t i = 0; i < model->n_weights; i++) {
-        const heed_weight *weight = &model->weights[i];
-        if (!has_gradient(model, spec, i)) continue;
-        float *gradient = model->tensors[weight->tensor].gradient;
-        *data++ = gradient ? gradient + (weight->first_row + weight->hidden_rows) *
-                                            (weight->columns ? weight->columns : 1)
-                           : NULL;
+        if (has_gradient(model, spec, i)) *data++ = visible_gradient(model, &model->weights[i]);
     }
-    for (int kind = 0; kind < HEED_CACHE_KINDS; kind++)
-        for (int64_t layer = 0; heed_build_has_cache(model, spec, (heed_cache_kind)kind) &&
-                                layer < heed_model_cache_layers(model);
-             layer++)
+    for (int kind = 0; kind < HEED_CACHE_KINDS; kind++) {
+        if (!heed_build_has_cache(model, spec, (heed_cache_kind)kind)) continue;
+        for (int64_t layer = 0; layer < heed_model_cache_layers(model); layer++)
             *data++ = caches[kind][layer];
+    }
 }
 
 static heed_shape weight_shape(const heed_weight *weight)
 {
-    int64_t rows = weight->rows - weight->hidden_rows,
-            each = weight->stack ? rows / weight->stack : rows;
-    if (weight->stack)
-        return weight->columns ? heed_shape_of(3, (int64_t[]){weight->stack, each, weight->columns})
-                               : heed_shape_2(weight->stack, each);
-    return weight->columns ? heed_shape_2(rows, weight->columns) : heed_shape_1(rows);
+    int64_t rows = weight->rows - weight->hidden_rows;
+    if (!weight->stack)
+        return weight->columns ? heed_shape_2(rows, weight->columns) : heed_shape_1(rows);
+    int64_t each = rows / weight->stack;
+    if (!weight->columns) return heed_shape_2(weight->stack, each);
+    return heed_shape_of(3, (int64_t[]){weight->stack, each, weight->columns});
 }
 
 static void declare_weights(heed_build *b)
@@ -93,11 +97,10 @@ static void declare_weights(heed_build *b)
         const heed_weight *weight = &b->model->weights[i];
         b->weights[i] = b->gradients[i] = HEED_NONE;
         if (!is_present(b->model, i)) continue;
-        bool trained = b->model->training && weight->parameter;
-        b->weights[i] = trained ? heed_parameter(b->graph, weight->name, weight->dtype,
-                                                 weight_shape(weight))
-                                : heed_constant(b->graph, weight->name, weight->dtype,
-                                                weight_shape(weight));
+        heed_shape shape = weight_shape(weight);
+        if (b->model->training && weight->parameter)
+            b->weights[i] = heed_parameter(b->graph, weight->name, weight->dtype, shape);
+        else b->weights[i] = heed_constant(b->graph, weight->name, weight->dtype, shape);
         if (weight->layout != HEED_LAYOUT_ROWS && b->weights[i] >= 0)
             heed_value_set_layout(b->graph, b->weights[i], weight->layout);
     }
@@ -119,14 +122,14 @@ static void declare_caches(heed_build *b)
         "cache.%lld.key", "cache.%lld.value", "cross_cache.%lld.key", "cross_cache.%lld.value"};
     for (int kind = 0; kind < HEED_CACHE_KINDS; kind++) {
         if (!heed_build_has_cache(b->model, b->spec, (heed_cache_kind)kind)) continue;
-        int64_t blocks = kind == HEED_CACHE_KEY || kind == HEED_CACHE_VALUE ? b->spec->cache_blocks
-                                                                            : b->spec->cross_blocks;
+        bool cross = kind == HEED_CACHE_CROSS_KEY || kind == HEED_CACHE_CROSS_VALUE;
+        int64_t pages = cross ? b->spec->cross_pages : b->spec->cache_pages;
         for (int64_t layer = 0; layer < heed_model_cache_layers(b->model); layer++) {
             char name[64];
             snprintf(name, sizeof name, names[kind], (long long)layer);
             b->caches[kind][layer] = heed_state(
                 b->graph, name, heed_model_cache_dtype(b->model),
-                heed_shape_2(blocks * HEED_PAGE_POSITIONS, heed_model_cache_columns(b->model)));
+                heed_shape_2(pages * HEED_PAGE_POSITIONS, heed_model_cache_columns(b->model)));
         }
     }
 }
@@ -164,13 +167,25 @@ heed_nn_norm heed_build_norm(const heed_build *b, heed_stack_id stack_id, heed_r
 heed_value heed_build_token_table(const heed_build *b, heed_stack_id stack_id)
 {
     heed_value own = heed_build_weight(b, stack_id, HEED_ROLE_TOKEN_EMBEDDING, 0);
-    return own != HEED_NONE ? own
-                            : heed_build_weight(b, HEED_STACK_MODEL, HEED_ROLE_TOKEN_EMBEDDING, 0);
+    if (own != HEED_NONE) return own;
+    return heed_build_weight(b, HEED_STACK_MODEL, HEED_ROLE_TOKEN_EMBEDDING, 0);
+}
+
+static int64_t most_rows(const heed_program_spec *spec, heed_extent extent)
+{
+    switch (extent) {
+    case HEED_EXTENT_ROWS: return spec->rows;
+    case HEED_EXTENT_SOURCE_ROWS: return spec->source_rows;
+    case HEED_EXTENT_SEQUENCES: return spec->sequences;
+    case HEED_EXTENT_GATHERED: return spec->gathered;
+    default: return 0;
+    }
 }
 
 heed_value heed_build_input(const heed_build *b, const heed_stack_inputs *inputs, const char *name,
-                            heed_dtype dtype, heed_extent extent, int64_t rows, int64_t columns)
+                            heed_dtype dtype, heed_extent extent, int64_t columns)
 {
+    int64_t rows = most_rows(b->spec, extent);
     char full[64];
     snprintf(full, sizeof full, "%s%s", inputs ? inputs->prefix : "", name);
     return heed_input(b->graph, full, dtype, heed_shape_live(extent, rows, columns));
@@ -209,7 +224,7 @@ void heed_build_publish(heed_build *b, heed_value value, const char *format, ...
     }
 }
 
-/* ---- the whole ---- */
+/* ---- inputs of the stacks ---- */
 
 static void declare_rotary(heed_build *b, heed_stack_inputs *inputs)
 {
@@ -217,7 +232,7 @@ static void declare_rotary(heed_build *b, heed_stack_inputs *inputs)
     const heed_weight *table = &b->model->weights[b->model->rotary[inputs->stack_id]];
     heed_value frequencies = heed_rope_varies(rope)
                                  ? heed_build_input(b, inputs, "frequencies", HEED_F32,
-                                                    inputs->extent, inputs->rows, table->rows)
+                                                    inputs->extent, table->rows)
                                  : b->weights[b->model->rotary[inputs->stack_id]];
     inputs->rotary = inputs->rotary_local = heed_rotary_table(
         b->graph, inputs->positions, frequencies, heed_rope_table_factor(rope));
@@ -227,33 +242,30 @@ static void declare_rotary(heed_build *b, heed_stack_inputs *inputs)
                                                  heed_rope_table_factor(&b->config->rope_local));
 }
 
-static void declare_side(heed_build *b, heed_stack_inputs *inputs)
+static void declare_inputs(heed_build *b, heed_stack_inputs *inputs)
 {
     const heed_program_spec *spec = b->spec;
     inputs->sequences = heed_build_input(b, inputs, "sequences", HEED_I32, HEED_EXTENT_SEQUENCES,
-                                         spec->sequences, HEED_SEQUENCE_FIELDS);
+                                         HEED_SEQUENCE_FIELDS);
     inputs->query_index = inputs->key_index = inputs->samples = inputs->positions = inputs->rotary =
         inputs->rotary_local = inputs->slopes = HEED_NONE;
     if (spec->indexed) {
         inputs->query_index = heed_build_input(b, inputs, "query_index", HEED_I32, inputs->extent,
-                                               inputs->rows, 0);
-        inputs->key_index = heed_build_input(b, inputs, "key_index", HEED_I32, inputs->extent,
-                                             inputs->rows, 0);
+                                               0);
+        inputs->key_index = heed_build_input(b, inputs, "key_index", HEED_I32, inputs->extent, 0);
     }
     if (heed_build_drops(b))
-        inputs->samples = heed_build_input(b, inputs, "samples", HEED_I32, inputs->extent,
-                                           inputs->rows, 2);
+        inputs->samples = heed_build_input(b, inputs, "samples", HEED_I32, inputs->extent, 2);
     bool placed = b->config->position != HEED_POSITION_NONE &&
                   b->config->position != HEED_POSITION_ALIBI;
     if (placed)
-        inputs->positions = heed_build_input(b, inputs, "positions", HEED_I32, inputs->extent,
-                                             inputs->rows, 0);
+        inputs->positions = heed_build_input(b, inputs, "positions", HEED_I32, inputs->extent, 0);
     int32_t slopes = b->model->slopes[inputs->stack_id];
     if (slopes >= 0) inputs->slopes = b->weights[slopes];
     if (b->model->rotary[inputs->stack_id] >= 0) declare_rotary(b, inputs);
 }
 
-static void declare_sides(heed_build *b)
+static void declare_stack_inputs(heed_build *b)
 {
     const heed_config *config = b->config;
     bool both = config->arrangement == HEED_ENCODER_DECODER,
@@ -262,7 +274,6 @@ static void declare_sides(heed_build *b)
         .stack_id = config->arrangement == HEED_ENCODER_ONLY ? HEED_STACK_ENCODER
                                                              : HEED_STACK_DECODER,
         .extent = HEED_EXTENT_ROWS,
-        .rows = b->spec->rows,
         .prefix = "",
         .causal = config->causal,
         .last = "last_hidden_state",
@@ -272,27 +283,25 @@ static void declare_sides(heed_build *b)
     b->source = (heed_stack_inputs){
         .stack_id = HEED_STACK_ENCODER,
         .extent = HEED_EXTENT_SOURCE_ROWS,
-        .rows = b->spec->source_rows,
         .prefix = "source_",
         .hidden = "encoder_hidden_states",
         .attentions = "encoder_attentions",
         .last = config->float_inputs ? "memory" : "encoder_last_hidden_state",
     };
-    if (both && !decodes) declare_side(b, &b->source);
-    if (b->spec->purpose != HEED_PURPOSE_ENCODE) declare_side(b, &b->main);
+    if (both && !decodes) declare_inputs(b, &b->source);
+    if (b->spec->purpose != HEED_PURPOSE_ENCODE) declare_inputs(b, &b->main);
     if (both && b->spec->purpose != HEED_PURPOSE_ENCODE)
         b->cross_sequences = heed_build_input(b, NULL, "cross_sequences", HEED_I32,
-                                              HEED_EXTENT_SEQUENCES, b->spec->sequences,
-                                              HEED_SEQUENCE_FIELDS);
+                                              HEED_EXTENT_SEQUENCES, HEED_SEQUENCE_FIELDS);
     if (decodes) {
         heed_shape table = heed_shape_2(b->spec->table_rows, b->spec->table_columns);
-        b->slots = heed_build_input(b, NULL, "slots", HEED_I32, HEED_EXTENT_ROWS, b->spec->rows, 0);
+        b->slots = heed_build_input(b, NULL, "slots", HEED_I32, HEED_EXTENT_ROWS, 0);
         b->page_table = heed_input(b->graph, "page_table", HEED_I32, table);
         if (both) b->cross_page_table = heed_input(b->graph, "cross_page_table", HEED_I32, table);
     }
     if (both && b->spec->purpose == HEED_PURPOSE_ENCODE)
         b->cross_slots = heed_build_input(b, NULL, "cross_slots", HEED_I32, HEED_EXTENT_SOURCE_ROWS,
-                                          b->spec->source_rows, 0);
+                                          0);
 }
 
 static heed_status append_gradients(heed_build *b, heed_value loss, heed_error *error)
@@ -326,7 +335,7 @@ static heed_status finish_loss(heed_build *b, heed_error *error)
     if (b->n_sums > 0)
         heed_output(b->graph, "loss_terms", heed_concatenate(b->graph, b->sums, b->n_sums));
     HEED_TRY(heed_graph_status(b->graph, error));
-    if (rounds_operands(b->model, b->spec)) HEED_TRY(heed_pass_precision(b->graph, error));
+    if (reads_bf16(b->model, b->spec)) HEED_TRY(heed_pass_precision(b->graph, error));
     return b->spec->purpose == HEED_PURPOSE_TRAIN ? append_gradients(b, loss, error) : HEED_OK;
 }
 
@@ -372,14 +381,14 @@ heed_status heed_build_graph(heed_graph *graph, const heed_model *model,
     b->weights = heed_arena_take(graph->arena, model->n_weights + 1, sizeof *b->weights);
     b->gradients = heed_arena_take(graph->arena, model->n_weights + 1, sizeof *b->gradients);
     bool ok = b->weights && b->gradients;
-    for (int kind = 0; kind < HEED_CACHE_KINDS; kind++)
-        ok = (b->caches[kind] = heed_arena_take(graph->arena, layers, sizeof **b->caches)) !=
-                 NULL &&
-             ok;
+    for (int kind = 0; kind < HEED_CACHE_KINDS; kind++) {
+        b->caches[kind] = heed_arena_take(graph->arena, layers, sizeof **b->caches);
+        ok = ok && b->caches[kind];
+    }
     if (!ok) return heed_fail_memory(error, model->n_weights * sizeof(heed_value), "a graph");
     declare_weights(b);
     declare_caches(b);
-    declare_sides(b);
+    declare_stack_inputs(b);
     bool both = model->config.arrangement == HEED_ENCODER_DECODER,
          scored = spec->purpose == HEED_PURPOSE_LOSS || spec->purpose == HEED_PURPOSE_TRAIN;
     if (both && spec->purpose != HEED_PURPOSE_DECODE) b->memory = heed_build_stack(b, &b->source);
@@ -387,5 +396,5 @@ heed_status heed_build_graph(heed_graph *graph, const heed_model *model,
     else heed_build_head(b, heed_build_stack(b, &b->main));
     HEED_TRY(heed_graph_status(graph, error));
     if (scored) return finish_loss(b, error);
-    return rounds_operands(model, spec) ? heed_pass_precision(graph, error) : HEED_OK;
+    return reads_bf16(model, spec) ? heed_pass_precision(graph, error) : HEED_OK;
 }

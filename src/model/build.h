@@ -7,11 +7,10 @@
 #include "model/engine.h"
 #include "model/weights.h"
 
-/* The rows of one stack and what is known of them. Absent inputs are HEED_NONE. */
+/* What one stack reads, the encoder or the decoder. Absent inputs are HEED_NONE. */
 typedef struct heed_stack_inputs {
     heed_stack_id stack_id;
-    heed_extent extent;
-    int64_t rows;                           /* at most */
+    heed_extent extent;                     /* of its rows */
     const char *prefix;                     /* of the inputs' names: "" or "source_" */
     const char *hidden, *attentions, *last; /* names of outputs */
     bool causal;
@@ -44,12 +43,12 @@ typedef struct heed_build {
 } heed_build;
 
 /* Builds the graph. Externals are declared in a fixed order: every weight that is there; the
-   rounded copies of those that have one; for TRAIN the gradient of every parameter that is there;
+   bf16 working copies of those that have one; for TRAIN the gradient of every parameter that is there;
    for ENCODE and DECODE the caches, kind by kind, layer by layer. */
 heed_status heed_build_graph(heed_graph *graph, const heed_model *model,
                              const heed_program_spec *spec, const char *const *cotangents,
                              heed_error *error);
-/* The same, compiled; the spec as it is, without rounding. */
+/* The same, compiled; the spec as it is, not rounded up to a bucket. */
 heed_status heed_build_plan(const heed_model *model, const heed_backend *backend,
                             const heed_program_spec *spec, const char *const *cotangents,
                             heed_plan **plan, heed_error *error);
@@ -71,15 +70,17 @@ heed_nn_linear heed_build_linear(const heed_build *b, heed_stack_id stack_id, he
 heed_nn_norm heed_build_norm(const heed_build *b, heed_stack_id stack_id, heed_role gain,
                              int64_t layer);
 heed_value heed_build_token_table(const heed_build *b, heed_stack_id stack_id);
+/* An input with as many rows as the spec allows this extent; columns 0: a vector. Its name begins
+   with the stack's prefix unless `inputs` is NULL. */
 heed_value heed_build_input(const heed_build *b, const heed_stack_inputs *inputs, const char *name,
-                            heed_dtype dtype, heed_extent extent, int64_t rows, int64_t columns);
-/* of dropout, in this purpose */
+                            heed_dtype dtype, heed_extent extent, int64_t columns);
+/* The rate of a dropout in this purpose; `overridden`: spec->dropout replaces the model's. */
 double heed_build_rate(const heed_build *b, double rate, bool overridden);
 bool heed_build_drops(const heed_build *b);
 /* Makes a value an output, and adds its cotangent to the loss when it has one. */
 void heed_build_publish(heed_build *b, heed_value value, const char *format, ...) HEED_PRINTF(3, 4);
 
-/* The rows of one side through its whole stack; result (rows,D) after the last norm. */
+/* A whole stack, from its embedding to the last norm; result (rows,D). */
 heed_value heed_build_stack(heed_build *b, const heed_stack_inputs *inputs);
 /* Cross keys and values of every decoder layer into their caches (ENCODE). */
 void heed_build_fill_cross(heed_build *b);

@@ -35,9 +35,8 @@ static void declare_scale(heed_build *b)
 
 static heed_value gather_rows(heed_build *b, heed_value x)
 {
-    return heed_gather(
-        b->graph, x,
-        heed_build_input(b, NULL, "rows", HEED_I32, HEED_EXTENT_GATHERED, b->spec->gathered, 0));
+    return heed_gather(b->graph, x,
+                       heed_build_input(b, NULL, "rows", HEED_I32, HEED_EXTENT_GATHERED, 0));
 }
 
 /* The labels of the rows of x. */
@@ -87,11 +86,11 @@ static void balance(heed_build *b)
     if (b->load == HEED_NONE) return;
     heed_scope(b->graph, "head.balance");
     double layers = (double)b->routed_layers;
-    heed_value product = heed_nn_sum(b->graph, heed_multiply(b->graph, b->load, b->share));
-    add_term(b, heed_divide(b->graph,
-                            heed_scale(b->graph, product,
-                                       (double)b->config->experts / (layers * layers), 0),
-                            heed_nn_sum(b->graph, b->counted)));
+    heed_value sum = heed_nn_sum(b->graph, heed_multiply(b->graph, b->load, b->share));
+    add_term(
+        b, heed_divide(b->graph,
+                       heed_scale(b->graph, sum, (double)b->config->experts / (layers * layers), 0),
+                       heed_nn_sum(b->graph, b->counted)));
 }
 
 /* Next or masked words: [dense, activation, norm,] output matrix. */
@@ -132,9 +131,8 @@ static void words(heed_build *b, heed_value x, const char *output)
 static heed_value pooled_row(heed_build *b, heed_value x)
 {
     heed_scope(b->graph, "head.pooler");
-    heed_value row = heed_gather(b->graph, x,
-                                 heed_build_input(b, NULL, "pooled_rows", HEED_I32,
-                                                  HEED_EXTENT_SEQUENCES, b->spec->sequences, 0));
+    heed_value row = heed_gather(
+        b->graph, x, heed_build_input(b, NULL, "pooled_rows", HEED_I32, HEED_EXTENT_SEQUENCES, 0));
     heed_nn_linear pooler = heed_build_linear(b, HEED_STACK_MODEL, HEED_ROLE_POOLER_WEIGHT,
                                               HEED_ROLE_POOLER_BIAS, 0);
     return pooler.weight == HEED_NONE ? row : heed_nn_pooler(b->graph, row, &pooler);
@@ -151,8 +149,7 @@ static heed_value classify(heed_build *b, heed_value x, heed_role weight, heed_v
 static heed_value pooled_samples(heed_build *b)
 {
     if (heed_build_rate(b, b->config->classifier_dropout, true) <= 0) return HEED_NONE;
-    return heed_build_input(b, NULL, "pooled_samples", HEED_I32, HEED_EXTENT_SEQUENCES,
-                            b->spec->sequences, 2);
+    return heed_build_input(b, NULL, "pooled_samples", HEED_I32, HEED_EXTENT_SEQUENCES, 2);
 }
 
 static void relation(heed_build *b, heed_value x, const char *output)
@@ -178,20 +175,19 @@ static void sequence_class(heed_build *b, heed_value x)
     else if (is_scored(b)) {
         heed_value targets = heed_input(b->graph, "targets", HEED_F32,
                                         heed_value_shape(b->graph, logits));
-        add_term(b, problem == HEED_PROBLEM_MULTI
-                        ? heed_nn_binary_cross_entropy(b->graph, logits, targets)
-                        : heed_nn_squared_error(b->graph, logits, targets));
+        if (problem == HEED_PROBLEM_MULTI)
+            add_term(b, heed_nn_binary_cross_entropy(b->graph, logits, targets));
+        else add_term(b, heed_nn_squared_error(b->graph, logits, targets));
     }
 }
 
 static void token_class(heed_build *b, heed_value x)
 {
     heed_scope(b->graph, "head.class");
-    heed_value samples = HEED_NONE;
     /* Dropout comes before the gather, where rows still know their samples; it acts on each row by
        itself. */
     double rate = heed_build_rate(b, b->config->classifier_dropout, true);
-    x = gather_rows(b, heed_nn_dropout(b->graph, x, rate > 0 ? b->main.samples : samples, rate));
+    x = gather_rows(b, heed_nn_dropout(b->graph, x, b->main.samples, rate));
     heed_nn_linear linear = heed_build_linear(b, HEED_STACK_MODEL, HEED_ROLE_CLASS_WEIGHT,
                                               HEED_ROLE_CLASS_BIAS, 0);
     heed_value logits = heed_nn_apply(b->graph, x, &linear);
@@ -218,8 +214,7 @@ static void question(heed_build *b, heed_value x)
     heed_build_publish(b, start, "start_logits");
     heed_build_publish(b, end, "end_logits");
     if (!is_scored(b)) return;
-    heed_value places = heed_build_input(b, NULL, "places", HEED_I32, HEED_EXTENT_ROWS,
-                                         b->spec->rows, 0);
+    heed_value places = heed_build_input(b, NULL, "places", HEED_I32, HEED_EXTENT_ROWS, 0);
     heed_value bias = heed_input(b->graph, "grid_bias", HEED_F32,
                                  heed_shape_2(b->spec->sequences, b->spec->queries));
     score_labels(b, grid_of(b, start, places, bias), "start_labels", 0, NULL);
@@ -233,8 +228,7 @@ static void choice(heed_build *b, heed_value x)
     heed_value scores = classify(b, pooled, HEED_ROLE_CLASS_WEIGHT, pooled_samples(b));
     heed_build_publish(b, scores, "logits");
     if (!is_scored(b)) return;
-    heed_value places = heed_build_input(b, NULL, "places", HEED_I32, HEED_EXTENT_SEQUENCES,
-                                         b->spec->sequences, 0);
+    heed_value places = heed_build_input(b, NULL, "places", HEED_I32, HEED_EXTENT_SEQUENCES, 0);
     heed_value bias = heed_input(b->graph, "grid_bias", HEED_F32,
                                  heed_shape_2(b->spec->sequences, b->spec->queries));
     score_labels(b, grid_of(b, scores, places, bias), "grid_labels", 0, NULL);
@@ -248,7 +242,7 @@ static void bare(heed_build *b, heed_value x)
         heed_build_publish(b, pooled_row(b, x), "pooler_output");
     heed_scope(b->graph, "head.mean");
     heed_value table = heed_build_input(b, NULL, "pool_sequences", HEED_I32, HEED_EXTENT_SEQUENCES,
-                                        b->spec->sequences, HEED_SEQUENCE_FIELDS);
+                                        HEED_SEQUENCE_FIELDS);
     heed_value mean = heed_sequence_mean(b->graph, x, table);
     heed_build_publish(b, mean, "mean_pooled");
     heed_build_publish(b, heed_nn_unit_rows(b->graph, mean), "sentence_embedding");

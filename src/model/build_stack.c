@@ -30,29 +30,28 @@ static heed_value embed(heed_build *b, const heed_stack_inputs *inputs)
         .samples = inputs->samples};
     if (config->float_inputs)
         embedding.vectors = heed_build_input(b, inputs, "vectors", HEED_F32, inputs->extent,
-                                             inputs->rows, config->d_model);
+                                             config->d_model);
     else {
-        embedding.ids = heed_build_input(b, inputs, "ids", HEED_I32, inputs->extent, inputs->rows,
-                                         0);
+        embedding.ids = heed_build_input(b, inputs, "ids", HEED_I32, inputs->extent, 0);
         embedding.token_table = heed_build_token_table(b, inputs->stack_id);
     }
     if (embedding.type_table != HEED_NONE)
-        embedding.types = heed_build_input(b, inputs, "types", HEED_I32, inputs->extent,
-                                           inputs->rows, 0);
+        embedding.types = heed_build_input(b, inputs, "types", HEED_I32, inputs->extent, 0);
     int32_t sinusoid = b->model->sinusoid[inputs->stack_id];
-    embedding.position_table = sinusoid >= 0 ? b->weights[sinusoid]
-                                             : heed_build_weight(b, inputs->stack_id,
-                                                                 HEED_ROLE_POSITION_EMBEDDING, 0);
+    if (sinusoid >= 0) embedding.position_table = b->weights[sinusoid];
+    else
+        embedding.position_table = heed_build_weight(b, inputs->stack_id,
+                                                     HEED_ROLE_POSITION_EMBEDDING, 0);
     embedding.positions = inputs->positions;
     return heed_nn_embedding_build(b->graph, &embedding);
 }
 
 static float score_scale(const heed_config *config, const heed_stack *stack, int64_t layer)
 {
-    double divisor = config->scale_width > 0 ? sqrt((double)config->scale_width)
-                     : config->scaled        ? sqrt((double)stack->head_width)
-                                             : 1;
-    double scale = config->attention_scale > 0 ? config->attention_scale : 1 / divisor;
+    double scale = 1;
+    if (config->attention_scale > 0) scale = config->attention_scale;
+    else if (config->scale_width > 0) scale = 1 / sqrt((double)config->scale_width);
+    else if (config->scaled) scale = 1 / sqrt((double)stack->head_width);
     return (float)(config->scale_by_layer ? scale / (double)(layer + 1) : scale);
 }
 
@@ -60,20 +59,22 @@ static heed_attention_options
 attention_options(const heed_build *b, const heed_stack_inputs *inputs, int64_t layer, bool cross)
 {
     const heed_stack *stack = heed_stack_by_id(b->config, inputs->stack_id);
-    bool windowed = !cross && heed_config_windowed(b->config, layer), source = inputs == &b->source;
+    bool windowed = !cross && heed_config_windowed(b->config, layer);
+    int64_t queries = inputs == &b->source ? b->spec->keys : b->spec->queries;
+    float scale = score_scale(b->config, stack, layer);
     return (heed_attention_options){
         .heads = (int)stack->heads,
         .kv_heads = (int)stack->kv_heads,
         .head_width = (int)stack->head_width,
-        .scale = score_scale(b->config, stack, layer),
+        .scale = scale,
         .causal = inputs->causal && !cross,
         .window = windowed ? (int)b->config->window : 0,
         .dropout = (float)heed_build_rate(b, b->config->attention_dropout, true),
         .want_weights = b->spec->attentions,
-        .max_queries = source ? b->spec->keys : b->spec->queries,
-        .max_keys = source || cross ? b->spec->keys : b->spec->queries,
+        .max_queries = queries,
+        .max_keys = cross ? b->spec->keys : queries,
         .soft_cap = (float)b->config->attention_soft_cap,
-        .alibi_scale = b->config->alibi_scaled ? score_scale(b->config, stack, layer) : 1,
+        .alibi_scale = b->config->alibi_scaled ? scale : 1,
         .alibi_bf16 = b->config->alibi_bf16,
         .masked_mean = b->spec->masked_mean};
 }
@@ -82,10 +83,9 @@ static heed_attention_layer self_attention(const heed_build *b, const heed_stack
                                            int64_t layer)
 {
     heed_stack_id stack_id = inputs->stack_id;
-    bool cached = b->spec->purpose == HEED_PURPOSE_DECODE;
     heed_value rotary = heed_config_windowed(b->config, layer) ? inputs->rotary_local
                                                                : inputs->rotary;
-    return (heed_attention_layer){
+    heed_attention_layer attention = {
         .query = heed_build_linear(b, stack_id, HEED_ROLE_QUERY_WEIGHT, HEED_ROLE_QUERY_BIAS,
                                    layer),
         .key = heed_build_linear(b, stack_id, HEED_ROLE_KEY_WEIGHT, HEED_ROLE_KEY_BIAS, layer),
@@ -101,8 +101,8 @@ static heed_attention_layer self_attention(const heed_build *b, const heed_stack
         .rotary_key = rotary,
         .rotary_interleaved = b->config->rope.interleaved,
         .memory = HEED_NONE,
-        .key_cache = cached ? b->caches[HEED_CACHE_KEY][layer] : HEED_NONE,
-        .value_cache = cached ? b->caches[HEED_CACHE_VALUE][layer] : HEED_NONE,
+        .key_cache = HEED_NONE,
+        .value_cache = HEED_NONE,
         .slots = b->slots,
         .inputs = {.sequences = inputs->sequences,
                    .query_index = inputs->query_index,
@@ -111,14 +111,17 @@ static heed_attention_layer self_attention(const heed_build *b, const heed_stack
                    .slopes = inputs->slopes,
                    .sinks = heed_build_weight(b, stack_id, HEED_ROLE_SINKS, layer)},
         .options = attention_options(b, inputs, layer, false)};
+    if (b->spec->purpose == HEED_PURPOSE_DECODE) {
+        attention.key_cache = b->caches[HEED_CACHE_KEY][layer];
+        attention.value_cache = b->caches[HEED_CACHE_VALUE][layer];
+    }
+    return attention;
 }
 
 /* Cross attention: keys and values from the encoder's result, or from the caches that ENCODE
    filled. */
 static heed_attention_layer cross_attention(const heed_build *b, int64_t layer)
 {
-    bool cached = b->spec->purpose == HEED_PURPOSE_DECODE ||
-                  b->spec->purpose == HEED_PURPOSE_ENCODE;
     heed_stack_id stack_id = HEED_STACK_DECODER;
     heed_attention_layer attention = {
         .query = heed_build_linear(b, stack_id, HEED_ROLE_CROSS_QUERY_WEIGHT,
@@ -133,8 +136,8 @@ static heed_attention_layer cross_attention(const heed_build *b, int64_t layer)
         .rotary_key = HEED_NONE,
         .memory = b->memory,
         .slots = b->cross_slots,
-        .key_cache = cached ? b->caches[HEED_CACHE_CROSS_KEY][layer] : HEED_NONE,
-        .value_cache = cached ? b->caches[HEED_CACHE_CROSS_VALUE][layer] : HEED_NONE,
+        .key_cache = HEED_NONE,
+        .value_cache = HEED_NONE,
         .inputs = {.sequences = b->cross_sequences,
                    .query_index = HEED_NONE,
                    .key_index = HEED_NONE,
@@ -142,7 +145,12 @@ static heed_attention_layer cross_attention(const heed_build *b, int64_t layer)
                    .slopes = HEED_NONE,
                    .sinks = HEED_NONE},
         .options = attention_options(b, &b->main, layer, true)};
-    if (!cached && b->spec->indexed) attention.inputs.key_index = b->source.key_index;
+    if (b->spec->purpose == HEED_PURPOSE_DECODE || b->spec->purpose == HEED_PURPOSE_ENCODE) {
+        attention.key_cache = b->caches[HEED_CACHE_CROSS_KEY][layer];
+        attention.value_cache = b->caches[HEED_CACHE_CROSS_VALUE][layer];
+    } else if (b->spec->indexed) {
+        attention.inputs.key_index = b->source.key_index;
+    }
     return attention;
 }
 
@@ -187,7 +195,7 @@ static heed_nn_experts experts(const heed_build *b, const heed_stack_inputs *inp
         .down = heed_build_linear(b, inputs->stack_id, HEED_ROLE_EXPERT_DOWN_WEIGHT,
                                   HEED_ROLE_EXPERT_DOWN_BIAS, layer),
         .experts = config->experts,
-        .chosen = config->experts_per_token,
+        .experts_per_token = config->experts_per_token,
         .router_kind = (heed_router_kind)config->router,
         .renormalized = config->router_renormalized,
         .activation = (heed_unary_kind)config->activation,
@@ -209,7 +217,7 @@ static heed_nn_experts experts(const heed_build *b, const heed_stack_inputs *inp
     return all;
 }
 
-/* One layer's part of the balance of experts. Source: Fedus et al. 2021, eq. 4 to 6. */
+/* Adds one layer to the counts from which the balance of experts is computed. Source: Fedus et al. 2021, eq. 4 to 6. */
 static void count_routing(heed_build *b, const heed_nn_routing *routing)
 {
     if (b->counted == HEED_NONE) return;
@@ -218,8 +226,8 @@ static void count_routing(heed_build *b, const heed_nn_routing *routing)
     heed_value share = heed_reduce(
         graph, HEED_REDUCE_SUM,
         heed_multiply(graph, heed_softmax(graph, routing->logits), b->counted), 0, false);
-    b->load = b->load != HEED_NONE ? heed_add(graph, b->load, load) : load;
-    b->share = b->share != HEED_NONE ? heed_add(graph, b->share, share) : share;
+    b->load = b->load == HEED_NONE ? load : heed_add(graph, b->load, load);
+    b->share = b->share == HEED_NONE ? share : heed_add(graph, b->share, share);
 }
 
 /* The feed-forward of a layer, or its experts. */
@@ -244,14 +252,14 @@ static const char *stack_name(const heed_stack_inputs *inputs)
     return inputs->stack_id == HEED_STACK_ENCODER ? "encoder" : "decoder";
 }
 
-static heed_value attend(heed_build *b, const heed_stack_inputs *inputs, heed_value x,
-                         const heed_attention_layer *attention, const char *name, int64_t layer)
+/* `name`: of the output that receives the attention weights, where they are wanted. */
+static heed_value attend(heed_build *b, heed_value x, const heed_attention_layer *attention,
+                         const char *name, int64_t layer)
 {
     heed_value weights = HEED_NONE;
     heed_value y = heed_attention_build(b->graph, x, attention,
                                         b->spec->attentions ? &weights : NULL);
     if (b->spec->attentions) heed_build_publish(b, weights, "%s.%lld", name, (long long)layer);
-    (void)inputs;
     return y;
 }
 
@@ -267,15 +275,13 @@ static heed_value parallel_layer(heed_build *b, const heed_stack_inputs *inputs,
     double rate = heed_build_rate(b, b->config->residual_dropout, true);
     heed_scope(b->graph, "%s.%lld.attention", stack_name(inputs), (long long)layer);
     heed_value normed = heed_nn_normalize(b->graph, x, &first);
-    heed_value attended = heed_nn_dropout(
-        b->graph, attend(b, inputs, normed, &attention, inputs->attentions, layer), inputs->samples,
-        rate);
+    heed_value attended = attend(b, normed, &attention, inputs->attentions, layer);
+    attended = heed_nn_dropout(b->graph, attended, inputs->samples, rate);
     heed_scope(b->graph, "%s.%lld.ffn", stack_name(inputs), (long long)layer);
-    heed_value other = b->config->residual == HEED_RESIDUAL_PARALLEL
-                           ? normed
-                           : heed_nn_normalize(b->graph, x, &second);
-    heed_value fed = heed_nn_dropout(b->graph, feed(b, inputs, other, layer), inputs->samples,
-                                     rate);
+    if (b->config->residual != HEED_RESIDUAL_PARALLEL)
+        normed = heed_nn_normalize(b->graph, x, &second);
+    heed_value fed = feed(b, inputs, normed, layer);
+    fed = heed_nn_dropout(b->graph, fed, inputs->samples, rate);
     return heed_add(b->graph, heed_add(b->graph, x, attended), fed);
 }
 
@@ -286,8 +292,8 @@ static heed_value serial_layer(heed_build *b, const heed_stack_inputs *inputs, h
     heed_nn_sublayer around = sublayer_of(b, inputs, HEED_ROLE_ATTENTION_NORM_GAIN,
                                           HEED_ROLE_ATTENTION_POST_NORM_GAIN, layer);
     heed_scope(b->graph, "%s.%lld.attention", stack_name(inputs), (long long)layer);
-    heed_value input = heed_nn_sublayer_input(b->graph, &x, &around),
-               y = attend(b, inputs, input, &attention, inputs->attentions, layer);
+    heed_value input = heed_nn_sublayer_input(b->graph, &x, &around);
+    heed_value y = attend(b, input, &attention, inputs->attentions, layer);
     x = heed_nn_sublayer_output(b->graph, x, y, &around);
     if (inputs == &b->main && b->config->arrangement == HEED_ENCODER_DECODER) {
         heed_attention_layer cross = cross_attention(b, layer);
@@ -295,7 +301,7 @@ static heed_value serial_layer(heed_build *b, const heed_stack_inputs *inputs, h
                              layer);
         heed_scope(b->graph, "%s.%lld.cross", stack_name(inputs), (long long)layer);
         input = heed_nn_sublayer_input(b->graph, &x, &around);
-        y = attend(b, inputs, input, &cross, "cross_attentions", layer);
+        y = attend(b, input, &cross, "cross_attentions", layer);
         x = heed_nn_sublayer_output(b->graph, x, y, &around);
     }
     around = sublayer_of(b, inputs, HEED_ROLE_FFN_NORM_GAIN, HEED_ROLE_FFN_POST_NORM_GAIN, layer);
@@ -311,14 +317,13 @@ heed_value heed_build_stack(heed_build *b, const heed_stack_inputs *inputs)
     heed_scope(b->graph, "%s.embedding", stack_name(inputs));
     heed_value x = embed(b, inputs);
     if (inputs == &b->main && heed_build_balances(b))
-        b->counted = heed_build_input(b, NULL, "counted", HEED_F32, inputs->extent, inputs->rows,
-                                      1);
+        b->counted = heed_build_input(b, NULL, "counted", HEED_F32, inputs->extent, 1);
     for (int64_t layer = 0; layer < stack->layers; layer++) {
         heed_checkpoint(b->graph, x);
         if (b->spec->hidden_states)
             heed_build_publish(b, x, "%s.%lld", inputs->hidden, (long long)layer);
-        x = b->config->residual == HEED_RESIDUAL_SERIAL ? serial_layer(b, inputs, x, layer)
-                                                        : parallel_layer(b, inputs, x, layer);
+        if (b->config->residual == HEED_RESIDUAL_SERIAL) x = serial_layer(b, inputs, x, layer);
+        else x = parallel_layer(b, inputs, x, layer);
     }
     heed_checkpoint(b->graph, x);
     heed_scope(b->graph, "%s.final_norm", stack_name(inputs));

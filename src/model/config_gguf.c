@@ -19,14 +19,15 @@ static json_t *element_value(const heed_gguf_entry *entry, size_t index)
     if (entry->type == HEED_GGUF_STRING) {
         size_t length;
         const char *text = heed_gguf_string_at(entry, index, &length);
-        return heed_utf8_valid(text, length) ? json_stringn(text, length)
-                                             : json_string("bytes that are not valid UTF-8");
+        if (!heed_utf8_valid(text, length)) return json_string("bytes that are not valid UTF-8");
+        return json_stringn(text, length);
     }
     double number = heed_gguf_number_at(entry, index);
     if (entry->type == HEED_GGUF_BOOL) return json_boolean(number != 0);
     if (heed_gguf_type_is_integer(entry->type) && number < 0x1p63)
         return json_integer(heed_gguf_integer_at(entry, index));
-    return isfinite(number) ? json_real(number) : json_string(isnan(number) ? "NaN" : "infinity");
+    if (isnan(number)) return json_string("NaN");
+    return isfinite(number) ? json_real(number) : json_string("infinity");
 }
 
 static bool all_alike(const heed_gguf_entry *entry)
@@ -50,8 +51,10 @@ static json_t *entries_of(const heed_gguf *file, const char *architecture)
             continue;
         const char *key = entry->key + length + 1;
         if (!heed_utf8_valid(key, strlen(key))) continue; /* has no meaning here */
-        if (json_object_set_new(object, key, element_value(entry, 0)) != 0)
-            json_decref(object), object = NULL;
+        if (json_object_set_new(object, key, element_value(entry, 0)) != 0) {
+            json_decref(object);
+            return NULL;
+        }
     }
     return object;
 }
@@ -200,9 +203,9 @@ static heed_status read_factors(heed_config *config, const heed_gguf *file, heed
     if (rope->short_factors == 0 && rope->long_factors == 0) return HEED_OK;
     rope->kind = HEED_ROPE_LONGROPE;
     if (rope->original_context < 1) rope->original_context = config->context;
-    rope->factor = rope->original_context > 0
-                       ? (double)config->context / (double)rope->original_context
-                       : 1;
+    rope->factor = 1;
+    if (rope->original_context > 0)
+        rope->factor = (double)config->context / (double)rope->original_context;
     if (rope->attention_factor == 0) rope->attention_factor = 1;
     return HEED_OK;
 }
@@ -230,7 +233,7 @@ static heed_status read_rotary(heed_config *config, const heed_gguf *file, const
     return read_factors(config, file, error);
 }
 
-/* ---- the whole ---- */
+/* ---- families and windows ---- */
 
 /* Is this the first family with its architecture? */
 static bool is_first(size_t index)
@@ -249,9 +252,9 @@ static heed_status read_count(const heed_gguf *file, const char *architecture, c
     *count = 0;
     snprintf(key, sizeof key, "%s.%s", architecture, what);
     HEED_TRY(heed_gguf_integer(file, key, count, error));
-    return *count >= 0 ? HEED_OK
-                       : heed_fail(error, HEED_E_FORMAT, "%s: %s is %lld; expected 0 or more",
-                                   heed_gguf_where(file), key, (long long)*count);
+    if (*count >= 0) return HEED_OK;
+    return heed_fail(error, HEED_E_FORMAT, "%s: %s is %lld; expected 0 or more",
+                     heed_gguf_where(file), key, (long long)*count);
 }
 
 /* How well a family suits a file of its architecture: it has experts, or none, as the file has; its
@@ -267,6 +270,22 @@ static heed_status suitability(const heed_gguf *file, const heed_family *family,
     while (key->name && key->offset != offsetof(heed_config, window)) key++;
     *suits = 1 + 2 * ((family->preset->experts > 0) == (experts > 0)) + (window == 0 || key->name);
     return HEED_OK;
+}
+
+static heed_status fail_unknown(const char *where, const char *architecture, size_t length,
+                                heed_error *error)
+{
+    int shown = (int)(length < 80 ? length : 80);
+    heed_buffer known = {0};
+    for (size_t i = 0; i < heed_family_count(); i++)
+        if (heed_family_at(i)->gguf && is_first(i))
+            heed_buffer_printf(&known, "%s%s", known.length ? ", " : "",
+                               heed_family_at(i)->gguf->architecture);
+    heed_status status = heed_fail(error, HEED_E_UNSUPPORTED,
+                                   "%s: general.architecture is \"%.*s\"; known are %s", where,
+                                   shown, architecture, known.data ? known.data : "others");
+    heed_buffer_free(&known);
+    return status;
 }
 
 /* Of families with the same architecture the one that suits the file best. */
@@ -288,21 +307,11 @@ static heed_status find_family(const heed_gguf *file, const heed_family **family
             memcmp(names->architecture, name, length) != 0)
             continue;
         HEED_TRY(suitability(file, heed_family_at(i), &suits, error));
-        if (suits > best) *family = heed_family_at(i);
-        best = suits > best ? suits : best;
+        if (suits <= best) continue;
+        *family = heed_family_at(i);
+        best = suits;
     }
-    if (*family) return HEED_OK;
-    heed_buffer known = {0};
-    for (size_t i = 0; i < heed_family_count(); i++)
-        if (heed_family_at(i)->gguf && is_first(i))
-            heed_buffer_printf(&known, "%s%s", known.length ? ", " : "",
-                               heed_family_at(i)->gguf->architecture);
-    heed_status status = heed_fail(error, HEED_E_UNSUPPORTED,
-                                   "%s: general.architecture is \"%.*s\"; known are %s",
-                                   heed_gguf_where(file), (int)(length < 80 ? length : 80), name,
-                                   known.data ? known.data : "others");
-    heed_buffer_free(&known);
-    return status;
+    return *family ? HEED_OK : fail_unknown(heed_gguf_where(file), name, length, error);
 }
 
 void heed_config_begin_gguf(heed_config *config, const heed_family *family)
@@ -331,8 +340,8 @@ static heed_status read_windows(heed_config *config, const heed_gguf *file, heed
 {
     int64_t step = config->family->gguf->window_step;
     const heed_gguf_entry *entry = entry_of(file, config, "attention.sliding_window_pattern");
-    bool listed = entry && entry->is_array,
-         flags = listed &&
+    bool listed = entry && entry->is_array;
+    bool flags = listed &&
                  (entry->type == HEED_GGUF_BOOL || heed_gguf_type_is_integer(entry->type));
     if (listed && (!flags || (int64_t)entry->count != config->decoder.layers))
         return heed_fail(error, HEED_E_FORMAT,

@@ -142,7 +142,7 @@ static heed_status read_back(const heed_config *config, heed_config *as, heed_er
 }
 
 /* Rotary positions that keys say, but not all of their settings. */
-static bool turns_alike(const heed_config *a, const heed_config *b)
+static bool rotates_alike(const heed_config *a, const heed_config *b)
 {
     float one[HEED_ROPE_FACTORS], other[HEED_ROPE_FACTORS];
     int64_t width = a->decoder.head_width, pairs = heed_rope_channels(&a->rope, width) / 2;
@@ -167,7 +167,7 @@ static heed_status check_said(const heed_config *config, int64_t step, heed_erro
     if (!other && config->position == HEED_POSITION_ROTARY &&
         heed_rope_asked(&config->rope, config->decoder.head_width) % 2)
         other = "odd number of rotary channels";
-    if (!other && !turns_alike(config, &as)) other = "settings of YaRN";
+    if (!other && !rotates_alike(config, &as)) other = "settings of YaRN";
     if (!other && dense) other = "layers without experts";
     if (!other && config->window > 0 &&
         (step < 0 || (step > 0 && config->family->gguf->window_step == 0)))

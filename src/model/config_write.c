@@ -12,9 +12,8 @@ static bool is_real(const heed_key *key)
 
 size_t heed_key_bytes(const heed_key *key)
 {
-    return key->type == HEED_KEY_FLAG ? sizeof(bool)
-           : is_real(key)             ? sizeof(double)
-                                      : sizeof(int64_t);
+    if (key->type == HEED_KEY_FLAG) return sizeof(bool);
+    return is_real(key) ? sizeof(double) : sizeof(int64_t);
 }
 
 static void copy_keys(heed_config *to, const heed_config *from, const heed_key *keys)
@@ -57,15 +56,18 @@ static bool expressed_by(const heed_config *config, const heed_family *family, h
     copy_keys(&as, config, family->keys);
     copy_keys(&as, config, heed_common_keys);
     /* What the families' own functions read and write beside the tables. */
-    as.head = config->head, as.labels = config->labels, as.problem = config->problem,
+    as.head = config->head;
+    as.labels = config->labels;
+    as.problem = config->problem;
     as.dtype = config->dtype;
-    as.rope = config->rope, as.source_vocabulary = config->source_vocabulary;
+    as.rope = config->rope;
     as.rope.interleaved = family->preset->rope.interleaved;
-    /* of the others none has a choice */
+    as.source_vocabulary = config->source_vocabulary;
+    /* only families of encoder-decoders have a choice here */
     if (as.arrangement == HEED_ENCODER_DECODER) as.embedding_scale = config->embedding_scale;
-    as.initializer_range = config->initializer_range,
+    as.initializer_range = config->initializer_range;
     as.embedding_dropout = config->embedding_dropout;
-    as.classifier_dropout = config->classifier_dropout,
+    as.classifier_dropout = config->classifier_dropout;
     as.decoder_start_id = config->decoder_start_id;
     as.more_eos = config->more_eos;
     if (as.position != HEED_POSITION_ROTARY) as.rope = family->preset->rope;
@@ -122,9 +124,8 @@ static bool write_keys(const heed_config *config, const heed_key *keys, json_t *
         if (keys->older) continue;
         /* A window of 0 is written as "none", as the families read it. */
         bool none = keys->offset == offsetof(heed_config, window) && config->window == 0;
-        if (json_object_set_new(json, keys->name, none ? json_null() : key_value(config, keys)) !=
-            0)
-            return false;
+        json_t *value = none ? json_null() : key_value(config, keys);
+        if (json_object_set_new(json, keys->name, value) != 0) return false;
     }
     return true;
 }
@@ -163,7 +164,8 @@ static const char *architecture_of(const heed_config *config)
 
 static const char *dtype_name(int64_t dtype)
 {
-    return dtype == HEED_F16 ? "float16" : dtype == HEED_BF16 ? "bfloat16" : "float32";
+    if (dtype == HEED_F16) return "float16";
+    return dtype == HEED_BF16 ? "bfloat16" : "float32";
 }
 
 /* ---- what a file cannot say ---- */

@@ -31,10 +31,11 @@ heed_status heed_engine_new(heed_engine **out, heed_model *model, const heed_bac
     engine->plans = heed_plan_cache_new(CACHED_PLANS);
     engine->workspace = heed_workspace_new();
     bool ok = engine->plans && engine->workspace;
-    for (int kind = 0; kind < HEED_CACHE_KINDS; kind++)
-        ok = (engine->caches[kind] = heed_allocate((size_t)heed_model_cache_layers(model) + 1,
-                                                   sizeof **engine->caches)) != NULL &&
-             ok;
+    size_t layers = (size_t)heed_model_cache_layers(model) + 1;
+    for (int kind = 0; kind < HEED_CACHE_KINDS; kind++) {
+        engine->caches[kind] = heed_allocate(layers, sizeof **engine->caches);
+        ok = ok && engine->caches[kind];
+    }
     if (ok) {
         *out = engine;
         return HEED_OK;
@@ -74,33 +75,50 @@ const heed_plan *heed_engine_plan(const heed_engine *engine)
 static void bucket_spec(const heed_program_spec *spec, heed_program_spec *key)
 {
     memset(key, 0, sizeof *key);
-    key->purpose = spec->purpose, key->problem = spec->problem;
-    key->hidden_states = spec->hidden_states, key->attentions = spec->attentions,
-    key->indexed = spec->indexed, key->masked_mean = spec->masked_mean;
-    key->checkpointing = spec->checkpointing, key->bf16 = spec->bf16,
-    key->losses_only = spec->losses_only, key->no_passes = spec->no_passes;
-    key->dropout = spec->dropout, key->label_smoothing = spec->label_smoothing;
-    key->rows = heed_bucket(spec->rows), key->source_rows = heed_bucket(spec->source_rows);
-    key->sequences = heed_bucket(spec->sequences), key->gathered = heed_bucket(spec->gathered);
-    key->queries = heed_bucket(spec->queries), key->keys = heed_bucket(spec->keys);
-    key->cache_blocks = spec->cache_blocks, key->cross_blocks = spec->cross_blocks;
-    key->table_rows = spec->table_rows, key->table_columns = spec->table_columns;
+    key->purpose = spec->purpose;
+    key->problem = spec->problem;
+    key->hidden_states = spec->hidden_states;
+    key->attentions = spec->attentions;
+    key->indexed = spec->indexed;
+    key->masked_mean = spec->masked_mean;
+    key->checkpointing = spec->checkpointing;
+    key->losses_only = spec->losses_only;
+    key->bf16 = spec->bf16;
+    key->no_passes = spec->no_passes;
+    key->dropout = spec->dropout;
+    key->label_smoothing = spec->label_smoothing;
+    key->rows = heed_bucket(spec->rows);
+    key->source_rows = heed_bucket(spec->source_rows);
+    key->sequences = heed_bucket(spec->sequences);
+    key->gathered = heed_bucket(spec->gathered);
+    key->queries = heed_bucket(spec->queries);
+    key->keys = heed_bucket(spec->keys);
+    key->cache_pages = spec->cache_pages;
+    key->cross_pages = spec->cross_pages;
+    key->table_rows = spec->table_rows;
+    key->table_columns = spec->table_columns;
 }
 
 static heed_status check_spec(const heed_program_spec *spec, heed_error *error)
 {
     const int64_t sizes[] = {
-        spec->rows, spec->source_rows,  spec->sequences,    spec->gathered,   spec->queries,
-        spec->keys, spec->cache_blocks, spec->cross_blocks, spec->table_rows, spec->table_columns};
+        spec->rows, spec->source_rows, spec->sequences,   spec->gathered,   spec->queries,
+        spec->keys, spec->cache_pages, spec->cross_pages, spec->table_rows, spec->table_columns};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         if (sizes[i] < 0 || sizes[i] > 1 << 30)
-            return heed_fail(error, HEED_E_ARG, "a run of %lld rows or blocks; expected 0 to %d",
+            return heed_fail(error, HEED_E_ARG, "a run of %lld rows or pages; expected 0 to %d",
                              (long long)sizes[i], 1 << 30);
     if (!(spec->dropout < 1) || !(spec->label_smoothing >= 0 && spec->label_smoothing < 1))
         return heed_fail(error, HEED_E_ARG,
                          "dropout %g and label smoothing %g; expected rates below 1",
                          (double)spec->dropout, (double)spec->label_smoothing);
     return HEED_OK;
+}
+
+static uint32_t passes_of(const heed_program_spec *spec)
+{
+    if (spec->no_passes) return HEED_PASS_NONE;
+    return HEED_PASS_DEFAULT | (spec->checkpointing ? HEED_PASS_RECOMPUTE : 0);
 }
 
 heed_status heed_build_plan(const heed_model *model, const heed_backend *backend,
@@ -110,10 +128,7 @@ heed_status heed_build_plan(const heed_model *model, const heed_backend *backend
     *plan = NULL;
     heed_graph *graph = heed_graph_new();
     if (!graph) return heed_fail_memory(error, sizeof graph, "a graph");
-    heed_plan_options options = {
-        .passes = spec->no_passes
-                      ? HEED_PASS_NONE
-                      : HEED_PASS_DEFAULT | (spec->checkpointing ? HEED_PASS_RECOMPUTE : 0)};
+    heed_plan_options options = {.passes = passes_of(spec)};
     heed_status status = heed_build_graph(graph, model, spec, cotangents, error);
     if (status == HEED_OK) status = heed_plan_new(graph, backend, &options, plan, error);
     heed_graph_free(graph);

@@ -21,7 +21,7 @@
      key_index      (N)      mask index of each row as a key, -1: seen by none, with spec.indexed
      samples        (N,2)    {sample id, position} for dropout, if the plan has any
      rows           (R)      rows of N that the head sees (token-level heads)
-     labels         (R)      of those rows, HEED_IGNORE: not scored (LOSS, TRAIN)
+     labels         (R)      labels of those rows; HEED_IGNORE: not scored (LOSS, TRAIN)
      pooled_rows    (B)      row of N that stands for each sequence (sequence-level heads)
      pooled_samples (B,2)    {sample id, position} for dropout after the pooled row
      pool_sequences (B,8)    QUERY_START and QUERY_LENGTH of the rows averaged into
@@ -93,7 +93,7 @@ typedef struct heed_program_spec {
     bool checkpointing; /* TRAIN: keep only layer ends, recompute the rest */
     /* TRAIN, LOSS: the logits of words are no output and need not be stored */
     bool losses_only;
-    bool bf16;      /* TRAIN, LOSS: products read operands rounded to bf16 */
+    bool bf16;      /* TRAIN, LOSS: matmuls read bf16 operands */
     bool no_passes; /* the plan as built: the oracle of all passes */
     /* TRAIN: < 0 the rates of config.json, else this rate for embeddings, attention, residuals and
        classifiers; 0 none at all */
@@ -105,8 +105,8 @@ typedef struct heed_program_spec {
     /* FORWARD with attentions: T and S of the weights (source: keys of the cross attention); T of
        the grid */
     int64_t queries, keys;
-    /* DECODE, ENCODE: blocks of 64 positions that each cache holds */
-    int64_t cache_blocks, cross_blocks;
+    /* DECODE, ENCODE: pages of 64 positions that each cache holds */
+    int64_t cache_pages, cross_pages;
     int64_t table_rows, table_columns; /* DECODE: shape of the page tables */
 } heed_program_spec;
 
@@ -149,16 +149,15 @@ typedef struct heed_loss_term {
 } heed_loss_term;
 int heed_engine_loss_terms(const heed_model *model, heed_loss_term terms[4]);
 
-/* Fills `rows` rows of the input "frequencies" ("source_frequencies" when `source`) for tokens of a
-   text of `length` tokens; NULL is fine. */
-/* E/2: columns of that input */
+/* E/2: columns of the input "frequencies", or "source_frequencies" when `source`. */
 int64_t heed_model_rotary_pairs(const heed_model *model, bool source);
+/* Fills `rows` rows of that input for tokens of a text of `length` tokens; NULL is fine. */
 void heed_model_rotary_fill(const heed_model *model, bool source, int64_t length, int64_t rows,
                             float *frequencies);
 
 /* ---- caches ---- */
 /* The memory of the caches belongs to the caller (the session's KV cache). Layer `layer` of the
-   decoder has a key and a value cache of (blocks * 64, columns) each; encoder-decoders have a
+   decoder has a key and a value cache of (pages * 64, columns) each; encoder-decoders have a
    second pair for cross attention. Bind before running DECODE or ENCODE. */
 typedef enum heed_cache_kind {
     HEED_CACHE_KEY,

@@ -30,12 +30,11 @@ const heed_family *heed_family_find(const char *name)
 const char *heed_family_list(char *text, size_t room)
 {
     size_t at = 0;
-    for (size_t i = 0; i < heed_family_count() && at < room; i++)
-        at += (size_t)snprintf(text + at, room - at, "%s%s",
-                               i == 0                        ? ""
-                               : i + 1 < heed_family_count() ? ", "
-                                                             : " and ",
-                               families[i]->name);
+    for (size_t i = 0; i < heed_family_count() && at < room; i++) {
+        const char *before = i + 1 < heed_family_count() ? ", " : " and ";
+        if (i == 0) before = "";
+        at += (size_t)snprintf(text + at, room - at, "%s%s", before, families[i]->name);
+    }
     return text;
 }
 

@@ -6,7 +6,7 @@
 #include "model/config.h"
 #include <stddef.h>
 
-/* ---- roles: the part that a weight plays ---- */
+/* ---- roles: what a weight is for ---- */
 typedef enum heed_role {
 #define HEED_ROLE(symbol, name, layered, rows, columns, initial) HEED_ROLE_##symbol,
 #include "model/roles.def"
@@ -44,7 +44,7 @@ typedef enum heed_initial {
     HEED_INITIAL_EMBEDDING /* normal, the padding row zero */
 } heed_initial;
 
-/* Where a weight belongs. Models with one stack keep its parts under the stack they have. */
+/* Which stack a weight belongs to. A model with one stack keeps its weights under that one. */
 typedef enum heed_stack_id {
     HEED_STACK_ENCODER,
     HEED_STACK_DECODER,
@@ -68,7 +68,7 @@ bool heed_role_in_layer(const heed_config *config, heed_role role, int64_t layer
 /* Rows and columns (0 for vectors) of a wanted weight; of one expert's, in a stack. */
 void heed_role_shape(const heed_config *config, heed_stack_id stack_id, heed_role role,
                      int64_t *rows, int64_t *columns);
-/* Layers of a part; 1 for HEED_STACK_MODEL. */
+/* Layers of a stack; 1 for HEED_STACK_MODEL. */
 int64_t heed_stack_layers(const heed_config *config, heed_stack_id stack_id);
 const heed_stack *heed_stack_by_id(const heed_config *config, heed_stack_id stack_id);
 
@@ -98,10 +98,11 @@ enum {
 };
 
 typedef struct heed_weight_name {
-    /* heed_role; the first one, of `parts` that follow each other in rows of one tensor */
+    /* heed_role; where `fused` weights share a tensor, rows of one after those of another, the first
+       one's */
     uint8_t role;
-    uint8_t part;  /* heed_stack_id */
-    uint8_t parts; /* 0 counts as 1 */
+    uint8_t stack_id; /* heed_stack_id */
+    uint8_t fused;    /* 0 counts as 1 */
     uint16_t flags;
     uint16_t heads; /* bit per heed_head that spells it so; 0: all */
     /* "{i}" is the layer, "{j}" the expert: one tensor for each, else (X,...) for all; NULL ends a
@@ -188,11 +189,11 @@ typedef enum heed_initial_rule {
 
 /* What rotary positions may turn of a head: all of it; a part of it, in whole pairs; a part, where
    an odd number of channels is rounded up. */
-typedef enum heed_rotary_part {
-    HEED_ROTARY_WHOLE,
+typedef enum heed_rotary_coverage {
+    HEED_ROTARY_ALL,
     HEED_ROTARY_PAIRS,
     HEED_ROTARY_ROUNDED_UP
-} heed_rotary_part;
+} heed_rotary_coverage;
 
 struct heed_family {
     const char *name;          /* model_type */
@@ -205,11 +206,11 @@ struct heed_family {
     const char *const *prefixes;
     const heed_architecture *architectures; /* the first of each head is written */
     const heed_gguf_names *gguf;            /* NULL: there are no GGUF files of this family */
-    /* F = inner_factor * D where no size is given, rounded up to a multiple of inner_multiple */
-    double inner_factor;
-    int64_t inner_multiple;
+    /* F = d_ff_factor * D where no size is given, rounded up to a multiple of d_ff_multiple */
+    double d_ff_factor;
+    int64_t d_ff_multiple;
     heed_initial_rule initial;
-    heed_rotary_part rotary_part;
+    heed_rotary_coverage rotary_coverage;
     /* the padding token's row of the embedding gets gradients too */
     bool trains_padding;
     /* position ids that jump start a new segment when no mask is given */

@@ -19,7 +19,7 @@ static heed_status find_source(heed_model *model, const heed_weights_file *file,
     if (!tensor->source) HEED_TRY(heed_weights_file_check(file, tensor->name, error));
     for (; !tensor->source && alias->name; alias++) {
         if (!(alias->flags & HEED_NAME_ALIAS) || alias->role != tensor->entry->role ||
-            alias->part != tensor->entry->part)
+            alias->stack_id != tensor->entry->stack_id)
             continue;
         char *name = heed_weights_expand(model->arena,
                                          alias->flags & HEED_NAME_BASE ? model->prefix : "",
@@ -53,7 +53,7 @@ static const char *configuration(const heed_model *model)
 static bool is_head(const heed_model *model, const heed_weight_name *entry)
 {
     if (is_gguf(model))
-        return entry->part == HEED_STACK_MODEL && entry->role != HEED_ROLE_TOKEN_EMBEDDING;
+        return entry->stack_id == HEED_STACK_MODEL && entry->role != HEED_ROLE_TOKEN_EMBEDDING;
     return !(entry->flags & HEED_NAME_BASE) || (entry->flags & HEED_NAME_HEAD);
 }
 
@@ -102,6 +102,18 @@ static heed_status accept_missing(heed_model *model, const heed_weights_file *fi
     return fail_missing(model, file, tensor, error);
 }
 
+enum { SHAPE_TEXT = 96 };
+
+/* "4,8,16"; cut where the text is full. */
+static void write_shape(char text[SHAPE_TEXT], int rank, const int64_t *shape)
+{
+    size_t at = 0;
+    text[0] = 0;
+    for (int i = 0; i < rank && at < SHAPE_TEXT - 24; i++)
+        at += (size_t)snprintf(text + at, SHAPE_TEXT - at, "%s%lld", i ? "," : "",
+                               (long long)shape[i]);
+}
+
 static heed_status check_source(const heed_model *model, const heed_tensor *tensor,
                                 heed_error *error)
 {
@@ -110,20 +122,14 @@ static heed_status check_source(const heed_model *model, const heed_tensor *tens
                     source->dtype == HEED_BF16 || source->dtype == HEED_F64;
     if (!floating && !heed_dtype_is_quantized(source->dtype))
         return heed_fail(error, HEED_E_FORMAT,
-                         "%s: tensor \"%s\" holds %s; expected F32, F16, BF16 or blocks",
+                         "%s: tensor \"%s\" holds %s; expected F32, F16, BF16 or a quantized type",
                          source->file, source->name, heed_dtypes[source->dtype].safetensors);
     bool fits = source->rank == tensor->rank;
     for (int i = 0; fits && i < source->rank; i++) fits = source->shape[i] == tensor->shape[i];
     if (fits) return HEED_OK;
-    char found[96] = "", wanted[96] = "";
-    size_t at = 0;
-    for (int i = 0; i < source->rank && at < sizeof found - 24; i++)
-        at += (size_t)snprintf(found + at, sizeof found - at, "%s%lld", i ? "," : "",
-                               (long long)source->shape[i]);
-    size_t end = 0;
-    for (int i = 0; i < tensor->rank; i++)
-        end += (size_t)snprintf(wanted + end, sizeof wanted - end, "%s%lld", i ? "," : "",
-                                (long long)tensor->shape[i]);
+    char found[SHAPE_TEXT], wanted[SHAPE_TEXT];
+    write_shape(found, source->rank, source->shape);
+    write_shape(wanted, tensor->rank, tensor->shape);
     return heed_fail(error, HEED_E_FORMAT, "%s: tensor \"%s\" has shape (%s); %s makes it (%s)",
                      source->file, source->name, found, configuration(model), wanted);
 }
@@ -194,23 +200,29 @@ static heed_status check_leftovers(heed_model *model, const heed_weights_file *f
 
 /* ---- values ---- */
 
+/* The bits that are all set in NaN and infinity. */
+static uint64_t exponent_bits(heed_dtype dtype)
+{
+    if (dtype == HEED_F32) return 0x7F800000u;
+    if (dtype == HEED_BF16) return 0x7F80u;
+    if (dtype == HEED_F16) return 0x7C00u;
+    return 0x7FF0000000000000u;
+}
+
 /* The first element that is NaN or infinite; `count` when all are finite. */
 static size_t first_nonfinite(const void *data, heed_dtype dtype, size_t count)
 {
-    enum { BLOCK = 4096 };
+    enum { AT_ONCE = 4096 };
     const unsigned char *bytes = data;
-    size_t size = heed_dtypes[dtype].bytes;
-    for (size_t begin = 0; begin < count; begin += BLOCK) {
-        size_t end = begin + BLOCK < count ? begin + BLOCK : count;
+    const size_t size = heed_dtypes[dtype].bytes;
+    const uint64_t exponent = exponent_bits(dtype);
+    for (size_t begin = 0; begin < count; begin += AT_ONCE) {
+        size_t end = begin + AT_ONCE < count ? begin + AT_ONCE : count;
         int bad = 0;
         for (size_t i = begin; i < end; i++) {
-            uint64_t wide = 0;
-            memcpy(&wide, bytes + i * size, size);
-            uint64_t exponent = dtype == HEED_F32    ? 0x7F800000u
-                                : dtype == HEED_BF16 ? 0x7F80u
-                                : dtype == HEED_F16  ? 0x7C00u
-                                                     : 0x7FF0000000000000u;
-            bad |= (wide & exponent) == exponent;
+            uint64_t bits = 0;
+            memcpy(&bits, bytes + i * size, size);
+            bad |= (bits & exponent) == exponent;
             if (bad && end - begin == 1) return i;
         }
         if (!bad) continue;
@@ -220,15 +232,16 @@ static size_t first_nonfinite(const void *data, heed_dtype dtype, size_t count)
     return count;
 }
 
-/* The same of blocks, which are as finite as their scales: the first element of the block. */
-static size_t first_nonfinite_block(const void *data, heed_dtype dtype, size_t blocks)
+/* The same for quantized elements, which are as finite as their scales: the first element of the
+   qblock. */
+static size_t first_nonfinite_qblock(const void *data, heed_dtype dtype, size_t qblocks)
 {
     const heed_dtype_info *type = &heed_dtypes[dtype];
     const unsigned char *bytes = (const unsigned char *)data + type->scale_at;
-    for (size_t i = 0; i < blocks; i++)
+    for (size_t i = 0; i < qblocks; i++)
         for (size_t j = 0; j < type->scales; j++)
             if ((bytes[i * type->bytes + 2 * j + 1] & 0x7C) == 0x7C) return i * type->qblock;
-    return blocks * type->qblock;
+    return qblocks * type->qblock;
 }
 
 /* The first of `count` numbers of f64 that is too large for f32, in which heed computes; `count`
@@ -271,7 +284,7 @@ static heed_status fail_nonfinite(heed_model *model, const heed_stored_tensor *s
                      source->offset + at / type->qblock * type->bytes);
 }
 
-/* Looks at all numbers of a tensor, a part at a time. */
+/* Checks all numbers of a tensor, one window of the file at a time. */
 static heed_status check_values(heed_model *model, heed_stored_window *window, bool allowed,
                                 heed_error *error)
 {
@@ -279,13 +292,13 @@ static heed_status check_values(heed_model *model, heed_stored_window *window, b
     const heed_dtype_info *type = &heed_dtypes[source->dtype];
     const size_t units = source->bytes / type->bytes, most = HEED_STORED_WINDOW / type->bytes;
     bool told = false;
-    for (size_t unit = 0, part; unit < units; unit += part) {
+    for (size_t unit = 0, some; unit < units; unit += some) {
         const void *data = NULL;
-        part = units - unit < most ? units - unit : most;
+        some = units - unit < most ? units - unit : most;
         HEED_TRY(
-            heed_stored_window_get(window, unit * type->bytes, part * type->bytes, &data, error));
-        size_t count = part * type->qblock, at = count;
-        if (!told && type->qblock > 1) at = first_nonfinite_block(data, source->dtype, part);
+            heed_stored_window_get(window, unit * type->bytes, some * type->bytes, &data, error));
+        size_t count = some * type->qblock, at = count;
+        if (!told && type->qblock > 1) at = first_nonfinite_qblock(data, source->dtype, some);
         else if (!told) at = first_nonfinite(data, source->dtype, count);
         told |= at < count;
         if (at < count)

@@ -20,8 +20,8 @@ heed_status heed_model_create(heed_model **out, const heed_config *config,
     model->config = *config;
     model->backend = options->backend;
     model->training = options->training;
-    model->rounded = options->rounded;
-    model->rounded_to = options->rounded_to;
+    model->narrows = options->narrows;
+    model->narrow_dtype = options->narrow_dtype;
     model->cache = options->cache;
     model->bf16 = options->bf16;
     model->names = config->family->weights;
@@ -83,12 +83,14 @@ double heed_model_step_bytes(const heed_model *model, int64_t rows)
         const heed_weight *weight = &model->weights[i];
         const bool matrix = weight->columns > 0;
         if (weight->tensor < 0 ||
-            (matrix && !heed_weight_is_multiplied(&model->config, (heed_stack_id)weight->part,
+            (matrix && !heed_weight_is_multiplied(&model->config, (heed_stack_id)weight->stack_id,
                                                   (heed_role)weight->role)))
             continue;
-        const double chosen = (double)(rows * model->config.experts_per_token),
-                     all = (double)weight->stack;
-        sum += (double)weight->bytes * (weight->stack && chosen < all ? chosen / all : 1);
+        const double routed = (double)(rows * model->config.experts_per_token);
+        const double experts = (double)weight->stack;
+        double share = 1;
+        if (weight->stack && routed < experts) share = routed / experts;
+        sum += (double)weight->bytes * share;
     }
     return sum;
 }
@@ -233,6 +235,22 @@ heed_status heed_model_new_random(heed_model **out, const heed_config *config,
 
 /* ---- sizes ---- */
 
+/* Resident bytes with matrices in `dtype`; vectors and computed tables are f32. */
+static size_t inference_bytes(const heed_model *model, heed_dtype dtype)
+{
+    bool kept = dtype == HEED_F16 || dtype == HEED_BF16 || heed_dtype_is_quantized(dtype);
+    double matrix_width = heed_dtype_width(kept ? dtype : HEED_F32);
+    size_t bytes = 0;
+    for (size_t i = 0; i < model->n_weights; i++) {
+        const heed_weight *weight = &model->weights[i];
+        if (weight->tensor >= 0 && model->tensors[weight->tensor].absent) continue;
+        bool matrix = weight->columns > 0 && weight->tensor >= 0;
+        double elements = (double)weight->rows * (double)(weight->columns ? weight->columns : 1);
+        bytes += (size_t)(elements * (matrix ? matrix_width : sizeof(float)));
+    }
+    return bytes;
+}
+
 heed_status heed_config_size(const heed_config *config, heed_dtype dtype, heed_model_size *size,
                              heed_error *error)
 {
@@ -244,17 +262,8 @@ heed_status heed_config_size(const heed_config *config, heed_dtype dtype, heed_m
     heed_status status = heed_weights_list(model, "", error);
     if (status == HEED_OK) status = heed_weights_list_parameters(model, error);
     if (status == HEED_OK) {
-        bool kept = dtype == HEED_F16 || dtype == HEED_BF16 || heed_dtype_is_quantized(dtype);
-        double element = heed_dtype_width(kept ? dtype : HEED_F32);
         size->parameters = heed_model_element_count(model);
-        for (size_t i = 0; i < model->n_weights; i++) {
-            const heed_weight *weight = &model->weights[i];
-            if (weight->tensor >= 0 && model->tensors[weight->tensor].absent) continue;
-            bool matrix = weight->columns > 0 && weight->tensor >= 0;
-            double elements = (double)weight->rows *
-                              (double)(weight->columns ? weight->columns : 1);
-            size->inference_bytes += (size_t)(elements * (matrix ? element : sizeof(float)));
-        }
+        size->inference_bytes = inference_bytes(model, dtype);
         size->training_bytes = 4 * sizeof(float) * size->parameters;
         const heed_stack *stack = &complete.decoder;
         size->cache_bytes_per_position = (size_t)(2 * stack->layers * stack->kv_heads *

@@ -22,14 +22,13 @@ typedef struct heed_model_options {
        error */
     bool missing_head;
     uint64_t seed;
-    /* inference: matrices that products read are rounded to `rounded_to` where that is narrower
+    /* inference: matrices that a matmul reads are converted to `narrow_dtype` where that is narrower
        than their stored type */
-    bool rounded;
-    /* f16, bf16, or blocks that can be made; tied embeddings keep 8 bits at least */
-    heed_dtype rounded_to;
-    /* products and attention round their operands to bf16 (the precision pass); with `training` the
-       matrices that products read have rounded copies, which whoever writes rows has to keep up
-       with them */
+    bool narrows;
+    /* f16, bf16, or a quantized type that has an encoder; tied embeddings keep 8 bits at least */
+    heed_dtype narrow_dtype;
+    /* matmuls and attention read bf16 operands (the precision pass); with `training` the matrices
+       that a matmul reads have bf16 working copies, which whoever writes rows has to update */
     bool bf16;
     /* keys and values of its sessions: f32 (0, exact), bf16, or i8 with a scale per head and
        position */
@@ -50,18 +49,18 @@ heed_status heed_model_load(heed_model **model, const char *path, const heed_mod
    is copied. */
 heed_status heed_model_new_random(heed_model **model, const heed_config *config,
                                   const heed_model_options *options, heed_error *error);
+/* Who may end the writing of the model from now on, with HEED_E_CANCELLED. */
+void heed_model_set_cancel(heed_model *model, heed_cancel cancel);
 /* Writes config.json and model.safetensors (or shards) into an existing folder, in the layout that
    transformers loads. dtype HEED_F32, HEED_F16 or HEED_BF16; HEED_DTYPE_COUNT: as stored (training:
    f32). */
-/* Who may end the writing of the model from now on, with HEED_E_CANCELLED. */
-void heed_model_set_cancel(heed_model *model, heed_cancel cancel);
 heed_status heed_model_save(const heed_model *model, const char *folder, heed_dtype dtype,
                             heed_error *error);
 
 /* Writes a GGUF file: metadata and tensors in the names of its family, `tokenizer` (entries, may be
-   NULL) after the model's own. dtype: of matrices, any float or block type that can be made,
-   HEED_DTYPE_COUNT: as stored; vectors and tables of positions are f32. Rows that are no multiple
-   of a block get the nearest smaller type that fits. Errors: HEED_E_UNSUPPORTED for families
+   NULL) after the model's own. dtype: of matrices, any float or quantized type that has an
+   encoder, HEED_DTYPE_COUNT: as stored; vectors and tables of positions are f32. Rows whose length
+   is not a multiple of the type's qblock get the nearest smaller type that fits. Errors: HEED_E_UNSUPPORTED for families
    without GGUF names and for settings that GGUF cannot say. */
 heed_status heed_model_save_gguf(const heed_model *model, const char *path, heed_dtype dtype,
                                  const heed_gguf_entries *tokenizer, heed_error *error);
@@ -72,7 +71,7 @@ void heed_model_release(heed_model *model);       /* NULL is fine; the last rele
 const heed_config *heed_model_config(const heed_model *model);
 bool heed_model_is_training(const heed_model *model);
 size_t heed_model_bytes(const heed_model *model); /* resident weights */
-/* rounded copies beside them: 4 bytes for every element that has one */
+/* bf16 working copies: 4 bytes for every element that has one */
 size_t heed_model_copy_bytes(const heed_model *model);
 /* Of them those that a step over `rows` tokens reads: all but tables of which single rows are
    gathered, and of the experts no more than the rows choose. */
@@ -80,8 +79,8 @@ double heed_model_step_bytes(const heed_model *model, int64_t rows);
 /* what the user should know: initialized heads, ignored tensors ... */
 size_t heed_model_note_count(const heed_model *model);
 const char *heed_model_note(const heed_model *model, size_t index);
-bool heed_model_note_is_aloud(const heed_model *model,
-                              size_t index); /* to be told as soon as the model is loaded */
+/* Is the note to be told as soon as the model is loaded? */
+bool heed_model_note_is_aloud(const heed_model *model, size_t index);
 
 /* ---- parameters ----
    One per tensor on disk, tied ones once, buffers none; in the order of the family's table, layer
@@ -105,7 +104,7 @@ size_t heed_model_parameter_count(const heed_model *model);
 /* index < count. The pointers hold for the model's life (gradient: from
    heed_model_allocate_gradients on). */
 heed_parameter_info heed_model_parameter(const heed_model *model, size_t index);
-/* A matrix of a parameter that has a rounded copy: its rows begin with element `begin`, and
+/* A matrix of a parameter that has a bf16 working copy: its rows begin with element `begin`, and
    heed_cpu_copy_write writes the copy. */
 typedef struct heed_parameter_copy {
     size_t begin;

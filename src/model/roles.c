@@ -18,7 +18,7 @@ int64_t heed_stack_layers(const heed_config *config, heed_stack_id stack_id)
     return stack_id == HEED_STACK_MODEL ? 1 : heed_stack_by_id(config, stack_id)->layers;
 }
 
-static bool has_part(const heed_config *config, heed_stack_id stack_id)
+static bool has_stack(const heed_config *config, heed_stack_id stack_id)
 {
     if (stack_id == HEED_STACK_ENCODER) return config->arrangement != HEED_DECODER_ONLY;
     return stack_id == HEED_STACK_MODEL || config->arrangement != HEED_ENCODER_ONLY;
@@ -103,7 +103,7 @@ static bool layer_role_wanted(const heed_config *config, heed_stack_id stack_id,
     }
 }
 
-/* Roles of the parts below the first layer and after the last one. */
+/* Roles before the first layer and after the last one. */
 static bool stack_role_wanted(const heed_config *config, heed_stack_id stack_id, heed_role role)
 {
     bool main = config->arrangement != HEED_ENCODER_DECODER || stack_id == HEED_STACK_DECODER;
@@ -163,7 +163,7 @@ static bool head_role_wanted(const heed_config *config, heed_role role)
 
 bool heed_role_wanted(const heed_config *config, heed_stack_id stack_id, heed_role role)
 {
-    if (!has_part(config, stack_id)) return false;
+    if (!has_stack(config, stack_id)) return false;
     if (heed_roles[role].layered)
         return stack_id != HEED_STACK_MODEL && layer_role_wanted(config, stack_id, role);
     return stack_id == HEED_STACK_MODEL ? head_role_wanted(config, role)

@@ -25,7 +25,7 @@ static heed_status read_tensor(const save_state *state, const heed_tensor *tenso
 {
     for (int32_t i = 0; i < tensor->weights; i++) {
         const heed_weight *target = &state->written->weights[tensor->first_weight + i];
-        int32_t own = heed_weights_find(state->model, (heed_stack_id)target->part,
+        int32_t own = heed_weights_find(state->model, (heed_stack_id)target->stack_id,
                                         (heed_role)target->role, tensor->layer);
         if (own < 0) continue;
         HEED_TRY(heed_weights_read(state->model, &state->model->weights[own], tensor,
@@ -46,7 +46,7 @@ static bool copy_tensor(const save_state *state, const heed_tensor *tensor, heed
         return false;
     for (int32_t i = 0; i < tensor->weights; i++) {
         const heed_weight *target = &state->written->weights[tensor->first_weight + i];
-        int32_t own = heed_weights_find(state->model, (heed_stack_id)target->part,
+        int32_t own = heed_weights_find(state->model, (heed_stack_id)target->stack_id,
                                         (heed_role)target->role, tensor->layer);
         if (own < 0 || !heed_weights_copy(&state->model->weights[own], tensor, target->first_row,
                                           dtype, bytes))
@@ -55,11 +55,11 @@ static bool copy_tensor(const save_state *state, const heed_tensor *tensor, heed
     return true;
 }
 
-/* Elements from `at` on that are worked on before somebody may end the work: whole blocks. */
-static size_t part_of(const heed_tensor *tensor, size_t at)
+/* Elements from `at` on that are worked on before somebody may end the work: whole qblocks. */
+static size_t elements_at_once(const heed_tensor *tensor, size_t at)
 {
-    enum { PART = 1 << 18 };
-    return tensor->elements - at < PART ? tensor->elements - at : PART;
+    enum { AT_ONCE = 1 << 18 };
+    return tensor->elements - at < AT_ONCE ? tensor->elements - at : AT_ONCE;
 }
 
 static heed_status produce(void *context, size_t index, const heed_tensor_source *target,
@@ -71,10 +71,10 @@ static heed_status produce(void *context, size_t index, const heed_tensor_source
     float *values = heed_allocate(tensor->elements + 1, sizeof *values);
     if (!values) return heed_fail_memory(error, tensor->elements * sizeof *values, tensor->name);
     heed_status status = read_tensor(state, tensor, values, error);
-    for (size_t at = 0, part; at < tensor->elements && status == HEED_OK; at += part) {
-        part = part_of(tensor, at);
+    for (size_t at = 0, some; at < tensor->elements && status == HEED_OK; at += some) {
+        some = elements_at_once(tensor, at);
         heed_convert((char *)bytes + heed_dtype_bytes(target->dtype, at), target->dtype,
-                     values + at, HEED_F32, part);
+                     values + at, HEED_F32, some);
         status = heed_cancel_check(state->model->cancel, "converting tensors", error);
     }
     free(values);
@@ -88,7 +88,7 @@ static bool may_overflow(const save_state *state, const heed_tensor *tensor, hee
         return dtype != HEED_F32;
     for (int32_t i = 0; i < tensor->weights; i++) {
         const heed_weight *target = &state->written->weights[tensor->first_weight + i];
-        int32_t own = heed_weights_find(state->model, (heed_stack_id)target->part,
+        int32_t own = heed_weights_find(state->model, (heed_stack_id)target->stack_id,
                                         (heed_role)target->role, tensor->layer);
         if (own >= 0 && heed_dtype_may_overflow(dtype, state->model->weights[own].dtype))
             return true;
@@ -109,15 +109,15 @@ static heed_status check_values(const save_state *state, const char *path,
             .option = "--dtype",
             .dtype = set->tensors[i].dtype,
             .columns = tensor->rank > 1 ? tensor->shape[tensor->rank - 1] : 0,
-            .in_blocks = blocks};
+            .may_quantize = blocks};
         if (!may_overflow(state, tensor, target.dtype)) continue;
         float *values = heed_allocate(tensor->elements + 1, sizeof *values);
         if (!values)
             return heed_fail_memory(error, tensor->elements * sizeof *values, tensor->name);
         heed_status status = read_tensor(state, tensor, values, error);
-        for (size_t at = 0, part; at < tensor->elements && status == HEED_OK; at += part) {
-            part = part_of(tensor, at);
-            status = heed_values_fit(&target, values + at, part, (heed_element_place){at, 1},
+        for (size_t at = 0, some; at < tensor->elements && status == HEED_OK; at += some) {
+            some = elements_at_once(tensor, at);
+            status = heed_values_fit(&target, values + at, some, (heed_element_place){at, 1},
                                      error);
             if (status == HEED_OK)
                 status = heed_cancel_check(state->model->cancel, "looking at tensors", error);
@@ -155,7 +155,7 @@ static void list_sources(const save_state *state, heed_dtype dtype, heed_tensor_
     for (size_t i = 0; i < state->written->n_tensors; i++) {
         const heed_tensor *tensor = &state->written->tensors[i];
         const heed_weight *first = &state->written->weights[tensor->first_weight];
-        int32_t own = heed_weights_find(state->model, (heed_stack_id)first->part,
+        int32_t own = heed_weights_find(state->model, (heed_stack_id)first->stack_id,
                                         (heed_role)first->role, tensor->layer);
         if (own < 0) continue;
         heed_dtype stored = state->model->training
@@ -238,10 +238,8 @@ static heed_dtype gguf_dtype(const heed_tensor *tensor, heed_dtype stored, heed_
 {
     bool table = tensor->entry->role == HEED_ROLE_POSITION_EMBEDDING ||
                  tensor->entry->role == HEED_ROLE_TYPE_EMBEDDING;
-    heed_dtype dtype = wanted == HEED_DTYPE_COUNT ? stored : wanted;
-    return tensor->columns == 0 || tensor->rank == 1 || table
-               ? HEED_F32
-               : heed_dtype_fit(dtype, tensor->columns);
+    if (tensor->columns == 0 || tensor->rank == 1 || table) return HEED_F32;
+    return heed_dtype_fit(wanted == HEED_DTYPE_COUNT ? stored : wanted, tensor->columns);
 }
 
 static heed_status write_gguf(save_state *state, const char *path, heed_dtype dtype,

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_NAMES = 16, PART = 4096 };
+enum { MOST_NAMES = 16, AT_ONCE = 4096 };
 
 /* The tensors of a file that a tied configuration takes for one: the embedding first. */
 typedef struct {
@@ -33,7 +33,7 @@ static bool names_table(const heed_model *model, const heed_weight_name *entry, 
 {
     bool own_table = model->config.source_vocabulary > 0;
     heed_stack_id stack_id = own_table ? HEED_STACK_DECODER : HEED_STACK_MODEL;
-    return entry->role == HEED_ROLE_TOKEN_EMBEDDING && entry->part == stack_id &&
+    return entry->role == HEED_ROLE_TOKEN_EMBEDDING && entry->stack_id == stack_id &&
            alias == !!(entry->flags & HEED_NAME_ALIAS);
 }
 
@@ -47,8 +47,8 @@ static heed_status find_tables(const heed_model *model, const heed_weights_file 
     *found = (copies){0};
     for (int pass = 0; pass < 3; pass++)
         for (const heed_weight_name *entry = model->names; entry->name; entry++) {
-            bool wanted = pass == 1 ? words && entry->role == HEED_ROLE_LM_WEIGHT
-                                    : names_table(model, entry, pass == 2);
+            bool wanted = names_table(model, entry, pass == 2);
+            if (pass == 1) wanted = words && entry->role == HEED_ROLE_LM_WEIGHT;
             if (wanted) HEED_TRY(add_copies(model, file, entry, found, error));
         }
     return HEED_OK;
@@ -76,8 +76,8 @@ static bool same_shape(const heed_stored_tensor *a, const heed_stored_tensor *b)
 }
 
 /* Elements of the two tensors from `begin` on: the first of `count` that differs as a number. */
-static heed_status compare_part(heed_stored_window pair[2], size_t begin, size_t count,
-                                double *values, size_t *at, heed_error *error)
+static heed_status compare_elements(heed_stored_window pair[2], size_t begin, size_t count,
+                                    double *values, size_t *at, heed_error *error)
 {
     const void *bytes[2] = {NULL, NULL};
     size_t sizes[2];
@@ -91,9 +91,10 @@ static heed_status compare_part(heed_stored_window pair[2], size_t begin, size_t
     bool alike = pair[0].tensor->dtype == pair[1].tensor->dtype;
     if (alike && memcmp(bytes[0], bytes[1], sizes[0]) == 0) return HEED_OK;
     for (int i = 0; i < 2; i++)
-        heed_convert(values + (size_t)i * PART, HEED_F64, bytes[i], pair[i].tensor->dtype, count);
+        heed_convert(values + (size_t)i * AT_ONCE, HEED_F64, bytes[i], pair[i].tensor->dtype,
+                     count);
     for (size_t i = 0; i < count && *at == count; i++)
-        if (values[i] != values[PART + i]) *at = i;
+        if (values[i] != values[AT_ONCE + i]) *at = i;
     return HEED_OK;
 }
 
@@ -105,14 +106,15 @@ static heed_status find_difference(const heed_stored_tensor *a, const heed_store
     size_t count = 1;
     for (int i = 0; i < a->rank; i++) count *= (size_t)a->shape[i];
     heed_stored_window pair[2] = {{.tensor = a}, {.tensor = b}};
-    double *values = heed_allocate(2 * PART, sizeof *values);
+    double *values = heed_allocate(2 * AT_ONCE, sizeof *values);
     heed_status status = values ? HEED_OK
-                                : heed_fail_memory(error, 2 * PART * sizeof *values, a->name);
+                                : heed_fail_memory(error, 2 * AT_ONCE * sizeof *values, a->name);
     *at = count;
-    for (size_t begin = 0; begin < count && *at == count && status == HEED_OK; begin += PART) {
-        size_t part = count - begin < PART ? count - begin : PART, found = part;
-        status = compare_part(pair, begin, part, values, &found, error);
-        if (status == HEED_OK && found < part) *at = begin + found;
+    for (size_t begin = 0; begin < count && *at == count && status == HEED_OK; begin += AT_ONCE) {
+        size_t some = count - begin < AT_ONCE ? count - begin : AT_ONCE;
+        size_t found = some;
+        status = compare_elements(pair, begin, some, values, &found, error);
+        if (status == HEED_OK && found < some) *at = begin + found;
     }
     heed_stored_window_free(&pair[0]);
     heed_stored_window_free(&pair[1]);
@@ -186,7 +188,7 @@ heed_status heed_ties_resolve(heed_ties *ties, heed_model *model, const heed_wei
 const heed_stored_tensor *heed_ties_source(const heed_ties *ties, const heed_tensor *tensor)
 {
     heed_role role = (heed_role)tensor->entry->role;
-    bool encoder = tensor->entry->part == HEED_STACK_ENCODER;
+    bool encoder = tensor->entry->stack_id == HEED_STACK_ENCODER;
     if (role == HEED_ROLE_LM_BIAS) return ties->bias;
     if (role == HEED_ROLE_LM_WEIGHT) return ties->table;
     return role == HEED_ROLE_TOKEN_EMBEDDING && (!encoder || ties->encoder) ? ties->table : NULL;

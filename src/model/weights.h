@@ -22,7 +22,7 @@ typedef struct heed_tensor {
     int32_t expert;
     int rank;
     int64_t shape[3]; /* on disk */
-    /* as (O,I), all parts together, experts one after the other in each; columns 0: a vector */
+    /* as (O,I), all fused weights together, experts one after the other in each; columns 0: a vector */
     int64_t rows, columns;
     int64_t stack; /* experts in this tensor; 0: no stack */
     size_t elements;
@@ -37,8 +37,8 @@ typedef struct heed_tensor {
 } heed_tensor;
 
 typedef struct heed_weight {
-    const char *name; /* in graphs: "decoder.3.attention.query.weight" */
-    uint8_t part, role;
+    const char *name;       /* in graphs: "decoder.3.attention.query.weight" */
+    uint8_t stack_id, role; /* heed_stack_id, heed_role */
     /* -1: computed; the first one's, where each expert has a tensor */
     int32_t tensor;
     int64_t first_row; /* in the tensor */
@@ -50,7 +50,7 @@ typedef struct heed_weight {
     heed_layout layout;
     void *data;
     size_t bytes;
-    /* training with `bf16`: the matrix rounded, as products read it (heed_cpu_copy_write), of a
+    /* training with `bf16`: the bf16 working copy that matmuls read (heed_cpu_copy_write), of a
        stack one expert's after the other; NULL: they read the rows */
     void *copy;
     size_t copy_bytes; /* of one matrix */
@@ -67,17 +67,18 @@ struct heed_model {
     atomic_int references;
     heed_config config;
     const heed_backend *backend;
-    bool training, rounded;
-    heed_dtype rounded_to; /* of matrices, with `rounded` */
-    heed_dtype cache;      /* of keys and values */
-    bool bf16;             /* operands of products are rounded */
+    bool training;
+    bool narrows;            /* matrices are converted to narrow_dtype where that is narrower */
+    heed_dtype narrow_dtype; /* set with `narrows` */
+    heed_dtype cache;        /* of keys and values */
+    bool bf16;               /* matmuls read bf16 operands */
     heed_arena *arena;
     heed_tensor *tensors;
     size_t n_tensors, tensors_capacity;
     heed_weight *weights;
     size_t n_weights, weights_capacity;
     char *memory; /* of all weights but those that are their tensor's values */
-    char *copies; /* of all rounded copies */
+    char *copies; /* of all bf16 working copies */
     size_t copies_bytes;
     /* weight by layer, -1; NULL when the role is not wanted */
     int32_t *index[HEED_STACK_IDS][HEED_ROLE_COUNT];
@@ -106,7 +107,7 @@ heed_status heed_weights_list_parameters(heed_model *model, heed_error *error);
 /* The index of a weight, -1 when the model has none in that role. */
 int32_t heed_weights_find(const heed_model *model, heed_stack_id stack_id, heed_role role,
                           int64_t layer);
-/* Does a product read this weight (then the backend may want it packed), and rows of it too (a tied
+/* Does a matmul read this weight (then the backend may want it packed), and rows of it too (a tied
    embedding)? */
 bool heed_weight_is_multiplied(const heed_config *config, heed_stack_id stack_id, heed_role role);
 
@@ -131,13 +132,13 @@ void heed_weights_read_training(const heed_tensor *tensor, bool gradient, float 
    their own the first brings it for all. NULL when memory is out. */
 float *heed_weights_training_memory(const heed_model *model, const heed_tensor *tensor,
                                     bool gradient);
-/* The rounded copies of a tensor of a model opened for training: how many, and the one at place
-   `at`, in the order of their rows. */
+/* The bf16 working copies of a tensor of a model opened for training: how many, and the one at
+   place `at`, in the order of their rows. */
 size_t heed_weights_copy_count(const heed_model *model, const heed_tensor *tensor);
 heed_parameter_copy heed_weights_bf16(const heed_model *model, const heed_tensor *tensor,
                                       size_t at);
-/* Writes the rounded copies of a tensor from its values. */
-void heed_weights_round(const heed_model *model, const heed_tensor *tensor);
+/* Writes the bf16 working copies of a tensor from its values. */
+void heed_weights_write_bf16(const heed_model *model, const heed_tensor *tensor);
 /* The matrices of a weight: one, or one for each expert. */
 static inline int64_t heed_weight_matrices(const heed_weight *weight)
 {

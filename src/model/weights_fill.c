@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* How rows of a tensor, its parts one after the other, lie on disk. */
+/* How rows of a tensor, its fused weights one after the other, lie on disk. */
 typedef struct {
     int64_t at;                /* element 0 of the row asked for */
     int64_t by_row, by_column; /* from one row, or column, to the next */
@@ -19,28 +19,54 @@ typedef struct {
 static int64_t paired_row(const heed_tensor *tensor, int64_t row)
 {
     int64_t half = tensor->head_width / 2, at = row % tensor->head_width;
-    return row - at + (at < half ? 2 * at : 2 * (at - half) + 1);
+    int64_t paired = at < half ? 2 * at : 2 * (at - half) + 1;
+    return row - at + paired;
 }
 
-/* Query heads of a group, its key, its value, group after group. */
+/* Rows as they are numbered here: all query heads, all key heads, all value heads. On disk: the
+   query heads of a group, its key head, its value head, group after group. */
 static int64_t grouped_row(const heed_tensor *tensor, int64_t row)
 {
-    int64_t group = tensor->group, width = tensor->head_width,
-            groups = tensor->rows / width / (group + 2), head = row / width;
-    int64_t block = head < groups * group ? head / group * (group + 2) + head % group
-                                          : (head - groups * group) % groups * (group + 2) + group +
-                                                (head - groups * group) / groups;
-    return block * width + row % width;
+    int64_t queries = tensor->group, width = tensor->head_width, head = row / width;
+    int64_t heads_per_group = queries + 2, groups = tensor->rows / width / heads_per_group;
+    int64_t group = head / queries, in_group = head % queries;
+    if (head >= groups * queries) {
+        int64_t other = head - groups * queries; /* the keys, then the values */
+        group = other % groups;
+        in_group = queries + other / groups;
+    }
+    return (group * heads_per_group + in_group) * width + row % width;
+}
+
+/* Rows of a tensor with experts or with fused weights that take turns. Numbered here: the first
+   weight of each matrix, then the second of each. On disk: matrix after matrix, in each the fused
+   weights one after the other, or row by row in turns. */
+static disk_rows stacked_rows(const heed_tensor *tensor, int64_t row, int64_t most, disk_rows disk)
+{
+    int64_t matrices = tensor->stack ? tensor->stack : 1, height = tensor->rows / matrices;
+    int64_t columns = tensor->columns ? tensor->columns : 1;
+    int64_t fused = tensor->weights, own = height / fused; /* rows of one weight in a matrix */
+    int64_t weight = row / (own * matrices), matrix = row / own % matrices, own_row = row % own;
+    int64_t left = own - own_row, at = weight * own + own_row, step = 1;
+    if (tensor->entry->flags & HEED_NAME_INTERLEAVED) {
+        at = own_row * fused + weight;
+        step = fused;
+    }
+    disk.run = left < most ? left : most;
+    disk.at = matrix * height * columns + at * disk.by_row;
+    disk.by_row *= step;
+    return disk;
 }
 
 static disk_rows on_disk(const heed_tensor *tensor, int64_t row, int64_t most)
 {
-    bool turned = tensor->entry->flags & HEED_NAME_INPUT_FIRST,
-         interleaved = tensor->entry->flags & HEED_NAME_INTERLEAVED;
-    int64_t matrices = tensor->stack ? tensor->stack : 1, height = tensor->rows / matrices,
-            columns = tensor->columns ? tensor->columns : 1;
-    disk_rows disk = {
-        .by_row = turned ? 1 : columns, .by_column = turned ? height : 1, .run = most};
+    int64_t height = tensor->stack ? tensor->rows / tensor->stack : tensor->rows;
+    disk_rows disk = {.by_row = tensor->columns, .by_column = 1, .run = most};
+    if (tensor->columns == 0) disk.by_row = 1;
+    if (tensor->entry->flags & HEED_NAME_INPUT_FIRST) {
+        disk.by_row = 1;
+        disk.by_column = height;
+    }
     if (tensor->entry->flags & HEED_NAME_PAIRS) {
         disk.run = most > 0 ? 1 : 0;
         disk.at = paired_row(tensor, row) * disk.by_row;
@@ -48,13 +74,8 @@ static disk_rows on_disk(const heed_tensor *tensor, int64_t row, int64_t most)
         int64_t left = tensor->head_width - row % tensor->head_width;
         disk.run = left < most ? left : most;
         disk.at = grouped_row(tensor, row) * disk.by_row;
-    } else if (tensor->stack || interleaved) {
-        int64_t parts = tensor->weights, own = height / parts, part = row / (own * matrices),
-                matrix = row / own % matrices, o = row % own;
-        disk.run = own - o < most ? own - o : most;
-        disk.at = matrix * height * columns +
-                  (interleaved ? o * parts + part : part * own + o) * disk.by_row;
-        if (interleaved) disk.by_row *= parts;
+    } else if (tensor->stack || (tensor->entry->flags & HEED_NAME_INTERLEAVED)) {
+        return stacked_rows(tensor, row, most, disk);
     } else {
         disk.at = row * disk.by_row;
     }
@@ -65,7 +86,7 @@ static disk_rows on_disk(const heed_tensor *tensor, int64_t row, int64_t most)
 static void fill_rows(const heed_weight *weight, int64_t first, const disk_rows *disk,
                       const char *source, heed_dtype dtype)
 {
-    /* of blocks rows follow each other, as below */
+    /* quantized rows follow each other, so that they take the first way below */
     size_t from = heed_dtypes[dtype].bytes, to = heed_dtypes[weight->dtype].bytes;
     int64_t width = weight->columns ? weight->columns : 1;
     char *data = (char *)weight->data + heed_dtype_bytes(weight->dtype, (size_t)(first * width));
@@ -101,36 +122,40 @@ static void pack_rows(const heed_model *model, const heed_weight *weight, int64_
     heed_cpu_panels_pack(model->backend, &panels, first, disk->run, &from);
 }
 
-/* Rows that become blocks only here: as f32 first, whatever their order on disk, then rounded.
-   `room` holds one row of both. */
-static void round_rows(const heed_model *model, const heed_weight *weight, int64_t first,
-                       const disk_rows *disk, const char *source, heed_dtype dtype, float *room)
-{
-    const size_t row_bytes = heed_dtype_bytes(weight->dtype, (size_t)weight->columns);
-    heed_weight plain = {.rows = 1, .columns = weight->columns, .dtype = HEED_F32, .data = room};
-    char *blocks = (char *)(room + weight->columns);
-    disk_rows one = *disk;
-    for (one.run = 1; one.at < disk->at + disk->run * disk->by_row;
-         one.at += disk->by_row, first++) {
-        fill_rows(&plain, 0, &one, source + heed_dtype_bytes(dtype, (size_t)(one.at - disk->at)),
-                  dtype);
-        heed_convert(blocks, weight->dtype, room, HEED_F32, (size_t)weight->columns);
-        const disk_rows rounded = {.by_row = weight->columns, .by_column = 1, .run = 1};
-        if (weight->layout == HEED_LAYOUT_PANELS)
-            pack_rows(model, weight, first, &rounded, blocks, weight->dtype);
-        else memcpy((char *)weight->data + (size_t)first * row_bytes, blocks, row_bytes);
-    }
-}
-
 /* Where the elements of a tensor come from. */
 typedef struct {
     heed_stored_window *window;
     heed_dtype stored, dtype; /* on disk; as they are packed */
     float *converted;         /* where the two differ */
     size_t capacity;
+    float *row; /* where rows are quantized here: one row as f32, then as qblocks; else NULL */
 } fill_source;
 
-/* Packing takes f32, f16 and bf16, and blocks where the weights keep them. The rest becomes f32. */
+/* Rows that are quantized only here: each as f32 first, whatever its order on disk. */
+static void quantize_rows(const heed_model *model, const heed_weight *weight, int64_t first,
+                          const disk_rows *disk, const char *from, const fill_source *source)
+{
+    const size_t columns = (size_t)weight->columns;
+    const size_t row_bytes = heed_dtype_bytes(weight->dtype, columns);
+    const disk_rows packed = {.by_row = weight->columns, .by_column = 1, .run = 1};
+    heed_weight plain = {
+        .rows = 1, .columns = weight->columns, .dtype = HEED_F32, .data = source->row};
+    char *qblocks = (char *)(source->row + columns);
+    disk_rows one = *disk;
+    one.run = 1;
+    for (int64_t row = 0; row < disk->run; row++) {
+        one.at = disk->at + row * disk->by_row;
+        size_t skipped = heed_dtype_bytes(source->dtype, (size_t)(one.at - disk->at));
+        fill_rows(&plain, 0, &one, from + skipped, source->dtype);
+        heed_convert(qblocks, weight->dtype, source->row, HEED_F32, columns);
+        if (weight->layout == HEED_LAYOUT_PANELS)
+            pack_rows(model, weight, first + row, &packed, qblocks, weight->dtype);
+        else memcpy((char *)weight->data + (size_t)(first + row) * row_bytes, qblocks, row_bytes);
+    }
+}
+
+/* Packing takes f32, f16 and bf16, and a quantized type where the weights keep it. The rest becomes
+   f32. */
 static fill_source source_of(const heed_model *model, const heed_tensor *tensor,
                              heed_stored_window *window)
 {
@@ -159,7 +184,8 @@ static heed_status get_rows(fill_source *source, disk_rows *disk, int64_t width,
     enum { PIECE = 1 << 22 };
     const heed_dtype_info *type = &heed_dtypes[source->stored];
     size_t row_bytes = heed_dtype_bytes(source->stored, (size_t)disk->by_row);
-    int64_t most = disk->by_column == 1 && row_bytes > 0 ? (int64_t)(PIECE / row_bytes) : disk->run;
+    int64_t most = disk->run;
+    if (disk->by_column == 1 && row_bytes > 0) most = (int64_t)(PIECE / row_bytes);
     if (disk->run > most) disk->run = most > 0 ? most : 1;
     int64_t span = (disk->run - 1) * disk->by_row + (width - 1) * disk->by_column + 1;
     size_t skipped = (size_t)disk->at % type->qblock;
@@ -175,8 +201,8 @@ static heed_status get_rows(fill_source *source, disk_rows *disk, int64_t width,
     return HEED_OK;
 }
 
-/* Every value fits the type that the tensor's weights are kept in. Blocks follow rows, which may
-   lie otherwise on disk: as f32 in the order of rows then. */
+/* Every value fits the type that the tensor's weights are kept in. Qblocks lie along rows, which may
+   lie otherwise on disk: those are read as f32, row by row. */
 static heed_status check_rounding(const heed_model *model, const heed_tensor *tensor,
                                   fill_source *source, heed_error *error)
 {
@@ -187,7 +213,7 @@ static heed_status check_rounding(const heed_model *model, const heed_tensor *te
         .option = "--weights",
         .dtype = first->dtype,
         .columns = tensor->columns,
-        .in_blocks = true,
+        .may_quantize = true,
     };
     if (model->training || !heed_dtype_may_overflow(first->dtype, source->stored)) return HEED_OK;
     if (!heed_dtype_is_quantized(first->dtype))
@@ -223,10 +249,8 @@ static int64_t rows_at_once(const heed_tensor *tensor, int64_t row, int64_t coun
     return count - row < most ? count - row : most;
 }
 
-/* `room`: a row as f32 and as blocks where the weights become blocks only here, else NULL. */
 static heed_status fill_weight(const heed_model *model, const heed_tensor *tensor,
-                               const heed_weight *weight, fill_source *source, float *room,
-                               heed_error *error)
+                               const heed_weight *weight, fill_source *source, heed_error *error)
 {
     int64_t width = tensor->columns ? tensor->columns : 1;
     int64_t begin = tensor->expert > 0 ? tensor->expert * tensor->rows : 0;
@@ -236,7 +260,7 @@ static heed_status fill_weight(const heed_model *model, const heed_tensor *tenso
         const char *from = NULL;
         HEED_TRY(heed_cancel_check(model->cancel, "loading the model", error));
         HEED_TRY(get_rows(source, &disk, width, &from, error));
-        if (room) round_rows(model, weight, begin + row, &disk, from, source->dtype, room);
+        if (source->row) quantize_rows(model, weight, begin + row, &disk, from, source);
         else if (weight->layout == HEED_LAYOUT_PANELS)
             pack_rows(model, weight, begin + row, &disk, from, source->dtype);
         else fill_rows(weight, begin + row, &disk, from, source->dtype);
@@ -248,19 +272,17 @@ static heed_status fill_weight(const heed_model *model, const heed_tensor *tenso
 static heed_status fill_weights(const heed_model *model, const heed_tensor *tensor,
                                 fill_source *source, heed_error *error)
 {
-    float *room = NULL;
     heed_dtype kept = model->weights[tensor->first_weight].dtype;
     if (heed_dtype_is_quantized(kept) && source->dtype != kept) {
-        room = heed_allocate((size_t)tensor->columns, 2 * sizeof *room);
-        if (!room)
-            return heed_fail_memory(error, (size_t)tensor->columns * 2 * sizeof *room,
+        source->row = heed_allocate((size_t)tensor->columns, 2 * sizeof *source->row);
+        if (!source->row)
+            return heed_fail_memory(error, (size_t)tensor->columns * 2 * sizeof *source->row,
                                     tensor->name);
     }
     heed_status status = HEED_OK;
     for (int32_t i = 0; status == HEED_OK && i < tensor->weights; i++)
-        status = fill_weight(model, tensor, &model->weights[tensor->first_weight + i], source, room,
+        status = fill_weight(model, tensor, &model->weights[tensor->first_weight + i], source,
                              error);
-    free(room);
     return status;
 }
 
@@ -269,19 +291,19 @@ static heed_status fill_training(const heed_model *model, const heed_tensor *ten
                                  fill_source *source, heed_error *error)
 {
     int64_t width = tensor->columns ? tensor->columns : 1;
-    heed_weight whole = {.rows = tensor->rows,
-                         .columns = tensor->columns,
-                         .dtype = HEED_F32,
-                         .data = tensor->values};
+    heed_weight all = {.rows = tensor->rows,
+                       .columns = tensor->columns,
+                       .dtype = HEED_F32,
+                       .data = tensor->values};
     for (int64_t row = 0; row < tensor->rows;) {
         disk_rows disk = on_disk(tensor, row, rows_at_once(tensor, row, tensor->rows));
         const char *from = NULL;
         HEED_TRY(heed_cancel_check(model->cancel, "loading the model", error));
         HEED_TRY(get_rows(source, &disk, width, &from, error));
-        fill_rows(&whole, row, &disk, from, source->dtype);
+        fill_rows(&all, row, &disk, from, source->dtype);
         row += disk.run;
     }
-    heed_weights_round(model, tensor);
+    heed_weights_write_bf16(model, tensor);
     return HEED_OK;
 }
 
@@ -293,6 +315,7 @@ heed_status heed_weights_fill(heed_model *model, heed_tensor *tensor, heed_store
     if (status == HEED_OK && model->training) status = fill_training(model, tensor, &source, error);
     else if (status == HEED_OK) status = fill_weights(model, tensor, &source, error);
     free(source.converted);
+    free(source.row);
     return status;
 }
 

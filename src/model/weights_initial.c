@@ -11,17 +11,14 @@
 void heed_weights_compute(heed_model *model)
 {
     const heed_config *config = &model->config;
-    for (int part = HEED_STACK_ENCODER; part <= HEED_STACK_DECODER; part++) {
-        int32_t rotary = model->rotary[part], local = model->rotary_local[part],
-                sinusoid = model->sinusoid[part], slopes = model->slopes[part];
+    for (int stack_id = HEED_STACK_ENCODER; stack_id <= HEED_STACK_DECODER; stack_id++) {
+        int64_t head_width = heed_stack_by_id(config, (heed_stack_id)stack_id)->head_width;
+        int32_t rotary = model->rotary[stack_id], local = model->rotary_local[stack_id];
+        int32_t sinusoid = model->sinusoid[stack_id], slopes = model->slopes[stack_id];
         if (rotary >= 0)
-            heed_rope_frequencies(&config->rope,
-                                  heed_stack_by_id(config, (heed_stack_id)part)->head_width, 0,
-                                  model->weights[rotary].data);
+            heed_rope_frequencies(&config->rope, head_width, 0, model->weights[rotary].data);
         if (local >= 0)
-            heed_rope_frequencies(&config->rope_local,
-                                  heed_stack_by_id(config, (heed_stack_id)part)->head_width, 0,
-                                  model->weights[local].data);
+            heed_rope_frequencies(&config->rope_local, head_width, 0, model->weights[local].data);
         if (slopes >= 0)
             heed_alibi_slopes(model->weights[slopes].data, model->weights[slopes].rows,
                               config->alibi_most > 0 ? config->alibi_most : 8);
@@ -31,22 +28,25 @@ void heed_weights_compute(heed_model *model)
     }
 }
 
+static int64_t head_width_of(const heed_config *config, bool source)
+{
+    const heed_stack *stack = source ? &config->encoder : heed_config_main(config);
+    return stack->head_width;
+}
+
 int64_t heed_model_rotary_pairs(const heed_model *model, bool source)
 {
     const heed_config *config = &model->config;
-    return heed_rope_channels(&config->rope,
-                              (source ? &config->encoder : heed_config_main(config))->head_width) /
-           2;
+    return heed_rope_channels(&config->rope, head_width_of(config, source)) / 2;
 }
 
 void heed_model_rotary_fill(const heed_model *model, bool source, int64_t length, int64_t rows,
                             float *frequencies)
 {
     const heed_config *config = &model->config;
-    int64_t width = (source ? &config->encoder : heed_config_main(config))->head_width,
-            pairs = heed_model_rotary_pairs(model, source);
+    int64_t pairs = heed_model_rotary_pairs(model, source);
     if (!frequencies || rows == 0) return;
-    heed_rope_frequencies(&config->rope, width, length, frequencies);
+    heed_rope_frequencies(&config->rope, head_width_of(config, source), length, frequencies);
     for (int64_t row = 1; row < rows; row++)
         memcpy(frequencies + row * pairs, frequencies, (size_t)pairs * sizeof *frequencies);
 }
@@ -58,18 +58,18 @@ static double deviation(const heed_model *model, const heed_tensor *tensor)
     const heed_config *config = &model->config;
     uint8_t initial = heed_roles[tensor->entry->role].initial;
     double scale = config->initializer_range;
-    int64_t layers = heed_stack_layers(config, (heed_stack_id)tensor->entry->part);
+    int64_t layers = heed_stack_layers(config, (heed_stack_id)tensor->entry->stack_id);
     if (initial == HEED_INITIAL_RESIDUAL &&
         config->family->initial == HEED_INITIAL_SCALED_RESIDUAL && layers > 0)
         scale /= sqrt(2.0 * (double)layers);
     return scale;
 }
 
-/* The stream of a tensor comes from the name of its role, part and layer, so that neither one more
+/* The stream of a tensor comes from the name of its role, stack and layer, so that neither one more
    tensor nor one more role changes any other. */
 static uint64_t stream_of(const heed_tensor *tensor)
 {
-    uint64_t stream = heed_mix(tensor->entry->part, (uint64_t)tensor->layer);
+    uint64_t stream = heed_mix(tensor->entry->stack_id, (uint64_t)tensor->layer);
     for (const char *c = heed_roles[tensor->entry->role].name; *c; c++)
         stream = heed_mix((uint8_t)*c, stream);
     return stream;

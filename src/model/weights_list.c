@@ -61,18 +61,19 @@ bool heed_weight_is_multiplied(const heed_config *config, heed_stack_id stack_id
 static heed_status add_weight(heed_model *model, heed_weight weight, int64_t layer,
                               heed_error *error)
 {
-    static const char *const parts[HEED_STACK_IDS] = {"encoder", "decoder", "model"};
+    static const char *const stacks[HEED_STACK_IDS] = {"encoder", "decoder", "model"};
     char name[128];
     const heed_role_info *role = weight.role < HEED_ROLE_COUNT ? &heed_roles[weight.role] : NULL;
-    if (!role) snprintf(name, sizeof name, "%s.%s", parts[weight.part], weight.name);
+    if (!role) snprintf(name, sizeof name, "%s.%s", stacks[weight.stack_id], weight.name);
     else if (role->layered)
-        snprintf(name, sizeof name, "%s.%lld.%s", parts[weight.part], (long long)layer, role->name);
-    else snprintf(name, sizeof name, "%s.%s", parts[weight.part], role->name);
+        snprintf(name, sizeof name, "%s.%lld.%s", stacks[weight.stack_id], (long long)layer,
+                 role->name);
+    else snprintf(name, sizeof name, "%s.%s", stacks[weight.stack_id], role->name);
     weight.name = heed_arena_string(model->arena, name);
     if (!weight.name ||
         !heed_grow(&model->weights, &model->weights_capacity, model->n_weights + 1, sizeof weight))
         return heed_fail_memory(error, sizeof weight, "the list of weights");
-    if (role) model->index[weight.part][weight.role][layer] = (int32_t)model->n_weights;
+    if (role) model->index[weight.stack_id][weight.role][layer] = (int32_t)model->n_weights;
     model->weights[model->n_weights++] = weight;
     return HEED_OK;
 }
@@ -89,35 +90,50 @@ static heed_status add_index(heed_model *model, heed_stack_id stack_id, heed_rol
     return HEED_OK;
 }
 
-/* Shape on disk from the rows of all parts. */
-static void shape_tensor(heed_tensor *tensor, const heed_stack *stack)
+static void append_dimension(heed_tensor *tensor, int64_t size)
 {
-    bool turned = tensor->entry->flags & HEED_NAME_INPUT_FIRST;
-    int64_t rows = tensor->stack ? tensor->rows / tensor->stack : tensor->rows,
-            *shape = tensor->shape;
-    tensor->elements = (size_t)(tensor->rows * (tensor->columns ? tensor->columns : 1));
-    tensor->rank = tensor->columns || (tensor->entry->flags & (HEED_NAME_ROW | HEED_NAME_BY_HEAD))
-                       ? 2
-                       : 1;
-    if (tensor->stack) *shape++ = tensor->stack, tensor->rank++;
-    shape[0] = tensor->entry->flags & HEED_NAME_ROW ? 1 : turned ? tensor->columns : rows;
-    shape[1] = tensor->entry->flags & HEED_NAME_ROW ? rows : turned ? rows : tensor->columns;
-    if (tensor->entry->flags & HEED_NAME_VECTOR) tensor->rank = 1, shape[0] = tensor->columns;
-    if (tensor->entry->flags & HEED_NAME_BY_HEAD)
-        shape[0] = rows / stack->head_width, shape[1] = stack->head_width;
-    if (tensor->entry->flags & HEED_NAME_GROUPED) tensor->group = stack->heads / stack->kv_heads;
-    if (tensor->entry->flags & (HEED_NAME_GROUPED | HEED_NAME_PAIRS))
-        tensor->head_width = stack->head_width;
+    tensor->shape[tensor->rank++] = size;
 }
 
-/* A tensor of one expert: a part of the weight that the first expert's tensor brings. */
+/* Shape on disk, from the rows of all weights in it and the columns. */
+static void shape_tensor(heed_tensor *tensor, const heed_stack *stack)
+{
+    const unsigned flags = tensor->entry->flags;
+    int64_t rows = tensor->rows, columns = tensor->columns;
+    tensor->elements = (size_t)(rows * (columns ? columns : 1));
+    tensor->rank = 0;
+    if (tensor->stack) {
+        rows /= tensor->stack;
+        append_dimension(tensor, tensor->stack);
+    }
+    if (flags & HEED_NAME_VECTOR) {
+        append_dimension(tensor, columns);
+    } else if (flags & HEED_NAME_ROW) {
+        append_dimension(tensor, 1);
+        append_dimension(tensor, rows);
+    } else if (flags & HEED_NAME_BY_HEAD) {
+        append_dimension(tensor, rows / stack->head_width);
+        append_dimension(tensor, stack->head_width);
+    } else if (flags & HEED_NAME_INPUT_FIRST) {
+        append_dimension(tensor, columns);
+        append_dimension(tensor, rows);
+    } else {
+        append_dimension(tensor, rows);
+        if (columns) append_dimension(tensor, columns);
+    }
+    if (flags & HEED_NAME_GROUPED) tensor->group = stack->heads / stack->kv_heads;
+    if (flags & (HEED_NAME_GROUPED | HEED_NAME_PAIRS)) tensor->head_width = stack->head_width;
+}
+
+/* The tensor of one expert but the first: its rows belong to the weight that the first expert's
+   tensor brings. */
 static heed_status add_expert_tensor(heed_model *model, heed_tensor *tensor)
 {
-    tensor->first_weight = heed_weights_find(model, (heed_stack_id)tensor->entry->part,
+    tensor->first_weight = heed_weights_find(model, (heed_stack_id)tensor->entry->stack_id,
                                              (heed_role)tensor->entry->role, tensor->layer);
-    heed_role_shape(&model->config, (heed_stack_id)tensor->entry->part,
+    heed_role_shape(&model->config, (heed_stack_id)tensor->entry->stack_id,
                     (heed_role)tensor->entry->role, &tensor->rows, &tensor->columns);
-    shape_tensor(tensor, heed_stack_by_id(&model->config, (heed_stack_id)tensor->entry->part));
+    shape_tensor(tensor, heed_stack_by_id(&model->config, (heed_stack_id)tensor->entry->stack_id));
     model->tensors[model->n_tensors++] = *tensor;
     return HEED_OK;
 }
@@ -126,16 +142,15 @@ static heed_status add_tensor(heed_model *model, const heed_weight_name *entry, 
                               int64_t layer, int64_t expert, heed_error *error)
 {
     const heed_config *config = &model->config;
-    int parts = entry->parts ? entry->parts : 1;
-    heed_dtype stored = heed_dtype_is_quantized((heed_dtype)config->dtype)
-                            ? HEED_F32
-                            : (heed_dtype)config->dtype;
+    int fused = entry->fused ? entry->fused : 1;
+    heed_dtype stored = (heed_dtype)config->dtype;
+    if (heed_dtype_is_quantized(stored)) stored = HEED_F32;
     heed_tensor tensor = {
         .entry = entry,
         .layer = (int32_t)layer,
         .expert = (int32_t)expert,
         .stored = stored,
-        .weights = parts,
+        .weights = fused,
         .first_weight = (int32_t)model->n_weights,
     };
     tensor.name = heed_weights_expand(model->arena, entry->flags & HEED_NAME_BASE ? prefix : "",
@@ -146,18 +161,19 @@ static heed_status add_tensor(heed_model *model, const heed_weight_name *entry, 
     if (expert > 0) return add_expert_tensor(model, &tensor);
     /* What nothing reads is there when a file has it. */
     tensor.absent = entry->role == HEED_ROLE_SPARE_BIAS || entry->role == HEED_ROLE_SPARE_EMBEDDING;
-    for (int i = 0; i < parts; i++) {
+    for (int i = 0; i < fused; i++) {
         heed_role role = (heed_role)(entry->role + i);
         heed_weight weight = {
-            .part = entry->part,
+            .stack_id = entry->stack_id,
             .role = (uint8_t)role,
             .tensor = (int32_t)model->n_tensors,
             .first_row = tensor.rows,
             .parameter = !(entry->flags & HEED_NAME_BUFFER),
         };
-        heed_role_shape(config, (heed_stack_id)entry->part, role, &weight.rows, &weight.columns);
-        if (!model->index[entry->part][role])
-            HEED_TRY(add_index(model, (heed_stack_id)entry->part, role, error));
+        heed_role_shape(config, (heed_stack_id)entry->stack_id, role, &weight.rows,
+                        &weight.columns);
+        if (!model->index[entry->stack_id][role])
+            HEED_TRY(add_index(model, (heed_stack_id)entry->stack_id, role, error));
         if (heed_roles[role].layered == HEED_BY_EXPERT) weight.stack = config->experts;
         if (weight.stack && expert < 0) tensor.stack = weight.stack;
         tensor.rows += weight.rows * (tensor.stack ? tensor.stack : 1);
@@ -166,7 +182,7 @@ static heed_status add_tensor(heed_model *model, const heed_weight_name *entry, 
         if (role == HEED_ROLE_POSITION_EMBEDDING) weight.hidden_rows = config->position_offset;
         HEED_TRY(add_weight(model, weight, layer, error));
     }
-    shape_tensor(&tensor, heed_stack_by_id(config, (heed_stack_id)entry->part));
+    shape_tensor(&tensor, heed_stack_by_id(config, (heed_stack_id)entry->stack_id));
     model->tensors[model->n_tensors++] = tensor;
     return HEED_OK;
 }
@@ -187,42 +203,44 @@ static heed_status add_tensors(heed_model *model, const heed_weight_name *entry,
 static bool entry_wanted(const heed_config *config, const heed_weight_name *entry)
 {
     bool two_norms = config->residual == HEED_RESIDUAL_PARALLEL_TWO_NORMS;
-    int other = (config->tied ? HEED_NAME_UNTIED : HEED_NAME_TIED) |
-                (two_norms ? HEED_NAME_ONE_NORM : HEED_NAME_TWO_NORMS);
-    if (entry->flags & (HEED_NAME_ALIAS | other)) return false;
+    int skipped = HEED_NAME_ALIAS;
+    skipped |= config->tied ? HEED_NAME_UNTIED : HEED_NAME_TIED;
+    skipped |= two_norms ? HEED_NAME_ONE_NORM : HEED_NAME_TWO_NORMS;
+    if (entry->flags & skipped) return false;
     if (entry->heads && !(entry->heads >> config->head & 1)) return false;
-    return heed_role_wanted(config, (heed_stack_id)entry->part, (heed_role)entry->role);
+    return heed_role_wanted(config, (heed_stack_id)entry->stack_id, (heed_role)entry->role);
 }
 
 /* Tables that follow from the configuration: one weight each, filled by heed_weights_compute. */
 static heed_status add_computed(heed_model *model, heed_error *error)
 {
     const heed_config *config = &model->config;
-    for (int part = HEED_STACK_ENCODER; part <= HEED_STACK_DECODER; part++) {
-        const heed_stack *stack = heed_stack_by_id(config, (heed_stack_id)part);
-        model->rotary[part] = model->rotary_local[part] = model->sinusoid[part] =
-            model->slopes[part] = -1;
+    for (int stack_id = HEED_STACK_ENCODER; stack_id <= HEED_STACK_DECODER; stack_id++) {
+        const heed_stack *stack = heed_stack_by_id(config, (heed_stack_id)stack_id);
+        model->rotary[stack_id] = model->rotary_local[stack_id] = model->sinusoid[stack_id] =
+            model->slopes[stack_id] = -1;
         if (stack->heads == 0) continue;
-        heed_weight weight = {.part = (uint8_t)part, .role = HEED_ROLE_COMPUTED, .tensor = -1};
+        heed_weight weight = {
+            .stack_id = (uint8_t)stack_id, .role = HEED_ROLE_COMPUTED, .tensor = -1};
         if (config->position == HEED_POSITION_ROTARY) {
             weight.name = "rotary_frequencies";
             weight.rows = heed_rope_channels(&config->rope, stack->head_width) / 2;
-            model->rotary[part] = (int32_t)model->n_weights;
+            model->rotary[stack_id] = (int32_t)model->n_weights;
             if (config->rope_local.base > 0) { /* one more, for the layers with a window */
                 HEED_TRY(add_weight(model, weight, 0, error));
                 weight.name = "rotary_frequencies_local";
                 weight.rows = heed_rope_channels(&config->rope_local, stack->head_width) / 2;
-                model->rotary_local[part] = (int32_t)model->n_weights;
+                model->rotary_local[stack_id] = (int32_t)model->n_weights;
             }
         } else if (config->position == HEED_POSITION_SINUSOIDAL) {
             weight.name = "sinusoids";
             weight.rows = config->context;
             weight.columns = config->d_model;
-            model->sinusoid[part] = (int32_t)model->n_weights;
+            model->sinusoid[stack_id] = (int32_t)model->n_weights;
         } else if (config->position == HEED_POSITION_ALIBI) {
             weight.name = "alibi_slopes";
             weight.rows = stack->heads;
-            model->slopes[part] = (int32_t)model->n_weights;
+            model->slopes[stack_id] = (int32_t)model->n_weights;
         } else {
             continue;
         }
@@ -255,9 +273,10 @@ heed_status heed_weights_list(heed_model *model, const char *prefix, heed_error 
     while (entry->name) {
         const heed_weight_name *end = entry + 1;
         bool layered = heed_roles[entry->role].layered;
-        while (end->name && layered && heed_roles[end->role].layered && end->part == entry->part)
+        while (end->name && layered && heed_roles[end->role].layered &&
+               end->stack_id == entry->stack_id)
             end++;
-        int64_t layers = layered ? heed_stack_layers(config, (heed_stack_id)entry->part) : 1;
+        int64_t layers = layered ? heed_stack_layers(config, (heed_stack_id)entry->stack_id) : 1;
         for (int64_t layer = 0; layer < layers; layer++)
             for (const heed_weight_name *one = entry; one < end; one++)
                 if (entry_wanted(config, one))

@@ -13,9 +13,9 @@ static bool holds(const heed_value_target *target, heed_dtype dtype, const float
                   size_t count)
 {
     bool plain = dtype == HEED_F32 || dtype == HEED_BF16 || dtype == HEED_F16;
-    bool blocks = target->in_blocks && heed_dtypes[dtype].encode && target->columns > 0;
-    if (!plain && !blocks) return false;
-    if (blocks && heed_dtype_fit(dtype, target->columns) != dtype) return false;
+    bool quantized = target->may_quantize && heed_dtypes[dtype].encode && target->columns > 0;
+    if (!plain && !quantized) return false;
+    if (quantized && heed_dtype_fit(dtype, target->columns) != dtype) return false;
     return heed_dtype_overflow(dtype, values, count) == count;
 }
 
@@ -56,23 +56,22 @@ heed_status heed_values_fit(const heed_value_target *target, const float *values
     return status;
 }
 
-/* Converts and looks at a part of the elements at a time. */
 heed_status heed_stored_values_fit(const heed_value_target *target, heed_stored_window *window,
                                    size_t count, heed_error *error)
 {
-    enum { PART = 4096 }; /* whole blocks of every type */
+    enum { AT_ONCE = 4096 }; /* whole qblocks of every type */
     const heed_dtype dtype = window->tensor->dtype;
-    float *values = heed_allocate(PART, sizeof *values);
-    heed_status status = values ? HEED_OK
-                                : heed_fail_memory(error, PART * sizeof *values, target->name);
-    for (size_t at = 0; status == HEED_OK && at < count; at += PART) {
-        size_t part = count - at < PART ? count - at : PART;
+    float *values = heed_allocate(AT_ONCE, sizeof *values);
+    if (!values) return heed_fail_memory(error, AT_ONCE * sizeof *values, target->name);
+    heed_status status = HEED_OK;
+    for (size_t at = 0; status == HEED_OK && at < count; at += AT_ONCE) {
+        size_t some = count - at < AT_ONCE ? count - at : AT_ONCE;
         const void *source = NULL;
         status = heed_stored_window_get(window, heed_dtype_bytes(dtype, at),
-                                        heed_dtype_bytes(dtype, part), &source, error);
+                                        heed_dtype_bytes(dtype, some), &source, error);
         if (status != HEED_OK) break;
-        heed_convert(values, HEED_F32, source, dtype, part);
-        status = heed_values_fit(target, values, part, (heed_element_place){at, 1}, error);
+        heed_convert(values, HEED_F32, source, dtype, some);
+        status = heed_values_fit(target, values, some, (heed_element_place){at, 1}, error);
     }
     free(values);
     return status;

@@ -12,8 +12,8 @@ typedef struct heed_value_target {
     const char *name;   /* of the tensor */
     const char *option; /* with which the type was chosen */
     heed_dtype dtype;
-    int64_t columns; /* of its rows; 0: it cannot be in blocks */
-    bool in_blocks;  /* may other types with blocks be named as a remedy? */
+    int64_t columns;   /* of its rows; 0: it cannot be quantized */
+    bool may_quantize; /* may quantized types be named as a remedy? */
 } heed_value_target;
 
 /* Where values lie in their tensor: the element that is the first of them, and the distance from
@@ -23,8 +23,8 @@ typedef struct heed_element_place {
 } heed_element_place;
 
 /* HEED_E_UNSUPPORTED if one of the values is too large for the type: names the tensor, the element,
-   its value and the types that hold all of the values. If the type has blocks, the values begin
-   with a block. */
+   its value and the types that hold all of the values. The values of a quantized type begin with a
+   whole qblock. */
 heed_status heed_values_fit(const heed_value_target *target, const float *values, size_t count,
                             heed_element_place place, heed_error *error);
 /* The same for all elements of a stored tensor, which lie in its order. */

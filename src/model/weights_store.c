@@ -1,4 +1,4 @@
-/* Where weights are kept: their types and layouts, their memory, their rounded copies. */
+/* Where weights are kept: their types and layouts, their memory, their bf16 working copies. */
 #include "cpu/backend.h"
 #include "graph/attributes.h"
 #include "model/weights.h"
@@ -11,52 +11,74 @@
 
 /* ---- types and layouts ---- */
 
-/* Does the backend have a kernel for this op that reads its weight, operand `at`, from these
-   panels? */
-static bool takes_panels(const heed_backend *backend, heed_op_id op, int at, heed_layout layout,
-                         heed_operand *in, const heed_operand *out, const void *attributes)
+/* An op of two operands, one of them a weight in packed panels. */
+typedef struct {
+    heed_op_id op;
+    const void *attributes;
+    heed_operand in[2], out;
+    int weight; /* which operand lies in panels */
+    heed_layout layout;
+} panel_question;
+
+/* A matrix of rows that lie one after the other. */
+static heed_operand operand_of(heed_dtype dtype, heed_shape shape, int64_t columns)
+{
+    return (heed_operand){.dtype = dtype, .shape = shape, .row_stride = columns};
+}
+
+static heed_shape live_rows(int64_t columns)
+{
+    return heed_shape_live(HEED_EXTENT_ROWS, 64, columns);
+}
+
+/* Does the backend have a kernel that computes this op? */
+static bool takes_panels(const heed_backend *backend, const panel_question *question)
 {
     heed_runtime runtime = {0};
+    heed_operand in[2] = {question->in[0], question->in[1]};
     heed_kernel_args args = {
-        .op = heed_ops[op],
+        .op = heed_ops[question->op],
         .in = in,
-        .out = out,
+        .out = &question->out,
         .n_in = 2,
         .n_out = 1,
-        .attributes = attributes,
+        .attributes = question->attributes,
         .runtime = &runtime,
         .isa = backend->isa,
     };
     /* maximal arguments carry no data, only a mark that the operand is there */
     static char present;
-    in[at].layout = layout;
+    in[question->weight].layout = question->layout;
     for (int i = 0; i < args.n_in; i++) in[i].data = &present;
-    return heed_backend_find(backend, op, &args) != NULL;
+    return heed_backend_find(backend, question->op, &args) != NULL;
 }
 
 /* Does the backend multiply rows by this weight, in this type, out of these panels? */
 static bool multiplies_panels(const heed_model *model, const heed_weight *weight, heed_dtype dtype,
-                              heed_layout layout, bool rounded)
+                              heed_layout layout, bool bf16_operands)
 {
-    heed_shape rows = heed_shape_live(HEED_EXTENT_ROWS, 64, weight->columns),
-               result = heed_shape_live(HEED_EXTENT_ROWS, 64, weight->rows);
-    heed_operand x = {.dtype = HEED_F32, .shape = rows, .row_stride = weight->columns},
-                 y = {.dtype = HEED_F32, .shape = result, .row_stride = weight->rows};
-    heed_operand w = {.dtype = dtype,
-                      .shape = heed_shape_2(weight->rows, weight->columns),
-                      .row_stride = weight->columns};
-    heed_expert_matmul_attributes experts = {.transpose_b = 1, .bf16_operands = rounded};
-    heed_matmul_attributes product = {.transpose_b = 1, .bf16_operands = rounded};
-    if (!heed_weight_is_multiplied(&model->config, (heed_stack_id)weight->part,
+    if (!heed_weight_is_multiplied(&model->config, (heed_stack_id)weight->stack_id,
                                    (heed_role)weight->role))
         return false;
-    if (!weight->stack)
-        return takes_panels(model->backend, HEED_OP_MATMUL, 1, layout, (heed_operand[]){x, w}, &y,
-                            &product);
-    w.shape = heed_shape_of(
-        3, (int64_t[]){weight->stack, weight->rows / weight->stack, weight->columns});
-    return takes_panels(model->backend, HEED_OP_EXPERT_MATMUL, HEED_EXPERT_WEIGHT, layout,
-                        (heed_operand[]){x, w}, &y, &experts);
+    int64_t columns = weight->columns;
+    heed_operand x = operand_of(HEED_F32, live_rows(columns), columns);
+    heed_operand w = operand_of(dtype, heed_shape_2(weight->rows, columns), columns);
+    heed_matmul_attributes matmul = {.transpose_b = 1, .bf16_operands = bf16_operands};
+    panel_question question = {.op = HEED_OP_MATMUL,
+                               .attributes = &matmul,
+                               .in = {x, w},
+                               .out = operand_of(HEED_F32, live_rows(weight->rows), weight->rows),
+                               .weight = 1,
+                               .layout = layout};
+    heed_expert_matmul_attributes experts = {.transpose_b = 1, .bf16_operands = bf16_operands};
+    if (weight->stack) {
+        int64_t each = weight->rows / weight->stack;
+        question.op = HEED_OP_EXPERT_MATMUL;
+        question.attributes = &experts;
+        question.in[1].shape = heed_shape_of(3, (int64_t[]){weight->stack, each, columns});
+        question.weight = HEED_EXPERT_WEIGHT;
+    }
+    return takes_panels(model->backend, &question);
 }
 
 static bool wants_panels(const heed_model *model, const heed_weight *weight, heed_dtype dtype)
@@ -66,19 +88,19 @@ static bool wants_panels(const heed_model *model, const heed_weight *weight, hee
         return false;
     if (weight->role != HEED_ROLE_TOKEN_EMBEDDING) return true;
     /* A tied embedding is looked up in the same panels. */
-    heed_operand w = {.dtype = dtype,
-                      .shape = heed_shape_2(weight->rows, weight->columns),
-                      .row_stride = weight->columns};
-    heed_operand index = {
-        .dtype = HEED_I32, .shape = heed_shape_live(HEED_EXTENT_ROWS, 64, 0), .row_stride = 1};
-    heed_operand y = {.dtype = HEED_F32,
-                      .shape = heed_shape_live(HEED_EXTENT_ROWS, 64, weight->columns),
-                      .row_stride = weight->columns};
-    return takes_panels(model->backend, HEED_OP_GATHER, 0, HEED_LAYOUT_PANELS,
-                        (heed_operand[]){w, index}, &y, NULL);
+    int64_t columns = weight->columns;
+    panel_question question = {
+        .op = HEED_OP_GATHER,
+        .in = {operand_of(dtype, heed_shape_2(weight->rows, columns), columns),
+               operand_of(HEED_I32, live_rows(0), 1)},
+        .out = operand_of(HEED_F32, live_rows(columns), columns),
+        .weight = 0,
+        .layout = HEED_LAYOUT_PANELS,
+    };
+    return takes_panels(model->backend, &question);
 }
 
-/* Is a rounded copy of this weight kept beside its rows? */
+/* Is a bf16 working copy of this weight kept beside its rows? */
 static bool wants_copy(const heed_model *model, const heed_weight *weight)
 {
     if (!model->backend || !model->training || !model->bf16 || !weight->parameter ||
@@ -99,18 +121,18 @@ static heed_dtype stored_type(const heed_model *model, const heed_weight *weight
 }
 
 /* The type in memory: as stored where graphs compute on that, or what the options ask of matrices
-   that products read. */
+   that a matmul reads. */
 static heed_dtype resident_type(const heed_model *model, const heed_weight *weight)
 {
     heed_dtype stored = stored_type(model, weight);
     bool kept = stored == HEED_F16 || stored == HEED_BF16 || heed_dtype_is_quantized(stored);
     if (model->training || weight->columns == 0) return HEED_F32;
     if (!kept) stored = HEED_F32;
-    if (!model->rounded || weight->tensor < 0 ||
-        !heed_weight_is_multiplied(&model->config, (heed_stack_id)weight->part,
+    if (!model->narrows || weight->tensor < 0 ||
+        !heed_weight_is_multiplied(&model->config, (heed_stack_id)weight->stack_id,
                                    (heed_role)weight->role))
         return stored;
-    heed_dtype wanted = heed_dtype_fit(model->rounded_to, weight->columns);
+    heed_dtype wanted = heed_dtype_fit(model->narrow_dtype, weight->columns);
     if (weight->role == HEED_ROLE_TOKEN_EMBEDDING &&
         heed_dtype_width(wanted) < heed_dtype_width(HEED_Q8_0))
         wanted = heed_dtype_fit(HEED_Q8_0, weight->columns);
@@ -165,8 +187,8 @@ static heed_status allocate_tensor(heed_model *model, heed_tensor *tensor, heed_
     return HEED_OK;
 }
 
-/* One block for all: huge pages, which a weight alone is too small for, spare decoding most misses
-   of address translation. */
+/* One allocation for all: huge pages, which a weight alone is too small for, spare decoding most
+   misses of address translation. */
 static heed_status allocate_weights(heed_model *model, heed_error *error)
 {
     size_t total = 0;
@@ -191,7 +213,7 @@ static heed_status allocate_weights(heed_model *model, heed_error *error)
     return HEED_OK;
 }
 
-/* One block for the rounded copies of all matrices, for the same reason. */
+/* One allocation for the bf16 working copies of all matrices, for the same reason. */
 static heed_status allocate_copies(heed_model *model, heed_error *error)
 {
     size_t total = 0;
@@ -205,12 +227,12 @@ static heed_status allocate_copies(heed_model *model, heed_error *error)
                 !heed_multiply_size(weight->copy_bytes, (size_t)heed_weight_matrices(weight),
                                     &bytes) ||
                 !heed_add_size(at, bytes, &total))
-                return heed_fail_memory(error, SIZE_MAX, "the weights rounded to bf16");
+                return heed_fail_memory(error, SIZE_MAX, "the bf16 working copies of the weights");
             if (pass == 1) weight->copy = model->copies + at;
             at = total;
         }
         if (pass == 0 && total > 0 && !(model->copies = heed_allocate_aligned(total)))
-            return heed_fail_memory(error, total, "the weights rounded to bf16");
+            return heed_fail_memory(error, total, "the bf16 working copies of the weights");
     }
     model->copies_bytes = total;
     return HEED_OK;
@@ -226,12 +248,13 @@ heed_status heed_weights_allocate(heed_model *model, heed_error *error)
     return allocate_copies(model, error);
 }
 
-/* ---- rounded copies ---- */
+/* ---- bf16 working copies ---- */
 
 /* Matrices of a weight that this tensor holds: one, or all experts'. */
 static size_t copies_in(const heed_tensor *tensor, const heed_weight *weight)
 {
-    return !weight->copy ? 0 : tensor->expert >= 0 ? 1 : (size_t)heed_weight_matrices(weight);
+    if (!weight->copy) return 0;
+    return tensor->expert >= 0 ? 1 : (size_t)heed_weight_matrices(weight);
 }
 
 size_t heed_weights_copy_count(const heed_model *model, const heed_tensor *tensor)
@@ -248,15 +271,14 @@ heed_parameter_copy heed_weights_bf16(const heed_model *model, const heed_tensor
     for (; at >= copies_in(tensor, weight); weight++) at -= copies_in(tensor, weight);
     const int64_t rows = weight->rows / heed_weight_matrices(weight);
     const size_t matrix = tensor->expert > 0 ? (size_t)tensor->expert : at;
-    return (heed_parameter_copy){
-        .begin = (size_t)((tensor->expert >= 0 ? 0 : weight->first_row + (int64_t)at * rows) *
-                          weight->columns),
-        .rows = rows,
-        .columns = weight->columns,
-        .data = (char *)weight->copy + matrix * weight->copy_bytes};
+    const int64_t first_row = tensor->expert >= 0 ? 0 : weight->first_row + (int64_t)at * rows;
+    return (heed_parameter_copy){.begin = (size_t)(first_row * weight->columns),
+                                 .rows = rows,
+                                 .columns = weight->columns,
+                                 .data = (char *)weight->copy + matrix * weight->copy_bytes};
 }
 
-void heed_weights_round(const heed_model *model, const heed_tensor *tensor)
+void heed_weights_write_bf16(const heed_model *model, const heed_tensor *tensor)
 {
     for (size_t i = 0, count = heed_weights_copy_count(model, tensor); i < count; i++) {
         const heed_parameter_copy copy = heed_weights_bf16(model, tensor, i);

@@ -1,7 +1,7 @@
 /* Scaled dot-product attention with its projections, self and cross, dense and over caches. */
 #include "nn/attention.h"
 
-/* A norm of every head by itself is one of the last axis of (N,heads,E). Gains by head are
+/* A norm of each head by itself is a norm over the last axis of (N,heads,E). Per-head gains are
    multiplied in after it. */
 static heed_value normalize_heads(heed_graph *graph, heed_value x,
                                   const heed_attention_layer *layer, const heed_nn_norm *norm,
@@ -11,15 +11,17 @@ static heed_value normalize_heads(heed_graph *graph, heed_value x,
     if (layer->qk_norm == HEED_QK_NORM_ALL) return heed_nn_normalize(graph, x, norm);
     heed_nn_norm one = *norm;
     if (layer->qk_norm == HEED_QK_NORM_HEAD_GAINS) one.gain = one.bias = HEED_NONE;
-    heed_shape row = heed_value_shape(graph, x),
-               cut = heed_shape_of(3, (int64_t[]){row.dim[0], heads, layer->options.head_width});
-    cut.extent = row.extent;
-    x = heed_reshape(graph, heed_nn_normalize(graph, heed_reshape(graph, x, cut), &one), row);
+    heed_shape row = heed_value_shape(graph, x);
+    heed_shape by_head = heed_shape_of(3,
+                                       (int64_t[]){row.dim[0], heads, layer->options.head_width});
+    by_head.extent = row.extent;
+    x = heed_nn_normalize(graph, heed_reshape(graph, x, by_head), &one);
+    x = heed_reshape(graph, x, row);
     return layer->qk_norm == HEED_QK_NORM_HEAD_GAINS ? heed_multiply(graph, x, norm->gain) : x;
 }
 
-static heed_value turn(heed_graph *graph, heed_value x, heed_value table, int heads,
-                       bool interleaved)
+static heed_value rotate(heed_graph *graph, heed_value x, heed_value table, int heads,
+                         bool interleaved)
 {
     return table == HEED_NONE ? x : heed_rotary(graph, x, table, heads, interleaved);
 }
@@ -36,17 +38,18 @@ static heed_value keys_of(heed_graph *graph, heed_value source, const heed_atten
 {
     heed_value k = project(graph, source, layer, &layer->key);
     k = normalize_heads(graph, k, layer, &layer->key_norm, layer->options.kv_heads);
-    return turn(graph, k, layer->rotary_key, layer->options.kv_heads, layer->rotary_interleaved);
+    return rotate(graph, k, layer->rotary_key, layer->options.kv_heads, layer->rotary_interleaved);
 }
 
 heed_value heed_attention_build(heed_graph *graph, heed_value x, const heed_attention_layer *layer,
                                 heed_value *weights)
 {
-    bool cached = layer->key_cache != HEED_NONE, written = !cached || layer->slots != HEED_NONE;
-    heed_value q = project(graph, x, layer, &layer->query), k = layer->key_cache,
-               v = layer->value_cache;
+    bool cached = layer->key_cache != HEED_NONE;
+    bool written = !cached || layer->slots != HEED_NONE;
+    heed_value k = layer->key_cache, v = layer->value_cache;
+    heed_value q = project(graph, x, layer, &layer->query);
     q = normalize_heads(graph, q, layer, &layer->query_norm, layer->options.heads);
-    q = turn(graph, q, layer->rotary_query, layer->options.heads, layer->rotary_interleaved);
+    q = rotate(graph, q, layer->rotary_query, layer->options.heads, layer->rotary_interleaved);
     if (written) {
         heed_value source = layer->memory == HEED_NONE ? x : layer->memory;
         k = keys_of(graph, source, layer);

@@ -1,6 +1,6 @@
 /* attention.h: the attention sub-layer, from the stream to the stream. */
-#ifndef HEED_ATTENTION_ATTENTION_H
-#define HEED_ATTENTION_ATTENTION_H
+#ifndef HEED_NN_ATTENTION_H
+#define HEED_NN_ATTENTION_H
 
 #include "nn/block.h"
 

@@ -40,9 +40,9 @@ heed_value heed_nn_feed_forward_build(heed_graph *graph, heed_value x,
    router's weights; besides, if there is a shared expert, sigmoid(its gate) times its result. x
    (N,D) -> (N,D). Sources: Shazeer et al. 2017; Jiang et al. 2024 (Mixtral). */
 typedef struct heed_nn_experts {
-    heed_nn_linear router;         /* (X,D), (X) */
-    heed_nn_linear up, gate, down; /* (X,F,D), (X,F); (X,D,F), (X,D) */
-    int64_t experts, chosen;       /* X, J */
+    heed_nn_linear router;              /* (X,D), (X) */
+    heed_nn_linear up, gate, down;      /* (X,F,D), (X,F); (X,D,F), (X,D) */
+    int64_t experts, experts_per_token; /* X, J */
     heed_router_kind router_kind;
     bool renormalized;                 /* weights of the chosen are divided by their sum */
     heed_unary_kind activation;        /* down(f(gate(x)) * up(x)), or, with a limit: */
@@ -75,8 +75,8 @@ typedef struct heed_nn_embedding {
 } heed_nn_embedding;
 heed_value heed_nn_embedding_build(heed_graph *graph, const heed_nn_embedding *embedding);
 
-/* Norms of a sub-layer by their place: the input of f from the stream, and the stream after
-   f(x). */
+/* The norms around a sublayer f, by norm_place: heed_nn_sublayer_input gives what f reads from the
+   residual stream, heed_nn_sublayer_output the stream after f. */
 typedef struct heed_nn_sublayer {
     heed_norm_place place;
     heed_nn_norm norm, post_norm; /* post_norm: the second one of HEED_NORM_SANDWICH */

@@ -3,10 +3,9 @@
 
 heed_value heed_nn_embedding_build(heed_graph *graph, const heed_nn_embedding *embedding)
 {
-    heed_value x = embedding->vectors != HEED_NONE
-                       ? embedding->vectors
-                       : heed_embedding(graph, embedding->token_table, embedding->ids,
-                                        embedding->padding);
+    heed_value x = embedding->vectors;
+    if (x == HEED_NONE)
+        x = heed_embedding(graph, embedding->token_table, embedding->ids, embedding->padding);
     if (embedding->scale != 1) x = heed_scale(graph, x, embedding->scale, 0);
     if (embedding->projection != HEED_NONE)
         x = heed_linear(graph, x, embedding->projection, HEED_NONE);

@@ -6,7 +6,7 @@ static heed_value route(heed_graph *graph, const heed_nn_experts *experts, heed_
 {
     bool first = experts->router_kind == HEED_ROUTER_SOFTMAX_TOP;
     heed_value scores = first ? heed_softmax(graph, routing->logits) : routing->logits;
-    heed_value weights = heed_top_k(graph, scores, experts->chosen, &routing->index);
+    heed_value weights = heed_top_k(graph, scores, experts->experts_per_token, &routing->index);
     if (!first) weights = heed_softmax(graph, weights);
     if (!experts->renormalized) return weights;
     return heed_divide(graph, weights, heed_reduce(graph, HEED_REDUCE_SUM, weights, -1, true));

@@ -9,9 +9,9 @@ heed_value heed_nn_apply(heed_graph *graph, heed_value x, const heed_nn_linear *
 heed_value heed_nn_feed_forward_build(heed_graph *graph, heed_value x,
                                       const heed_nn_feed_forward *ffn)
 {
-    heed_value inner = heed_nn_apply(graph, x, ffn->gated ? &ffn->gate : &ffn->up);
-    if (ffn->activation != HEED_UNARY_LINEAR) inner = heed_unary(graph, ffn->activation, inner);
-    if (ffn->gated) inner = heed_multiply(graph, inner, heed_nn_apply(graph, x, &ffn->up));
-    inner = heed_nn_dropout(graph, inner, ffn->samples, ffn->dropout);
-    return heed_nn_apply(graph, inner, &ffn->down);
+    heed_value hidden = heed_nn_apply(graph, x, ffn->gated ? &ffn->gate : &ffn->up);
+    if (ffn->activation != HEED_UNARY_LINEAR) hidden = heed_unary(graph, ffn->activation, hidden);
+    if (ffn->gated) hidden = heed_multiply(graph, hidden, heed_nn_apply(graph, x, &ffn->up));
+    hidden = heed_nn_dropout(graph, hidden, ffn->samples, ffn->dropout);
+    return heed_nn_apply(graph, hidden, &ffn->down);
 }

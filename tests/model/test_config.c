@@ -118,17 +118,17 @@ static const bad_config bad[] = {
     {LLAMA(", \"partial_rotary_factor\": 1.5"), HEED_E_FORMAT, "partial_rotary_factor is 1.5"},
     {LLAMA(", \"rope_parameters\": {\"rope_type\": \"linear\", \"factor\": 2.0, "
            "\"partial_rotary_factor\": 0.5}"),
-     HEED_E_UNSUPPORTED, "on 4 of 8 channels; family llama turns all of them"},
-    {ROTARY("phi", "0.4"), HEED_E_UNSUPPORTED, "on 3 of 8 channels; family phi turns pairs"},
+     HEED_E_UNSUPPORTED, "on 4 of 8 channels; family llama rotates all of them"},
+    {ROTARY("phi", "0.4"), HEED_E_UNSUPPORTED, "on 3 of 8 channels; phi rotates pairs"},
     {ROTARY("phi3", "0.1"), HEED_E_FORMAT,
-     "heads are 8 wide and partial_rotary_factor is 0.1: no channel would be turned"},
+     "heads are 8 wide and partial_rotary_factor is 0.1: no channel would be rotated"},
     {"{\"model_type\": \"gpt_neox\", \"hidden_size\": 20, \"num_attention_heads\": 4, "
      "\"rotary_pct\": 1.0}",
      HEED_E_FORMAT, "heads are 5 wide"},
     {"{\"model_type\": \"gpt_neox\", \"hidden_size\": 32, \"num_attention_heads\": 4, "
      "\"rope_parameters\": {\"rope_type\": \"yarn\", \"factor\": 2.0, "
      "\"partial_rotary_factor\": 0.4}}",
-     HEED_E_UNSUPPORTED, "on 3 of 8 channels; yarn turns pairs"},
+     HEED_E_UNSUPPORTED, "on 3 of 8 channels; yarn rotates pairs"},
     {"{\"model_type\": \"llama\", \"num_hidden_layers\": 4097}", HEED_E_FORMAT, "layers is 4097"},
     {"{\"model_type\": \"llama\", \"hidden_size\": 0}", HEED_E_FORMAT, "hidden_size is 0"},
     {"{\"model_type\": \"llama\", \"hidden_size\": 2000000}", HEED_E_FORMAT, "width is 2000000"},
@@ -418,14 +418,14 @@ static void every_wanted_role_has_one_name(void **state)
                 if (c.float_inputs) c.vocabulary = 0;
                 if (!c.tied && strcmp(family->name, "marian") == 0) c.source_vocabulary = 64;
                 assert_ok(heed_config_complete(&c, family->name, &error));
-                for (int part = 0; part < HEED_STACK_IDS; part++)
+                for (int stack_id = 0; stack_id < HEED_STACK_IDS; stack_id++)
                     for (int role = 0; role < HEED_ROLE_COUNT; role++) {
                         int names = 0;
                         for (const heed_weight_name *entry = family->weights; entry->name;
                              entry++) {
-                            int parts = entry->parts ? entry->parts : 1;
-                            if (entry->part != part || role < entry->role ||
-                                role >= entry->role + parts)
+                            int fused = entry->fused ? entry->fused : 1;
+                            if (entry->stack_id != stack_id || role < entry->role ||
+                                role >= entry->role + fused)
                                 continue;
                             int two = c.residual == HEED_RESIDUAL_PARALLEL_TWO_NORMS
                                           ? HEED_NAME_ONE_NORM
@@ -437,7 +437,8 @@ static void every_wanted_role_has_one_name(void **state)
                         }
                         bool spare = role == HEED_ROLE_SPARE_BIAS ||
                                      role == HEED_ROLE_SPARE_EMBEDDING;
-                        bool wanted = heed_role_wanted(&c, (heed_stack_id)part, (heed_role)role);
+                        bool wanted = heed_role_wanted(&c, (heed_stack_id)stack_id,
+                                                       (heed_role)role);
                         if (wanted && names != 1 && !spare)
                             fail_msg("%s, %s: %s has %d names", family->name, known->name,
                                      heed_roles[role].name, names);

@@ -130,7 +130,7 @@ static void run_decode(heed_engine *engine, int64_t first, int64_t count, int32_
         .rows = count,
         .sequences = 1,
         .gathered = count,
-        .cache_blocks = BLOCKS,
+        .cache_pages = BLOCKS,
         .table_rows = 1,
         .table_columns = BLOCKS,
     };
@@ -277,7 +277,7 @@ static void encoding_once_and_decoding_is_the_forward_pass(void **state)
         .purpose = HEED_PURPOSE_ENCODE,
         .source_rows = SOURCE,
         .sequences = 1,
-        .cross_blocks = BLOCKS,
+        .cross_pages = BLOCKS,
     };
     runtime = counts(0, 0, 1, SOURCE);
     assert_ok(heed_engine_prepare(engine, &spec, &error));
@@ -289,8 +289,8 @@ static void encoding_once_and_decoding_is_the_forward_pass(void **state)
             .rows = 1,
             .sequences = 1,
             .gathered = 1,
-            .cache_blocks = BLOCKS,
-            .cross_blocks = BLOCKS,
+            .cache_pages = BLOCKS,
+            .cross_pages = BLOCKS,
             .table_rows = 1,
             .table_columns = BLOCKS,
         };
@@ -453,7 +453,7 @@ static void impossible_runs_are_refused(void **state)
         heed_engine_prepare(encoder, &(heed_program_spec){.purpose = HEED_PURPOSE_DECODE}, &error));
     assert_fails(HEED_E_ARG, "dropout",
                  heed_engine_prepare(engine, &(heed_program_spec){.dropout = 1}, &error));
-    assert_fails(HEED_E_ARG, "rows or blocks",
+    assert_fails(HEED_E_ARG, "rows or pages",
                  heed_engine_prepare(engine, &(heed_program_spec){.rows = -1}, &error));
     assert_ok(heed_engine_prepare(
         engine, &(heed_program_spec){.rows = 1, .gathered = 1, .sequences = 1}, &error));

@@ -383,8 +383,8 @@ static void free_models_are_written_as_published_ones(void **state)
         for (size_t w = 0; w < model->n_weights; w++) {
             const heed_weight *own = &model->weights[w];
             if (own->tensor < 0) continue;
-            int32_t at = heed_weights_find(loaded, (heed_stack_id)own->part, (heed_role)own->role,
-                                           model->tensors[own->tensor].layer);
+            int32_t at = heed_weights_find(loaded, (heed_stack_id)own->stack_id,
+                                           (heed_role)own->role, model->tensors[own->tensor].layer);
             if (at < 0 || loaded->weights[at].bytes != own->bytes ||
                 memcmp(loaded->weights[at].data, own->data, own->bytes) != 0)
                 fail_msg("%s: %s differs", cases[i].kinds, own->name);
@@ -416,7 +416,7 @@ static void weights_are_rounded_when_asked_for(void **state)
             assert_ok(heed_model_load(&plain, path, &(heed_model_options){.backend = &reference},
                                       &error));
             heed_model_options how = {
-                .backend = t % 2 ? cpu : &reference, .rounded = true, .rounded_to = types[t / 2]};
+                .backend = t % 2 ? cpu : &reference, .narrows = true, .narrow_dtype = types[t / 2]};
             assert_ok(heed_model_load(&rounded, path, &how, &error));
             for (size_t i = 0; i < plain->n_weights; i++) {
                 const heed_weight *from = &plain->weights[i], *to = &rounded->weights[i];

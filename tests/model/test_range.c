@@ -131,7 +131,7 @@ static void rounding_while_loading_names_the_element(void **state)
         float *weights = copy_values(&c, cases[i].tensor);
         weights[cases[i].at] = cases[i].value;
         const heed_model_options how = {
-            .backend = &reference, .rounded = true, .rounded_to = cases[i].dtype};
+            .backend = &reference, .narrows = true, .narrow_dtype = cases[i].dtype};
         heed_model *model = NULL;
         assert_fails(HEED_E_UNSUPPORTED, cases[i].part,
                      heed_model_load(&model, copy_write(&c), &how, &error));

@@ -58,7 +58,7 @@ static const heed_key keys[] = {
 
 /* clang-format off */
 #define LAYER(symbol, suffix) \
-    {.role = HEED_ROLE_##symbol, .part = HEED_STACK_ENCODER, .flags = HEED_NAME_BASE, \
+    {.role = HEED_ROLE_##symbol, .stack_id = HEED_STACK_ENCODER, .flags = HEED_NAME_BASE, \
      .name = "encoder.layer.{i}." suffix}
 /* clang-format on */
 /* Norms under their names of today, and of the files that were converted from TensorFlow. */
@@ -67,13 +67,13 @@ static const heed_key keys[] = {
         OLD(symbol##_GAIN, stem ".gamma"), OLD(symbol##_BIAS, stem ".beta")
 /* clang-format off */
 #define OLD(symbol, suffix) \
-    {.role = HEED_ROLE_##symbol, .part = HEED_STACK_ENCODER, \
+    {.role = HEED_ROLE_##symbol, .stack_id = HEED_STACK_ENCODER, \
      .flags = HEED_NAME_BASE | HEED_NAME_ALIAS, .name = "encoder.layer.{i}." suffix}
 #define BASE(symbol, in, flag, text) \
-    {.role = HEED_ROLE_##symbol, .part = HEED_STACK_##in, .flags = HEED_NAME_BASE | (flag), \
+    {.role = HEED_ROLE_##symbol, .stack_id = HEED_STACK_##in, .flags = HEED_NAME_BASE | (flag), \
      .name = text}
 #define HEAD(symbol, flag, text) \
-    {.role = HEED_ROLE_##symbol, .part = HEED_STACK_MODEL, .flags = (flag), .name = text}
+    {.role = HEED_ROLE_##symbol, .stack_id = HEED_STACK_MODEL, .flags = (flag), .name = text}
 /* clang-format on */
 static const heed_weight_name weights[] = {
     BASE(TOKEN_EMBEDDING, MODEL, 0, "embeddings.word_embeddings.weight"),
@@ -167,8 +167,8 @@ const heed_family heed_family_bert = {
     .ignored = ignored,
     .prefixes = prefixes,
     .architectures = architectures,
-    .inner_factor = 4,
-    .inner_multiple = 1,
+    .d_ff_factor = 4,
+    .d_ff_multiple = 1,
     .is_published = true,
     .derive = derive,
     .fix = fix,

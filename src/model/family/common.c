@@ -195,7 +195,7 @@ heed_status heed_rope_read(heed_config *config, const json_t *json, const char *
         rope->original_context = config->context;
     /* Where heads are turned whole, the plain kind does not look at partial_rotary_factor;
        transformers computes no part there. */
-    for (int i = 0; i < 2 && config->family->rotary_part == HEED_ROTARY_WHOLE; i++) {
+    for (int i = 0; i < 2 && config->family->rotary_coverage == HEED_ROTARY_ALL; i++) {
         heed_rope *of = i ? &config->rope_local : rope;
         if (of->kind == HEED_ROPE_DEFAULT && of->fraction > 0 && of->fraction < 1) of->fraction = 1;
     }
@@ -246,7 +246,7 @@ static json_t *rope_object(const heed_config *config, const heed_rope *rope)
                                  json_integer(rope->original_context)) == 0;
     if (ok && rope->kind == HEED_ROPE_YARN && !rope->truncate)
         ok = json_object_set_new(object, "truncate", json_false()) == 0;
-    if (ok && (rope->fraction != 1 || config->family->rotary_part != HEED_ROTARY_WHOLE))
+    if (ok && (rope->fraction != 1 || config->family->rotary_coverage != HEED_ROTARY_ALL))
         ok = json_object_set_new(object, "partial_rotary_factor", json_real(rope->fraction)) == 0;
     if (ok) return object;
     json_decref(object);

@@ -8,15 +8,15 @@
    and ".bias". */
 /* clang-format off */
 #define HEED_TENSOR(symbol, in, text) \
-    {.role = HEED_ROLE_##symbol, .part = HEED_STACK_##in, .flags = HEED_NAME_BASE, .name = text}
+    {.role = HEED_ROLE_##symbol, .stack_id = HEED_STACK_##in, .flags = HEED_NAME_BASE, .name = text}
 #define HEED_TENSOR_AS(symbol, in, how, text) \
-    {.role = HEED_ROLE_##symbol, .part = HEED_STACK_##in, .flags = HEED_NAME_BASE | (how), \
+    {.role = HEED_ROLE_##symbol, .stack_id = HEED_STACK_##in, .flags = HEED_NAME_BASE | (how), \
      .name = text}
-#define HEED_TENSOR_OF(symbol, count, how, text) \
-    {.role = HEED_ROLE_##symbol, .part = HEED_STACK_DECODER, .parts = (count), \
+#define HEED_TENSOR_FUSED(symbol, count, how, text) \
+    {.role = HEED_ROLE_##symbol, .stack_id = HEED_STACK_DECODER, .fused = (count), \
      .flags = HEED_NAME_BASE | (how), .name = text}
 #define HEED_TENSOR_HEAD(symbol, kinds, text) \
-    {.role = HEED_ROLE_##symbol, .part = HEED_STACK_MODEL, .heads = (kinds), .name = text}
+    {.role = HEED_ROLE_##symbol, .stack_id = HEED_STACK_MODEL, .heads = (kinds), .name = text}
 /* clang-format on */
 #define HEED_LINEAR(symbol, stem)                          \
     HEED_TENSOR(symbol##_WEIGHT, DECODER, stem ".weight"), \

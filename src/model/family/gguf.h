@@ -8,12 +8,12 @@
 /* Tensors of the model, of a layer, of a layer with `count` parts; with a bias; a norm. */
 /* clang-format off */
 #define HEED_GGUF_ONE(symbol, in, text) \
-    {.role = HEED_ROLE_##symbol, .part = HEED_STACK_##in, .name = text}
+    {.role = HEED_ROLE_##symbol, .stack_id = HEED_STACK_##in, .name = text}
 #define HEED_GGUF_LAYER(symbol, how, text) \
-    {.role = HEED_ROLE_##symbol, .part = HEED_STACK_DECODER, .flags = (how), \
+    {.role = HEED_ROLE_##symbol, .stack_id = HEED_STACK_DECODER, .flags = (how), \
      .name = "blk.{i}." text}
-#define HEED_GGUF_PARTS(symbol, count, text) \
-    {.role = HEED_ROLE_##symbol, .part = HEED_STACK_DECODER, .parts = (count), \
+#define HEED_GGUF_FUSED_AS(symbol, count, text) \
+    {.role = HEED_ROLE_##symbol, .stack_id = HEED_STACK_DECODER, .fused = (count), \
      .name = "blk.{i}." text}
 /* clang-format on */
 #define HEED_GGUF_LINEAR(symbol, how, text)                \
@@ -31,9 +31,9 @@
 #define HEED_GGUF_SEPARATE(how)                                                   \
     HEED_GGUF_LINEAR(QUERY, how, "attn_q"), HEED_GGUF_LINEAR(KEY, how, "attn_k"), \
         HEED_GGUF_LINEAR(VALUE, 0, "attn_v")
-#define HEED_GGUF_FUSED                                  \
-    HEED_GGUF_PARTS(QUERY_WEIGHT, 3, "attn_qkv.weight"), \
-        HEED_GGUF_PARTS(QUERY_BIAS, 3, "attn_qkv.bias")
+#define HEED_GGUF_FUSED                                     \
+    HEED_GGUF_FUSED_AS(QUERY_WEIGHT, 3, "attn_qkv.weight"), \
+        HEED_GGUF_FUSED_AS(QUERY_BIAS, 3, "attn_qkv.bias")
 #define HEED_GGUF_ATTENTION(how)                                   \
     HEED_GGUF_LAYER(QUERY_NORM_GAIN, how, "attn_q_norm.weight"),   \
         HEED_GGUF_LAYER(KEY_NORM_GAIN, how, "attn_k_norm.weight"), \

@@ -54,15 +54,15 @@ static const heed_key keys[] = {
 
 /* clang-format off */
 #define LAYER(symbol, flag, suffix) \
-    {.role = HEED_ROLE_##symbol, .part = HEED_STACK_DECODER, .flags = HEED_NAME_BASE | (flag), \
+    {.role = HEED_ROLE_##symbol, .stack_id = HEED_STACK_DECODER, .flags = HEED_NAME_BASE | (flag), \
      .name = "h.{i}." suffix}
 #define SPLIT(symbol, flag, suffix) \
-    {.role = HEED_ROLE_##symbol, .part = HEED_STACK_DECODER, .parts = 3, \
+    {.role = HEED_ROLE_##symbol, .stack_id = HEED_STACK_DECODER, .fused = 3, \
      .flags = HEED_NAME_BASE | (flag), .name = "h.{i}." suffix}
 #define BASE(symbol, in, text) \
-    {.role = HEED_ROLE_##symbol, .part = HEED_STACK_##in, .flags = HEED_NAME_BASE, .name = text}
+    {.role = HEED_ROLE_##symbol, .stack_id = HEED_STACK_##in, .flags = HEED_NAME_BASE, .name = text}
 #define HEAD(symbol, kinds, text) \
-    {.role = HEED_ROLE_##symbol, .part = HEED_STACK_MODEL, .heads = (kinds), .name = text}
+    {.role = HEED_ROLE_##symbol, .stack_id = HEED_STACK_MODEL, .heads = (kinds), .name = text}
 /* clang-format on */
 static const heed_weight_name weights[] = {
     BASE(TOKEN_EMBEDDING, MODEL, "wte.weight"),
@@ -134,8 +134,8 @@ const heed_family heed_family_gpt2 = {
     .prefixes = prefixes,
     .architectures = architectures,
     .gguf = &gguf,
-    .inner_factor = 4,
-    .inner_multiple = 1,
+    .d_ff_factor = 4,
+    .d_ff_multiple = 1,
     .initial = HEED_INITIAL_SCALED_RESIDUAL,
     .trains_padding = true,
     .packs_positions = true,

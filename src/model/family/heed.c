@@ -96,7 +96,7 @@ static const heed_key keys[] = {
 };
 
 /* clang-format off */
-#define NAME(symbol, in, text) {.role = HEED_ROLE_##symbol, .part = HEED_STACK_##in, .name = text}
+#define NAME(symbol, in, text) {.role = HEED_ROLE_##symbol, .stack_id = HEED_STACK_##in, .name = text}
 /* clang-format on */
 #define LINEAR(symbol, in, stem) \
     NAME(symbol##_WEIGHT, in, stem ".weight"), NAME(symbol##_BIAS, in, stem ".bias")
@@ -137,7 +137,7 @@ static const heed_weight_name weights[] = {
     LINEAR(TRANSFORM, MODEL, "lm_transform.dense"),
     NORM(TRANSFORM_NORM, MODEL, "lm_transform.norm"),
     LINEAR(LM, MODEL, "lm_head"),
-    {.role = HEED_ROLE_LOGITS_BIAS, .part = HEED_STACK_MODEL,
+    {.role = HEED_ROLE_LOGITS_BIAS, .stack_id = HEED_STACK_MODEL,
      .flags = HEED_NAME_BUFFER | HEED_NAME_OPTIONAL, .name = "logits_bias"},
     LINEAR(RELATION, MODEL, "relation"),
     LINEAR(CLASS, MODEL, "classifier"),
@@ -168,10 +168,10 @@ const heed_family heed_family_heed = {
     .ignored = ignored,
     .prefixes = prefixes,
     .architectures = architectures,
-    .inner_factor = 8.0 / 3,
-    .inner_multiple = 32,
+    .d_ff_factor = 8.0 / 3,
+    .d_ff_multiple = 32,
     .initial = HEED_INITIAL_SCALED_RESIDUAL,
-    .rotary_part = HEED_ROTARY_ROUNDED_UP,
+    .rotary_coverage = HEED_ROTARY_ROUNDED_UP,
     .trains_padding = true,
     .packs_positions = true,
     .derive = heed_config_window_all,

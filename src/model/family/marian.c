@@ -57,7 +57,7 @@ static const heed_key keys[] = {
 
 /* clang-format off */
 #define NAME(symbol, in, text) \
-    {.role = HEED_ROLE_##symbol, .part = HEED_STACK_##in, .flags = HEED_NAME_BASE, .name = text}
+    {.role = HEED_ROLE_##symbol, .stack_id = HEED_STACK_##in, .flags = HEED_NAME_BASE, .name = text}
 /* clang-format on */
 #define LINEAR(symbol, in, stem) \
     NAME(symbol##_WEIGHT, in, stem ".weight"), NAME(symbol##_BIAS, in, stem ".bias")
@@ -74,13 +74,13 @@ static const heed_key keys[] = {
 /* clang-format off */
 static const heed_weight_name weights[] = {
     NAME(TOKEN_EMBEDDING, MODEL, "shared.weight"),
-    {.role = HEED_ROLE_TOKEN_EMBEDDING, .part = HEED_STACK_MODEL,
+    {.role = HEED_ROLE_TOKEN_EMBEDDING, .stack_id = HEED_STACK_MODEL,
      .flags = HEED_NAME_BASE | HEED_NAME_ALIAS, .name = "decoder.embed_tokens.weight"},
-    {.role = HEED_ROLE_TOKEN_EMBEDDING, .part = HEED_STACK_MODEL,
+    {.role = HEED_ROLE_TOKEN_EMBEDDING, .stack_id = HEED_STACK_MODEL,
      .flags = HEED_NAME_BASE | HEED_NAME_ALIAS, .name = "encoder.embed_tokens.weight"},
     NAME(TOKEN_EMBEDDING, ENCODER, "encoder.embed_tokens.weight"),
     NAME(TOKEN_EMBEDDING, DECODER, "decoder.embed_tokens.weight"),
-    {.role = HEED_ROLE_SPARE_EMBEDDING, .part = HEED_STACK_MODEL,
+    {.role = HEED_ROLE_SPARE_EMBEDDING, .stack_id = HEED_STACK_MODEL,
      .flags = HEED_NAME_BASE | HEED_NAME_OPTIONAL, .name = "shared.weight"},
     LAYER(ENCODER, "encoder"),
     LAYER(DECODER, "decoder"),
@@ -89,8 +89,8 @@ static const heed_weight_name weights[] = {
     LINEAR(CROSS_VALUE, DECODER, "decoder.layers.{i}.encoder_attn.v_proj"),
     LINEAR(CROSS_OUTPUT, DECODER, "decoder.layers.{i}.encoder_attn.out_proj"),
     NORM(CROSS_NORM, DECODER, "decoder.layers.{i}.encoder_attn_layer_norm"),
-    {.role = HEED_ROLE_LM_WEIGHT, .part = HEED_STACK_MODEL, .name = "lm_head.weight"},
-    {.role = HEED_ROLE_LOGITS_BIAS, .part = HEED_STACK_MODEL,
+    {.role = HEED_ROLE_LM_WEIGHT, .stack_id = HEED_STACK_MODEL, .name = "lm_head.weight"},
+    {.role = HEED_ROLE_LOGITS_BIAS, .stack_id = HEED_STACK_MODEL,
      .flags = HEED_NAME_BUFFER | HEED_NAME_OPTIONAL | HEED_NAME_ROW, .name = "final_logits_bias"},
     {0},
 };
@@ -154,8 +154,8 @@ const heed_family heed_family_marian = {
     .ignored = ignored,
     .prefixes = prefixes,
     .architectures = architectures,
-    .inner_factor = 4,
-    .inner_multiple = 1,
+    .d_ff_factor = 4,
+    .d_ff_multiple = 1,
     .is_published = true,
     .derive = derive,
     .fix = fix,

@@ -46,9 +46,9 @@ static const heed_key keys[] = {
 };
 
 /* clang-format off */
-#define NAME(symbol, in, text) {.role = HEED_ROLE_##symbol, .part = HEED_STACK_##in, .name = text}
+#define NAME(symbol, in, text) {.role = HEED_ROLE_##symbol, .stack_id = HEED_STACK_##in, .name = text}
 #define JOINED(symbol, in, text) \
-    {.role = HEED_ROLE_##symbol, .part = HEED_STACK_##in, .parts = 3, .name = text}
+    {.role = HEED_ROLE_##symbol, .stack_id = HEED_STACK_##in, .fused = 3, .name = text}
 /* clang-format on */
 #define LINEAR(symbol, in, stem) \
     NAME(symbol##_WEIGHT, in, stem ".weight"), NAME(symbol##_BIAS, in, stem ".bias")
@@ -118,8 +118,8 @@ const heed_family heed_family_torch_transformer = {
     .ignored = ignored,
     .prefixes = prefixes,
     .architectures = architectures,
-    .inner_factor = 4,
-    .inner_multiple = 1,
+    .d_ff_factor = 4,
+    .d_ff_multiple = 1,
     .initial = HEED_INITIAL_XAVIER,
     .derive = derive,
     .fix = fix,

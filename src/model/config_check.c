@@ -1,0 +1,268 @@
+/* Completing a configuration, and checking it as a whole before anything is allocated by it. */
+#include "model/family.h"
+
+#include <math.h>
+#include <string.h>
+
+static void complete_stack(const heed_config *config, heed_stack *stack)
+{
+    if (stack->heads == 0) return;
+    if (stack->kv_heads == 0) stack->kv_heads = stack->heads;
+    if (stack->head_width == 0) stack->head_width = config->d_model / stack->heads;
+    if (stack->d_ff == 0) {
+        double exact = config->family->d_ff_factor * (double)config->d_model;
+        int64_t least = (int64_t)ceil(exact - 1e-9), multiple = config->family->d_ff_multiple;
+        stack->d_ff = (least + multiple - 1) / multiple * multiple;
+    }
+}
+
+static heed_status check_range(const char *where, const char *what, int64_t value, int64_t least,
+                               int64_t most, heed_error *error)
+{
+    if (value >= least && value <= most) return HEED_OK;
+    return heed_fail(error, HEED_E_FORMAT, "%s: %s is %lld; expected %lld to %lld", where, what,
+                     (long long)value, (long long)least, (long long)most);
+}
+
+/* Rotary positions rotate channels that a head has, as many as the family allows. */
+static heed_status check_rotated(const heed_config *config, const heed_rope *rope, int64_t width,
+                                 const char *where, heed_error *error)
+{
+    int64_t asked = heed_rope_asked(rope, width), rotated = heed_rope_channels(rope, width);
+    heed_rotary_coverage coverage = config->family->rotary_coverage;
+    if (asked < 1)
+        return heed_fail(error, HEED_E_FORMAT,
+                         "%s: heads are %lld wide and partial_rotary_factor is %g: no channel "
+                         "would be rotated; expected one or more",
+                         where, (long long)width, rope->fraction);
+    if (rotated > width)
+        return heed_fail(error, HEED_E_FORMAT,
+                         "%s: heads are %lld wide; rotary positions rotate pairs of channels and "
+                         "need an even width",
+                         where, (long long)width);
+    if (coverage == HEED_ROTARY_ALL && rotated != width)
+        return heed_fail(
+            error, HEED_E_UNSUPPORTED,
+            "%s: rotary positions on %lld of %lld channels; family %s rotates all of them", where,
+            (long long)asked, (long long)width, config->family->name);
+    if (asked % 2 == 0) return HEED_OK;
+    const char *kind = NULL;
+    if (rope->kind == HEED_ROPE_YARN) kind = "yarn";
+    if (coverage == HEED_ROTARY_PAIRS) kind = config->family->name;
+    if (!kind) return HEED_OK;
+    return heed_fail(error, HEED_E_UNSUPPORTED,
+                     "%s: rotary positions on %lld of %lld channels; %s rotates pairs and expects "
+                     "an even number",
+                     where, (long long)asked, (long long)width, kind);
+}
+
+/* Families whose heads share out the width have no key that says how wide a head is. */
+static heed_status check_division(const heed_config *config, const heed_stack *stack,
+                                  const char *where, heed_error *error)
+{
+    if (stack->heads > 0 && stack->head_width * stack->heads != config->d_model &&
+        stack->head_width == config->d_model / stack->heads)
+        return heed_fail(error, HEED_E_FORMAT, "%s: the width %lld does not divide by %lld heads",
+                         where, (long long)config->d_model, (long long)stack->heads);
+    return HEED_OK;
+}
+
+static heed_status check_stack(const heed_config *config, const heed_stack *stack,
+                               const char *where, heed_error *error)
+{
+    HEED_TRY(check_division(config, stack, where, error));
+    HEED_TRY(check_range(where, "the number of layers", stack->layers, 0, HEED_MAX_LAYERS, error));
+    HEED_TRY(check_range(where, "the number of heads", stack->heads, 1, 1 << 14, error));
+    HEED_TRY(
+        check_range(where, "the number of key/value heads", stack->kv_heads, 1, 1 << 14, error));
+    HEED_TRY(check_range(where, "the width of a head", stack->head_width, 1, 1 << 14, error));
+    HEED_TRY(
+        check_range(where, "the inner width of the feed-forward", stack->d_ff, 1, 1 << 24, error));
+    if (stack->heads % stack->kv_heads)
+        return heed_fail(error, HEED_E_FORMAT,
+                         "%s: %lld heads and %lld key/value heads; expected heads to be a multiple",
+                         where, (long long)stack->heads, (long long)stack->kv_heads);
+    HEED_TRY(check_range(where, "heads times head width", stack->heads * stack->head_width, 1,
+                         1 << 24, error));
+    if (config->position != HEED_POSITION_ROTARY) return HEED_OK;
+    HEED_TRY(check_rotated(config, &config->rope, stack->head_width, where, error));
+    if (!(config->rope_local.base > 0)) return HEED_OK;
+    return check_rotated(config, &config->rope_local, stack->head_width, where, error);
+}
+
+static heed_status check_rope(const heed_rope *rope, const char *where, heed_error *error)
+{
+    bool stretched = rope->kind != HEED_ROPE_DEFAULT;
+    if (!(isfinite(rope->base) && rope->base > 1))
+        return heed_fail(error, HEED_E_FORMAT, "%s: rope_theta is %g; expected a number above 1",
+                         where, rope->base);
+    if (!(rope->fraction > 0 && rope->fraction <= 1))
+        return heed_fail(error, HEED_E_FORMAT,
+                         "%s: partial_rotary_factor is %g; expected above 0, at most 1", where,
+                         rope->fraction);
+    if (stretched && !(isfinite(rope->factor) && rope->factor > 0))
+        return heed_fail(error, HEED_E_FORMAT,
+                         "%s: the factor of %s rotary positions is %g; expected a positive number",
+                         where, heed_rope_name(rope->kind), rope->factor);
+    if (!isfinite(rope->attention_factor))
+        return heed_fail(
+            error, HEED_E_FORMAT,
+            "%s: the attention factor of rotary positions is %g; expected a finite number", where,
+            rope->attention_factor);
+    if (rope->kind != HEED_ROPE_DEFAULT && rope->kind != HEED_ROPE_LINEAR &&
+        rope->original_context < 1)
+        return heed_fail(error, HEED_E_FORMAT,
+                         "%s: original_max_position_embeddings is %lld; expected a positive number",
+                         where, (long long)rope->original_context);
+    if (rope->kind == HEED_ROPE_LLAMA3 &&
+        !(rope->low_frequency_factor > 0 &&
+          rope->high_frequency_factor > rope->low_frequency_factor))
+        return heed_fail(error, HEED_E_FORMAT,
+                         "%s: llama3 rotary positions: low_freq_factor %g and high_freq_factor %g; "
+                         "expected 0 < low < high",
+                         where, rope->low_frequency_factor, rope->high_frequency_factor);
+    return HEED_OK;
+}
+
+/* Every stack has a short and a long factor for each of its pairs. */
+static heed_status check_longrope(const heed_config *config, const char *where, heed_error *error)
+{
+    const heed_rope *rope = &config->rope;
+    const heed_stack *const stacks[] = {&config->encoder, &config->decoder};
+    if (rope->original_context < 2)
+        return heed_fail(
+            error, HEED_E_FORMAT,
+            "%s: original_max_position_embeddings is %lld; longrope expects at least 2", where,
+            (long long)rope->original_context);
+    for (int i = 0; i < 2; i++) {
+        int64_t pairs = heed_rope_channels(rope, stacks[i]->head_width) / 2;
+        if (stacks[i]->heads > 0 && (rope->short_factors != pairs || rope->long_factors != pairs))
+            return heed_fail(error, HEED_E_FORMAT,
+                             "%s: short_factor and long_factor have %lld and %lld numbers; "
+                             "expected %lld, one for each pair of channels",
+                             where, (long long)rope->short_factors, (long long)rope->long_factors,
+                             (long long)pairs);
+    }
+    return HEED_OK;
+}
+
+static heed_status check_sizes(const heed_config *config, const char *where, heed_error *error)
+{
+    HEED_TRY(check_range(where, "the width", config->d_model, 1, 1 << 20, error));
+    HEED_TRY(check_range(where, "the width of the embedding", config->embedding_width, 0, 1 << 20,
+                         error));
+    HEED_TRY(check_range(where, "the number of positions", config->context, 1, INT32_MAX, error));
+    if (!config->float_inputs)
+        HEED_TRY(check_range(where, "the vocabulary", config->vocabulary, 1, 1 << 26, error));
+    HEED_TRY(
+        check_range(where, "the source vocabulary", config->source_vocabulary, 0, 1 << 26, error));
+    HEED_TRY(
+        check_range(where, "the number of token types", config->token_types, 0, 1 << 20, error));
+    HEED_TRY(check_range(where, "the window", config->window, 0, INT32_MAX, error));
+    /* Tables of positions are built or read whole. */
+    int64_t most = 0;
+    if (config->position == HEED_POSITION_LEARNED) most = (int64_t)1 << 34;
+    if (config->position == HEED_POSITION_SINUSOIDAL) most = (int64_t)1 << 28;
+    if (most == 0) return HEED_OK;
+    return check_range(where, "positions times width", config->context * config->d_model, 1, most,
+                       error);
+}
+
+/* Before memory is taken for one name for each expert of each layer. */
+static heed_status check_experts(const heed_config *config, const char *where, heed_error *error)
+{
+    if (config->experts == 0) return HEED_OK;
+    HEED_TRY(
+        check_range(where, "the number of experts", config->experts, 1, HEED_MAX_EXPERTS, error));
+    HEED_TRY(check_range(where, "layers times experts", config->decoder.layers * config->experts, 0,
+                         1 << 17, error));
+    HEED_TRY(check_range(where, "the number of experts that a token chooses",
+                         config->experts_per_token, 1, config->experts, error));
+    HEED_TRY(
+        check_range(where, "the inner width of an expert", config->expert_d_ff, 1, 1 << 24, error));
+    HEED_TRY(check_range(where, "the inner width of the shared expert", config->shared_d_ff, 0,
+                         1 << 24, error));
+    HEED_TRY(check_range(where, "the step from one layer with experts to the next",
+                         config->expert_step, 1, HEED_MAX_LAYERS, error));
+    if (!isfinite(config->balance_weight) || !isfinite(config->swiglu_alpha) ||
+        !(config->swiglu_limit >= 0))
+        return heed_fail(error, HEED_E_FORMAT,
+                         "%s: router_aux_loss_coef %g, swiglu_alpha %g, swiglu_limit %g; expected "
+                         "finite numbers and a limit of at least 0",
+                         where, config->balance_weight, config->swiglu_alpha, config->swiglu_limit);
+    return HEED_OK;
+}
+
+static heed_status check_rotary(const heed_config *config, const char *where, heed_error *error)
+{
+    bool rotary = config->position == HEED_POSITION_ROTARY;
+    if (rotary) HEED_TRY(check_rope(&config->rope, where, error));
+    if (config->family->preset->rope_local.base > 0 && !(config->rope_local.base > 0))
+        return heed_fail(
+            error, HEED_E_FORMAT,
+            "%s: the rotary base of layers with a window is %g; expected a number above 1", where,
+            config->rope_local.base);
+    if (!rotary) return HEED_OK;
+    if (config->rope_local.base > 0) {
+        HEED_TRY(check_rope(&config->rope_local, where, error));
+        if (heed_rope_varies(&config->rope_local))
+            return heed_fail(error, HEED_E_UNSUPPORTED,
+                             "%s: rotary positions of kind \"%s\" for layers with a window; "
+                             "expected default, linear, llama3 or yarn",
+                             where, heed_rope_name(config->rope_local.kind));
+    }
+    if (config->rope.kind == HEED_ROPE_LONGROPE) return check_longrope(config, where, error);
+    return HEED_OK;
+}
+
+/* Kinds that do not go together. */
+static heed_status check_combinations(const heed_config *config, const char *where,
+                                      heed_error *error)
+{
+    bool encoder_decoder = config->arrangement == HEED_ENCODER_DECODER;
+    if (config->residual != HEED_RESIDUAL_SERIAL &&
+        (config->norm_place != HEED_NORM_PRE || encoder_decoder))
+        return heed_fail(
+            error, HEED_E_UNSUPPORTED,
+            "%s: parallel attention and feed-forward go with norms before them, in a single stack",
+            where);
+    if (encoder_decoder && config->head != HEED_HEAD_NONE && config->head != HEED_HEAD_CAUSAL_LM)
+        return heed_fail(
+            error, HEED_E_UNSUPPORTED,
+            "%s: of an encoder-decoder only the language model and the bare model are supported",
+            where);
+    return HEED_OK;
+}
+
+/* Fields that follow from others. Sizes must have been checked. */
+static void derive(heed_config *config)
+{
+    if (config->family->derive) config->family->derive(config);
+    if (config->arrangement == HEED_DECODER_ONLY) config->encoder = (heed_stack){0};
+    if (config->arrangement == HEED_ENCODER_ONLY) config->decoder = (heed_stack){0};
+    complete_stack(config, &config->encoder);
+    complete_stack(config, &config->decoder);
+    if (config->experts > 0 && config->expert_d_ff == 0) config->expert_d_ff = config->decoder.d_ff;
+    if (config->embedding_width == 0) config->embedding_width = config->d_model;
+    if (config->rope.original_context == 0) config->rope.original_context = config->context;
+    if (config->rope_local.original_context == 0)
+        config->rope_local.original_context = config->context;
+}
+
+heed_status heed_config_complete(heed_config *config, const char *where, heed_error *error)
+{
+    memcpy(config->model_type, config->family->name, strlen(config->family->name) + 1);
+    HEED_TRY(check_sizes(config, where, error));
+    derive(config);
+    HEED_TRY(check_rotary(config, where, error));
+    if (!(config->norm_eps > 0))
+        return heed_fail(error, HEED_E_FORMAT,
+                         "%s: the norms' epsilon is %g; expected a positive number", where,
+                         config->norm_eps);
+    if (config->arrangement != HEED_DECODER_ONLY)
+        HEED_TRY(check_stack(config, &config->encoder, where, error));
+    if (config->arrangement != HEED_ENCODER_ONLY)
+        HEED_TRY(check_stack(config, &config->decoder, where, error));
+    HEED_TRY(check_experts(config, where, error));
+    return check_combinations(config, where, error);
+}

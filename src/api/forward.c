@@ -68,7 +68,8 @@ heed_status heed_forward_files(heed_context *context, const heed_forward_task *t
     if (status == HEED_OK) status = heed_model_load(&model, task->model, &load, error);
     if (status == HEED_OK) heed_load_tell(&task->load, model);
     if (status == HEED_OK)
-        status = heed_forward(model, context->backend, tensors, count, &options, &outputs, error);
+        status = heed_forward(model, context->backend, &(heed_forward_inputs){tensors, count},
+                              &options, &outputs, error);
     if (status == HEED_OK) status = write_outputs(task->output, &outputs, error);
     heed_tensor_list_free(&outputs);
     heed_model_release(model);

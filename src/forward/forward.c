@@ -1,5 +1,5 @@
 /* heed_forward: one plan for the outputs, one for the loss and its gradients. */
-#include "forward/forward_batch.h"
+#include "forward/forward_internal.h"
 #include "graph/plan.h"
 
 #include <math.h>
@@ -69,8 +69,8 @@ static heed_status add_gradients(const heed_model *model, heed_tensor_list *outp
     for (size_t i = 0; i < heed_model_parameter_count(model); i++) {
         heed_parameter_info info = heed_model_parameter(model, i);
         float *values = NULL;
-        HEED_TRY(heed_tensor_list_add(outputs, "grad.", info.name, info.rank, info.shape, &values,
-                                      error));
+        HEED_TRY(heed_tensor_list_add(outputs, "grad.", info.name,
+                                      heed_shape_of(info.rank, info.shape), &values, error));
         heed_model_parameter_read(model, i, true, values);
     }
     return HEED_OK;
@@ -94,12 +94,12 @@ static heed_status run_loss(const heed_forward_call *call, const heed_backend *b
                                       call->n_cotangents ? call->cotangents : NULL, error);
     if (status == HEED_OK) status = program_run(&p, call, error);
     if (status == HEED_OK)
-        status = heed_tensor_list_add(outputs, "", "loss", 1, (int64_t[]){1}, &loss, error);
+        status = heed_tensor_list_add(outputs, "", "loss", heed_shape_1(1), &loss, error);
     heed_operand value = {0};
     if (status == HEED_OK && call->main.rows.count > 0)
         status = heed_plan_output(p.plan, p.workspace, "loss", &value, error);
-    if (status == HEED_OK)
-        *loss = heed_forward_is_empty(call) ? NAN : value.data ? *(const float *)value.data : 0;
+    if (status == HEED_OK && value.data) *loss = *(const float *)value.data;
+    if (status == HEED_OK && heed_forward_is_empty(call)) *loss = NAN;
     if (status == HEED_OK && options->gradients)
         status = add_gradients(call->model, outputs, error);
     program_free(&p);
@@ -107,12 +107,10 @@ static heed_status run_loss(const heed_forward_call *call, const heed_backend *b
 }
 
 heed_status heed_forward(heed_model *model, const heed_backend *backend,
-                         const heed_named_tensor *inputs, size_t count,
-                         const heed_forward_options *options, heed_tensor_list *outputs,
-                         heed_error *error)
+                         const heed_forward_inputs *inputs, const heed_forward_options *options,
+                         heed_tensor_list *outputs, heed_error *error)
 {
-    heed_forward_call call = {
-        .model = model, .config = heed_model_config(model), .inputs = inputs, .count = count};
+    heed_forward_call call = {.model = model, .config = heed_model_config(model), .inputs = inputs};
     *outputs = (heed_tensor_list){0};
     heed_status status = heed_forward_open(&call, error);
     if (status == HEED_OK && options->gradients && !heed_model_is_training(model))

@@ -1,7 +1,7 @@
 /* forward.h: what `heed forward` does: padded inputs in, outputs, loss and gradients out, as
    transformers computes them. */
-#ifndef HEED_MODEL_FORWARD_H
-#define HEED_MODEL_FORWARD_H
+#ifndef HEED_FORWARD_FORWARD_H
+#define HEED_FORWARD_FORWARD_H
 
 #include "model/engine.h"
 
@@ -21,6 +21,11 @@ typedef struct heed_tensor_list {
 } heed_tensor_list;
 void heed_tensor_list_free(heed_tensor_list *list); /* names and data too */
 
+typedef struct heed_forward_inputs {
+    const heed_named_tensor *tensors;
+    size_t count;
+} heed_forward_inputs;
+
 typedef struct heed_forward_options {
     /* grad.<name on disk> for every parameter; the model must have been opened for training */
     bool gradients;
@@ -30,14 +35,13 @@ typedef struct heed_forward_options {
 
 /* Inputs: input_ids (B,T), attention_mask, token_type_ids, position_ids, decoder_input_ids,
    decoder_attention_mask, labels, next_sentence_label, start_positions, end_positions, w,
-   cotangent.<output>; for float models src, tgt and their *_key_padding_mask (1 = padding). Only
-   names beginning with "in." are read, in. may be left out of none. Masked tokens are zeros in
-   every output. Errors: HEED_E_ARG and HEED_E_SHAPE naming the input: missing, unknown, of another
+   cotangent.<output>; for float models src, tgt and their *_key_padding_mask (1 = padding). Every
+   name begins with "in."; tensors with other names are not read. Masked tokens are zeros in every
+   output. Errors: HEED_E_ARG and HEED_E_SHAPE naming the input: missing, unknown, of another
    shape, an id outside the vocabulary, a position outside the table, a label outside the
    classes. */
 heed_status heed_forward(heed_model *model, const heed_backend *backend,
-                         const heed_named_tensor *inputs, size_t count,
-                         const heed_forward_options *options, heed_tensor_list *outputs,
-                         heed_error *error);
+                         const heed_forward_inputs *inputs, const heed_forward_options *options,
+                         heed_tensor_list *outputs, heed_error *error);
 
 #endif

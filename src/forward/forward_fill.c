@@ -1,5 +1,5 @@
 /* Filling the run-time arguments of a plan from a padded batch. */
-#include "forward/forward_batch.h"
+#include "forward/forward_internal.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -26,57 +26,61 @@ static void fill_sequences(const heed_rows *rows, int32_t *table, bool only_kept
             table[s * HEED_SEQUENCE_FIELDS + HEED_SEQUENCE_KEY_LENGTH] = rows->kept[s];
 }
 
-static void fill_vectors(const heed_forward_inputs *side, float *vectors)
+static void fill_vectors(const heed_forward_stack *stack, float *vectors)
 {
     if (!vectors) return;
-    int64_t width = side->vectors->shape[2];
-    for (int64_t row = 0; row < side->rows.count; row++)
+    int64_t width = stack->vectors->shape[2];
+    for (int64_t row = 0; row < stack->rows.count; row++)
         memcpy(vectors + row * width,
-               (const char *)side->vectors->data +
-                   side->rows.place[row] * width * (int64_t)sizeof(float),
+               (const char *)stack->vectors->data +
+                   stack->rows.place[row] * width * (int64_t)sizeof(float),
                (size_t)width * sizeof(float));
 }
 
 /* One past the largest position of the batch, padding included: what the published code takes for
    the length of every text. */
-static int64_t length_of(const heed_forward_inputs *side)
+static int64_t length_of(const heed_forward_stack *stack)
 {
     int64_t length = 0;
-    for (int64_t place = 0; place < side->padded.batch * side->padded.length; place++)
-        if (heed_forward_position(side, place) >= length)
-            length = heed_forward_position(side, place) + 1;
+    for (int64_t place = 0; place < stack->padded.batch * stack->padded.length; place++)
+        if (heed_forward_position(stack, place) >= length)
+            length = heed_forward_position(stack, place) + 1;
     return length;
+}
+
+/* What dropout knows of a row: its sample and its position. */
+static void set_sample(int32_t *samples, int64_t row, int64_t sample, int64_t position)
+{
+    samples[2 * row] = (int32_t)sample;
+    samples[2 * row + 1] = (int32_t)position;
 }
 
 /* ALiBi's distances are those of mask indices: where positions count the tokens seen, indices do so
    too. */
-static void fill_side(const heed_forward_call *call, const target *to,
-                      const heed_forward_inputs *side, const char *prefix)
+static void fill_stack(const heed_forward_call *call, const target *to,
+                       const heed_forward_stack *stack, const char *prefix)
 {
-    bool counted = side->seen && call->config->position == HEED_POSITION_ALIBI;
-    int32_t *ids = input_of(to, prefix, "ids"), *positions = input_of(to, prefix, "positions"),
-            *types = input_of(to, prefix, "types");
-    int32_t *query = input_of(to, prefix, "query_index"), *key = input_of(to, prefix, "key_index"),
-            *samples = input_of(to, prefix, "samples");
+    bool counted = stack->seen && call->config->position == HEED_POSITION_ALIBI;
+    int32_t *ids = input_of(to, prefix, "ids"), *types = input_of(to, prefix, "types");
+    int32_t *positions = input_of(to, prefix, "positions");
+    int32_t *query = input_of(to, prefix, "query_index"), *key = input_of(to, prefix, "key_index");
+    int32_t *samples = input_of(to, prefix, "samples");
     float *balanced = input_of(to, prefix, "counted");
-    fill_sequences(&side->rows, input_of(to, prefix, "sequences"), false);
-    fill_vectors(side, input_of(to, prefix, "vectors"));
-    heed_model_rotary_fill(call->model, side == &call->source, length_of(side), side->rows.count,
+    fill_sequences(&stack->rows, input_of(to, prefix, "sequences"), false);
+    fill_vectors(stack, input_of(to, prefix, "vectors"));
+    heed_model_rotary_fill(call->model, stack == &call->source, length_of(stack), stack->rows.count,
                            input_of(to, prefix, "frequencies"));
-    for (int64_t row = 0; row < side->rows.count; row++) {
-        int64_t place = side->rows.place[row], t = place % side->padded.length,
-                index = counted ? side->seen[place] - 1 : t;
-        if (ids)
-            ids[row] = (int32_t)(side->ids ? heed_tensor_integer(side->ids, place)
-                                           : side->shifted[place]);
-        if (positions) positions[row] = (int32_t)heed_forward_position(side, place);
-        if (balanced) balanced[row] = side->padded.keep[place] ? 1 : 0;
-        if (types) types[row] = side->types ? (int32_t)heed_tensor_integer(side->types, place) : 0;
+    for (int64_t row = 0; row < stack->rows.count; row++) {
+        int64_t place = stack->rows.place[row], t = place % stack->padded.length;
+        int64_t index = counted ? stack->seen[place] - 1 : t;
+        if (ids) ids[row] = (int32_t)heed_forward_token(stack, place);
+        if (positions) positions[row] = (int32_t)heed_forward_position(stack, place);
+        if (balanced) balanced[row] = stack->padded.keep[place] ? 1 : 0;
+        if (types)
+            types[row] = stack->types ? (int32_t)heed_tensor_integer(stack->types, place) : 0;
         if (query) query[row] = (int32_t)index;
-        if (key) key[row] = side->padded.keep[place] ? (int32_t)index : -1;
-        if (samples)
-            samples[2 * row] = (int32_t)(place / side->padded.length),
-                        samples[2 * row + 1] = (int32_t)t;
+        if (key) key[row] = stack->padded.keep[place] ? (int32_t)index : -1;
+        if (samples) set_sample(samples, row, place / stack->padded.length, t);
     }
 }
 
@@ -116,15 +120,14 @@ static int64_t fill_token_labels(const heed_forward_call *call, const target *to
 
 static int64_t fill_class_labels(const heed_forward_call *call, int32_t *labels)
 {
-    const heed_named_tensor *source = call->config->head == HEED_HEAD_PRETRAINING
-                                          ? call->next_sentence
-                                          : call->labels;
+    const heed_named_tensor *source = call->labels;
     int64_t scored = 0;
-    if (!source && call->config->head == HEED_HEAD_NEXT_SENTENCE) source = call->next_sentence;
+    if (call->config->head == HEED_HEAD_PRETRAINING ||
+        (!source && call->config->head == HEED_HEAD_NEXT_SENTENCE))
+        source = call->next_sentence;
     for (int64_t s = 0; labels && s < call->main.rows.sequences; s++) {
-        int64_t label = call->scored && source && s < call->main.padded.batch
-                            ? heed_tensor_integer(source, s)
-                            : HEED_IGNORE;
+        bool given = call->scored && source && s < call->main.padded.batch;
+        int64_t label = given ? heed_tensor_integer(source, s) : HEED_IGNORE;
         labels[s] = (int32_t)label;
         scored += label != HEED_IGNORE;
     }
@@ -148,23 +151,23 @@ static void fill_pooled(const heed_forward_call *call, const target *to)
     for (int64_t s = 0; s < call->main.rows.sequences; s++) {
         bool real = call->pooled && s < call->main.padded.batch;
         if (rows) rows[s] = real ? (int32_t)call->main.rows.row[call->pooled[s]] : -1;
-        if (samples) samples[2 * s] = (int32_t)s, samples[2 * s + 1] = 0;
+        if (samples) set_sample(samples, s, s, 0);
     }
     fill_sequences(&call->main.rows, input_of(to, "", "pool_sequences"), true);
 }
 
-/* Grid of B lines and `columns` columns as the plan has it; a label of `none` or beyond means that
-   nothing is scored. */
+/* Labels are columns of a grid with `lines` lines; returns how many are scored. With `none` > 0 a
+   label from there on means that nothing is scored, and one below 0 counts as 0. */
 static int64_t fill_grid_labels(int32_t *labels, int64_t lines, const heed_named_tensor *source,
                                 int64_t count, int64_t none)
 {
     int64_t scored = 0;
     for (int64_t b = 0; labels && b < lines; b++) {
         int64_t label = source && b < count ? heed_tensor_integer(source, b) : HEED_IGNORE;
-        if (label != HEED_IGNORE && none > 0) label = label < 0 ? 0 : label;
-        labels[b] = label == HEED_IGNORE || (none > 0 && label >= none) ? HEED_IGNORE
-                                                                        : (int32_t)label;
-        scored += labels[b] != HEED_IGNORE;
+        if (none > 0 && label >= none) label = HEED_IGNORE;
+        if (none > 0 && label < 0 && label != HEED_IGNORE) label = 0;
+        labels[b] = (int32_t)label;
+        scored += label != HEED_IGNORE;
     }
     return scored;
 }
@@ -175,22 +178,21 @@ static void fill_grid(const heed_forward_call *call, const target *to, int64_t l
     int32_t *places = input_of(to, "", "places");
     float *bias = input_of(to, "", "grid_bias");
     bool choice = call->config->head == HEED_HEAD_CHOICE;
-    int64_t length = call->main.padded.length,
-            count = choice ? call->main.padded.batch : call->main.rows.count;
+    int64_t count = choice ? call->main.padded.batch : call->main.rows.count;
+    int64_t width = choice ? call->choices : call->main.padded.length;
     for (int64_t i = 0; bias && i < lines * columns; i++) bias[i] = -1e30f;
     for (int64_t i = 0; places && i < count; i++) {
-        int64_t place = choice ? i : call->main.rows.place[i],
-                width = choice ? call->choices : length;
+        int64_t place = choice ? i : call->main.rows.place[i];
         places[i] = (int32_t)(place / width * columns + place % width);
         if (bias) bias[places[i]] = 0;
     }
 }
 
-static int64_t kept_rows(const heed_forward_inputs *side)
+static int64_t kept_rows(const heed_forward_stack *stack)
 {
     int64_t kept = 0;
-    for (int64_t row = 0; row < side->rows.count; row++)
-        kept += side->padded.keep[side->rows.place[row]];
+    for (int64_t row = 0; row < stack->rows.count; row++)
+        kept += stack->padded.keep[stack->rows.place[row]];
     return kept;
 }
 
@@ -234,24 +236,24 @@ static void fill_scores(const heed_forward_call *call, const target *to,
 static heed_status fill_cotangent(const heed_forward_call *call, const heed_named_tensor *source,
                                   const heed_operand *into, heed_error *error)
 {
-    bool rows = into->shape.extent == HEED_EXTENT_ROWS ||
-                into->shape.extent == HEED_EXTENT_GATHERED,
-         other = into->shape.extent == HEED_EXTENT_SOURCE_ROWS;
-    const heed_forward_inputs *side = other ? &call->source : &call->main;
-    int64_t columns = heed_shape_columns(into->shape),
-            lines = rows || other ? side->padded.batch * side->padded.length : side->padded.batch;
+    bool of_source = into->shape.extent == HEED_EXTENT_SOURCE_ROWS;
+    bool by_token = of_source || into->shape.extent == HEED_EXTENT_ROWS ||
+                    into->shape.extent == HEED_EXTENT_GATHERED;
+    const heed_forward_stack *stack = of_source ? &call->source : &call->main;
+    const heed_padded *padded = &stack->padded;
+    int64_t columns = heed_shape_columns(into->shape);
+    int64_t lines = by_token ? padded->batch * padded->length : padded->batch;
+    int64_t count = by_token ? stack->rows.count : stack->rows.sequences;
     float *values = into->data;
     if (source->dtype != HEED_F32 || heed_tensor_elements(source) != lines * columns)
         return heed_fail(error, HEED_E_SHAPE, "input \"%s\": expected f32, %lld x %lld numbers",
                          source->name, (long long)lines, (long long)columns);
-    for (int64_t line = 0; line < (rows || other ? side->rows.count : side->rows.sequences);
-         line++) {
-        int64_t place = rows || other ? side->rows.place[line] : line;
-        bool seen = rows || other ? side->padded.keep[place] : line < side->padded.batch;
-        for (int64_t j = 0; j < columns; j++)
-            values[line * columns + j] = seen ? (float)heed_tensor_number(source,
-                                                                          place * columns + j)
-                                              : 0;
+    memset(values, 0, (size_t)(count * columns) * sizeof *values);
+    for (int64_t line = 0; line < count; line++) {
+        int64_t place = by_token ? stack->rows.place[line] : line;
+        bool seen = by_token ? padded->keep[place] : line < padded->batch;
+        for (int64_t j = 0; seen && j < columns; j++)
+            values[line * columns + j] = (float)heed_tensor_number(source, place * columns + j);
     }
     return HEED_OK;
 }
@@ -279,7 +281,7 @@ static heed_status fill_cotangents(const heed_forward_call *call, const target *
     return HEED_OK;
 }
 
-/* ---- the whole ---- */
+/* ---- a run ---- */
 
 static int64_t at_least_one(int64_t count)
 {
@@ -316,9 +318,9 @@ heed_status heed_forward_fill(const heed_forward_call *call, const heed_plan *pl
 {
     target to = {plan, workspace};
     heed_program_spec spec = heed_forward_spec(call, HEED_PURPOSE_LOSS);
-    fill_side(call, &to, &call->main, "");
+    fill_stack(call, &to, &call->main, "");
     if (call->both) {
-        fill_side(call, &to, &call->source, "source_");
+        fill_stack(call, &to, &call->source, "source_");
         fill_cross(call, input_of(&to, "", "cross_sequences"));
     }
     fill_pooled(call, &to);

@@ -1,19 +1,19 @@
 /* From rows back to the padded layout. */
-#include "forward/forward_batch.h"
+#include "forward/forward_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 heed_status heed_tensor_list_add(heed_tensor_list *list, const char *prefix, const char *name,
-                                 int rank, const int64_t *shape, float **values, heed_error *error)
+                                 heed_shape shape, float **values, heed_error *error)
 {
     size_t elements = 1, length = strlen(prefix) + strlen(name) + 1;
-    heed_named_tensor tensor = {.dtype = HEED_F32, .rank = rank};
+    heed_named_tensor tensor = {.dtype = HEED_F32, .rank = shape.rank};
     *values = NULL;
-    for (int i = 0; i < rank; i++) {
-        tensor.shape[i] = shape[i];
-        if (!heed_multiply_size(elements, (size_t)shape[i], &elements))
+    for (int i = 0; i < shape.rank; i++) {
+        tensor.shape[i] = shape.dim[i];
+        if (!heed_multiply_size(elements, (size_t)shape.dim[i], &elements))
             return heed_fail(error, HEED_E_SHAPE, "%s%s: too many elements", prefix, name);
     }
     float *data = heed_allocate(elements + 1, sizeof *data);
@@ -41,18 +41,22 @@ void heed_tensor_list_free(heed_tensor_list *list)
     *list = (heed_tensor_list){0};
 }
 
-/* (N,D) -> (B,T,D); a single score a row -> (B,T). */
-static heed_status restore_rows(const heed_forward_inputs *side, const char *name,
-                                const heed_operand *from, bool ran, bool squeeze,
-                                heed_tensor_list *outputs, heed_error *error)
+/* The functions below add one output each. Where nothing was run, from->data is NULL and the output
+   zeros. */
+
+/* (N,D) -> (B,T,D); with `squeeze` the single score of a row: (N,1) -> (B,T). */
+static heed_status restore_rows(const heed_forward_stack *stack, const char *name,
+                                const heed_operand *from, bool squeeze, heed_tensor_list *outputs,
+                                heed_error *error)
 {
     int64_t columns = heed_shape_columns(from->shape);
-    int64_t shape[] = {side->padded.batch, side->padded.length, columns};
+    int64_t sizes[] = {stack->padded.batch, stack->padded.length, columns};
+    heed_shape shape = heed_shape_of(squeeze ? 2 : 3, sizes);
     float *values = NULL;
-    HEED_TRY(heed_tensor_list_add(outputs, "out.", name, squeeze ? 2 : 3, shape, &values, error));
-    for (int64_t row = 0; ran && row < side->rows.count; row++) {
-        int64_t place = side->rows.place[row];
-        if (side->padded.keep[place])
+    HEED_TRY(heed_tensor_list_add(outputs, "out.", name, shape, &values, error));
+    for (int64_t row = 0; from->data && row < stack->rows.count; row++) {
+        int64_t place = stack->rows.place[row];
+        if (stack->padded.keep[place])
             memcpy(values + place * columns, (const float *)from->data + row * from->row_stride,
                    (size_t)columns * sizeof *values);
     }
@@ -61,31 +65,30 @@ static heed_status restore_rows(const heed_forward_inputs *side, const char *nam
 
 /* One line a sequence. */
 static heed_status restore_sequences(const heed_forward_call *call, const char *name,
-                                     const heed_operand *from, bool ran, heed_tensor_list *outputs,
+                                     const heed_operand *from, heed_tensor_list *outputs,
                                      heed_error *error)
 {
     int64_t columns = heed_shape_columns(from->shape), batch = call->main.padded.batch;
-    int64_t plain[] = {batch, columns},
-            choices[] = {call->choices > 0 ? batch / call->choices : 0, call->choices};
+    heed_shape shape = heed_shape_2(batch, columns);
+    if (call->config->head == HEED_HEAD_CHOICE && columns == 1)
+        shape = heed_shape_2(call->choices > 0 ? batch / call->choices : 0, call->choices);
     float *values = NULL;
-    HEED_TRY(heed_tensor_list_add(
-        outputs, "out.", name, 2,
-        call->config->head == HEED_HEAD_CHOICE && columns == 1 ? choices : plain, &values, error));
-    for (int64_t b = 0; ran && b < batch; b++)
+    HEED_TRY(heed_tensor_list_add(outputs, "out.", name, shape, &values, error));
+    for (int64_t b = 0; from->data && b < batch; b++)
         memcpy(values + b * columns, (const float *)from->data + b * from->row_stride,
                (size_t)columns * sizeof *values);
     return HEED_OK;
 }
 
 /* Weights of one sequence, (H,T',S') by rows, to their places in (B,H,T,S). */
-static void restore_weights(const heed_forward_inputs *query, const heed_forward_inputs *key,
+static void restore_weights(const heed_forward_stack *query, const heed_forward_stack *key,
                             int64_t sequence, const heed_operand *from, float *values)
 {
-    int64_t heads = from->shape.dim[1], most_queries = from->shape.dim[2],
-            most_keys = from->shape.dim[3];
+    int64_t heads = from->shape.dim[1];
+    int64_t most_queries = from->shape.dim[2], most_keys = from->shape.dim[3];
     int64_t T = query->padded.length, S = key->padded.length, b = query->rows.batch[sequence];
-    const int32_t *q = query->rows.table + sequence * HEED_SEQUENCE_FIELDS,
-                  *k = key->rows.table + sequence * HEED_SEQUENCE_FIELDS;
+    const int32_t *q = query->rows.table + sequence * HEED_SEQUENCE_FIELDS;
+    const int32_t *k = key->rows.table + sequence * HEED_SEQUENCE_FIELDS;
     const float *data = (const float *)from->data + sequence * from->row_stride;
     for (int64_t h = 0; h < heads; h++)
         for (int64_t i = 0; i < q[HEED_SEQUENCE_QUERY_LENGTH]; i++)
@@ -99,33 +102,32 @@ static void restore_weights(const heed_forward_inputs *query, const heed_forward
 }
 
 static heed_status restore_attention(const heed_forward_call *call, const char *name,
-                                     const heed_operand *from, bool ran, heed_tensor_list *outputs,
+                                     const heed_operand *from, heed_tensor_list *outputs,
                                      heed_error *error)
 {
     bool cross = strncmp(name, "cross_", 6) == 0, encoder = strncmp(name, "encoder_", 8) == 0;
-    const heed_forward_inputs *query = encoder ? &call->source : &call->main,
-                              *key = cross || encoder ? &call->source : &call->main;
-    int64_t shape[] = {query->padded.batch, from->shape.dim[1], query->padded.length,
+    const heed_forward_stack *query = encoder ? &call->source : &call->main;
+    const heed_forward_stack *key = cross ? &call->source : query;
+    int64_t sizes[] = {query->padded.batch, from->shape.dim[1], query->padded.length,
                        key->padded.length};
     float *values = NULL;
-    HEED_TRY(heed_tensor_list_add(outputs, "out.", name, 4, shape, &values, error));
-    for (int64_t s = 0; ran && s < query->rows.sequences; s++)
+    HEED_TRY(heed_tensor_list_add(outputs, "out.", name, heed_shape_of(4, sizes), &values, error));
+    for (int64_t s = 0; from->data && s < query->rows.sequences; s++)
         restore_weights(query, key, s, from, values);
     return HEED_OK;
 }
 
 static heed_status restore_one(const heed_forward_call *call, const char *name,
-                               const heed_operand *from, bool ran, heed_tensor_list *outputs,
+                               const heed_operand *from, heed_tensor_list *outputs,
                                heed_error *error)
 {
-    if (from->shape.rank == 4) return restore_attention(call, name, from, ran, outputs, error);
+    if (from->shape.rank == 4) return restore_attention(call, name, from, outputs, error);
     if (from->shape.extent == HEED_EXTENT_SOURCE_ROWS)
-        return restore_rows(&call->source, name, from, ran, false, outputs, error);
+        return restore_rows(&call->source, name, from, false, outputs, error);
     if (from->shape.extent == HEED_EXTENT_SEQUENCES)
-        return restore_sequences(call, name, from, ran, outputs, error);
-    return restore_rows(&call->main, name, from, ran,
-                        call->config->head == HEED_HEAD_QUESTION && from->shape.dim[1] == 1,
-                        outputs, error);
+        return restore_sequences(call, name, from, outputs, error);
+    bool squeeze = call->config->head == HEED_HEAD_QUESTION && from->shape.dim[1] == 1;
+    return restore_rows(&call->main, name, from, squeeze, outputs, error);
 }
 
 heed_status heed_forward_restore(const heed_forward_call *call, const heed_plan *plan,
@@ -136,7 +138,7 @@ heed_status heed_forward_restore(const heed_forward_call *call, const heed_plan 
     for (size_t i = 0; i < graph->n_outputs; i++) {
         heed_operand from = {.shape = graph->values[graph->outputs[i]].shape};
         if (ran) HEED_TRY(heed_plan_output(plan, workspace, graph->output_names[i], &from, error));
-        HEED_TRY(restore_one(call, graph->output_names[i], &from, ran, outputs, error));
+        HEED_TRY(restore_one(call, graph->output_names[i], &from, outputs, error));
     }
     return HEED_OK;
 }

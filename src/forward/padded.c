@@ -1,6 +1,7 @@
 /* Rows of a padded batch. */
 #include "forward/padded.h"
 #include "base/memory.h"
+#include "base/number.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -31,10 +32,11 @@ void heed_padded_free(heed_padded *padded)
 
 static bool sees_something(const heed_padded *padded, int64_t b, int64_t t, heed_view view)
 {
-    int64_t first = view.window > 0 && t - view.window + 1 > 0 ? t - view.window + 1 : 0;
-    int64_t last = view.causal                                               ? t
-                   : view.window > 0 && t + view.window - 1 < padded->length ? t + view.window - 1
-                                                                             : padded->length - 1;
+    int64_t first = 0, last = view.causal ? t : padded->length - 1;
+    if (view.window > 0) {
+        first = heed_larger(first, t - view.window + 1);
+        last = heed_smaller(last, t + view.window - 1);
+    }
     for (int64_t key = first; key <= last; key++)
         if (padded->keep[b * padded->length + key]) return true;
     return false;
@@ -66,14 +68,19 @@ void heed_rows_free(heed_rows *rows)
     *rows = (heed_rows){0};
 }
 
-/* Appends the tokens [begin, end) of sequence b that are seen, or only needed, or both; notes when
-   places are not next to each other. */
-static void append(heed_rows *rows, const heed_padded *padded, int64_t b, int64_t begin,
-                   int64_t end, bool seen, bool unseen)
+/* Tokens [begin, end) of sequence b of the batch. */
+typedef struct {
+    int64_t b, begin, end;
+} token_range;
+
+/* Appends the tokens of the range that are seen, or only needed, or both; notes when places are not
+   next to each other. */
+static void append(heed_rows *rows, const heed_padded *padded, token_range range, bool seen,
+                   bool unseen)
 {
     int64_t last = -1;
-    for (int64_t t = begin; t < end; t++) {
-        int64_t place = b * padded->length + t;
+    for (int64_t t = range.begin; t < range.end; t++) {
+        int64_t place = range.b * padded->length + t;
         bool keep = padded->keep[place], only = padded->needed[place] && !keep;
         if (!((keep && seen) || (only && unseen))) continue;
         rows->indexed = rows->indexed || only || (last >= 0 && t != last + 1);
@@ -83,21 +90,21 @@ static void append(heed_rows *rows, const heed_padded *padded, int64_t b, int64_
     }
 }
 
-static void add_sequence(heed_rows *rows, const heed_padded *padded, int64_t b, int64_t begin,
-                         int64_t end, bool seen_first)
+static void add_sequence(heed_rows *rows, const heed_padded *padded, token_range range,
+                         bool seen_first)
 {
     int64_t start = rows->count;
-    append(rows, padded, b, begin, end, true, !seen_first);
-    if (seen_first) append(rows, padded, b, begin, end, false, true);
+    append(rows, padded, range, true, !seen_first);
+    if (seen_first) append(rows, padded, range, false, true);
     int32_t kept = 0;
     for (int64_t i = start; i < rows->count; i++) kept += padded->keep[rows->place[i]];
     int32_t *entry = rows->table + rows->sequences * HEED_SEQUENCE_FIELDS;
+    int32_t length = (int32_t)(rows->count - start);
     entry[HEED_SEQUENCE_QUERY_START] = entry[HEED_SEQUENCE_KEY_START] = (int32_t)start;
-    entry[HEED_SEQUENCE_QUERY_LENGTH] = entry[HEED_SEQUENCE_KEY_LENGTH] = (int32_t)(rows->count -
-                                                                                    start);
-    entry[HEED_SEQUENCE_SAMPLE] = entry[HEED_SEQUENCE_TABLE_ROW] = (int32_t)b;
+    entry[HEED_SEQUENCE_QUERY_LENGTH] = entry[HEED_SEQUENCE_KEY_LENGTH] = length;
+    entry[HEED_SEQUENCE_SAMPLE] = entry[HEED_SEQUENCE_TABLE_ROW] = (int32_t)range.b;
     rows->kept[rows->sequences] = kept;
-    rows->batch[rows->sequences++] = b;
+    rows->batch[rows->sequences++] = range.b;
 }
 
 heed_status heed_rows_new(heed_rows *rows, const heed_padded *padded, bool seen_first,
@@ -121,10 +128,10 @@ heed_status heed_rows_new(heed_rows *rows, const heed_padded *padded, bool seen_
         int64_t begin = 0;
         for (int64_t t = 1; t < padded->length; t++) {
             if (!padded->segment[b * padded->length + t]) continue;
-            add_sequence(rows, padded, b, begin, t, seen_first);
+            add_sequence(rows, padded, (token_range){b, begin, t}, seen_first);
             begin = t;
         }
-        add_sequence(rows, padded, b, begin, padded->length, seen_first);
+        add_sequence(rows, padded, (token_range){b, begin, padded->length}, seen_first);
     }
     return HEED_OK;
 }

@@ -1,14 +1,14 @@
 /* padded.h: from padded batches to rows and back (invariant 3). Masked tokens are dropped; those
    that a head pools or a label needs stay as rows that ask but are not seen (key index -1). */
-#ifndef HEED_MODEL_PADDED_H
-#define HEED_MODEL_PADDED_H
+#ifndef HEED_FORWARD_PADDED_H
+#define HEED_FORWARD_PADDED_H
 
 #include "base/error.h"
 #include <heed/graph.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-/* One side of a padded batch of B sequences of T tokens. Arrays by place b * T + t; all may be NULL
+/* A padded batch of B sequences of T tokens. Arrays by place b * T + t; all may be NULL
    but `keep`. */
 typedef struct heed_padded {
     int64_t batch, length;
@@ -29,7 +29,7 @@ typedef struct heed_rows {
     bool indexed; /* the masks need query_index and key_index */
 } heed_rows;
 
-/* How rows of a side look at each other, as far as masks go. */
+/* Which other tokens of its sequence a token sees, as far as masks go. */
 typedef struct heed_view {
     bool causal;
     int64_t window;

@@ -101,8 +101,8 @@ static void sentences_have_the_embeddings_of_the_published_model(void **state)
         heed_tensor_list outputs = {0};
         assert_ok(heed_cpu_backend_new(&cpu, 2, (heed_isa)isa, &error));
         assert_ok(heed_model_load(&model, folder, &(heed_model_options){.backend = cpu}, &error));
-        assert_ok(
-            heed_forward(model, cpu, inputs, 2, &(heed_forward_options){0}, &outputs, &error));
+        assert_ok(heed_forward(model, cpu, &(heed_forward_inputs){inputs, 2},
+                               &(heed_forward_options){0}, &outputs, &error));
         compare_embeddings(&o, &outputs, heed_isa_name((heed_isa)isa));
         heed_tensor_list_free(&outputs);
         heed_model_release(model);

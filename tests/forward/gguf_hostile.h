@@ -43,8 +43,8 @@ static inline bool loads_or_tells(const char *path, heed_error *problem)
                                          problem);
     assert_true(status == problem->status && (status == HEED_OK) == (model != NULL) &&
                 (status == HEED_OK || problem->message[0]));
-    if (model && heed_forward(model, cpu, inputs, 1, &(heed_forward_options){0}, &outputs,
-                              &other) != HEED_OK)
+    if (model && heed_forward(model, cpu, &(heed_forward_inputs){inputs, 1},
+                              &(heed_forward_options){0}, &outputs, &other) != HEED_OK)
         assert_true(other.message[0]);
     heed_tensor_list_free(&outputs);
     heed_model_release(model);

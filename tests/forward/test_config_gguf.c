@@ -33,8 +33,8 @@ static distance logits_from(const oracle *o, const char *path, const heed_backen
     distance d = {0};
     assert_ok(heed_model_load(
         &model, path, &(heed_model_options){.backend = backend, .training = training}, &error));
-    assert_ok(heed_forward(model, backend, o->inputs, o->n_inputs, &(heed_forward_options){0},
-                           &outputs, &error));
+    assert_ok(heed_forward(model, backend, &(heed_forward_inputs){o->inputs, o->n_inputs},
+                           &(heed_forward_options){0}, &outputs, &error));
     const heed_stored_tensor *want = heed_safetensors_find(o->file, wanted);
     const heed_named_tensor *have = named(&outputs, "out.logits");
     assert_true(want && have);

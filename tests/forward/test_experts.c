@@ -162,15 +162,16 @@ static void run_in_blocks(const heed_config *config, heed_dtype type, const heed
     heed_model *model = NULL;
     heed_tensor_list outputs = {0};
     for (int64_t i = 0; i < LENGTH; i++) ids[i] = (i * i + 3) % config->vocabulary;
-    heed_model_options how = {.backend = backend, .seed = 11, .rounded = true, .rounded_to = type};
+    heed_model_options how = {
+        .backend = backend, .seed = 11, .narrows = true, .narrow_dtype = type};
     assert_ok(heed_model_new_random(&model, config, &how, &error));
     for (size_t i = 0; i < model->n_weights; i++)
         if (model->weights[i].stack && model->weights[i].columns)
             assert_int_equal(model->weights[i].dtype, type);
     heed_named_tensor input = {
         .name = "in.input_ids", .dtype = HEED_I64, .rank = 2, .shape = {1, LENGTH}, .data = ids};
-    assert_ok(
-        heed_forward(model, backend, &input, 1, &(heed_forward_options){0}, &outputs, &error));
+    assert_ok(heed_forward(model, backend, &(heed_forward_inputs){&input, 1},
+                           &(heed_forward_options){0}, &outputs, &error));
     for (size_t i = 0; i < outputs.count; i++)
         if (!strcmp(outputs.items[i].name, "out.logits"))
             memcpy(logits, (const float *)outputs.items[i].data + (LENGTH - 1) * config->vocabulary,

@@ -25,7 +25,8 @@ static void check_fixture(const char *fixture, const heed_backend *backend, bool
         &model, path, &(heed_model_options){.backend = backend, .training = training}, &error));
     heed_forward_options options = {
         .gradients = training, .attentions = true, .no_passes = no_passes};
-    assert_ok(heed_forward(model, backend, o.inputs, o.n_inputs, &options, &outputs, &error));
+    assert_ok(heed_forward(model, backend, &(heed_forward_inputs){o.inputs, o.n_inputs}, &options,
+                           &outputs, &error));
     compare_all(&o, fixture, "out.", &outputs, 0, &sum);
     compare_all(&o, fixture, "loss", &outputs, 0, &sum);
     if (training) compare_all(&o, fixture, "grad.", &outputs, largest_gradient(&o), &sum);

@@ -163,8 +163,8 @@ static void check_call(const wrong_call *call)
     char path[512];
     fixture_path(path, call->fixture, "");
     assert_ok(heed_model_load(&model, path, &(heed_model_options){.backend = &reference}, &error));
-    heed_status status = heed_forward(model, &reference, inputs, count, &(heed_forward_options){0},
-                                      &outputs, &found);
+    heed_status status = heed_forward(model, &reference, &(heed_forward_inputs){inputs, count},
+                                      &(heed_forward_options){0}, &outputs, &found);
     if (status != call->status || !strstr(found.message, call->part))
         fail_msg("%s, %s: expected %s with \"%s\", found %s: %s", call->fixture,
                  call->inputs[0].name, heed_status_name(call->status), call->part,

@@ -73,7 +73,8 @@ static void check_case(heed_model *model, const heed_backend *backend, const hee
     }
     heed_error error = {0};
     heed_forward_options options = {.gradients = true};
-    if (heed_forward(model, backend, inputs, count, &options, &outputs, &error) != HEED_OK)
+    if (heed_forward(model, backend, &(heed_forward_inputs){inputs, count}, &options, &outputs,
+                     &error) != HEED_OK)
         fail_msg("%s, %s: %s", fixture, name, error.message);
     for (size_t i = 0; i < heed_safetensors_count(file); i++) {
         const heed_stored_tensor *tensor = heed_safetensors_at(file, i);

@@ -33,8 +33,9 @@ static heed_status forward_with_gradients(void *context, heed_error *error)
     const forward_case *c = context;
     heed_tensor_list outputs = {0};
     heed_forward_options options = {.gradients = true, .attentions = true};
-    heed_status status = heed_forward(c->model, &reference, c->oracle->inputs, c->oracle->n_inputs,
-                                      &options, &outputs, error);
+    heed_status status = heed_forward(
+        c->model, &reference, &(heed_forward_inputs){c->oracle->inputs, c->oracle->n_inputs},
+        &options, &outputs, error);
     heed_tensor_list_free(&outputs);
     return status;
 }

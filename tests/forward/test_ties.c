@@ -46,8 +46,10 @@ static void assert_same_outputs(heed_model *model, heed_model *other, const char
     heed_tensor_list outputs = {0};
     heed_tensor_list expected = {0};
     heed_forward_options options = {0};
-    assert_ok(heed_forward(model, &reference, o.inputs, o.n_inputs, &options, &outputs, &error));
-    assert_ok(heed_forward(other, &reference, o.inputs, o.n_inputs, &options, &expected, &error));
+    assert_ok(heed_forward(model, &reference, &(heed_forward_inputs){o.inputs, o.n_inputs},
+                           &options, &outputs, &error));
+    assert_ok(heed_forward(other, &reference, &(heed_forward_inputs){o.inputs, o.n_inputs},
+                           &options, &expected, &error));
     const heed_named_tensor *a = named(&outputs, "out.logits");
     const heed_named_tensor *b = named(&expected, "out.logits");
     assert_true(a && b);
@@ -177,7 +179,8 @@ static void decoders_of_masked_models_are_kept(void **state)
         heed_tensor_list outputs[2] = {0};
         heed_model *models[] = {model, plain};
         for (int i = 0; i < 2; i++)
-            assert_ok(heed_forward(models[i], &reference, o.inputs, o.n_inputs,
+            assert_ok(heed_forward(models[i], &reference,
+                                   &(heed_forward_inputs){o.inputs, o.n_inputs},
                                    &(heed_forward_options){0}, &outputs[i], &error));
         const heed_named_tensor *a = named(&outputs[0], "out.prediction_logits");
         const heed_named_tensor *b = named(&outputs[1], "out.prediction_logits");

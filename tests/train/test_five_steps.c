@@ -106,7 +106,8 @@ static double loss_and_gradients(heed_model *model, const heed_backend *backend,
 {
     heed_tensor_list out = {0};
     heed_forward_options options = {.gradients = true};
-    assert_ok(heed_forward(model, backend, c->inputs, c->input_count, &options, &out, &error));
+    assert_ok(heed_forward(model, backend, &(heed_forward_inputs){c->inputs, c->input_count},
+                           &options, &out, &error));
     double loss = *(const float *)find(&out, "loss")->data;
     heed_tensor_list_free(&out);
     return loss;

@@ -1,0 +1,291 @@
+/* Reading the inputs of a forward call: shapes, ranges, masks, and which tokens become rows. */
+#include "forward/forward_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- checks ---- */
+
+static heed_status check_names(const heed_forward_call *call, heed_error *error)
+{
+    static const char *const known[] = {"input_ids",
+                                        "attention_mask",
+                                        "token_type_ids",
+                                        "position_ids",
+                                        "decoder_input_ids",
+                                        "decoder_attention_mask",
+                                        "labels",
+                                        "next_sentence_label",
+                                        "start_positions",
+                                        "end_positions",
+                                        "w",
+                                        "src",
+                                        "tgt",
+                                        "src_key_padding_mask",
+                                        "tgt_key_padding_mask",
+                                        "memory_key_padding_mask",
+                                        "use_cache",
+                                        NULL};
+    for (size_t i = 0; i < call->inputs->count; i++) {
+        const heed_named_tensor *tensor = &call->inputs->tensors[i];
+        if (strncmp(tensor->name, "in.", 3) != 0) continue;
+        bool found = strncmp(tensor->name + 3, "cotangent.", 10) == 0;
+        for (int j = 0; known[j]; j++) found = found || strcmp(tensor->name + 3, known[j]) == 0;
+        if (!found)
+            return heed_fail(error, HEED_E_ARG, "input \"%s\" is not known to models of type %s",
+                             tensor->name, call->config->model_type);
+        if (tensor->dtype != HEED_I64 && tensor->dtype != HEED_I32 && tensor->dtype != HEED_U8 &&
+            tensor->dtype != HEED_BOOL && tensor->dtype != HEED_F32)
+            return heed_fail(error, HEED_E_DTYPE, "input \"%s\": expected i64, i32, u8 or f32",
+                             tensor->name);
+    }
+    return HEED_OK;
+}
+
+int64_t heed_forward_token(const heed_forward_stack *stack, int64_t place)
+{
+    return stack->ids ? heed_tensor_integer(stack->ids, place) : stack->shifted[place];
+}
+
+int64_t heed_forward_position(const heed_forward_stack *stack, int64_t place)
+{
+    int64_t t = place % stack->padded.length;
+    if (!stack->positions && stack->seen)
+        return stack->padded.keep[place] ? stack->seen[place] - 1 : -1;
+    if (!stack->positions) return t;
+    bool broadcast = heed_tensor_elements(stack->positions) == stack->padded.length;
+    return heed_tensor_integer(stack->positions, broadcast ? t : place);
+}
+
+static heed_status check_tokens(const heed_forward_call *call, const heed_forward_stack *stack,
+                                heed_stack_id stack_id, heed_error *error)
+{
+    const heed_config *config = call->config;
+    heed_value_range tokens = {0, config->vocabulary - 1, "the vocabulary"};
+    heed_value_range types = {0, config->token_types - 1, "the table of token types"};
+    heed_value_range positions = {-(1 << 30), 1 << 30, "the table of positions"};
+    if (stack_id == HEED_STACK_ENCODER && config->source_vocabulary > 0)
+        tokens.most = config->source_vocabulary - 1;
+    if (config->position == HEED_POSITION_LEARNED || config->position == HEED_POSITION_SINUSOIDAL) {
+        positions.least = 0;
+        positions.most = config->context - 1;
+    }
+    const char *tokens_name = stack->ids ? stack->ids->name : "in.labels";
+    const char *positions_name = stack->positions ? stack->positions->name : "position";
+    int64_t length = stack->padded.length;
+    for (int64_t row = 0; row < stack->rows.count; row++) {
+        int64_t place = stack->rows.place[row];
+        if (stack->ids || stack->shifted)
+            HEED_TRY(heed_forward_check_range(tokens_name, heed_forward_token(stack, place), tokens,
+                                              place, length, error));
+        if (stack->types)
+            HEED_TRY(heed_forward_check_range(stack->types->name,
+                                              heed_tensor_integer(stack->types, place), types,
+                                              place, length, error));
+        HEED_TRY(heed_forward_check_range(positions_name, heed_forward_position(stack, place),
+                                          positions, place, length, error));
+    }
+    return HEED_OK;
+}
+
+/* ---- the inputs of a stack ---- */
+
+static heed_status open_stack(heed_forward_call *call, heed_forward_stack *stack, const char *ids,
+                              const char *vectors, const char *mask, heed_error *error)
+{
+    bool floats = call->config->float_inputs;
+    const heed_named_tensor *tokens = heed_forward_input(call, floats ? vectors : ids);
+    if (floats) stack->vectors = tokens;
+    else stack->ids = tokens;
+    stack->mask = heed_forward_input(call, mask);
+    stack->mask_is_padding = floats;
+    if (!tokens)
+        return heed_fail(error, HEED_E_ARG, "input \"in.%s\" is missing", floats ? vectors : ids);
+    bool choice = call->config->head == HEED_HEAD_CHOICE && !floats;
+    int rank = choice || floats ? 3 : 2;
+    const char *expected = "integers (batch, tokens)";
+    if (choice) expected = "integers (batch, choices, tokens)";
+    if (floats) expected = "f32 (batch, tokens, width)";
+    if (tokens->rank != rank || heed_tensor_is_float(tokens) != floats ||
+        (floats && tokens->shape[2] != call->config->d_model))
+        return heed_fail(error, HEED_E_SHAPE, "input \"%s\": expected %s", tokens->name, expected);
+    call->choices = choice ? tokens->shape[1] : 1;
+    int64_t batch = tokens->shape[0] * call->choices, length = tokens->shape[choice ? 2 : 1];
+    HEED_TRY(heed_padded_new(&stack->padded, batch, length, error));
+    return heed_forward_check_grid(stack->mask, &stack->padded, false, error);
+}
+
+/* Decoder input of labels: shifted right after the start token, ignored ones replaced by
+   padding. */
+static heed_status shift_labels(heed_forward_call *call, heed_error *error)
+{
+    heed_forward_stack *stack = &call->main;
+    const heed_config *config = call->config;
+    if (!call->labels || call->labels->rank != 2)
+        return heed_fail(error, HEED_E_ARG,
+                         "input \"in.decoder_input_ids\" is missing, and there is no in.labels "
+                         "(batch, tokens) to make it of");
+    if (config->decoder_start_id < 0 || config->pad_id < 0)
+        return heed_fail(
+            error, HEED_E_ARG,
+            "config.json has no decoder_start_token_id or pad_token_id: give in.decoder_input_ids");
+    HEED_TRY(
+        heed_padded_new(&stack->padded, call->labels->shape[0], call->labels->shape[1], error));
+    int64_t places = stack->padded.batch * stack->padded.length;
+    stack->shifted = heed_allocate((size_t)places + 1, sizeof *stack->shifted);
+    if (!stack->shifted)
+        return heed_fail_memory(error, (size_t)places * sizeof *stack->shifted, "a batch");
+    for (int64_t place = 0; place < places; place++) {
+        int64_t label = config->decoder_start_id;
+        if (place % stack->padded.length > 0) label = heed_tensor_integer(call->labels, place - 1);
+        stack->shifted[place] = label == HEED_IGNORE ? config->pad_id : label;
+    }
+    stack->mask = heed_forward_input(call, "decoder_attention_mask");
+    return heed_forward_check_grid(stack->mask, &stack->padded, false, error);
+}
+
+static void read_mask(heed_forward_stack *stack)
+{
+    for (int64_t place = 0; place < stack->padded.batch * stack->padded.length; place++) {
+        bool set = !stack->mask || heed_tensor_number(stack->mask, place) != 0;
+        stack->padded.keep[place] = stack->mask && stack->mask_is_padding ? !set : set;
+    }
+}
+
+/* A source token that is padding has no row, so the target cannot see it either: the memory must have
+   the same mask. */
+static heed_status check_memory_mask(const heed_forward_call *call, heed_error *error)
+{
+    const heed_named_tensor *mask = heed_forward_input(call, "memory_key_padding_mask");
+    const heed_padded *source = &call->source.padded;
+    if (!mask) return HEED_OK;
+    HEED_TRY(heed_forward_check_grid(mask, source, false, error));
+    for (int64_t place = 0; place < source->batch * source->length; place++)
+        if ((heed_tensor_number(mask, place) != 0) == source->keep[place])
+            return heed_fail(error, HEED_E_UNSUPPORTED,
+                             "input \"%s\" differs from in.src_key_padding_mask at sequence %lld, "
+                             "token %lld; expected the same mask",
+                             mask->name, (long long)(place / source->length),
+                             (long long)(place % source->length));
+    return HEED_OK;
+}
+
+static heed_status count_seen(const heed_forward_call *call, heed_forward_stack *stack,
+                              heed_error *error)
+{
+    int64_t places = stack->padded.batch * stack->padded.length;
+    if (!call->config->counts_seen) return HEED_OK;
+    stack->seen = heed_allocate((size_t)places + 1, sizeof *stack->seen);
+    if (!stack->seen)
+        return heed_fail_memory(error, (size_t)places * sizeof *stack->seen, "a batch");
+    for (int64_t place = 0; place < places; place++) {
+        int32_t before = place % stack->padded.length > 0 ? stack->seen[place - 1] : 0;
+        stack->seen[place] = before + stack->padded.keep[place];
+    }
+    return HEED_OK;
+}
+
+/* Without a mask, position ids that do not rise by one start a segment of their own. Models that
+   keep a cache do not look for it, and keeping one is the default of config.json. */
+static void read_segments(const heed_forward_call *call, heed_forward_stack *stack)
+{
+    const heed_named_tensor *cache = heed_forward_input(call, "use_cache");
+    bool cached = cache ? heed_tensor_number(cache, 0) != 0 : call->config->use_cache;
+    if (!stack->positions || stack->mask || cached || !call->config->family->packs_positions)
+        return;
+    for (int64_t place = 0; place < stack->padded.batch * stack->padded.length; place++)
+        if (place % stack->padded.length > 0)
+            stack->padded.segment[place] = heed_forward_position(stack, place) !=
+                                           heed_forward_position(stack, place - 1) + 1;
+}
+
+/* Tokens that see nothing under the masks of some layer, and the tokens whose mean they become. */
+static void mark_fully_masked(heed_forward_call *call)
+{
+    const heed_config *config = call->config;
+    const heed_stack *stack = heed_config_main(config);
+    heed_padded *source = &call->source.padded;
+    call->fully_masked = heed_padded_mark_fully_masked(&call->main.padded,
+                                                       (heed_view){.causal = config->causal});
+    for (int64_t layer = 0; layer < stack->layers; layer++)
+        if (heed_config_windowed(config, layer)) {
+            bool found = heed_padded_mark_fully_masked(
+                &call->main.padded,
+                (heed_view){.causal = config->causal, .window = config->window});
+            call->fully_masked = call->fully_masked || found;
+            break;
+        }
+    /* A source that is all padding is seen by its target as a whole. */
+    for (int64_t b = 0; b < source->batch; b++) {
+        bool seen = false;
+        for (int64_t t = 0; t < source->length; t++)
+            seen = seen || source->keep[b * source->length + t];
+        for (int64_t t = 0; !seen && t < source->length; t++)
+            source->needed[b * source->length + t] = call->fully_masked = true;
+    }
+}
+
+heed_status heed_forward_open(heed_forward_call *call, heed_error *error)
+{
+    const heed_config *config = call->config;
+    call->both = config->arrangement == HEED_ENCODER_DECODER;
+    call->choices = 1;
+    HEED_TRY(check_names(call, error));
+    HEED_TRY(heed_forward_read_targets(call, error));
+    if (call->both) {
+        HEED_TRY(open_stack(call, &call->source, "input_ids", "src",
+                            config->float_inputs ? "src_key_padding_mask" : "attention_mask",
+                            error));
+        bool given = config->float_inputs || heed_forward_input(call, "decoder_input_ids");
+        const char *mask = config->float_inputs ? "tgt_key_padding_mask" : "decoder_attention_mask";
+        if (given) HEED_TRY(open_stack(call, &call->main, "decoder_input_ids", "tgt", mask, error));
+        else HEED_TRY(shift_labels(call, error));
+        if (call->main.padded.batch != call->source.padded.batch)
+            return heed_fail(error, HEED_E_SHAPE,
+                             "%lld source sequences, %lld target sequences; expected equal numbers",
+                             (long long)call->source.padded.batch,
+                             (long long)call->main.padded.batch);
+        read_mask(&call->source);
+        HEED_TRY(check_memory_mask(call, error));
+    } else {
+        HEED_TRY(open_stack(call, &call->main, "input_ids", "src", "attention_mask", error));
+        call->main.positions = heed_forward_input(call, "position_ids");
+        call->main.types = heed_forward_input(call, "token_type_ids");
+        if (call->main.types && config->token_types == 0)
+            return heed_fail(error, HEED_E_UNSUPPORTED,
+                             "input \"in.token_type_ids\": models of type %s have no table of "
+                             "token types here; leave it out",
+                             config->model_type);
+        HEED_TRY(heed_forward_check_grid(call->main.positions, &call->main.padded, true, error));
+        HEED_TRY(heed_forward_check_grid(call->main.types, &call->main.padded, false, error));
+    }
+    read_mask(&call->main);
+    HEED_TRY(count_seen(call, &call->main, error));
+    read_segments(call, &call->main);
+    HEED_TRY(heed_forward_check_labels(call, error));
+    HEED_TRY(heed_forward_choose_pooled(call, error));
+    heed_forward_mark_needed(call);
+    mark_fully_masked(call);
+    if (call->both) {
+        HEED_TRY(heed_rows_new(&call->source.rows, &call->source.padded, false, error));
+        HEED_TRY(check_tokens(call, &call->source, HEED_STACK_ENCODER, error));
+    }
+    bool means = config->head == HEED_HEAD_NONE && config->arrangement == HEED_ENCODER_ONLY;
+    HEED_TRY(heed_rows_new(&call->main.rows, &call->main.padded, means, error));
+    bool encoder = config->arrangement == HEED_ENCODER_ONLY;
+    return check_tokens(call, &call->main, encoder ? HEED_STACK_ENCODER : HEED_STACK_DECODER,
+                        error);
+}
+
+void heed_forward_close(heed_forward_call *call)
+{
+    heed_forward_stack *stacks[] = {&call->main, &call->source};
+    for (int i = 0; i < 2; i++) {
+        heed_padded_free(&stacks[i]->padded);
+        heed_rows_free(&stacks[i]->rows);
+        free(stacks[i]->shifted);
+        free(stacks[i]->seen);
+    }
+    free(call->pooled);
+}

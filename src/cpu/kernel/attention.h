@@ -34,10 +34,10 @@ typedef struct problem {
     int64_t packed;        /* elements of a packed row of a head, rounded up likewise */
 } problem;
 
-typedef struct sequence {
+typedef struct query_sequence {
     int64_t number;
     heed_sequence of;
-} sequence;
+} query_sequence;
 
 static inline problem problem_of(const heed_kernel_args *args)
 {
@@ -82,14 +82,15 @@ static inline int64_t k_groups_of(const problem *p, int64_t depth)
     return (depth + p->k_group - 1) / p->k_group;
 }
 
-static inline sequence sequence_at(const problem *p, int64_t number)
+static inline query_sequence sequence_at(const problem *p, int64_t number)
 {
-    return (sequence){number, heed_sequence_of(p->sequences, number, heed_shape_rows(p->q->shape),
-                                               heed_shape_rows(p->k->shape), p->page_table)};
+    return (query_sequence){number,
+                            heed_sequence_of(p->sequences, number, heed_shape_rows(p->q->shape),
+                                             heed_shape_rows(p->k->shape), p->page_table)};
 }
 
 /* Mask index of query i of the sequence. */
-static inline int64_t query_index_at(const problem *p, const sequence *s, int64_t i)
+static inline int64_t query_index_at(const problem *p, const query_sequence *s, int64_t i)
 {
     return p->query_index ? integer_at(p->query_index, s->of.query_start + i)
                           : s->of.first_index + i;

@@ -154,7 +154,7 @@ static inline void attention_backward_run(const heed_kernel_args *args, int part
                     &args->out[2], i)[kv_head * p.width + e] = 0;
         for (int64_t b = shared ? 0 : at / kv_heads; b < (shared ? batch : at / kv_heads + 1);
              b++) {
-            sequence s = sequence_at(&p, b);
+            query_sequence s = sequence_at(&p, b);
             backward_head_run(&(backward_head){
                 .p = &p, .s = &s, .scratch = &scratch, .kv_head = kv_head, .add = shared});
         }

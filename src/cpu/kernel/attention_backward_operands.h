@@ -79,7 +79,7 @@ static inline size_t backward_layout(const problem *p, char *memory, backward_sc
 
 typedef struct backward_head {
     const problem *p;
-    const sequence *s;
+    const query_sequence *s;
     backward_scratch *scratch;
     key_tile tile;
     view keys;                    /* of the tile, right operand of a sum over keys */

@@ -63,7 +63,7 @@ static inline size_t attention_scratch(const heed_kernel_args *args)
 }
 
 /* Query tiles of a sequence. */
-static inline int64_t tiles_of_sequence(const problem *p, const sequence *s)
+static inline int64_t tiles_of_sequence(const problem *p, const query_sequence *s)
 {
     int64_t each = queries_of_block(p->attributes, s->of.queries);
     return (s->of.queries + each - 1) / each;
@@ -71,7 +71,7 @@ static inline int64_t tiles_of_sequence(const problem *p, const sequence *s)
 
 static inline int64_t blocks_of_sequence(const problem *p, int64_t number)
 {
-    sequence s = sequence_at(p, number);
+    query_sequence s = sequence_at(p, number);
     return p->attributes->kv_heads * tiles_of_sequence(p, &s);
 }
 
@@ -95,7 +95,7 @@ static inline int attention_parts(const heed_kernel_args *args)
 
 /* Query block `index` of a sequence: heads outermost, so that a head's keys stay in the cache; the
    longest blocks of a causal head first. */
-static inline query_block query_block_at(const problem *p, const sequence *s, int64_t index,
+static inline query_block query_block_at(const problem *p, const query_sequence *s, int64_t index,
                                          forward_scratch *scratch)
 {
     int64_t each = queries_of_block(p->attributes, s->of.queries), tiles = tiles_of_sequence(p, s),
@@ -109,7 +109,7 @@ static inline query_block query_block_at(const problem *p, const sequence *s, in
                          .kv_head = (int)(index / tiles)};
 }
 
-static inline void run_query_block(const problem *p, const sequence *s, int64_t index,
+static inline void run_query_block(const problem *p, const query_sequence *s, int64_t index,
                                    forward_scratch *scratch, bool weights)
 {
     query_block block = query_block_at(p, s, index, scratch);
@@ -132,7 +132,7 @@ static inline void attention_run(const heed_kernel_args *args, int part, int par
     heed_part_range(count_query_blocks(&p), part, parts, &begin, &end);
     if (part == 0) clear_forward(&p);
     for (int64_t b = 0; b < heed_shape_rows(p.sequences->shape) && before < end; b++) {
-        sequence s = sequence_at(&p, b);
+        query_sequence s = sequence_at(&p, b);
         int64_t blocks = blocks_of_sequence(&p, b), first = begin > before ? begin - before : 0;
         for (int64_t u = first; u < blocks && before + u < end; u++)
             run_query_block(&p, &s, u, &scratch, false);
@@ -158,7 +158,7 @@ static inline void attention_weights_run(const heed_kernel_args *args, int part,
     heed_part_range(heed_shape_rows(p.sequences->shape) * kv_heads, part, parts, &begin, &end);
     if (part == 0) clear_forward(&p);
     for (int64_t at = begin; at < end; at++) {
-        sequence s = sequence_at(&p, at / kv_heads);
+        query_sequence s = sequence_at(&p, at / kv_heads);
         int64_t size = p.group * args->out[2].shape.dim[2] * args->out[2].shape.dim[3],
                 tiles = blocks_of_sequence(&p, at / kv_heads) / kv_heads;
         float *weights = float_row(&args->out[2], at / kv_heads) + at % kv_heads * size;
@@ -267,7 +267,7 @@ static inline void attention_split_run(const heed_kernel_args *args, int part, i
     heed_part_range(items, part, parts, &begin, &end);
     if (part == 0 && args->phase == 0) clear_forward(&p);
     for (int64_t b = 0; b < batch && before < end; b++) {
-        sequence s = sequence_at(&p, b);
+        query_sequence s = sequence_at(&p, b);
         int64_t count = items_of_sequence(&p, b), blocks = blocks_of_sequence(&p, b),
                 chunks = blocks ? count / blocks : 1;
         for (int64_t i = begin > before ? begin - before : 0; i < count && before + i < end; i++) {

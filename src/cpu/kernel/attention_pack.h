@@ -113,7 +113,7 @@ static inline void pack_columns(const problem *p, heed_gemm_rows x, int keys, fl
 /* Rows of a query block are pairs: row r is query r / group of the sequence under head kv_head *
    group + r % group. */
 typedef struct {
-    const sequence *s;
+    const query_sequence *s;
     int kv_head;
     int64_t first, count;
 } pair_rows;
@@ -123,7 +123,7 @@ typedef struct {
 static inline view query_rows(const problem *p, const heed_operand *x, const pair_rows *rows,
                               bool whole_vectors, float *room)
 {
-    const sequence *s = rows->s;
+    const query_sequence *s = rows->s;
     const int kv_head = rows->kv_head;
     const int64_t left = p->width;
     if (p->group == 1 && (!whole_vectors || p->width == p->padded))

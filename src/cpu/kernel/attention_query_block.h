@@ -85,7 +85,7 @@ static inline size_t forward_layout(const heed_attention_attributes *a, char *me
 /* Queries [first, first + queries) of a sequence for the query heads of one key/value head. */
 typedef struct query_block {
     const problem *p;
-    const sequence *s;
+    const query_sequence *s;
     forward_scratch *scratch;
     partial to; /* of the chunk in work */
     key_tile tile;

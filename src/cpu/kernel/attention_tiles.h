@@ -8,15 +8,15 @@
 #include "cpu/kernel/attention.h"
 
 /* The mask indices that a query sees, both ends included. */
-typedef struct span {
+typedef struct visible_span {
     int64_t first, last;
-} span;
+} visible_span;
 
-static inline span span_of(const problem *p, int64_t query)
+static inline visible_span span_of(const problem *p, int64_t query)
 {
     const heed_attention_attributes *a = p->attributes;
-    span s = {INT64_MIN, INT64_MAX};
-    if (a->window > 0) s = (span){query - a->window + 1, query + a->window - 1};
+    visible_span s = {INT64_MIN, INT64_MAX};
+    if (a->window > 0) s = (visible_span){query - a->window + 1, query + a->window - 1};
     if (a->causal) s.last = query;
     return s;
 }
@@ -33,7 +33,7 @@ typedef struct key_tile {
 } key_tile;
 
 /* First row of tile `number` in k and v; -1 when the page table leads outside. */
-static inline int64_t tile_row(const problem *p, const sequence *s, int64_t number)
+static inline int64_t tile_row(const problem *p, const query_sequence *s, int64_t number)
 {
     const heed_operand *table = p->page_table;
     if (!table) return s->of.key_start + number * TILE;
@@ -44,7 +44,8 @@ static inline int64_t tile_row(const problem *p, const sequence *s, int64_t numb
     return page >= 0 && (page + 1) * TILE <= p->k->shape.dim[0] ? page * TILE : -1;
 }
 
-static inline void find_tile(const problem *p, const sequence *s, int64_t number, key_tile *tile)
+static inline void find_tile(const problem *p, const query_sequence *s, int64_t number,
+                             key_tile *tile)
 {
     int64_t first = number * TILE,
             positions = s->of.keys - first < TILE ? s->of.keys - first : TILE;
@@ -87,7 +88,7 @@ static inline uint64_t bits_between(int64_t first, int64_t last)
 }
 
 /* Bit j: key j of the tile is seen from these mask indices. */
-static inline uint64_t seen_keys(const key_tile *tile, span s)
+static inline uint64_t seen_keys(const key_tile *tile, visible_span s)
 {
     if (tile->count == 0 || tile->max_index < s.first || tile->min_index > s.last) return 0;
     if (tile->min_index >= s.first && tile->max_index <= s.last)
@@ -105,7 +106,7 @@ static inline uint64_t seen_keys(const key_tile *tile, span s)
 
 /* All keys of the tile where each of queries [first, last] of the sequence, whose indices go up one
    by one, sees all of them; else 0, and they have to be asked. */
-static inline uint64_t seen_by_all(const problem *p, const sequence *s, const key_tile *tile,
+static inline uint64_t seen_by_all(const problem *p, const query_sequence *s, const key_tile *tile,
                                    int64_t first, int64_t last)
 {
     if (p->query_index || last < first) return 0;
@@ -116,7 +117,7 @@ static inline uint64_t seen_by_all(const problem *p, const sequence *s, const ke
 
 /* Tiles that queries [first, first + count) can reach: without key indices a key's index is its
    place. */
-static inline void reachable_tiles(const problem *p, const sequence *s, int64_t first,
+static inline void reachable_tiles(const problem *p, const query_sequence *s, int64_t first,
                                    int64_t count, int64_t *begin, int64_t *end)
 {
     int64_t low = INT64_MAX, high = INT64_MIN;
@@ -124,7 +125,7 @@ static inline void reachable_tiles(const problem *p, const sequence *s, int64_t 
     *end = (s->of.keys + TILE - 1) / TILE;
     if (p->key_index) return;
     for (int64_t i = first; i < first + count; i++) {
-        span seen = span_of(p, query_index_at(p, s, i));
+        visible_span seen = span_of(p, query_index_at(p, s, i));
         low = seen.first < low ? seen.first : low;
         high = seen.last > high ? seen.last : high;
     }

@@ -1,95 +1,93 @@
 /* Modules are layered: a module includes only itself, modules before it and public headers; the
    program includes public headers and its own files only. graph and op link together (the table of
    ops in graph/ops.c names every record of op), but no file of graph includes one of op. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-#include <dirent.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/stat.h>
+#include "source_tree.h"
 
 static const char *const modules[] = {"base",    "tensor",   "graph",    "op",    "cpu",   "io",
                                       "plot",    "jinja",    "text",     "nn",    "cache", "model",
                                       "forward", "generate", "evaluate", "train", "api"};
 enum { MODULES = sizeof modules / sizeof *modules };
-static int files_read, violations;
 
 static int module_number(const char *path)
 {
-    size_t length = strcspn(path, "/");
+    const size_t length = module_length(path);
     for (int i = 0; i < MODULES; i++)
         if (strlen(modules[i]) == length && !strncmp(path, modules[i], length)) return i;
     return -1;
 }
 
 /* The program knows public headers (in angle brackets) and its own files. */
-static void check_include(const char *file, const char *module, const char *included)
+static void check_include(const char *file, const char *included, findings *f)
 {
-    int own = module_number(module), other = module_number(included);
-    bool program = !strcmp(module, "cli");
-    if (program ? strchr(included, '/') != NULL : other > own) {
-        print_error("%s includes \"%s\", a module after it\n", file, included);
-        violations++;
-    }
-    if (!program && other < 0 && strchr(included, '/')) {
-        print_error("%s includes \"%s\", which belongs to no module\n", file, included);
-        violations++;
-    }
+    const int own = module_number(file), other = module_number(included);
+    const bool program = begins_with(file, "cli/"), in_folder = strchr(included, '/') != NULL;
+    if (program && in_folder)
+        finding(f, "%s includes \"%s\", which is no public header", file, included);
+    if (program) return;
+    if (other > own) finding(f, "%s includes \"%s\", a module after it", file, included);
+    if (other < 0 && in_folder)
+        finding(f, "%s includes \"%s\", which belongs to no module", file, included);
 }
 
-static void read_file(const char *path, const char *module)
+/* Returns the number of sources of modules and program. */
+static int find_wrong_includes(const source_tree *tree, findings *f)
 {
-    char line[1024];
-    FILE *file = fopen(path, "r");
-    assert_non_null(file);
-    files_read++;
-    while (fgets(line, sizeof line, file)) {
-        char included[512];
-        if (sscanf(line, " # include \"%511[^\"]\"", included) == 1)
-            check_include(path, module, included);
-    }
-    fclose(file);
-}
-
-static void read_folder(const char *folder, const char *module)
-{
-    DIR *directory = opendir(folder);
-    assert_non_null(directory);
-    for (struct dirent *entry; (entry = readdir(directory));) {
-        char path[1024];
-        struct stat information;
-        if (entry->d_name[0] == '.') continue;
-        snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-        if (stat(path, &information) == 0 && S_ISDIR(information.st_mode)) {
-            read_folder(path, module);
-            continue;
+    int count = 0;
+    for (size_t i = 0; i < tree->count; i++) {
+        const source *s = &tree->items[i];
+        if (begins_with(s->path, "heed/")) continue;
+        count++;
+        char included[256];
+        for (const char *line = s->raw; line; line = strchr(line, '\n')) {
+            line += *line == '\n';
+            if (read_include(line, included)) check_include(s->path, included, f);
         }
-        size_t length = strlen(path);
-        if (length > 2 && (!strcmp(path + length - 2, ".c") || !strcmp(path + length - 2, ".h")))
-            read_file(path, module);
     }
-    closedir(directory);
+    return count;
+}
+
+static void a_wrong_include_is_found(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path, *text;
+        int found;
+    } cases[] = {
+        {"nn/a.c", "#include \"op/op.h\"\n#include \"nn/b.h\"\n#include <heed/heed.h>\n", 0},
+        {"nn/a.c", "\n# include \"model/model.h\"\n", 1},
+        {"nn/a.c", "#include \"cli/task.h\"\n", 1},
+        {"cli/a.c", "#include \"task.h\"\n", 0},
+        {"cli/a.c", "#include \"base/error.h\"\n", 1},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        source_tree tree = {0};
+        findings f = {.expected = true};
+        tree_add(&tree, cases[i].path, cases[i].text);
+        find_wrong_includes(&tree, &f);
+        assert_int_equal(f.count, cases[i].found);
+        tree_free(&tree);
+    }
 }
 
 static void modules_include_only_what_stands_before(void **state)
 {
     (void)state;
-    char folder[1024];
-    for (int i = 0; i < MODULES; i++) {
-        snprintf(folder, sizeof folder, HEED_SOURCE "/src/%s", modules[i]);
-        read_folder(folder, modules[i]);
+    source_tree tree = {0};
+    findings f = {0};
+    tree_read(&tree);
+    for (size_t i = 0; i < tree.count; i++) {
+        const char *path = tree.items[i].path;
+        if (module_number(path) < 0 && !begins_with(path, "heed/") && !begins_with(path, "cli/"))
+            finding(&f, "%s belongs to no module", path);
     }
-    read_folder(HEED_SOURCE "/src/cli", "cli");
-    assert_true(files_read > 50);
-    assert_int_equal(violations, 0);
+    assert_true(find_wrong_includes(&tree, &f) > 300);
+    assert_int_equal(f.count, 0);
+    tree_free(&tree);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(modules_include_only_what_stands_before)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(a_wrong_include_is_found),
+                                       cmocka_unit_test(modules_include_only_what_stands_before)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -89,7 +89,7 @@ static void rule_before_non_digit(const points *in, points *out)
     }
 }
 
-/* A hyphen after a digit. */
+/* A hyphen is cut off from a digit before it. */
 static void rule_hyphen(const points *in, points *out)
 {
     for (size_t i = 0; i < in->count; i++) {
@@ -168,7 +168,7 @@ static bool tokenize_points(const char *text, size_t length, points *result)
     return good;
 }
 
-void heed_tokenize_13a(const char *text, size_t length, heed_buffer *out)
+void heed_bleu_tokenize_13a(const char *text, size_t length, heed_buffer *out)
 {
     points tokens;
     if (!tokenize_points(text, length, &tokens)) out->failed = true;
@@ -202,7 +202,7 @@ typedef struct segment {
 
 static bool segment_make(segment *segment, const char *text, size_t length)
 {
-    heed_tokenize_13a(text, length, &segment->text);
+    heed_bleu_tokenize_13a(text, length, &segment->text);
     if (segment->text.failed) return false;
     size_t at = 0;
     while (at < segment->text.length) {

@@ -25,6 +25,6 @@ heed_status heed_bleu_add(heed_bleu *bleu, const char *hypothesis, size_t hypoth
 double heed_bleu_finish(heed_bleu *bleu); /* fills precision, brevity and score; returns score */
 
 /* mteval-v13a's tokens, joined by blanks; appended to `out`. */
-void heed_tokenize_13a(const char *text, size_t length, heed_buffer *out);
+void heed_bleu_tokenize_13a(const char *text, size_t length, heed_buffer *out);
 
 #endif

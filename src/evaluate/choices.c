@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What the line holds under `key`, as JSON in a message. */
+/* Fails with what the line holds under `key`, as JSON. */
 static heed_status refuse(const heed_question *q, const json_t *line, const char *key,
                           const char *expected, heed_error *error)
 {
@@ -32,7 +32,7 @@ static size_t read_answer(const heed_question *q, const json_t *answer)
     return q->count;
 }
 
-/* HEED_E_FORMAT when the context or a choice holds what is not text. */
+/* HEED_E_FORMAT if the context or a choice holds what is not text. */
 static heed_status check_texts(const heed_question *q, const json_t *context, heed_error *error)
 {
     for (size_t i = 0; i <= q->count; i++) {
@@ -203,7 +203,7 @@ static heed_status add_rows(void *argument, const heed_logits_row *rows, int64_t
         /* first: of the ids fed, the one that row 0 predicts */
         int32_t id = s->ids[(size_t)rows[i].token + s->first];
         double log_p;
-        HEED_TRY(heed_log_probability(rows[i].logits, vocabulary, id, &log_p, error));
+        HEED_TRY(heed_logits_log_probability(rows[i].logits, vocabulary, id, &log_p, error));
         s->sum += log_p;
     }
     return HEED_OK;

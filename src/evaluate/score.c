@@ -37,7 +37,7 @@ static heed_status score_rows(void *argument, const heed_logits_row *rows, int64
         const window *w = &r->windows[rows[i].item];
         double log_p;
         int32_t label = w->labels[rows[i].token];
-        HEED_TRY(heed_log_probability(rows[i].logits, r->vocabulary, label, &log_p, error));
+        HEED_TRY(heed_logits_log_probability(rows[i].logits, r->vocabulary, label, &log_p, error));
         r->sums[rows[i].item] -= log_p;
     }
     return HEED_OK;

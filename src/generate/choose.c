@@ -1,19 +1,19 @@
 #include "generate/choose.h"
 #include <math.h>
 
-float heed_largest_score(const float *scores, int64_t vocabulary)
+float heed_logits_max(const float *scores, int64_t vocabulary)
 {
-    float largest = -INFINITY;
-    for (int64_t i = 0; i < vocabulary; i++) largest = scores[i] > largest ? scores[i] : largest;
-    return largest;
+    float max = -INFINITY;
+    for (int64_t i = 0; i < vocabulary; i++) max = scores[i] > max ? scores[i] : max;
+    return max;
 }
 
-double heed_log_sum(const float *scores, int64_t vocabulary)
+double heed_logits_log_sum_exp(const float *scores, int64_t vocabulary)
 {
-    double largest = (double)heed_largest_score(scores, vocabulary), sum = 0;
-    if (isinf(largest)) return largest;
-    for (int64_t i = 0; i < vocabulary; i++) sum += exp((double)scores[i] - largest);
-    return largest + log(sum);
+    double max = (double)heed_logits_max(scores, vocabulary), sum = 0;
+    if (isinf(max)) return max;
+    for (int64_t i = 0; i < vocabulary; i++) sum += exp((double)scores[i] - max);
+    return max + log(sum);
 }
 
 static bool above(const float *keys, int32_t a, int32_t b)
@@ -32,13 +32,13 @@ static void sift(int32_t *heap, int64_t count, int64_t at, const float *keys)
     heap[at] = moving;
 }
 
-void heed_heap_make(int32_t *heap, int64_t count, const float *keys)
+void heed_logits_heap_make(int32_t *heap, int64_t count, const float *keys)
 {
     for (int64_t i = 0; i < count; i++) heap[i] = (int32_t)i;
     for (int64_t i = count / 2; i-- > 0;) sift(heap, count, i, keys);
 }
 
-int32_t heed_heap_pop(int32_t *heap, int64_t *count, const float *keys)
+int32_t heed_logits_heap_pop(int32_t *heap, int64_t *count, const float *keys)
 {
     int32_t top = heap[0];
     heap[0] = heap[--*count];
@@ -47,12 +47,12 @@ int32_t heed_heap_pop(int32_t *heap, int64_t *count, const float *keys)
     return top;
 }
 
-int64_t heed_largest(const float *scores, int64_t vocabulary, int64_t count, int32_t *order)
+int64_t heed_logits_top(const float *scores, int64_t vocabulary, int64_t count, int32_t *order)
 {
     int64_t left = vocabulary;
     if (count > vocabulary) count = vocabulary;
-    heed_heap_make(order, vocabulary, scores);
-    for (int64_t i = 0; i < count; i++) heed_heap_pop(order, &left, scores);
+    heed_logits_heap_make(order, vocabulary, scores);
+    for (int64_t i = 0; i < count; i++) heed_logits_heap_pop(order, &left, scores);
     for (int64_t i = 0, j = vocabulary - 1; i < j; i++, j--) {
         int32_t swap = order[i];
         order[i] = order[j];
@@ -61,7 +61,7 @@ int64_t heed_largest(const float *scores, int64_t vocabulary, int64_t count, int
     return count;
 }
 
-heed_status heed_scores_check(const float *scores, int64_t vocabulary, heed_error *error)
+heed_status heed_logits_check(const float *scores, int64_t vocabulary, heed_error *error)
 {
     bool possible = false;
     for (int64_t i = 0; i < vocabulary; i++) {
@@ -80,44 +80,44 @@ heed_status heed_scores_check(const float *scores, int64_t vocabulary, heed_erro
                      "logits are all -infinity");
 }
 
-heed_status heed_log_probability(const float *logits, int64_t vocabulary, int32_t id,
-                                 double *log_probability, heed_error *error)
+heed_status heed_logits_log_probability(const float *logits, int64_t vocabulary, int32_t id,
+                                        double *log_probability, heed_error *error)
 {
-    double total = heed_log_sum(logits, vocabulary);
+    double total = heed_logits_log_sum_exp(logits, vocabulary);
     *log_probability = (double)logits[id] - total;
-    return isfinite(total) ? HEED_OK : heed_scores_check(logits, vocabulary, error);
+    return isfinite(total) ? HEED_OK : heed_logits_check(logits, vocabulary, error);
 }
 
 heed_status heed_choose_greedy(const float *scores, int64_t vocabulary, int32_t *id,
                                heed_error *error)
 {
-    float largest = -INFINITY;
+    float max = -INFINITY;
     int64_t best = -1;
     bool broken = false;
     for (int64_t i = 0; i < vocabulary; i++) {
         broken |= isnan(scores[i]);
-        if (scores[i] > largest) {
-            largest = scores[i];
+        if (scores[i] > max) {
+            max = scores[i];
             best = i;
         }
     }
     *id = (int32_t)best;
-    return broken || best < 0 ? heed_scores_check(scores, vocabulary, error) : HEED_OK;
+    return broken || best < 0 ? heed_logits_check(scores, vocabulary, error) : HEED_OK;
 }
 
 heed_status heed_choose_sample(const float *scores, int64_t vocabulary, heed_rng *rng, int32_t *id,
                                heed_error *error)
 {
-    double largest = (double)heed_largest_score(scores, vocabulary), total = 0, part = 0,
+    double max = (double)heed_logits_max(scores, vocabulary), total = 0, part = 0,
            threshold = heed_rng_uniform(rng);
     for (int64_t i = 0; i < vocabulary; i++)
-        if (!isinf(scores[i])) total += exp((double)scores[i] - largest);
+        if (!isinf(scores[i])) total += exp((double)scores[i] - max);
     *id = -1;
-    if (!isfinite(largest) || !isfinite(total)) return heed_scores_check(scores, vocabulary, error);
+    if (!isfinite(max) || !isfinite(total)) return heed_logits_check(scores, vocabulary, error);
     threshold *= total;
     for (int64_t i = 0; i < vocabulary; i++) {
         if (isinf(scores[i])) continue;
-        double p = exp((double)scores[i] - largest);
+        double p = exp((double)scores[i] - max);
         /* rounding may leave the sum below the threshold: then the last possible token is drawn */
         if (p > 0) *id = (int32_t)i;
         part += p;

@@ -25,7 +25,7 @@ heed_status heed_draft_begin(heed_draft *draft, const heed_ids *given, heed_erro
     return HEED_OK;
 }
 
-/* How much is reported of each new id. */
+/* Returns 1 if log-probabilities of new ids are reported, else 0; *likely: likely tokens for each. */
 static int64_t reported(const heed_job *job, int64_t *likely)
 {
     int64_t count = job->settings->log_probabilities;
@@ -58,7 +58,8 @@ heed_status heed_draft_add(heed_draft *draft, heed_job *job, const float *scores
     draft->ids[draft->count++] = id;
     draft->new_count++;
     if (!reports) return HEED_OK;
-    double log_sum = heed_log_sum(scores, job->vocabulary), log_p = (double)scores[id] - log_sum;
+    double log_sum = heed_logits_log_sum_exp(scores, job->vocabulary),
+           log_p = (double)scores[id] - log_sum;
     draft->log_probabilities[at] = (float)log_p;
     draft->sum += log_p;
     if (likely) heed_job_likely(job, scores, log_sum, likely, draft->likely + at * likely);
@@ -107,7 +108,7 @@ const float *heed_job_scores(heed_job *job, const heed_prompt_group *group, cons
 void heed_job_likely(heed_job *job, const float *scores, double log_sum, int64_t count,
                      heed_token_score *likely)
 {
-    int64_t found = heed_largest(scores, job->vocabulary, count, job->scratch.order);
+    int64_t found = heed_logits_top(scores, job->vocabulary, count, job->scratch.order);
     for (int64_t i = 0; i < count; i++) {
         likely[i] = (heed_token_score){-1, -INFINITY};
         if (i >= found) continue;

@@ -114,7 +114,7 @@ static void report_prompt(loop *l, const heed_prompt_group *group, int64_t token
     heed_prompt_report *report = &l->job.generation->prompts[group->prompt];
     int64_t likely = l->job.settings->log_probabilities;
     if (!report->log_probabilities || token + 1 >= group->given.count) return;
-    double log_sum = heed_log_sum(logits, l->job.vocabulary);
+    double log_sum = heed_logits_log_sum_exp(logits, l->job.vocabulary);
     report->log_probabilities[token + 1] = (float)((double)logits[group->given.ids[token + 1]] -
                                                    log_sum);
     if (likely)

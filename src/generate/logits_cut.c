@@ -25,12 +25,12 @@ static void temperature(const settings_t *s, const context_t *c, float *scores,
                         const scratch_t *scratch)
 {
     (void)c;
-    double t = s->temperature, largest = (double)heed_largest_score(scores, scratch->vocabulary);
-    if (!isfinite(largest)) return; /* nothing can be drawn */
-    bool fits = heed_factor_of(t) == (double)(float)t && fabs(largest) / t <= (double)FLT_MAX;
+    double t = s->temperature, max = (double)heed_logits_max(scores, scratch->vocabulary);
+    if (!isfinite(max)) return; /* nothing can be drawn */
+    bool fits = heed_logits_factor(t) == (double)(float)t && fabs(max) / t <= (double)FLT_MAX;
     for (int64_t i = 0; i < scratch->vocabulary; i++) {
         if (fits) scores[i] /= (float)t;
-        else scores[i] = heed_score_changed(scores[i], ((double)scores[i] - largest) / t);
+        else scores[i] = heed_logits_changed(scores[i], ((double)scores[i] - max) / t);
     }
 }
 
@@ -45,7 +45,7 @@ static void top_h(const settings_t *s, const context_t *c, float *scores, const 
 {
     (void)c;
     int64_t vocabulary = scratch->vocabulary, kept = 1;
-    int64_t count = heed_largest(scores, vocabulary, 100, scratch->order);
+    int64_t count = heed_logits_top(scores, vocabulary, 100, scratch->order);
     double first = (double)scores[scratch->order[0]], sum = 0, entropy = 0, part = 0;
     for (int64_t i = 0; i < count; i++) sum += exp((double)scores[scratch->order[i]] - first);
     for (int pass = 0; pass < 2; pass++)
@@ -64,13 +64,13 @@ static void top_h(const settings_t *s, const context_t *c, float *scores, const 
         scores[scratch->order[i]] = scratch->values[scratch->order[i]];
 }
 
-/* The value of the count-th largest score. */
-static float count_th_largest(const float *scores, int64_t count, const scratch_t *scratch)
+/* Returns the value of the count-th largest score. */
+static float nth_largest(const float *scores, int64_t count, const scratch_t *scratch)
 {
     int64_t left = scratch->vocabulary;
     int32_t id = 0;
-    heed_heap_make(scratch->order, left, scores);
-    for (int64_t i = 0; i < count; i++) id = heed_heap_pop(scratch->order, &left, scores);
+    heed_logits_heap_make(scratch->order, left, scores);
+    for (int64_t i = 0; i < count; i++) id = heed_logits_heap_pop(scratch->order, &left, scores);
     return scores[id];
 }
 
@@ -83,13 +83,13 @@ static void top_k(const settings_t *s, const context_t *c, float *scores, const 
     int64_t count = kept_at_least(c, scratch);
     if (s->top_k > count) count = s->top_k;
     if (count > scratch->vocabulary) count = scratch->vocabulary;
-    float least = count_th_largest(scores, count, scratch);
+    float least = nth_largest(scores, count, scratch);
     for (int64_t i = 0; i < scratch->vocabulary; i++)
         if (scores[i] < least) scores[i] = -INFINITY;
 }
 
-/* The smallest set of likeliest tokens whose probabilities reach top_p. Source: Holtzman et al.
-   2020. */
+/* Keeps the smallest set of likeliest tokens whose probabilities reach top_p. Source: Holtzman et
+   al. 2020. */
 static bool wants_top_p(const settings_t *s)
 {
     return s->top_p < 1;
@@ -97,14 +97,14 @@ static bool wants_top_p(const settings_t *s)
 static void top_p(const settings_t *s, const context_t *c, float *scores, const scratch_t *scratch)
 {
     int64_t left = scratch->vocabulary, keep = kept_at_least(c, scratch);
-    double total = heed_log_sum(scores, left), mass = 0;
-    heed_heap_make(scratch->order, left, scores);
+    double total = heed_logits_log_sum_exp(scores, left), mass = 0;
+    heed_logits_heap_make(scratch->order, left, scores);
     for (int64_t kept = 0; left > 0 && (kept < keep || mass < s->top_p); kept++)
-        mass += exp((double)scores[heed_heap_pop(scratch->order, &left, scores)] - total);
+        mass += exp((double)scores[heed_logits_heap_pop(scratch->order, &left, scores)] - total);
     for (int64_t i = 0; i < left; i++) scores[scratch->order[i]] = -INFINITY;
 }
 
-/* Tokens at least min_p times as likely as the likeliest. Source: Nguyen et al. 2024. */
+/* Keeps tokens at least min_p times as likely as the likeliest. Source: Nguyen et al. 2024. */
 static bool wants_min_p(const settings_t *s)
 {
     return s->min_p > 0;
@@ -112,14 +112,14 @@ static bool wants_min_p(const settings_t *s)
 static void min_p(const settings_t *s, const context_t *c, float *scores, const scratch_t *scratch)
 {
     int64_t keep = kept_at_least(c, scratch);
-    float largest = heed_largest_score(scores, scratch->vocabulary),
-          least = keep > 1 ? count_th_largest(scores, keep, scratch) : largest;
+    float max = heed_logits_max(scores, scratch->vocabulary),
+          least = keep > 1 ? nth_largest(scores, keep, scratch) : max;
     double ratio = log(s->min_p);
     for (int64_t i = 0; i < scratch->vocabulary; i++)
-        if ((double)scores[i] - (double)largest < ratio && scores[i] < least) scores[i] = -INFINITY;
+        if ((double)scores[i] - (double)max < ratio && scores[i] < least) scores[i] = -INFINITY;
 }
 
-/* -sum p ln p. */
+/* Returns -sum p ln p, where `total` is ln(sum(exp(scores))). */
 static double entropy_of(const float *scores, double total, int64_t vocabulary)
 {
     double entropy = 0;
@@ -130,8 +130,8 @@ static double entropy_of(const float *scores, double total, int64_t vocabulary)
     return entropy;
 }
 
-/* Tokens whose surprise is nearest to the expected one, up to a probability of typical_p. Source:
-   Meister et al. 2022. */
+/* Keeps the tokens whose surprise is nearest to the expected one, up to a probability of typical_p.
+   Source: Meister et al. 2022. */
 static bool wants_typical(const settings_t *s)
 {
     return s->typical_p < 1;
@@ -140,20 +140,21 @@ static void typical(const settings_t *s, const context_t *c, float *scores,
                     const scratch_t *scratch)
 {
     int64_t left = scratch->vocabulary, keep = kept_at_least(c, scratch), kept = 0;
-    double total = heed_log_sum(scores, left), entropy = entropy_of(scores, total, left), mass = 0;
+    double total = heed_logits_log_sum_exp(scores, left), entropy = entropy_of(scores, total, left),
+           mass = 0;
     for (int64_t i = 0; i < left; i++)
-        scratch->values[i] = heed_score_changed(0, -fabs(total - (double)scores[i] - entropy));
-    heed_heap_make(scratch->order, left, scratch->values);
+        scratch->values[i] = heed_logits_changed(0, -fabs(total - (double)scores[i] - entropy));
+    heed_logits_heap_make(scratch->order, left, scratch->values);
     float last = 0;
     for (; left > 0 &&
            (kept < keep || mass < s->typical_p || scratch->values[scratch->order[0]] == last);
          kept++) {
         /* as far from the expected surprise as the last one */
         if (kept >= keep && mass >= s->typical_p) {
-            heed_heap_pop(scratch->order, &left, scratch->values);
+            heed_logits_heap_pop(scratch->order, &left, scratch->values);
             continue;
         }
-        int32_t id = heed_heap_pop(scratch->order, &left, scratch->values);
+        int32_t id = heed_logits_heap_pop(scratch->order, &left, scratch->values);
         mass += exp((double)scores[id] - total);
         last = scratch->values[id];
     }
@@ -162,13 +163,13 @@ static void typical(const settings_t *s, const context_t *c, float *scores,
 
 static void cut_below(float *scores, double least_p, const context_t *c, const scratch_t *scratch)
 {
-    double total = heed_log_sum(scores, scratch->vocabulary), least = log(least_p);
-    float kept = count_th_largest(scores, kept_at_least(c, scratch), scratch);
+    double total = heed_logits_log_sum_exp(scores, scratch->vocabulary), least = log(least_p);
+    float kept = nth_largest(scores, kept_at_least(c, scratch), scratch);
     for (int64_t i = 0; i < scratch->vocabulary; i++)
         if ((double)scores[i] - total < least && scores[i] < kept) scores[i] = -INFINITY;
 }
 
-/* Tokens of at least this probability. Source: Hewitt, Manning & Liang 2022. */
+/* Keeps tokens of at least this probability. Source: Hewitt, Manning & Liang 2022. */
 static bool wants_epsilon(const settings_t *s)
 {
     return s->epsilon_cutoff > 0;
@@ -186,7 +187,7 @@ static bool wants_eta(const settings_t *s)
 }
 static void eta(const settings_t *s, const context_t *c, float *scores, const scratch_t *scratch)
 {
-    double entropy = entropy_of(scores, heed_log_sum(scores, scratch->vocabulary),
+    double entropy = entropy_of(scores, heed_logits_log_sum_exp(scores, scratch->vocabulary),
                                 scratch->vocabulary);
     cut_below(scores, fmin(s->eta_cutoff, sqrt(s->eta_cutoff) * exp(-entropy)), c, scratch);
 }
@@ -200,10 +201,10 @@ static void renormalize(const settings_t *s, const context_t *c, float *scores,
 {
     (void)s;
     (void)c;
-    double total = heed_log_sum(scores, scratch->vocabulary);
+    double total = heed_logits_log_sum_exp(scores, scratch->vocabulary);
     if (!isfinite(total)) return; /* all are forbidden, or the model's logits are not finite */
     for (int64_t i = 0; i < scratch->vocabulary; i++)
-        scores[i] = heed_score_changed(scores[i], (double)scores[i] - total);
+        scores[i] = heed_logits_changed(scores[i], (double)scores[i] - total);
 }
 
 const heed_logits_processor heed_logits_cuts[] = {

@@ -10,10 +10,10 @@
 extern const heed_logits_processor heed_logits_penalties[], heed_logits_cuts[];
 extern const size_t heed_logits_penalty_count, heed_logits_cut_count;
 
-/* What a setting makes of a finite score is finite: it stays within the range of float. A score of
-   -infinity is forbidden and stays so; NaN and +infinity come from the model and stay, so that an
-   error can name the model. */
-static inline float heed_score_changed(float score, double value)
+/* Returns `value`, which a setting makes of `score`, within the range of float: a finite score stays
+   finite. A score of -infinity is forbidden and stays so; NaN and +infinity come from the model and
+   stay, so that an error can name the model. */
+static inline float heed_logits_changed(float score, double value)
 {
     if (!isfinite(score) || isnan(value)) return score;
     if (value > (double)FLT_MAX) return FLT_MAX;
@@ -21,7 +21,7 @@ static inline float heed_score_changed(float score, double value)
 }
 
 /* A divisor or factor as transformers uses it, rounded to float, unless float has no such value. */
-static inline double heed_factor_of(double value)
+static inline double heed_logits_factor(double value)
 {
     return value >= (double)FLT_MIN && value <= (double)FLT_MAX ? (double)(float)value : value;
 }

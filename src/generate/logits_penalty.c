@@ -26,12 +26,12 @@ static void force_list(float *scores, const scratch_t *scratch, const int32_t *i
 static void penalize(float *scores, const int32_t *ids, int64_t count, double penalty,
                      const scratch_t *scratch)
 {
-    double factor = heed_factor_of(penalty);
+    double factor = heed_logits_factor(penalty);
     for (int64_t i = 0; i < count; i++) {
         if (ids[i] >= scratch->vocabulary) continue;
         double score = (double)scores[ids[i]];
         double changed = score < 0 ? score * factor : score / factor;
-        scratch->values[ids[i]] = heed_score_changed(scores[ids[i]], changed);
+        scratch->values[ids[i]] = heed_logits_changed(scores[ids[i]], changed);
     }
     for (int64_t i = 0; i < count; i++)
         if (ids[i] < scratch->vocabulary) scores[ids[i]] = scratch->values[ids[i]];
@@ -74,7 +74,7 @@ static void presence(const settings_t *s, const context_t *c, float *scores,
         float *score = &scores[c->ids[i]];
         float less = scratch->order[c->ids[i]]++ ? 0 : (float)s->presence_penalty;
         less += (float)s->frequency_penalty;
-        *score = heed_score_changed(*score, (double)*score - (double)less);
+        *score = heed_logits_changed(*score, (double)*score - (double)less);
     }
 }
 
@@ -132,7 +132,7 @@ static void bad_words(const settings_t *s, const context_t *c, float *scores,
     for (size_t i = 0; i < s->bad_words.count; i++) {
         int64_t length;
         const int32_t *word = table_entry(&s->bad_words, i, &length);
-        /* the end of sequence alone is no bad word */
+        /* the end of sequence alone is not a bad word */
         bool end = length == 1 && heed_id_list_has(&s->eos, word[0]);
         if (!end && ends_with(c->ids, c->count, word, length - 1))
             forbid(scores, scratch, word[length - 1]);
@@ -154,7 +154,7 @@ static void bad_texts(const settings_t *s, const context_t *c, float *scores,
 static void add_bias(float *scores, int32_t id, float bias)
 {
     if (bias == -INFINITY) scores[id] = -INFINITY;
-    else scores[id] = heed_score_changed(scores[id], (double)scores[id] + (double)bias);
+    else scores[id] = heed_logits_changed(scores[id], (double)scores[id] + (double)bias);
 }
 
 static bool wants_bias(const settings_t *s)
@@ -241,21 +241,21 @@ static void remove_invalid(const settings_t *s, const context_t *c, float *score
     }
 }
 
-/* From a length on the end gains |score| * (factor^n - 1). */
+/* From decay_start on, the end gains |score| * (factor^n - 1) after n more tokens. */
 static bool wants_decay(const settings_t *s)
 {
     return s->decay_start >= 0 && s->eos.count > 0;
 }
 static void decay(const settings_t *s, const context_t *c, float *scores, const scratch_t *scratch)
 {
-    int64_t beyond = c->count - (s->decay_start + c->prompt);
-    if (beyond <= 0) return;
-    float gain = heed_score_changed(0, pow(s->decay_factor, (double)beyond) - 1);
+    int64_t past = c->count - (s->decay_start + c->prompt);
+    if (past <= 0) return;
+    float gain = heed_logits_changed(0, pow(s->decay_factor, (double)past) - 1);
     for (size_t i = 0; i < s->eos.count; i++) {
         int32_t id = s->eos.ids[i];
         if (id >= scratch->vocabulary) continue;
         double more = (double)(fabsf(scores[id]) * gain);
-        scores[id] = heed_score_changed(scores[id], (double)scores[id] + more);
+        scores[id] = heed_logits_changed(scores[id], (double)scores[id] + more);
     }
 }
 

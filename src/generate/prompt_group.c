@@ -1,5 +1,5 @@
-/* prompt_group.c: what a prompt becomes: the ids that its sequences begin with, and how long they may
-   get. */
+/* prompt_group.c: what a prompt becomes: the ids that its sequences begin with, and how long they
+   may get. */
 #include "base/memory.h"
 #include "generate/generate_internal.h"
 #include <math.h>

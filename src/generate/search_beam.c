@@ -105,25 +105,26 @@ static heed_status begin(heed_job *job, heed_prompt_group *group, heed_error *er
     return HEED_OK;
 }
 
-/* Log-probabilities of a beam's next token, processed, and the beam's score added. */
+/* Computes the log-probabilities of a beam's next token, applies the processors and adds the
+   beam's score. */
 static void score_beam(heed_job *job, heed_prompt_group *group, int64_t index, const float *logits)
 {
     search_state *s = group->state;
     beam *b = &s->running[index];
     float *row = s->log_probabilities + index * job->vocabulary,
           *logs = job->scores + job->vocabulary;
-    double log_sum = heed_log_sum(logits, job->vocabulary);
+    double log_sum = heed_logits_log_sum_exp(logits, job->vocabulary);
     for (int64_t i = 0; i < job->vocabulary; i++) logs[i] = (float)((double)logits[i] - log_sum);
     const float *scores = heed_job_scores(job, group, &b->draft, logs);
     for (int64_t i = 0; i < job->vocabulary; i++)
-        row[i] = heed_score_changed(scores[i], (double)scores[i] + (double)b->score);
+        row[i] = heed_logits_changed(scores[i], (double)scores[i] + (double)b->score);
 }
 
 static heed_status first(heed_job *job, heed_prompt_group *group, const float *logits,
                          heed_error *error)
 {
     search_state *s = group->state;
-    HEED_TRY(heed_scores_check(logits, job->vocabulary, error));
+    HEED_TRY(heed_logits_check(logits, job->vocabulary, error));
     for (int64_t i = 0; i < s->beams; i++) score_beam(job, group, i, logits);
     return HEED_OK;
 }
@@ -140,7 +141,7 @@ static int64_t feed(const heed_prompt_group *group, heed_step_item *items)
 static heed_status next(heed_job *job, heed_prompt_group *group, int64_t item, const float *logits,
                         heed_error *error)
 {
-    HEED_TRY(heed_scores_check(logits, job->vocabulary, error));
+    HEED_TRY(heed_logits_check(logits, job->vocabulary, error));
     score_beam(job, group, item, logits);
     return HEED_OK;
 }
@@ -188,7 +189,7 @@ static heed_status candidate_ends(heed_job *job, const heed_prompt_group *group,
 static heed_status find_candidates(heed_job *job, heed_prompt_group *group, heed_error *error)
 {
     search_state *s = group->state;
-    heed_largest(s->log_probabilities, s->beams * job->vocabulary, s->kept, s->order);
+    heed_logits_top(s->log_probabilities, s->beams * job->vocabulary, s->kept, s->order);
     for (int64_t i = 0; i < s->kept; i++) {
         int32_t index = s->order[i];
         s->candidates[i] = (candidate){.beam = index / job->vocabulary,
@@ -197,7 +198,7 @@ static heed_status find_candidates(heed_job *job, heed_prompt_group *group, heed
         HEED_TRY(candidate_ends(job, group, &s->candidates[i], error));
     }
     if (!isinf(s->candidates[0].score)) return HEED_OK;
-    return heed_scores_check(s->log_probabilities, s->beams * job->vocabulary, error);
+    return heed_logits_check(s->log_probabilities, s->beams * job->vocabulary, error);
 }
 
 /* Builds the beam that a candidate makes; it knows its parent but has no sequence of the
@@ -236,8 +237,8 @@ static bool all_finished(const search_state *s)
     return all;
 }
 
-/* The finished sequences, old and new, of which the K best stay. Only the K best continuations may
-   finish. */
+/* Adds the new finished sequences to the old ones and keeps the K best. Only the K best
+   continuations may finish. */
 static heed_status update_best(heed_job *job, heed_prompt_group *group, heed_error *error)
 {
     search_state *s = group->state;
@@ -281,7 +282,7 @@ static heed_status share_sequences(heed_job *job, search_state *s, int64_t lengt
     return HEED_OK;
 }
 
-/* The K best continuations, where those that end come after all others. */
+/* Goes on with the K best continuations; those that end come after all others. */
 static heed_status update_running(heed_job *job, heed_prompt_group *group, heed_error *error)
 {
     search_state *s = group->state;
@@ -308,8 +309,8 @@ static heed_status update_running(heed_job *job, heed_prompt_group *group, heed_
     return status;
 }
 
-/* Can the best running beam still become better than the worst finished sequence? Exact only where
-   the penalty cannot help. */
+/* Can the best running beam still become better than the worst finished sequence? The answer is
+   exact only if the length penalty cannot help. */
 static void update_hope(const heed_job *job, const heed_prompt_group *group, search_state *s)
 {
     const heed_generation_settings *settings = job->settings;

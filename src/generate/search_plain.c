@@ -37,8 +37,8 @@ static int64_t sequences(const heed_generation_settings *settings)
     return settings->returned > AT_ONCE ? AT_ONCE + 1 : settings->returned;
 }
 
-/* Numbers that depend on nothing but the seed, the ids given and the number of the returned
-   sequence. */
+/* Returns random numbers that depend on nothing but the seed, the ids given and the number of the
+   returned sequence. */
 static heed_rng stream_of(const heed_job *job, const heed_prompt_group *group, int64_t number)
 {
     uint64_t stream = (uint64_t)number;

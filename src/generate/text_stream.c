@@ -42,7 +42,7 @@ static void cut_at_stop(heed_text_stream *stream)
     stream->text.data[begin] = 0;
 }
 
-/* The first place from which the rest of the text is the beginning of a stop string. */
+/* Returns where the rest of the text is the beginning of a stop string; the first such place. */
 static size_t possible_stop(const heed_text_stream *stream)
 {
     for (size_t at = stream->given; at < stream->text.length; at++)

@@ -74,7 +74,7 @@ static bool cancelled(void *argument)
     return j->events->cancelled && j->events->cancelled(j->events->argument);
 }
 
-/* A result in one line. */
+/* Replaces what would end a line. */
 static void flatten(char *text, size_t length)
 {
     for (size_t i = 0; i < length; i++)

@@ -108,7 +108,7 @@ static void tokens_are_those_of_13a(void **state)
     };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         heed_buffer out = {0};
-        heed_tokenize_13a(texts[i].text, strlen(texts[i].text), &out);
+        heed_bleu_tokenize_13a(texts[i].text, strlen(texts[i].text), &out);
         assert_string_equal(out.data ? out.data : "", texts[i].tokens);
         heed_buffer_free(&out);
     }

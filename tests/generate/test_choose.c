@@ -44,7 +44,7 @@ static void draws_follow_the_distribution(void **state)
         counts[id]++;
     }
     assert_int_equal(rng.drawn > 0, 1);
-    for (int i = 0; i < V; i++) p[i] = exp((double)scores[i] - heed_log_sum(scores, V));
+    for (int i = 0; i < V; i++) p[i] = exp((double)scores[i] - heed_logits_log_sum_exp(scores, V));
     assert_int_equal(counts[2] + counts[6], 0);
     for (int i = 0; i < V; i++)
         if (i != 2 && i != 6)
@@ -73,20 +73,20 @@ static void largest_are_ordered(void **state)
     (void)state;
     const float scores[] = {1, 5, 3, 5, -INFINITY, 4};
     int32_t order[6];
-    assert_int_equal(heed_largest(scores, 6, 4, order), 4);
+    assert_int_equal(heed_logits_top(scores, 6, 4, order), 4);
     assert_memory_equal(order, ((int32_t[]){1, 3, 5, 2}), 4 * sizeof(int32_t));
-    assert_int_equal(heed_largest(scores, 6, 100, order), 6);
+    assert_int_equal(heed_logits_top(scores, 6, 100, order), 6);
     assert_memory_equal(order, ((int32_t[]){1, 3, 5, 2, 0, 4}), 6 * sizeof(int32_t));
-    assert_int_equal(heed_largest(scores, 1, 1, order), 1);
+    assert_int_equal(heed_logits_top(scores, 1, 1, order), 1);
     assert_int_equal(order[0], 0);
 }
 
 static void log_sum_does_not_overflow(void **state)
 {
     (void)state;
-    assert_true(fabs(heed_log_sum((float[]){1000, 1000}, 2) - (1000 + log(2))) < 1e-9);
-    assert_true(fabs(heed_log_sum((float[]){-1e30f, 0}, 2)) < 1e-12);
-    assert_true(heed_log_sum((float[]){-INFINITY}, 1) == -INFINITY);
+    assert_true(fabs(heed_logits_log_sum_exp((float[]){1000, 1000}, 2) - (1000 + log(2))) < 1e-9);
+    assert_true(fabs(heed_logits_log_sum_exp((float[]){-1e30f, 0}, 2)) < 1e-12);
+    assert_true(heed_logits_log_sum_exp((float[]){-INFINITY}, 1) == -INFINITY);
 }
 
 int main(void)

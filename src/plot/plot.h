@@ -1,6 +1,6 @@
 /* plot.h: line charts (loss curves) and bar charts (benchmark tables) as SVG text. */
-#ifndef HEED_IO_PLOT_H
-#define HEED_IO_PLOT_H
+#ifndef HEED_PLOT_PLOT_H
+#define HEED_PLOT_PLOT_H
 
 #include "base/buffer.h"
 #include "base/error.h"

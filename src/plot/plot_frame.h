@@ -1,7 +1,7 @@
 /* plot_frame.h: what line and bar charts share: size and margins, axes with ticks, grid, texts,
    legend. Units are pixels. */
-#ifndef HEED_IO_PLOT_FRAME_H
-#define HEED_IO_PLOT_FRAME_H
+#ifndef HEED_PLOT_PLOT_FRAME_H
+#define HEED_PLOT_PLOT_FRAME_H
 
 #include "base/buffer.h"
 #include <stdbool.h>

@@ -6,7 +6,7 @@
 
 #include "base/file.h"
 #include "base/buffer.h"
-#include "train/checkpoint_run.h"
+#include "train/checkpoint_internal.h"
 #include "io/manifest.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -64,8 +64,9 @@ static heed_status fill_and_publish(const char *final, int64_t step, heed_checkp
     return status;
 }
 
-heed_status heed_run_write_model(const char *run, const char *name, heed_checkpoint_fill *fill,
-                                 void *context, heed_error *error)
+heed_status heed_checkpoint_write_model(const char *run, const char *name,
+                                        heed_checkpoint_fill *fill, void *context,
+                                        heed_error *error)
 {
     char *final = heed_path_join(run, name);
     if (!final) return heed_fail_memory(error, strlen(run) + 64, run);
@@ -94,7 +95,7 @@ heed_status heed_checkpoint_write(const char *run, int64_t step, heed_checkpoint
         return heed_fail(error, HEED_E_ARG, "checkpoint of step %lld: expected a step >= 0",
                          (long long)step);
     HEED_TRY(write_checkpoint(run, step, fill, context, error));
-    HEED_TRY(heed_run_show(run, step, options->private_files, error));
-    if (options->best) HEED_TRY(heed_run_point(run, "best", step, error));
-    return options->keep > 0 ? heed_run_prune(run, (size_t)options->keep, error) : HEED_OK;
+    HEED_TRY(heed_checkpoint_show(run, step, options->private_files, error));
+    if (options->best) HEED_TRY(heed_checkpoint_point(run, "best", step, error));
+    return options->keep > 0 ? heed_checkpoint_prune(run, (size_t)options->keep, error) : HEED_OK;
 }

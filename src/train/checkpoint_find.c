@@ -1,10 +1,10 @@
-/* Finding, repairing and pruning checkpoints in a run directory. */
+/* Finding, repairing and pruning checkpoints in a run folder. */
 #include "base/entries.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
 #include "train/checkpoint.h"
-#include "train/checkpoint_run.h"
+#include "train/checkpoint_internal.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,7 +55,7 @@ static heed_status add_step(void *context, const char *run, const char *name, co
 static int newest_first(const void *a, const void *b)
 {
     int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
-    return left < right ? 1 : left > right ? -1 : 0;
+    return (left < right) - (left > right);
 }
 
 /* Steps that have a folder, newest first; free list->steps in every case. */
@@ -73,6 +73,34 @@ static bool inside(const char *name)
            !strstr(name, "/../");
 }
 
+/* HEED_E_FORMAT unless folder/name is there with the size that the manifest says. */
+static heed_status check_file(const char *folder, const char *name, const json_t *size,
+                              heed_error *error)
+{
+    struct stat information;
+    char *file = heed_path_join(folder, name);
+    if (!file) return heed_fail_memory(error, strlen(folder) + strlen(name) + 2, folder);
+    bool there = inside(name) && stat(file, &information) == 0 && S_ISREG(information.st_mode);
+    free(file);
+    if (there && json_is_integer(size) && information.st_size == json_integer_value(size))
+        return HEED_OK;
+    return heed_fail(error, HEED_E_FORMAT,
+                     "%s: %.128s is missing or not of the size that %s says: the checkpoint is "
+                     "incomplete, use an older one",
+                     folder, name, HEED_CHECKPOINT_MANIFEST);
+}
+
+static heed_status check_files(const char *folder, json_t *files, heed_error *error)
+{
+    const char *name;
+    json_t *size;
+    json_object_foreach(files, name, size)
+    {
+        HEED_TRY(check_file(folder, name, size, error));
+    }
+    return HEED_OK;
+}
+
 heed_status heed_checkpoint_check(const char *folder, int64_t *step, heed_error *error)
 {
     json_t *manifest = NULL;
@@ -81,26 +109,10 @@ heed_status heed_checkpoint_check(const char *folder, int64_t *step, heed_error 
     if (!path) return heed_fail_memory(error, strlen(folder) + 32, folder);
     heed_status status = heed_json_read(&manifest, path, error);
     if (status == HEED_OK) status = heed_json_integer(manifest, "step", &found, path, error);
-    json_t *files = json_object_get(manifest, "files"), *size;
+    json_t *files = json_object_get(manifest, "files");
     if (status == HEED_OK && (found < 0 || !json_is_object(files)))
         status = heed_fail(error, HEED_E_FORMAT, "%s: expected \"step\" and \"files\"", path);
-    const char *name;
-    if (status == HEED_OK) json_object_foreach(files, name, size)
-        {
-            struct stat information;
-            char *file = heed_path_join(folder, name);
-            if (!file) status = heed_fail_memory(error, strlen(folder) + strlen(name) + 2, folder);
-            else if (!inside(name) || stat(file, &information) != 0 ||
-                     !S_ISREG(information.st_mode) || !json_is_integer(size) ||
-                     information.st_size != json_integer_value(size))
-                status = heed_fail(
-                    error, HEED_E_FORMAT,
-                    "%s: %.128s is missing or not of the size that %s says: the checkpoint is "
-                    "incomplete, use an older one",
-                    folder, name, HEED_CHECKPOINT_MANIFEST);
-            free(file);
-            if (status != HEED_OK) break;
-        }
+    if (status == HEED_OK) status = check_files(folder, files, error);
     if (status == HEED_OK) *step = found;
     json_decref(manifest);
     free(path);
@@ -131,7 +143,8 @@ heed_status heed_checkpoint_newest(const char *run, char **path, int64_t *step, 
     return status;
 }
 
-heed_status heed_run_point(const char *run, const char *name, int64_t step, heed_error *error)
+heed_status heed_checkpoint_point(const char *run, const char *name, int64_t step,
+                                  heed_error *error)
 {
     char target[64], *link = heed_path_join(run, name);
     if (!link) return heed_fail_memory(error, strlen(run) + 64, run);
@@ -159,6 +172,18 @@ typedef struct {
     const char *run, *const *private_files;
 } link_job;
 
+/* Makes `link` a link to `target`, unless it is that, or a file of its own. */
+static heed_status keep_link(const char *link, const char *target, heed_error *error)
+{
+    char found[512];
+    struct stat there;
+    bool exists = lstat(link, &there) == 0;
+    ssize_t length = exists ? readlink(link, found, sizeof found) : -1;
+    bool right = length == (ssize_t)strlen(target) && !memcmp(found, target, (size_t)length);
+    if (right || (exists && !S_ISLNK(there.st_mode))) return HEED_OK;
+    return heed_link_replace(target, link, error);
+}
+
 static heed_status link_file(void *context, const char *folder, const char *name, const char *path,
                              const struct stat *information, heed_error *error)
 {
@@ -169,18 +194,10 @@ static heed_status link_file(void *context, const char *folder, const char *name
     if (!linked || !strcmp(name, HEED_CHECKPOINT_MANIFEST)) return HEED_OK;
     for (const char *const *private = job->private_files; private && *private; private ++)
         if (!strcmp(name, *private)) return HEED_OK;
-    char *link = heed_path_join(job->run, name), *target = heed_path_join("last", name), found[512];
+    char *link = heed_path_join(job->run, name), *target = heed_path_join("last", name);
     heed_status status = HEED_OK;
-    if (!link || !target)
-        status = heed_fail_memory(error, strlen(job->run) + strlen(name) + 8, job->run);
-    else {
-        struct stat there;
-        bool exists = lstat(link, &there) == 0;
-        ssize_t length = exists ? readlink(link, found, sizeof found) : -1;
-        bool right = length == (ssize_t)strlen(target) && !memcmp(found, target, (size_t)length);
-        if (!right && (!exists || S_ISLNK(there.st_mode)))
-            status = heed_link_replace(target, link, error);
-    }
+    if (link && target) status = keep_link(link, target, error);
+    else status = heed_fail_memory(error, strlen(job->run) + strlen(name) + 8, job->run);
     free(link);
     free(target);
     return status;
@@ -203,8 +220,8 @@ static heed_status drop_stale_link(void *context, const char *run, const char *n
     return unlink(path) == 0 ? HEED_OK : heed_fail_system(error, "remove the link", path);
 }
 
-heed_status heed_run_show(const char *run, int64_t step, const char *const *private_files,
-                          heed_error *error)
+heed_status heed_checkpoint_show(const char *run, int64_t step, const char *const *private_files,
+                                 heed_error *error)
 {
     link_job job = {run, private_files};
     int64_t last = -1;
@@ -213,7 +230,7 @@ heed_status heed_run_show(const char *run, int64_t step, const char *const *priv
     heed_status status = heed_for_each_entry(folder, link_file, &job, error);
     free(folder);
     if (status == HEED_OK) status = read_pointer(&last, run, "last", error);
-    if (status == HEED_OK && last != step) status = heed_run_point(run, "last", step, error);
+    if (status == HEED_OK && last != step) status = heed_checkpoint_point(run, "last", step, error);
     return status == HEED_OK ? heed_for_each_entry(run, drop_stale_link, NULL, error) : status;
 }
 
@@ -231,7 +248,7 @@ static heed_status remove_checkpoint(const char *run, int64_t step, heed_error *
     return status;
 }
 
-heed_status heed_run_prune(const char *run, size_t keep, heed_error *error)
+heed_status heed_checkpoint_prune(const char *run, size_t keep, heed_error *error)
 {
     step_list list;
     int64_t last, best;
@@ -245,7 +262,7 @@ heed_status heed_run_prune(const char *run, size_t keep, heed_error *error)
     return status;
 }
 
-bool heed_run_is_link(const char *path, const struct stat *information)
+bool heed_checkpoint_is_link(const char *path, const struct stat *information)
 {
     char target[600];
     if (!S_ISLNK(information->st_mode)) return false;
@@ -280,7 +297,7 @@ static heed_status remove_leftover(void *context, const char *run, const char *n
     if (!heed_temporary_is_name(name)) return HEED_OK;
     if (S_ISDIR(information->st_mode)) return settle_folder(run, path, error);
     if (S_ISREG(information->st_mode)) heed_temporary_remove_abandoned(path);
-    bool ours = heed_run_is_link(path, information);
+    bool ours = heed_checkpoint_is_link(path, information);
     return !ours || unlink(path) == 0 ? HEED_OK : heed_fail_system(error, "remove", path);
 }
 
@@ -294,5 +311,5 @@ heed_status heed_checkpoint_prepare(const char *run, const char *const *private_
     HEED_TRY(heed_checkpoint_newest(run, &newest, &step, error));
     if (!newest) return HEED_OK;
     free(newest);
-    return heed_run_show(run, step, private_files, error);
+    return heed_checkpoint_show(run, step, private_files, error);
 }

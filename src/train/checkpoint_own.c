@@ -3,7 +3,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "train/checkpoint.h"
-#include "train/checkpoint_run.h"
+#include "train/checkpoint_internal.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,7 +38,7 @@ static heed_status check_own(void *context, const char *run, const char *name, c
     bool own = heed_temporary_is_name(name) || strcmp(name, ".lock") == 0;
     if (*training && S_ISREG(information->st_mode)) own |= is_own_file(name);
     if (*training && S_ISDIR(information->st_mode)) own |= is_own_folder(name);
-    if (*training) own |= heed_run_is_link(path, information);
+    if (*training) own |= heed_checkpoint_is_link(path, information);
     if (own) return HEED_OK;
     return heed_fail(
         error, HEED_E_ARG,
@@ -47,7 +47,7 @@ static heed_status check_own(void *context, const char *run, const char *name, c
         run, name);
 }
 
-heed_status heed_run_check(const char *run, bool training, heed_error *error)
+heed_status heed_checkpoint_check_run(const char *run, bool training, heed_error *error)
 {
     if (!heed_path_is_directory(run)) return HEED_OK;
     return heed_for_each_entry(run, check_own, &training, error);
@@ -98,9 +98,9 @@ static heed_status look_up(void *context, const char *folder, const char *name, 
     return HEED_OK;
 }
 
-heed_status heed_run_check_links(const char *run, const char *checkpoint,
-                                 const char *const *private_files, char *found, size_t size,
-                                 heed_error *error)
+heed_status heed_checkpoint_check_links(const char *run, const char *checkpoint,
+                                        const char *const *private_files, char *found, size_t size,
+                                        heed_error *error)
 {
     detached_job job = {run, private_files, found, size};
     *found = 0;

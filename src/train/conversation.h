@@ -21,11 +21,19 @@ typedef struct heed_conversation {
 typedef heed_status heed_conversation_sink(void *context, const heed_conversation *conversation,
                                            heed_error *error);
 
+/* How conversations become texts. */
+typedef struct heed_conversation_layout {
+    /* NULL: prompt and completion are texts that stand one after the other */
+    const heed_chat_template *chat;
+    int64_t now; /* the present, for templates that ask: seconds since 1970 */
+    heed_conversation_sink *sink;
+    void *context; /* of the sink */
+} heed_conversation_layout;
+
 /* Lays out one object of a .jsonl file, {"messages": [...], "tools": ...} or {"prompt": ...,
    "completion": ...}, where prompt and completion are two texts (a user's and an assistant's
    message) or two lists of messages. Answers are the assistant's messages, of a completion those in
-   it, except for messages with "weight": 0. chat NULL: prompt and completion are texts that stand
-   one after the other.
+   it, except for messages with "weight": 0.
 
    Where the template has generation blocks, they are the answers. Else an answer is what the
    template, given the messages before it, adds to the text that asks for it: so the model is
@@ -33,10 +41,8 @@ typedef heed_status heed_conversation_sink(void *context, const heed_conversatio
    differently once others follow (without its thoughts, say) give a text of its own for each such
    answer.
 
-   now: the present, for templates that ask. `where` begins messages. HEED_E_FORMAT, HEED_E_ARG as
-   heed_chat_render. */
-heed_status heed_conversation_lay(const heed_chat_template *chat, heed_text object, int64_t now,
-                                  const char *where, heed_conversation_sink *sink, void *context,
-                                  heed_error *error);
+   `where` begins error messages. HEED_E_FORMAT, HEED_E_ARG as heed_chat_render. */
+heed_status heed_conversation_lay(const heed_conversation_layout *layout, heed_text object,
+                                  const char *where, heed_error *error);
 
 #endif

@@ -1,14 +1,10 @@
-#include "train/dataset.h"
+#include "train/dataset_internal.h"
 
 #include "base/memory.h"
 #include "base/rng.h"
-#include "train/border.h"
-#include "train/conversation.h"
 #include "train/shuffle.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* keeps the draws of shifts apart from other random numbers of one seed */
 enum { SHIFT_STREAM = 0x5348 };
@@ -24,298 +20,18 @@ void heed_dataset_free(heed_dataset *dataset)
     free(dataset);
 }
 
-static heed_status report(const heed_dataset *d, size_t done, heed_error *error)
-{
-    if (d->options.progress != NULL &&
-        d->options.progress(d->options.context, done, heed_data_bytes(d->data)))
-        return heed_fail(error, HEED_E_CANCELLED, "stopped while the data was being tokenized");
-    return HEED_OK;
-}
-
-static heed_status tokenise_documents(heed_dataset *d, heed_encoding *scratch, heed_error *error)
-{
-    size_t done = 0;
-    for (size_t i = 0, n = heed_data_count(d->data); i < n; i++) {
-        heed_text text = heed_data_document(d->data, i);
-        HEED_TRY(heed_stream_append(&d->stream, &d->text, text, scratch, error));
-        done += text.length;
-        if (i % 256 == 0 || i + 1 == n) HEED_TRY(report(d, done, error));
-    }
-    return HEED_OK;
-}
-
-static heed_status tokenise_pairs(heed_dataset *d, heed_encoding *scratch, heed_error *error)
-{
-    size_t done = 0;
-    for (size_t i = 0, n = heed_data_count(d->data); i < n; i++) {
-        heed_text_pair pair = heed_data_pair(d->data, i);
-        HEED_TRY(heed_stream_append(&d->source, &d->text, pair.source, scratch, error));
-        HEED_TRY(heed_stream_append(&d->stream, &d->text, pair.target, scratch, error));
-        done += pair.source.length + pair.target.length;
-        if (i % 256 == 0 || i + 1 == n) HEED_TRY(report(d, done, error));
-    }
-    return HEED_OK;
-}
-
-/* One text of conversations on its way into the stream. */
-typedef struct laid {
-    heed_dataset *dataset;
-    heed_encoding encoding;
-    int32_t *ids; /* those of the encoding, and perhaps the end of text */
-    uint8_t *predicted;
-    size_t count, ids_capacity, predicted_capacity;
-    heed_border border;
-    bool split; /* an answer of this record begins inside a token */
-} laid;
-
-static bool is_blank(const char *text, size_t length)
-{
-    while (length > 0 && strchr(" \t\r\n", text[length - 1])) length--;
-    return length == 0;
-}
-
-/* What stands after the token that ends a turn is no answer if it is blank: the tokens from the
-   returned one on. */
-static size_t find_turn_end(const laid *l, size_t first, size_t end)
-{
-    size_t turn_end = end;
-    while (turn_end > first &&
-           !heed_tokenizer_is_special(l->dataset->options.tokenizer, l->ids[turn_end - 1]))
-        turn_end--;
-    return turn_end == first ? end : turn_end;
-}
-
-/* Marks tokens that lie in the answer, wholly or in part. Blanks after a special token (the one
-   that ends a turn) are the template's. *from: the token to look from, then the one after the
-   answer. Returns the answer's first token. */
-static size_t mark_answer(laid *l, const heed_conversation *c, heed_jinja_span answer, size_t *from)
-{
-    const heed_range *places = l->encoding.bytes;
-    size_t first = *from, n = l->encoding.count;
-    while (first < n && places[first].end <= answer.begin) first++;
-    size_t end = first;
-    for (; end < n && places[end].begin < answer.end; end++)
-        l->predicted[end] = places[end].end > answer.begin;
-    *from = end;
-    size_t turn_end = c->marked || c->plain ? end : find_turn_end(l, first, end);
-    if (turn_end < end &&
-        is_blank(c->text.bytes + places[turn_end - 1].end, answer.end - places[turn_end - 1].end))
-        memset(l->predicted + turn_end, 0, end - turn_end);
-    return first;
-}
-
-/* Takes ids, with room for one more, and no marks. */
-static heed_status take_ids(laid *l, const int32_t *ids, size_t count, heed_error *error)
-{
-    l->count = count;
-    if (!heed_grow(&l->ids, &l->ids_capacity, count + 1, sizeof *l->ids) ||
-        !heed_grow(&l->predicted, &l->predicted_capacity, count + 1, 1))
-        return heed_fail_memory(error, (count + 1) * sizeof *l->ids, "a conversation");
-    if (count > 0) memcpy(l->ids, ids, count * sizeof *l->ids);
-    memset(l->predicted, 0, count + 1);
-    return HEED_OK;
-}
-
-static unsigned flags_of(const heed_conversation *c)
-{
-    return HEED_ENCODE_OFFSETS | (c->plain ? HEED_ENCODE_SPECIAL : 0);
-}
-
-static heed_status encode_conversation(laid *l, const heed_conversation *c, heed_error *error)
-{
-    HEED_TRY(heed_tokenizer_encode(l->dataset->options.tokenizer, c->text.bytes, c->text.length,
-                                   flags_of(c), &l->encoding, error));
-    return take_ids(l, l->encoding.ids, l->encoding.count, error);
-}
-
-/* The token that ends texts, after a completion as the model is to write it. */
-static void mark_end(laid *l, int32_t end)
-{
-    if (end < 0) return;
-    if (l->count == 0 || l->ids[l->count - 1] != end) l->ids[l->count++] = end;
-    l->predicted[l->count - 1] = 1;
-}
-
-static size_t without_silence(const laid *l, size_t count)
-{
-    while (count > 0 && !l->predicted[count - 1]) count--;
-    return count;
-}
-
-/* Into the stream, without what stands after the last answer; never more than T tokens. The first
-   token has nothing to be predicted from. */
-static heed_status append_laid(laid *l, const heed_conversation *c, heed_error *error)
-{
-    heed_dataset *d = l->dataset;
-    if (c->plain) mark_end(l, d->text.end);
-    size_t count = without_silence(l, l->count);
-    if (count > d->options.length) count = without_silence(l, d->options.length), d->stream.cut++;
-    return count > 1 ? heed_stream_append_marked(&d->stream, l->ids, l->predicted, count, error)
-                     : HEED_OK;
-}
-
-/* The special tokens that the tokenizer puts after a text, as they stand after the whole. */
-static heed_status take_suffix(laid *own, const heed_encoding *whole, heed_error *error)
-{
-    size_t begin = whole->count;
-    while (begin > 0 && whole->special_mask[begin - 1]) begin--;
-    size_t count = own->count + whole->count - begin;
-    if (!heed_grow(&own->ids, &own->ids_capacity, count + 1, sizeof *own->ids) ||
-        !heed_grow(&own->predicted, &own->predicted_capacity, count + 1, 1))
-        return heed_fail_memory(error, (count + 1) * sizeof *own->ids, "a conversation");
-    for (; begin < whole->count; begin++) {
-        own->predicted[own->count] = 0;
-        own->ids[own->count++] = whole->ids[begin];
-    }
-    own->predicted[own->count] = 0;
-    return HEED_OK;
-}
-
-/* A text of its own for an answer that begins inside a token: the ids that the model will read,
-   then those that it is to write. */
-static heed_status append_apart(laid *l, const heed_conversation *c, heed_error *error)
-{
-    const heed_border *border = &l->border;
-    laid own = {.dataset = l->dataset};
-    heed_status status = take_ids(&own, border->ids, border->count, error);
-    size_t first = border->prompt, end = border->count;
-    if (status == HEED_OK && c->plain) status = take_suffix(&own, &l->encoding, error);
-    if (status == HEED_OK) memset(own.predicted + first, 1, end - first);
-    size_t turn_end = status != HEED_OK || c->marked || c->plain ? end
-                                                                 : find_turn_end(&own, first, end);
-    heed_buffer rest = {0};
-    if (turn_end < end)
-        status = heed_tokenizer_decode(l->dataset->options.tokenizer, own.ids + turn_end,
-                                       end - turn_end, false, &rest, error);
-    if (status == HEED_OK && turn_end < end && is_blank(rest.data, rest.length))
-        memset(own.predicted + turn_end, 0, end - turn_end);
-    if (status == HEED_OK) status = append_laid(&own, c, error);
-    heed_buffer_free(&rest);
-    free(own.ids);
-    free(own.predicted);
-    return status;
-}
-
-/* Marks an answer where the prompt's own ids lead up to it. Elsewhere (a token reaches across its
-   beginning) it becomes a text of its own; where no ids after the prompt's have that text, its
-   first token in the whole is not learned. */
-static heed_status take_answer(laid *l, const heed_conversation *c, heed_jinja_span answer,
-                               size_t *from, heed_error *error)
-{
-    const heed_border_place place = {c->text, answer.begin, answer.end, flags_of(c), &l->encoding};
-    HEED_TRY(heed_border_read(&l->border, l->dataset->options.tokenizer, &place, error));
-    size_t first = mark_answer(l, c, answer, from);
-    l->split |= l->border.split;
-    if (!l->border.split) return HEED_OK;
-    if (!l->border.found) {
-        if (first < *from) l->predicted[first] = 0;
-        return HEED_OK;
-    }
-    memset(l->predicted + first, 0, *from - first);
-    return append_apart(l, c, error);
-}
-
-static heed_status take_conversation(void *context, const heed_conversation *c, heed_error *error)
-{
-    laid *l = context;
-    size_t from = 0;
-    HEED_TRY(encode_conversation(l, c, error));
-    for (size_t i = 0; i < c->count; i++) HEED_TRY(take_answer(l, c, c->answers[i], &from, error));
-    bool apart = c->plain && l->border.split && l->border.found;
-    return apart ? HEED_OK : append_laid(l, c, error);
-}
-
-/* Counts the record just laid out; the first is named. */
-static void count_split(heed_dataset *d, laid *l, const char *where)
-{
-    if (l->split && d->split++ == 0) snprintf(d->split_place, sizeof d->split_place, "%s", where);
-    l->split = false;
-}
-
-static heed_status tokenise_conversations(heed_dataset *d, heed_error *error)
-{
-    laid l = {.dataset = d, .encoding.cancel = d->options.cancel};
-    heed_status status = HEED_OK;
-    size_t done = 0;
-    d->packing.whole_texts = true;
-    for (size_t i = 0, n = heed_data_count(d->data); i < n && status == HEED_OK; i++) {
-        char where[300];
-        size_t texts = d->stream.texts;
-        heed_text object = heed_data_document(d->data, i);
-        heed_data_place(d->data, i, where, sizeof where);
-        status = heed_conversation_lay(d->options.chat, object, d->options.now, where,
-                                       take_conversation, &l, error);
-        if (texts == d->stream.texts) d->silent++;
-        count_split(d, &l, where);
-        done += object.length;
-        if (status == HEED_OK && (i % 256 == 0 || i + 1 == n)) status = report(d, done, error);
-    }
-    heed_encoding_free(&l.encoding);
-    heed_border_free(&l.border);
-    free(l.ids);
-    free(l.predicted);
-    if (status == HEED_OK && d->stream.texts == 0)
-        status = heed_fail(error, HEED_E_ARG,
-                           "none of the %zu conversations has an answer to learn within %zu "
-                           "tokens: expected messages of the role \"assistant\", or "
-                           "a longer context",
-                           heed_data_count(d->data), d->options.length);
-    return status;
-}
-
-static heed_status check_kind(const heed_dataset *d, heed_data_kind kind, heed_error *error)
-{
-    static const char *const kinds[] = {[HEED_DATA_DOCUMENTS] = "documents",
-                                        [HEED_DATA_PAIRS] = "pairs",
-                                        [HEED_DATA_CONVERSATIONS] = "conversations",
-                                        [HEED_DATA_TOKENS] = "tokens"};
-    const heed_objective *objective = d->options.objective;
-    bool fits = kind == HEED_DATA_CONVERSATIONS ? objective == &heed_objective_clm
-                                                : (kind == HEED_DATA_PAIRS) == objective->pairs;
-    if (fits) return HEED_OK;
-    return heed_fail(
-        error, HEED_E_ARG, "objective %s trains on %s, the data holds %s", objective->name,
-        objective->pairs ? "pairs (.tsv, .jsonl with source and target, two files with --pairs)"
-        : objective == &heed_objective_clm ? "documents, conversations or tokens"
-                                           : "documents or tokens",
-        kinds[kind]);
-}
-
-static heed_status tokenize(heed_dataset *d, heed_error *error)
-{
-    heed_data_kind kind = heed_data_kind_of(d->data);
-    HEED_TRY(check_kind(d, kind, error));
-    if (kind == HEED_DATA_TOKENS)
-        return heed_stream_open_shards(&d->stream, d->data, d->text.end,
-                                       (uint32_t)d->options.config->vocabulary, error);
-    if (d->text.tokenizer == NULL)
-        return heed_fail(error, HEED_E_ARG,
-                         "texts need a tokenizer: give --tokenizer char or a folder that has one");
-    if (heed_tokenizer_base_limit(d->text.tokenizer) > d->options.config->vocabulary)
-        return heed_fail(error, HEED_E_ARG,
-                         "the tokenizer has ids up to %d, the model only %lld rows of embeddings: "
-                         "they do not belong together",
-                         (int)heed_tokenizer_base_limit(d->text.tokenizer) - 1,
-                         (long long)d->options.config->vocabulary);
-    if (kind == HEED_DATA_CONVERSATIONS) return tokenise_conversations(d, error);
-    heed_encoding scratch = {.cancel = d->options.cancel};
-    heed_status status = kind == HEED_DATA_PAIRS ? tokenise_pairs(d, &scratch, error)
-                                                 : tokenise_documents(d, &scratch, error);
-    heed_encoding_free(&scratch);
-    return status;
-}
-
 /* Added tokens may lie beyond the model's rows as long as nobody uses them. */
 static heed_status fail_row(const heed_dataset *d, int32_t id, heed_error *error)
 {
     size_t length = 0;
     const char *token = heed_tokenizer_token(d->text.tokenizer, id, &length);
+    heed_text shown = {"", 0};
+    if (token) shown = (heed_text){token, length};
     return heed_fail(
         error, HEED_E_ARG,
         "the token \"%.*s\" has the id %d, the model only %lld rows of embeddings: leave it "
         "out of the data, or take a model with a row for it",
-        token ? (int)length : 0, token ? token : "", (int)id,
-        (long long)d->options.config->vocabulary);
+        (int)shown.length, shown.bytes, (int)id, (long long)d->options.config->vocabulary);
 }
 
 static heed_status check_stream(const heed_dataset *d, const heed_stream *stream, heed_error *error)
@@ -351,7 +67,7 @@ static heed_status build(heed_dataset *d, heed_error *error)
     d->text = (heed_stream_options){.tokenizer = d->options.tokenizer, .special = true, .end = -1};
     d->packing = (heed_packing){.stream = &d->stream, .length = d->options.length};
     HEED_TRY(d->options.objective->prepare(d, error));
-    HEED_TRY(tokenize(d, error));
+    HEED_TRY(heed_dataset_tokenize(d, error));
     if (heed_data_kind_of(d->data) != HEED_DATA_TOKENS) { /* the stream has all of the texts */
         heed_data_close(d->data);
         d->data = NULL;
@@ -376,7 +92,8 @@ heed_status heed_dataset_new(heed_dataset **dataset, heed_data *data,
         heed_data_close(data);
         return heed_fail_memory(error, sizeof *d, "a data set");
     }
-    d->options = *options, d->data = data;
+    d->options = *options;
+    d->data = data;
     heed_status status = build(d, error);
     if (status == HEED_OK) *dataset = d;
     else heed_dataset_free(d);
@@ -392,8 +109,8 @@ heed_status heed_dataset_begin(heed_dataset *d, int64_t epoch, heed_error *error
     }
     heed_rng rng = {d->options.seed, heed_mix(SHIFT_STREAM, (uint64_t)epoch), 0};
     size_t reach = d->options.length < d->stream.count ? d->options.length : d->stream.count;
-    HEED_TRY(heed_packing_lay(
-        &d->packing, d->options.shuffled ? (size_t)heed_rng_below(&rng, reach) : 0, error));
+    size_t shift = d->options.shuffled ? (size_t)heed_rng_below(&rng, reach) : 0;
+    HEED_TRY(heed_packing_lay(&d->packing, shift, error));
     d->units = d->packing.rows;
     return HEED_OK;
 }
@@ -412,9 +129,9 @@ heed_status heed_dataset_collate(const heed_dataset *d, size_t first, size_t cou
                                  heed_batch *batch, heed_error *error)
 {
     for (size_t i = first; i < d->units && i - first < count; i++) {
-        size_t unit = d->options.shuffled ? (size_t)heed_shuffle_at(d->options.seed,
-                                                                    (uint64_t)d->epoch, d->units, i)
-                                          : i;
+        size_t unit = i;
+        if (d->options.shuffled)
+            unit = (size_t)heed_shuffle_at(d->options.seed, (uint64_t)d->epoch, d->units, i);
         HEED_TRY(d->options.objective->collate(d, unit, batch, error));
     }
     return HEED_OK;

@@ -1,6 +1,6 @@
 /* log.h: RUN/log.jsonl, one JSON object a line and step, and what plots read back from it. */
-#ifndef HEED_IO_LOG_H
-#define HEED_IO_LOG_H
+#ifndef HEED_TRAIN_LOG_H
+#define HEED_TRAIN_LOG_H
 
 #include "base/error.h"
 #include <stdbool.h>

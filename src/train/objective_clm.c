@@ -15,17 +15,19 @@ static heed_status collate(const heed_dataset *d, size_t unit, heed_batch *batch
 {
     size_t pieces = heed_packing_row(&d->packing, unit, d->pieces, d->options.length);
     for (size_t p = 0; p < pieces; p++) {
-        size_t begin = d->pieces[p].begin, count = d->pieces[p].count - d->pieces[p].ends_text,
-               row = batch->inputs.rows;
+        size_t begin = d->pieces[p].begin;
+        size_t count = d->pieces[p].count - d->pieces[p].ends_text;
+        size_t row = batch->inputs.rows;
         if (count == 0) continue;
         int32_t *ids = NULL, last;
         HEED_TRY(heed_batch_sequence(batch, &batch->inputs, count, &ids, error));
         HEED_TRY(heed_stream_read(&d->stream, begin, count, ids, error));
         HEED_TRY(heed_stream_read(&d->stream, begin + count, 1, &last, error));
-        for (size_t i = 0; i < count; i++)
+        for (size_t i = 0; i < count; i++) {
+            int32_t next = i + 1 < count ? ids[i + 1] : last;
             if (heed_stream_predicts(&d->stream, begin + i + 1))
-                HEED_TRY(
-                    heed_batch_label(batch, row + i, i + 1 < count ? ids[i + 1] : last, error));
+                HEED_TRY(heed_batch_label(batch, row + i, next, error));
+        }
     }
     return HEED_OK;
 }
@@ -34,6 +36,9 @@ static heed_status collate(const heed_dataset *d, size_t unit, heed_batch *batch
    are followed by the tokenizer's end-of-text token, if it has one, and packed into rows of T
    tokens. Of conversations only the answers are predicted; they are packed whole. Source: Radford
    et al. 2018, eq. 1. */
-const heed_objective heed_objective_clm = {
-    "clm",  "predict the next token", HEED_DECODER_ONLY, HEED_HEAD_CAUSAL_LM, false, prepare,
-    collate};
+const heed_objective heed_objective_clm = {.name = "clm",
+                                           .what = "predict the next token",
+                                           .arrangement = HEED_DECODER_ONLY,
+                                           .head = HEED_HEAD_CAUSAL_LM,
+                                           .prepare = prepare,
+                                           .collate = collate};

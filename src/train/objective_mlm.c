@@ -7,9 +7,9 @@
 static const float predicted = 0.15f, masked = 0.8f, replaced = 0.9f;
 enum { MASK_STREAM = 0x4D4C };
 
-static int32_t special_or(const heed_tokenizer *tokenizer, heed_special part, heed_special other)
+static int32_t special_or(const heed_tokenizer *tokenizer, heed_special wanted, heed_special other)
 {
-    int32_t id = heed_tokenizer_special(tokenizer, part);
+    int32_t id = heed_tokenizer_special(tokenizer, wanted);
     return id >= 0 ? id : heed_tokenizer_special(tokenizer, other);
 }
 
@@ -36,8 +36,9 @@ static heed_status prepare(heed_dataset *d, heed_error *error)
    evaluation always draws alike. */
 static int32_t shown(const heed_dataset *d, size_t at, int32_t id, bool *hidden)
 {
-    uint64_t seed = d->options.shuffled ? d->options.seed : 0,
-             epoch = d->options.shuffled ? (uint64_t)d->epoch : UINT64_MAX;
+    const bool training = d->options.shuffled;
+    const uint64_t seed = training ? d->options.seed : 0;
+    const uint64_t epoch = training ? (uint64_t)d->epoch : UINT64_MAX;
     uint64_t key = heed_mix(heed_mix(seed, MASK_STREAM), epoch);
     uint32_t draw[4];
     heed_philox((const uint32_t[4]){(uint32_t)at, (uint32_t)((uint64_t)at >> 32), 0, 0},
@@ -47,18 +48,17 @@ static int32_t shown(const heed_dataset *d, size_t at, int32_t id, bool *hidden)
     if (!*hidden) return id;
     float way = heed_unit_float(draw[1]);
     if (way < masked) return d->mask;
-    return way < replaced
-               ? (int32_t)((uint64_t)draw[2] * (uint64_t)d->options.config->vocabulary >> 32)
-               : id;
+    if (way >= replaced) return id;
+    return (int32_t)((uint64_t)draw[2] * (uint64_t)d->options.config->vocabulary >> 32);
 }
 
 static heed_status collate(const heed_dataset *d, size_t unit, heed_batch *batch, heed_error *error)
 {
-    size_t pieces = heed_packing_row(&d->packing, unit, d->pieces, d->options.length),
-           before = d->prefix >= 0;
+    size_t pieces = heed_packing_row(&d->packing, unit, d->pieces, d->options.length);
+    size_t before = d->prefix >= 0;
     for (size_t p = 0; p < pieces; p++) {
-        size_t begin = d->pieces[p].begin, count = d->pieces[p].count,
-               row = batch->inputs.rows + before;
+        size_t begin = d->pieces[p].begin, count = d->pieces[p].count;
+        size_t row = batch->inputs.rows + before;
         int32_t *ids = NULL;
         HEED_TRY(
             heed_batch_sequence(batch, &batch->inputs, count + d->packing.around, &ids, error));
@@ -78,6 +78,9 @@ static heed_status collate(const heed_dataset *d, size_t unit, heed_batch *batch
 /* Masked language modelling. loss = mean over the hidden tokens of -log p(x | what is shown), in
    nats. Texts are cut into pieces of at most T - 2 tokens between [CLS] and [SEP]; there is no
    next-sentence task. Source: Devlin et al. 2019, section 3.1; Liu et al. 2019. */
-const heed_objective heed_objective_mlm = {
-    "mlm",  "predict hidden tokens", HEED_ENCODER_ONLY, HEED_HEAD_MASKED_LM, false, prepare,
-    collate};
+const heed_objective heed_objective_mlm = {.name = "mlm",
+                                           .what = "predict hidden tokens",
+                                           .arrangement = HEED_ENCODER_ONLY,
+                                           .head = HEED_HEAD_MASKED_LM,
+                                           .prepare = prepare,
+                                           .collate = collate};

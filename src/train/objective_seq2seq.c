@@ -12,17 +12,16 @@ static heed_status prepare(heed_dataset *d, heed_error *error)
     if (d->start < 0)
         return heed_fail(error, HEED_E_ARG,
                          "objective seq2seq needs a token that begins the target: train the "
-                         "tokenizer with a padding token, "
-                         "or set decoder_start_token_id");
+                         "tokenizer with a padding token, or set decoder_start_token_id");
     return HEED_OK;
 }
 
 static heed_status collate(const heed_dataset *d, size_t unit, heed_batch *batch, heed_error *error)
 {
-    size_t source = d->source.starts[unit], target = d->stream.starts[unit],
-           row = batch->inputs.rows;
-    size_t source_count = d->source.starts[unit + 1] - source,
-           target_count = d->stream.starts[unit + 1] - target;
+    size_t source = d->source.starts[unit], target = d->stream.starts[unit];
+    size_t source_count = d->source.starts[unit + 1] - source;
+    size_t target_count = d->stream.starts[unit + 1] - target;
+    size_t row = batch->inputs.rows;
     int32_t *ids = NULL, last;
     HEED_TRY(heed_batch_sequence(batch, &batch->source, source_count, &ids, error));
     HEED_TRY(heed_stream_read(&d->source, source, source_count, ids, error));
@@ -30,18 +29,20 @@ static heed_status collate(const heed_dataset *d, size_t unit, heed_batch *batch
     ids[0] = d->start;
     HEED_TRY(heed_stream_read(&d->stream, target, target_count - 1, ids + 1, error));
     HEED_TRY(heed_stream_read(&d->stream, target + target_count - 1, 1, &last, error));
-    for (size_t i = 0; i < target_count; i++)
-        HEED_TRY(heed_batch_label(batch, row + i, i + 1 < target_count ? ids[i + 1] : last, error));
+    for (size_t i = 0; i < target_count; i++) {
+        int32_t next = i + 1 < target_count ? ids[i + 1] : last;
+        HEED_TRY(heed_batch_label(batch, row + i, next, error));
+    }
     return HEED_OK;
 }
 
 /* Sequence to sequence. loss = mean over target tokens of -log p(y[t] | y[<t], source), in nats;
    both sides end in the end-of-sequence token and are cut to T tokens; the decoder reads the start
    token, then the target. Source: Vaswani et al. 2017. */
-const heed_objective heed_objective_seq2seq = {"seq2seq",
-                                               "turn sources into targets",
-                                               HEED_ENCODER_DECODER,
-                                               HEED_HEAD_CAUSAL_LM,
-                                               true,
-                                               prepare,
-                                               collate};
+const heed_objective heed_objective_seq2seq = {.name = "seq2seq",
+                                               .what = "turn sources into targets",
+                                               .arrangement = HEED_ENCODER_DECODER,
+                                               .head = HEED_HEAD_CAUSAL_LM,
+                                               .pairs = true,
+                                               .prepare = prepare,
+                                               .collate = collate};

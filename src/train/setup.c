@@ -44,12 +44,14 @@ static heed_status train_characters(heed_tokenizer **tokenizer, const heed_data 
                                     heed_error *error)
 {
     heed_tokenizer_training training = {.cancel = cancel};
-    if (objective == &heed_objective_mlm)
+    if (objective == &heed_objective_mlm) {
         heed_tokenizer_training_special(&training, HEED_SPECIAL_MASKING);
-    else if (objective == &heed_objective_seq2seq)
+    } else if (objective == &heed_objective_seq2seq) {
         heed_tokenizer_training_special(&training, HEED_SPECIAL_ENDS);
-    /* one long text never ends, many need a mark between them */
-    else if (heed_data_count(data) > 1) training.special = clm_special, training.special_count = 1;
+    } else if (heed_data_count(data) > 1) { /* one long text never ends, many need a mark between */
+        training.special = clm_special;
+        training.special_count = 1;
+    }
     heed_tokenizer_trainer *trainer = NULL;
     HEED_TRY(heed_tokenizer_trainer_new(&trainer, "char", &training, error));
     heed_status status = feed_all(trainer, data, error);
@@ -101,8 +103,8 @@ static heed_status open_tokenizer(heed_tokenizer **tokenizer, const heed_train_o
            trained on them all the same. */
         bool needless = tokens && o->tokenizer == NULL &&
                         (status == HEED_E_IO || status == HEED_E_UNSUPPORTED);
-        return status == HEED_OK || needless ? HEED_OK
-                                             : heed_fail(error, status, "%s", own.message);
+        if (status == HEED_OK || needless) return HEED_OK;
+        return heed_fail(error, status, "%s", own.message);
     }
     if (heed_data_kind_of(data) == HEED_DATA_CONVERSATIONS)
         return heed_fail(error, HEED_E_ARG,
@@ -130,9 +132,10 @@ static heed_status take_template(heed_chat_template **chat, const char *choice, 
                                  heed_tokenizer *tokenizer, heed_error *error)
 {
     HEED_TRY(heed_chat_template_open(chat, choice, where, tokenizer, error));
-    heed_status status = heed_path_exists(choice)
-                             ? heed_tokenizer_read_chat_template(tokenizer, choice, error)
-                             : heed_tokenizer_use_template(tokenizer, choice, error);
+    heed_status status;
+    if (heed_path_exists(choice))
+        status = heed_tokenizer_read_chat_template(tokenizer, choice, error);
+    else status = heed_tokenizer_use_template(tokenizer, choice, error);
     if (status == HEED_OK) return HEED_OK;
     heed_chat_template_free(*chat);
     *chat = NULL;
@@ -164,28 +167,32 @@ static heed_status preset_of(heed_config *config, const char *family, heed_error
     return HEED_OK;
 }
 
+static heed_status read_config(heed_config *config, const char *path, heed_error *error)
+{
+    json_t *json = NULL;
+    HEED_TRY(heed_json_read(&json, path, error));
+    heed_status status = heed_config_read(config, json, path, error);
+    json_decref(json);
+    return status;
+}
+
 heed_status heed_setup_objective(const heed_objective **objective, const heed_train_options *o,
                                  const heed_config *init, const heed_data *data, heed_error *error)
 {
+    heed_config config;
     if (o->objective != NULL) {
         HEED_TRY(heed_objective_by_name(objective, o->objective, error));
     } else if (init != NULL) {
         *objective = heed_objective_of(init);
-    } else if (o->config != NULL || o->family != NULL) {
-        heed_config config;
-        json_t *json = NULL;
-        if (o->family != NULL) {
-            HEED_TRY(preset_of(&config, o->family, error));
-        } else {
-            HEED_TRY(heed_json_read(&json, o->config, error));
-            heed_status status = heed_config_read(&config, json, o->config, error);
-            json_decref(json);
-            HEED_TRY(status);
-        }
+    } else if (o->family != NULL) {
+        HEED_TRY(preset_of(&config, o->family, error));
+        *objective = heed_objective_of(&config);
+    } else if (o->config != NULL) {
+        HEED_TRY(read_config(&config, o->config, error));
         *objective = heed_objective_of(&config);
     } else {
-        *objective = heed_data_kind_of(data) == HEED_DATA_PAIRS ? &heed_objective_seq2seq
-                                                                : &heed_objective_clm;
+        bool pairs = heed_data_kind_of(data) == HEED_DATA_PAIRS;
+        *objective = pairs ? &heed_objective_seq2seq : &heed_objective_clm;
     }
     return init != NULL ? heed_objective_check(*objective, init, error) : HEED_OK;
 }
@@ -272,11 +279,7 @@ static heed_status from_file(heed_config *config, const heed_train_options *o,
                              const heed_objective *objective, const heed_tokenizer *tokenizer,
                              heed_error *error)
 {
-    json_t *json = NULL;
-    HEED_TRY(heed_json_read(&json, o->config, error));
-    heed_status status = heed_config_read(config, json, o->config, error);
-    json_decref(json);
-    HEED_TRY(status);
+    HEED_TRY(read_config(config, o->config, error));
     HEED_TRY(heed_objective_check(objective, config, error));
     if (tokenizer == NULL) return HEED_OK;
     if (heed_tokenizer_base_limit(tokenizer) > config->vocabulary)

@@ -5,7 +5,7 @@
 #include "train/dataset.h"
 #include "train/options.h"
 
-/* Opens the files of one side of the options, training or validation. */
+/* Opens the files of the options: those of validation if `valid`, else those of training. */
 heed_status heed_setup_data(heed_data **data, const heed_train_options *options, bool valid,
                             heed_cancel cancel, heed_error *error);
 /* The tokenizer that the options ask for: trained on `data` for "char", loaded otherwise.

@@ -103,7 +103,7 @@ heed_status heed_trainer_take_folder(heed_trainer *t, heed_error *error)
     HEED_TRY(heed_directory_make(out, error));
     HEED_TRY(read_owner(t, &training, error));
     if (training) HEED_TRY(find_step(t, &step, error));
-    if (step < 0) HEED_TRY(heed_run_check(out, training, error));
+    if (step < 0) HEED_TRY(heed_checkpoint_check_run(out, training, error));
     HEED_TRY(heed_trainer_lock(t, error));
     HEED_TRY(heed_checkpoint_prepare(out, heed_trainer_private_files, error));
     HEED_TRY(find_step(t, &step, error));
@@ -117,8 +117,8 @@ heed_status heed_trainer_take_folder(heed_trainer *t, heed_error *error)
 heed_status heed_trainer_check_links(heed_trainer *t, const char *checkpoint, heed_error *error)
 {
     char name[256], text[600];
-    HEED_TRY(heed_run_check_links(t->options.out, checkpoint, heed_trainer_private_files, name,
-                                  sizeof name, error));
+    HEED_TRY(heed_checkpoint_check_links(t->options.out, checkpoint, heed_trainer_private_files,
+                                         name, sizeof name, error));
     if (*name == 0) return HEED_OK;
     snprintf(text, sizeof text,
              "%.200s/%s is a file of its own: it counts there in place of the "

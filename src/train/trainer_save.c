@@ -282,7 +282,7 @@ heed_status heed_trainer_average(heed_trainer *t, heed_error *error)
         status = add_checkpoint(t, steps[i], 1.0 / (double)found, sums, error);
     if (status == HEED_OK) {
         exchange(t, sums);
-        status = heed_run_write_model(t->options.out, "average", fill_average, t, error);
+        status = heed_checkpoint_write_model(t->options.out, "average", fill_average, t, error);
         exchange(t, sums);
     }
     free(steps);

@@ -278,13 +278,13 @@ static void other_models_of_a_run_are_written_whole(void **state)
     char path[600], half[600];
     int64_t step = 3, other = 4;
     snprintf(path, sizeof path, "%s/average", run);
-    assert_ok(heed_run_write_model(run, "average", fill_step, &step, &error));
+    assert_ok(heed_checkpoint_write_model(run, "average", fill_step, &step, &error));
     assert_int_equal(loaded_step(path), 3);
     assert_false(there(run, "average/checkpoint.json"));
     assert_fails(HEED_E_CANCELLED, "stopped",
-                 heed_run_write_model(run, "average", fill_badly, &other, &error));
+                 heed_checkpoint_write_model(run, "average", fill_badly, &other, &error));
     assert_int_equal(loaded_step(path), 3);
-    assert_ok(heed_run_write_model(run, "average", fill_step, &other, &error));
+    assert_ok(heed_checkpoint_write_model(run, "average", fill_step, &other, &error));
     assert_int_equal(loaded_step(path), 4);
     assert_int_equal(temporary_entries(run), 0);
     snprintf(half, sizeof half, "%s/.heed-0123456789abcdef.tmp", run); /* left by a killed writer */

@@ -32,8 +32,10 @@ static heed_status lay(const char *template, const char *object, heed_buffer *sh
     if (template)
         HEED_TRY(
             heed_chat_template_new(&chat, template, strlen(template), "template", NULL, error));
-    heed_status status = heed_conversation_lay(chat, (heed_text){object, strlen(object)}, 86400,
-                                               "data", show, shown, error);
+    const heed_conversation_layout layout = {
+        .chat = chat, .now = 86400, .sink = show, .context = shown};
+    heed_text text = {object, strlen(object)};
+    heed_status status = heed_conversation_lay(&layout, text, "data", error);
     heed_chat_template_free(chat);
     return status;
 }

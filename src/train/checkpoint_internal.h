@@ -1,7 +1,7 @@
-/* checkpoint_run.h: what checkpoint.c and checkpoint_find.c share: the names in a run directory,
-   its links, its list of steps. */
-#ifndef HEED_IO_CHECKPOINT_RUN_H
-#define HEED_IO_CHECKPOINT_RUN_H
+/* checkpoint_internal.h: what the files about checkpoints share: the names in a run folder, its
+   links, its list of steps. */
+#ifndef HEED_TRAIN_CHECKPOINT_INTERNAL_H
+#define HEED_TRAIN_CHECKPOINT_INTERNAL_H
 
 #include "base/error.h"
 #include <stdbool.h>
@@ -15,16 +15,17 @@
    numbers beyond 64 bits included. */
 int64_t heed_checkpoint_step_of(const char *name, const char *ending);
 /* Whether `path` is a link that heed makes in a run: to checkpoint-STEP, or into last. */
-bool heed_run_is_link(const char *path, const struct stat *information);
+bool heed_checkpoint_is_link(const char *path, const struct stat *information);
 /* Makes RUN/name a link to checkpoint-STEP. */
-heed_status heed_run_point(const char *run, const char *name, int64_t step, heed_error *error);
+heed_status heed_checkpoint_point(const char *run, const char *name, int64_t step,
+                                  heed_error *error);
 /* Makes RUN/FILE a link to last/FILE for each file of checkpoint-STEP that is not private, then
    last a link to checkpoint-STEP, then removes links to files it lacks: from the moment at which
    last is there, RUN loads. */
-heed_status heed_run_show(const char *run, int64_t step, const char *const *private_files,
-                          heed_error *error);
+heed_status heed_checkpoint_show(const char *run, int64_t step, const char *const *private_files,
+                                 heed_error *error);
 /* Removes all checkpoints but the newest `keep`, the one that last points to and the one that best
    points to. */
-heed_status heed_run_prune(const char *run, size_t keep, heed_error *error);
+heed_status heed_checkpoint_prune(const char *run, size_t keep, heed_error *error);
 
 #endif

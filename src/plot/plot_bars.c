@@ -38,9 +38,10 @@ static int put_name(heed_buffer *svg, const char *name, double x, double y, doub
 static void put_bar(const plot_frame *frame, double x, double width, double value,
                     const char *color)
 {
-    double scale = frame->bottom - frame->top,
-           zero = frame->bottom - heed_plot_place(&frame->y, 0) * scale;
-    double end = frame->bottom - heed_plot_place(&frame->y, value) * scale, top = fmin(zero, end);
+    double scale = frame->bottom - frame->top;
+    double zero = frame->bottom - heed_plot_place(&frame->y, 0) * scale;
+    double end = frame->bottom - heed_plot_place(&frame->y, value) * scale;
+    double top = fmin(zero, end);
     char label[PLOT_LABEL];
     heed_buffer_printf(frame->svg, "<rect rx=\"1.5\" fill=\"%s\" x=\"", color);
     heed_plot_number(frame->svg, x);
@@ -84,6 +85,35 @@ static void put_groups(const plot_frame *frame, const heed_bar_chart *chart)
     }
 }
 
+/* The axis of values: from zero to the highest and the lowest, with room for the figures at the ends
+   of the bars. */
+static void measure(const heed_bar_chart *chart, plot_axis *axis, int height)
+{
+    double low = 0, high = 0;
+    for (size_t i = 0; i < chart->group_count * chart->bar_count; i++) {
+        if (!isfinite(chart->values[i])) continue;
+        low = fmin(low, chart->values[i]);
+        high = fmax(high, chart->values[i]);
+    }
+    double room = 0.08 * (high - low);
+    if (low == 0 && high == 0) high = 1; /* nothing to show */
+    if (low < 0) low -= room;
+    if (high > 0) high += room;
+    heed_plot_axis(axis, low, high, false, height / 70 + 1);
+}
+
+/* Lines of the longest name of a group. */
+static int name_lines(const heed_bar_chart *chart, int width)
+{
+    int lines = 1;
+    double span = (width - 110) / (double)chart->group_count;
+    for (size_t g = 0; g < chart->group_count; g++) {
+        int wanted = chart->groups[g] ? put_name(NULL, chart->groups[g], 0, 0, span - 8) : 0;
+        if (wanted > lines) lines = wanted;
+    }
+    return lines;
+}
+
 heed_status heed_plot_bars(heed_buffer *svg, const heed_bar_chart *chart, heed_error *error)
 {
     if (chart->bar_count > PLOT_SERIES_LIMIT)
@@ -92,22 +122,7 @@ heed_status heed_plot_bars(heed_buffer *svg, const heed_bar_chart *chart, heed_e
     plot_frame frame = {.svg = svg, .width = 800, .height = 480};
     if (chart->width > 0) frame.width = chart->width;
     if (chart->height > 0) frame.height = chart->height;
-    double low = 0, high = 0;
-    int lines = 1;
-    for (size_t i = 0; i < chart->group_count * chart->bar_count; i++)
-        if (isfinite(chart->values[i]))
-            low = fmin(low, chart->values[i]), high = fmax(high, chart->values[i]);
-    for (size_t g = 0; g < chart->group_count; g++) {
-        double span = (frame.width - 110) / (double)chart->group_count;
-        int wanted = chart->groups[g] ? put_name(NULL, chart->groups[g], 0, 0, span - 8) : 0;
-        if (wanted > lines) lines = wanted;
-    }
-    double room = 0.08 * (high - low); /* for the figures at the ends of the bars */
-    heed_plot_axis(&frame.y, low < 0 ? low - room : 0,
-                   high > 0  ? high + room
-                   : low < 0 ? 0
-                             : 1,
-                   false, frame.height / 70 + 1);
+    measure(chart, &frame.y, frame.height);
     const plot_heading heading = {
         .title = chart->title,
         .subtitle = chart->subtitle,
@@ -115,7 +130,7 @@ heed_status heed_plot_bars(heed_buffer *svg, const heed_bar_chart *chart, heed_e
         .legend = chart->bars,
         .legend_count = chart->bar_count > 1 ? chart->bar_count : 0,
     };
-    heed_plot_begin(&frame, &heading, 19 + lines * LINE_HEIGHT);
+    heed_plot_begin(&frame, &heading, 19 + name_lines(chart, frame.width) * LINE_HEIGHT);
     heed_plot_grid(&frame, chart->y_label);
     if (chart->bar_count) put_groups(&frame, chart);
     heed_buffer_text(svg, "</svg>\n");

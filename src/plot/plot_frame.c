@@ -26,9 +26,8 @@ void heed_plot_number(heed_buffer *svg, double value)
     long long hundredths = llround(fmin(fmax(value, -1e9), 1e9) * 100);
     unsigned long long size = (unsigned long long)(hundredths < 0 ? -hundredths : hundredths);
     heed_buffer_printf(svg, "%s%llu", hundredths < 0 ? "-" : "", size / 100);
-    if (size % 100)
-        heed_buffer_printf(svg, size % 10 ? ".%02llu" : ".%llu",
-                           size % 10 ? size % 100 : size % 100 / 10);
+    if (size % 10) heed_buffer_printf(svg, ".%02llu", size % 100);
+    else if (size % 100) heed_buffer_printf(svg, ".%llu", size % 100 / 10);
 }
 
 static void put_attribute(heed_buffer *svg, const char *name, double value)
@@ -76,16 +75,15 @@ void heed_plot_text(heed_buffer *svg, plot_text place, const char *text)
     heed_buffer_text(svg, "</text>\n");
 }
 
-void heed_plot_line(heed_buffer *svg, double x1, double y1, double x2, double y2, const char *color,
-                    double thickness)
+void heed_plot_line(heed_buffer *svg, plot_line line)
 {
     heed_buffer_text(svg, "<line");
-    put_attribute(svg, "x1", x1);
-    put_attribute(svg, "y1", y1);
-    put_attribute(svg, "x2", x2);
-    put_attribute(svg, "y2", y2);
-    heed_buffer_printf(svg, " stroke=\"%s\"", color);
-    put_attribute(svg, "stroke-width", thickness);
+    put_attribute(svg, "x1", line.x1);
+    put_attribute(svg, "y1", line.y1);
+    put_attribute(svg, "x2", line.x2);
+    put_attribute(svg, "y2", line.y2);
+    heed_buffer_printf(svg, " stroke=\"%s\"", line.color);
+    put_attribute(svg, "stroke-width", line.thickness);
     heed_buffer_text(svg, "/>\n");
 }
 
@@ -110,14 +108,22 @@ static void put_figure(char label[PLOT_LABEL], double value, int decimals, doubl
     double scale = pow(10, decimals);
     long long digits = llround(fabs(value) / unit * scale), whole = digits / (long long)scale;
     const char *sign = value < 0 && digits ? "\xE2\x88\x92" : "";
-    int used = whole >= 1000
-                   ? snprintf(text, sizeof text, "%s%lld,%03lld", sign, whole / 1000, whole % 1000)
-                   : snprintf(text, sizeof text, "%s%lld", sign, whole);
+    int used;
+    if (whole < 1000) used = snprintf(text, sizeof text, "%s%lld", sign, whole);
+    else used = snprintf(text, sizeof text, "%s%lld,%03lld", sign, whole / 1000, whole % 1000);
     if (decimals && digits)
         used += snprintf(text + used, sizeof text - (size_t)used, ".%0*lld", decimals,
                          digits % (long long)scale);
     if (digits) snprintf(text + used, sizeof text - (size_t)used, "%s", suffix);
     snprintf(label, PLOT_LABEL, "%.*s", PLOT_LABEL - 1, text);
+}
+
+/* How many decimals show three digits of a number, or what there is of a small one. */
+static int decimals_of(double size)
+{
+    if (size >= 100 || size == 0) return 0;
+    if (size >= 10) return 1;
+    return size >= 0.1 ? 2 : 4;
 }
 
 void heed_plot_figure(char label[PLOT_LABEL], double value)
@@ -128,13 +134,8 @@ void heed_plot_figure(char label[PLOT_LABEL], double value)
         snprintf(label, PLOT_LABEL, "%.3g", value);
         return;
     }
-    double unit = unit_of(size, &suffix), shown = size / unit;
-    put_figure(label, value,
-               shown >= 100 || shown == 0 ? 0
-               : shown >= 10              ? 1
-               : shown >= 0.1             ? 2
-                                          : 4,
-               unit, suffix);
+    double unit = unit_of(size, &suffix);
+    put_figure(label, value, decimals_of(size / unit), unit, suffix);
 }
 
 /* As many decimals as the step between the ticks needs. */
@@ -160,11 +161,19 @@ static void add_tick(plot_axis *axis, double value, double step, double largest)
     axis->ticks[axis->count++] = value;
 }
 
+/* 1, 2, 5 or 10: the one nearest to a number from 1 to 10. */
+static double round_factor(double ratio)
+{
+    if (ratio < 1.5) return 1;
+    if (ratio < 3.5) return 2;
+    return ratio < 7.5 ? 5 : 10;
+}
+
 static void linear_ticks(plot_axis *axis, int wanted)
 {
-    double raw = axis->high / wanted - axis->low / wanted, power = pow(10, floor(log10(raw))),
-           ratio = raw / power;
-    double step = power * (ratio < 1.5 ? 1 : ratio < 3.5 ? 2 : ratio < 7.5 ? 5 : 10);
+    double raw = axis->high / wanted - axis->low / wanted;
+    double power = pow(10, floor(log10(raw)));
+    double step = power * round_factor(raw / power);
     double largest = fmax(fabs(axis->low), fabs(axis->high));
     double first = ceil(axis->low / step - 1e-9);
     for (int k = 0; k < PLOT_TICK_LIMIT && (first + k) * step <= axis->high + 1e-9 * step; k++)
@@ -175,8 +184,8 @@ static void logarithmic_ticks(plot_axis *axis, int wanted)
 {
     static const double parts[] = {1, 2, 5};
     double first = floor(log10(axis->low)), last = ceil(log10(axis->high));
-    int decades = (int)(last - first),
-        every = decades > wanted ? (decades + wanted - 1) / wanted : 1;
+    int decades = (int)(last - first);
+    int every = decades > wanted ? (decades + wanted - 1) / wanted : 1;
     for (int d = 0; d <= decades; d += every)
         for (int p = 0; p < (decades <= 3 ? 3 : 1); p++) {
             double value = parts[p] * pow(10, first + d);
@@ -218,7 +227,11 @@ static int put_legend(heed_buffer *svg, const plot_heading *heading, double x, d
     for (size_t i = 0; i < heading->legend_count; i++) {
         const char *label = heading->legend[i] ? heading->legend[i] : "";
         double width = LEGEND_SWATCH + heed_plot_text_width(label, 13) + 18;
-        if (at > x && at + width > right) at = x, y += LEGEND_ROW, rows++;
+        if (at > x && at + width > right) {
+            at = x;
+            y += LEGEND_ROW;
+            rows++;
+        }
         if (svg) {
             heed_buffer_printf(svg, "<rect rx=\"2\" fill=\"%s\"",
                                heed_plot_colors[i % PLOT_SERIES_LIMIT]);
@@ -254,10 +267,16 @@ void heed_plot_begin(plot_frame *frame, const plot_heading *heading, double belo
                        frame->width, frame->height, frame->width, frame->height);
     const plot_text title = {
         .x = frame->left, .y = y + 18, .size = 18, .anchor = "start", .color = INK, .bold = true};
-    if (heading->title) heed_plot_text(svg, title, heading->title), y += 18;
+    if (heading->title) {
+        heed_plot_text(svg, title, heading->title);
+        y += 18;
+    }
     const plot_text subtitle = {
         .x = frame->left, .y = y + 20, .size = 13, .anchor = "start", .color = QUIET};
-    if (heading->subtitle) heed_plot_text(svg, subtitle, heading->subtitle), y += 20;
+    if (heading->subtitle) {
+        heed_plot_text(svg, subtitle, heading->subtitle);
+        y += 20;
+    }
     y += 24;
     int rows = put_legend(svg, heading, frame->left, y, frame->right);
     frame->top = rows ? y + (rows - 1) * LEGEND_ROW + 14 : y - 8;
@@ -278,7 +297,7 @@ void heed_plot_grid(const plot_frame *frame, const char *y_label)
     for (int i = 0; i < frame->y.count; i++) {
         double y = frame->bottom -
                    heed_plot_place(&frame->y, frame->y.ticks[i]) * (frame->bottom - frame->top);
-        heed_plot_line(svg, frame->left, y, frame->right, y, GRID, 1);
+        heed_plot_line(svg, (plot_line){frame->left, y, frame->right, y, GRID, 1});
         heed_plot_text(
             svg,
             (plot_text){
@@ -288,8 +307,8 @@ void heed_plot_grid(const plot_frame *frame, const char *y_label)
     for (int i = 0; i < frame->x.count; i++) {
         double x = frame->left +
                    heed_plot_place(&frame->x, frame->x.ticks[i]) * (frame->right - frame->left);
-        heed_plot_line(svg, x, frame->top, x, frame->bottom, GRID, 1);
-        heed_plot_line(svg, x, frame->bottom, x, frame->bottom + 5, QUIET, 1);
+        heed_plot_line(svg, (plot_line){x, frame->top, x, frame->bottom, GRID, 1});
+        heed_plot_line(svg, (plot_line){x, frame->bottom, x, frame->bottom + 5, QUIET, 1});
         heed_plot_text(
             svg,
             (plot_text){
@@ -307,6 +326,7 @@ void heed_plot_grid(const plot_frame *frame, const char *y_label)
                                    .degrees = -90},
                        y_label);
     }
-    heed_plot_line(svg, frame->left, frame->bottom, frame->right, frame->bottom, QUIET, 1);
-    heed_plot_line(svg, frame->left, frame->top, frame->left, frame->bottom, QUIET, 1);
+    heed_plot_line(svg,
+                   (plot_line){frame->left, frame->bottom, frame->right, frame->bottom, QUIET, 1});
+    heed_plot_line(svg, (plot_line){frame->left, frame->top, frame->left, frame->bottom, QUIET, 1});
 }

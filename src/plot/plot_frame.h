@@ -46,8 +46,13 @@ typedef struct plot_text {
     double degrees;
 } plot_text;
 void heed_plot_text(heed_buffer *svg, plot_text place, const char *text);
-void heed_plot_line(heed_buffer *svg, double x1, double y1, double x2, double y2, const char *color,
-                    double thickness);
+/* Appends <line> from (x1, y1) to (x2, y2). */
+typedef struct plot_line {
+    double x1, y1, x2, y2;
+    const char *color;
+    double thickness;
+} plot_line;
+void heed_plot_line(heed_buffer *svg, plot_line line);
 
 typedef struct plot_heading {
     const char *title, *subtitle, *x_label, *y_label, *const *legend;

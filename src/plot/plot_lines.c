@@ -8,6 +8,13 @@ typedef struct {
     double x, y;
 } point;
 
+/* Points in order, and how the line through them looks. */
+typedef struct {
+    const double *x, *y;
+    size_t count;
+    const char *color, *style;
+} curve;
+
 static bool usable(const heed_line_chart *chart, double x, double y)
 {
     return isfinite(x) && isfinite(y) && (!chart->logarithmic_y || y > 0);
@@ -31,19 +38,29 @@ static void measure(const heed_line_chart *chart, double x[2], double y[2])
                 widen(y, chart->series[s].y[i]);
             }
     if (x[0] <= x[1]) return;
-    x[0] = 0, x[1] = 1;
-    y[0] = chart->logarithmic_y ? 0.1 : 0, y[1] = 1;
+    x[0] = 0;
+    x[1] = 1;
+    y[0] = chart->logarithmic_y ? 0.1 : 0;
+    y[1] = 1;
 }
 
 /* Room above and below the curves, but none below zero for values that are never negative. */
 static void pad(double y[2], bool logarithmic)
 {
-    double low = y[0], high = y[1],
-           room = logarithmic ? pow(high / low, 0.04) : 0.04 * (high - low);
+    double low = y[0], high = y[1];
     if (low == high) return;
-    y[0] = logarithmic ? low / room : low >= 0 && low < room ? 0 : low - room;
-    y[1] = logarithmic ? high * room : high + room;
-    if (!isfinite(y[0]) || !isfinite(y[1]) || (logarithmic && y[0] <= 0)) y[0] = low, y[1] = high;
+    if (logarithmic) {
+        double factor = pow(high / low, 0.04);
+        low /= factor;
+        high *= factor;
+    } else {
+        double room = 0.04 * (high - low);
+        low = low >= 0 && low < room ? 0 : low - room;
+        high += room;
+    }
+    if (!isfinite(low) || !isfinite(high) || (logarithmic && low <= 0)) return;
+    y[0] = low;
+    y[1] = high;
 }
 
 /* value[i] becomes the mean over its neighbors within the run of usable points, 1/50 of the series
@@ -58,8 +75,8 @@ static void smooth(double *out, const heed_line_chart *chart, const heed_plot_se
         double sum = 0;
         size_t first = start, last = start; /* the sum covers [first, last) */
         for (size_t i = start; i < end; i++) {
-            size_t left = i - start < reach ? i - start : reach,
-                   right = end - 1 - i < left ? end - 1 - i : left;
+            size_t left = i - start < reach ? i - start : reach;
+            size_t right = end - 1 - i < left ? end - 1 - i : left;
             while (last <= i + right) sum += series->y[last++];
             while (first < i - left) sum -= series->y[first++];
             out[i] = sum / (double)(last - first);
@@ -88,9 +105,10 @@ static void put_point(heed_buffer *svg, char command, point p)
 /* A path through the points. Of a run of points in one pixel column only the first, lowest, highest
    and last are drawn, which is all that can be seen of them. Source: Jugel et al. 2014, "M4: a
    visualization-oriented time series data aggregation". */
-static void put_path(const plot_frame *frame, const heed_line_chart *chart, const double *x,
-                     const double *y, size_t count)
+static void put_path(const plot_frame *frame, const heed_line_chart *chart, const curve *points)
 {
+    const double *x = points->x, *y = points->y;
+    const size_t count = points->count;
     bool drawing = false;
     for (size_t i = 0; i < count;) {
         if (!usable(chart, x[i], y[i])) {
@@ -107,7 +125,9 @@ static void put_path(const plot_frame *frame, const heed_line_chart *chart, cons
             if (y[end] < y[low]) low = end;
             if (y[end] > y[high]) high = end;
         }
-        const size_t drawn[4] = {i, low < high ? low : high, low < high ? high : low, end - 1};
+        size_t earlier = low < high ? low : high;
+        size_t later = low < high ? high : low;
+        const size_t drawn[4] = {i, earlier, later, end - 1};
         for (int k = 0; k < 4; k++) {
             if (k && drawn[k] <= drawn[k - 1]) continue;
             put_point(frame->svg, drawing ? 'L' : 'M', place(frame, x[drawn[k]], y[drawn[k]]));
@@ -120,43 +140,56 @@ static void put_path(const plot_frame *frame, const heed_line_chart *chart, cons
     }
 }
 
-static void put_curve(const plot_frame *frame, const heed_line_chart *chart, const double *x,
-                      const double *y, size_t count, const char *color, const char *style)
+static void put_curve(const plot_frame *frame, const heed_line_chart *chart, const curve *points)
 {
     heed_buffer_printf(frame->svg,
                        "<path fill=\"none\" stroke=\"%s\" stroke-linejoin=\"round\" "
                        "stroke-linecap=\"round\" %s d=\"",
-                       color, style);
-    put_path(frame, chart, x, y, count);
+                       points->color, points->style);
+    put_path(frame, chart, points);
     heed_buffer_text(frame->svg, "\"/>\n");
+}
+
+/* A dot at each point. */
+static void put_markers(const plot_frame *frame, const heed_line_chart *chart, const curve *points)
+{
+    for (size_t i = 0; i < points->count; i++) {
+        if (!usable(chart, points->x[i], points->y[i])) continue;
+        point p = place(frame, points->x[i], points->y[i]);
+        heed_buffer_printf(
+            frame->svg,
+            "<circle r=\"3.5\" fill=\"%s\" stroke=\"#ffffff\" stroke-width=\"1.2\" cx=\"",
+            points->color);
+        heed_plot_number(frame->svg, p.x);
+        heed_buffer_text(frame->svg, "\" cy=\"");
+        heed_plot_number(frame->svg, p.y);
+        heed_buffer_text(frame->svg, "\"/>\n");
+    }
 }
 
 static heed_status put_series(const plot_frame *frame, const heed_line_chart *chart, size_t index,
                               heed_error *error)
 {
     const heed_plot_series *series = &chart->series[index];
-    const char *color = heed_plot_colors[index];
+    curve values = {.x = series->x,
+                    .y = series->y,
+                    .count = series->count,
+                    .color = heed_plot_colors[index],
+                    .style = "stroke-width=\"2\""};
     if (series->smooth && series->count > 2) {
         double *mean = heed_allocate(series->count, sizeof *mean);
         if (!mean) return heed_fail_memory(error, series->count * sizeof *mean, "a smoothed curve");
         smooth(mean, chart, series);
-        put_curve(frame, chart, series->x, series->y, series->count, color,
-                  "stroke-width=\"1\" stroke-opacity=\"0.28\"");
-        put_curve(frame, chart, series->x, mean, series->count, color, "stroke-width=\"2\"");
+        curve means = values;
+        means.y = mean;
+        values.style = "stroke-width=\"1\" stroke-opacity=\"0.28\"";
+        put_curve(frame, chart, &values);
+        put_curve(frame, chart, &means);
         free(mean);
-    } else
-        put_curve(frame, chart, series->x, series->y, series->count, color, "stroke-width=\"2\"");
-    for (size_t i = 0; series->markers && i < series->count; i++) {
-        if (!usable(chart, series->x[i], series->y[i])) continue;
-        point p = place(frame, series->x[i], series->y[i]);
-        heed_buffer_printf(
-            frame->svg,
-            "<circle r=\"3.5\" fill=\"%s\" stroke=\"#ffffff\" stroke-width=\"1.2\" cx=\"", color);
-        heed_plot_number(frame->svg, p.x);
-        heed_buffer_text(frame->svg, "\" cy=\"");
-        heed_plot_number(frame->svg, p.y);
-        heed_buffer_text(frame->svg, "\"/>\n");
+    } else {
+        put_curve(frame, chart, &values);
     }
+    if (series->markers) put_markers(frame, chart, &values);
     return HEED_OK;
 }
 

@@ -25,7 +25,8 @@ heed_status heed_draft_begin(heed_draft *draft, const heed_ids *given, heed_erro
     return HEED_OK;
 }
 
-/* Returns 1 if log-probabilities of new ids are reported, else 0; *likely: likely tokens for each. */
+/* Returns 1 if log-probabilities of new ids are reported, else 0. *likely is how many likely tokens
+   are reported with each. */
 static int64_t reported(const heed_job *job, int64_t *likely)
 {
     int64_t count = job->settings->log_probabilities;

@@ -10,9 +10,9 @@
 extern const heed_logits_processor heed_logits_penalties[], heed_logits_cuts[];
 extern const size_t heed_logits_penalty_count, heed_logits_cut_count;
 
-/* Returns `value`, which a setting makes of `score`, within the range of float: a finite score stays
-   finite. A score of -infinity is forbidden and stays so; NaN and +infinity come from the model and
-   stay, so that an error can name the model. */
+/* Returns `value`, which a setting makes of `score`, within the range of float: a finite score
+   stays finite. A score of -infinity is forbidden and stays so; NaN and +infinity come from the
+   model and stay, so that an error can name the model. */
 static inline float heed_logits_changed(float score, double value)
 {
     if (!isfinite(score) || isnan(value)) return score;

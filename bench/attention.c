@@ -1,8 +1,8 @@
 /* Attention, forward and forward + backward, in GFLOP/s: lengths 512 to 8192, head widths 64 and
    128, with and without the causal mask (which counts half the work), operands f32 or rounded to
    bf16.
-     bench_attention [-t threads] [-s seconds a line] [-l length] [-w width] [-m causal|none] [-p
-     f32|bf16]
+     bench_attention [-t threads] [-s seconds a line] [-l length] [-w width]
+                     [-m causal|none] [-p f32|bf16]
    With -f FILE it is one side of a comparison: FILE holds q, k, v and dy, each (length, heads *
    width) f32; every line of stdin, {"repeats": N}, is answered by {"seconds": of N runs}; at the
    end of stdin y, dq, dk and dv are written after them. -b 1: with the backward pass. HEED_ISA

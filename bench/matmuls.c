@@ -1,12 +1,15 @@
 /* Our side of bench/compare_matmuls.py: matmuls for a worker that is asked line by line.
-   bench_matmuls [threads] Requests are JSON objects on stdin, each answered by one on stdout:
+     bench_matmuls [threads]
+   Requests are JSON objects on stdin, each answered by one on stdout:
      {"do": "load", "m", "n", "k", "b": "f32"|"f16"|"bf16", "layout": "panels"|"rows", "rounded",
-     "gradient": "input"|"weight", "copies", "folder"}
-        makes the matmul of folder/a.bin and folder/b.bin (f32), writes folder/c.bin, and keeps it.
-        a (M,K), W (N,K), c = a W^T; for the gradient to the input W is (K,N) and c = a W; for that
-        to the weight a is (K,M), W (K,N) and c = a^T W. Panels are packed beforehand, rows by the
-        matmul. With `copies` it walks through so many copies of W, so that they come from memory.
-     {"do": "time", "seconds"}   runs it for so long; {"seconds": median of one matmul} */
+      "gradient": "input"|"weight", "copies", "folder"}
+         makes the matmul of folder/a.bin and folder/b.bin (f32), writes folder/c.bin, and keeps it.
+         a (M,K), W (N,K), c = a W^T; for the gradient to the input W is (K,N) and c = a W; for
+         that to the weight a is (K,M), W (K,N) and c = a^T W. Panels are packed beforehand, rows
+         by the matmul. With `copies` it walks through so many copies of W, so that they come from
+         memory.
+     {"do": "time", "seconds"}
+         runs it for so long; {"seconds": median of one matmul} */
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/pool.h"

@@ -20,7 +20,7 @@ typedef struct heed_peak_loops {
     float (*read)(const float *data, int64_t count, int streams);
 } heed_peak_loops;
 extern const heed_peak_loops heed_peak_loops_generic, heed_peak_loops_avx2, heed_peak_loops_avx512;
-/* Of AVX-512 where the processor has them. */
+/* For AVX-512, if the processor has these instructions. */
 extern const heed_peak_loop heed_peak_int8, heed_peak_bf16;
 
 /* Fills the record; the best of some rounds that go through all measurements in turn, about a

@@ -217,7 +217,7 @@ static double bytes_of(const heed_operand *x, double share)
                : 0;
 }
 
-/* Of the experts no more are read than there are slots. */
+/* No more experts are read than there are slots. */
 static heed_cost cost_matmul(const heed_kernel_args *args)
 {
     const heed_operand *w = &args->in[HEED_EXPERT_WEIGHT], *y = &args->out[0];

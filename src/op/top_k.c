@@ -1,5 +1,5 @@
 /* The largest `count` elements of every row, largest first, and where they stood.
-   Formula:  y(i,j) = x(i,index(i,j)). Of equal elements the one further left comes first; NaN
+   Formula:  y(i,j) = x(i,index(i,j)). If elements are equal, the one further left comes first; NaN
              counts as larger than any number, as in torch.topk.
    Inputs:   x (N,X) f32
    Outputs:  y (N,count) f32

@@ -7,8 +7,8 @@
 #include "text/tokenizer.h"
 #include <stdbool.h>
 
-/* Ids lie in 16 bits when all of them fit, else in 32; those of token files stay in
-   the files. Read it through the functions. */
+/* Ids lie in 16 bits if all of them fit, else in 32; those of token files stay in the files. Read
+   it through the functions. */
 typedef struct heed_stream {
     void *ids;
     int width;              /* bytes an id: 2 or 4 */

@@ -85,8 +85,9 @@ void heed_gemm_pack_panels(const heed_gemm_cut *c, const heed_gemm *g, heed_gemm
         pack_panel(c, g, range, out);
 }
 
-/* ---- prepacked operands: A as rows one after the other, if transposed as tiles of mr rows, a
-   k_group at a time in whole vectors; B in panels ---- */
+/* ---- prepacked operands ----
+   A as rows one after the other, if transposed as tiles of mr rows, a k_group at a time in whole
+   vectors; B in panels. */
 
 static int64_t prepacked_a_elements(const heed_gemm_cut *c, const heed_gemm *g)
 {

@@ -8,7 +8,7 @@
    registers; of byte products only the last step is dependent, and takes a cycle. */
 enum { PEAK_ACCUMULATORS = 12, PEAK_BYTE_ACCUMULATORS = 4, PEAK_STREAMS = 8 };
 
-/* Of each instruction set: peak_dot, sum + products of bytes, four to a lane of 32 bits; and how
+/* For each instruction set: peak_dot, sum + products of bytes, four to a lane of 32 bits; and how
    the loops compute. */
 #if defined(__AVX512BW__)
 #define PEAK_F32_HOW "vfmadd, 512 bits"

@@ -97,8 +97,8 @@ static inline void rotate_neighbors(const float *x, const float *cosine, const f
     }
 }
 
-/* Whole heads. */
-static inline int64_t rotary_follows(const heed_kernel_args *args)
+/* Tiles have whole heads. */
+static inline int64_t rotary_tile_columns(const heed_kernel_args *args)
 {
     return args->in[0].shape.dim[1] / ((const heed_rotary_attributes *)args->attributes)->heads;
 }
@@ -107,7 +107,8 @@ static inline void rotary_run(const heed_kernel_args *args, int part, int parts)
 {
     const heed_rotary_attributes *a = args->attributes;
     const heed_operand *x = &args->in[0], *table = &args->in[1], *y = &args->out[0];
-    int64_t begin, end, first, last, half = table->shape.dim[1] / 2, width = rotary_follows(args);
+    int64_t begin, end, first, last, half = table->shape.dim[1] / 2,
+                                     width = rotary_tile_columns(args);
     float sign = a->inverse ? -1.0f : 1.0f;
     rows_of_part(args, part, parts, &begin, &end);
     columns_of_tile(args, x->shape.dim[1], &first, &last);
@@ -132,7 +133,7 @@ HEED_KERNEL(rotary_table) = {
 HEED_KERNEL(rotary) = {.name = "k_rotary_f32",
                        .op = HEED_OP_ROTARY,
                        .fits = all_f32_rows,
-                       .consumes_tiles = rotary_follows,
+                       .consumes_tiles = rotary_tile_columns,
                        .run = rotary_run};
 
 #endif

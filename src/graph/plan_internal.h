@@ -49,7 +49,14 @@ struct heed_plan {
     size_t n_steps;
     heed_region *regions;
     size_t n_regions, n_operands, n_counters;
-    /* the workspace: inputs and computed values, then run-time tables, then scratch */
+    /* The workspace, every range aligned:
+
+         0                inputs, one after another, then computed values, up to values_bytes
+         operands_offset  heed_operand of every step's inputs and outputs
+         args_offset      heed_kernel_args of every step
+         counters_offset  taken parts, by counter and thread
+         shared_offset    memory that all threads share in one step
+         scratch_offset   scratch_bytes for each thread, up to total_bytes */
     size_t values_bytes, operands_offset, args_offset, counters_offset, shared_offset,
         scratch_offset, scratch_bytes, total_bytes;
 };

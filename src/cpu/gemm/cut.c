@@ -1,3 +1,5 @@
+/* cut.c: how a matmul is cut: the grid of cells for parts, block sizes, and which operands are
+   packed by whom. */
 #include "cpu/gemm/cut_internal.h"
 
 #include "base/number.h"

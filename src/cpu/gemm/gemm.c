@@ -1,3 +1,9 @@
+/* gemm.c: the loops around the register tile, numbered from the inside as in BLIS:
+     run_cell    5: columns of a cell by nc; 4: k by kc; 3: rows by mc
+     run_panels  2: packed panels of nr columns, one or several at once
+     run_tiles   1: row tiles of mr rows
+     run_tile    the register tile and, after the last block of kc, the epilogue
+   A part of a matmul is one cell or several of the grid that cut.c makes. */
 #include "cpu/gemm/cut_internal.h"
 #include "cpu/gemm/quantized.h"
 

@@ -1,3 +1,4 @@
+/* pack.c: packing operands of one matmul, by a part for itself or beforehand for all parts. */
 #include "cpu/gemm/cut_internal.h"
 
 #include "tensor/alignment.h"

@@ -1,3 +1,5 @@
+/* panels.c: the resident packed panels of a weight: their size, how rows get in, and how they get
+   out. */
 #include "cpu/gemm/quantized.h"
 #include "cpu/gemm/kernels.h"
 

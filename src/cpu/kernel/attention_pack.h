@@ -1,5 +1,5 @@
-/* attention_pack.h: operands of attention's matmuls, and the matmuls. They run in packed elements of
-   four bytes, each of which holds a k_group: a float, a float rounded to bf16, or a pair in bf16
+/* attention_pack.h: operands of attention's matmuls, and the matmuls. They run in packed elements
+   of four bytes, each of which holds a k_group: a float, a float rounded to bf16, or a pair in bf16
    where the processor multiplies those; a problem says which. A tile packs to the same numbers from
    a page of the cache and from dense rows. */
 #ifndef HEED_CPU_KERNEL_ATTENTION_PACK_H

@@ -291,17 +291,18 @@ static int64_t at_least_one(int64_t count)
 heed_program_spec heed_forward_spec(const heed_forward_call *call, heed_purpose purpose)
 {
     bool choice = call->config->head == HEED_HEAD_CHOICE && purpose != HEED_PURPOSE_FORWARD;
-    return (heed_program_spec){
-        .purpose = purpose,
-        .indexed = call->main.rows.indexed || call->source.rows.indexed,
-        .problem = (int32_t)call->problem,
-        .masked_mean = call->fully_masked,
-        .rows = at_least_one(call->main.rows.count),
-        .source_rows = at_least_one(call->source.rows.count),
-        .sequences = at_least_one(call->main.rows.sequences),
-        .gathered = at_least_one(call->main.rows.count),
-        .queries = at_least_one(choice ? call->choices : call->main.padded.length),
-        .keys = at_least_one(call->both ? call->source.padded.length : call->main.padded.length)};
+    int64_t queries = choice ? call->choices : call->main.padded.length;
+    const heed_padded *keys = call->both ? &call->source.padded : &call->main.padded;
+    return (heed_program_spec){.purpose = purpose,
+                               .indexed = call->main.rows.indexed || call->source.rows.indexed,
+                               .problem = (int32_t)call->problem,
+                               .masked_mean = call->fully_masked,
+                               .rows = at_least_one(call->main.rows.count),
+                               .source_rows = at_least_one(call->source.rows.count),
+                               .sequences = at_least_one(call->main.rows.sequences),
+                               .gathered = at_least_one(call->main.rows.count),
+                               .queries = at_least_one(queries),
+                               .keys = at_least_one(keys->length)};
 }
 
 heed_runtime heed_forward_runtime(const heed_forward_call *call)

@@ -268,18 +268,22 @@ static void declare_inputs(heed_build *b, heed_stack_inputs *inputs)
 static void declare_stack_inputs(heed_build *b)
 {
     const heed_config *config = b->config;
-    bool both = config->arrangement == HEED_ENCODER_DECODER,
-         decodes = b->spec->purpose == HEED_PURPOSE_DECODE;
+    bool both = config->arrangement == HEED_ENCODER_DECODER;
+    bool decodes = b->spec->purpose == HEED_PURPOSE_DECODE;
     b->main = (heed_stack_inputs){
-        .stack_id = config->arrangement == HEED_ENCODER_ONLY ? HEED_STACK_ENCODER
-                                                             : HEED_STACK_DECODER,
+        .stack_id = HEED_STACK_DECODER,
         .extent = HEED_EXTENT_ROWS,
         .prefix = "",
         .causal = config->causal,
         .last = "last_hidden_state",
-        .hidden = both ? "decoder_hidden_states" : "hidden_states",
-        .attentions = both ? "decoder_attentions" : "attentions",
+        .hidden = "hidden_states",
+        .attentions = "attentions",
     };
+    if (config->arrangement == HEED_ENCODER_ONLY) b->main.stack_id = HEED_STACK_ENCODER;
+    if (both) {
+        b->main.hidden = "decoder_hidden_states";
+        b->main.attentions = "decoder_attentions";
+    }
     b->source = (heed_stack_inputs){
         .stack_id = HEED_STACK_ENCODER,
         .extent = HEED_EXTENT_SOURCE_ROWS,

@@ -61,22 +61,26 @@ attention_options(const heed_build *b, const heed_stack_inputs *inputs, int64_t 
     const heed_stack *stack = heed_stack_by_id(b->config, inputs->stack_id);
     bool windowed = !cross && heed_config_windowed(b->config, layer);
     int64_t queries = inputs == &b->source ? b->spec->keys : b->spec->queries;
+    int64_t window = windowed ? b->config->window : 0;
     float scale = score_scale(b->config, stack, layer);
-    return (heed_attention_options){
+    heed_attention_options options = {
         .heads = (int)stack->heads,
         .kv_heads = (int)stack->kv_heads,
         .head_width = (int)stack->head_width,
         .scale = scale,
         .causal = inputs->causal && !cross,
-        .window = windowed ? (int)b->config->window : 0,
+        .window = (int)window,
         .dropout = (float)heed_build_rate(b, b->config->attention_dropout, true),
         .want_weights = b->spec->attentions,
         .max_queries = queries,
-        .max_keys = cross ? b->spec->keys : queries,
+        .max_keys = queries,
         .soft_cap = (float)b->config->attention_soft_cap,
-        .alibi_scale = b->config->alibi_scaled ? scale : 1,
+        .alibi_scale = 1,
         .alibi_bf16 = b->config->alibi_bf16,
         .masked_mean = b->spec->masked_mean};
+    if (cross) options.max_keys = b->spec->keys;
+    if (b->config->alibi_scaled) options.alibi_scale = scale;
+    return options;
 }
 
 static heed_attention_layer self_attention(const heed_build *b, const heed_stack_inputs *inputs,

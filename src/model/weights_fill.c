@@ -249,21 +249,32 @@ static int64_t rows_at_once(const heed_tensor *tensor, int64_t row, int64_t coun
     return count - row < most ? count - row : most;
 }
 
+/* The rows of a weight that one tensor holds: all of them, or those of one expert. */
+typedef struct {
+    int64_t begin, count;
+} row_range;
+
+static row_range rows_in(const heed_weight *weight, const heed_tensor *tensor)
+{
+    if (tensor->expert < 0) return (row_range){0, weight->rows};
+    return (row_range){tensor->expert * tensor->rows, tensor->rows};
+}
+
 static heed_status fill_weight(const heed_model *model, const heed_tensor *tensor,
                                const heed_weight *weight, fill_source *source, heed_error *error)
 {
     int64_t width = tensor->columns ? tensor->columns : 1;
-    int64_t begin = tensor->expert > 0 ? tensor->expert * tensor->rows : 0;
-    int64_t count = tensor->expert >= 0 ? tensor->rows : weight->rows;
-    for (int64_t row = 0; row < count;) {
-        disk_rows disk = on_disk(tensor, weight->first_row + row, rows_at_once(tensor, row, count));
+    row_range own = rows_in(weight, tensor);
+    for (int64_t row = 0; row < own.count;) {
+        disk_rows disk = on_disk(tensor, weight->first_row + row,
+                                 rows_at_once(tensor, row, own.count));
         const char *from = NULL;
         HEED_TRY(heed_cancel_check(model->cancel, "loading the model", error));
         HEED_TRY(get_rows(source, &disk, width, &from, error));
-        if (source->row) quantize_rows(model, weight, begin + row, &disk, from, source);
+        if (source->row) quantize_rows(model, weight, own.begin + row, &disk, from, source);
         else if (weight->layout == HEED_LAYOUT_PANELS)
-            pack_rows(model, weight, begin + row, &disk, from, source->dtype);
-        else fill_rows(weight, begin + row, &disk, from, source->dtype);
+            pack_rows(model, weight, own.begin + row, &disk, from, source->dtype);
+        else fill_rows(weight, own.begin + row, &disk, from, source->dtype);
         row += disk.run;
     }
     return HEED_OK;
@@ -358,13 +369,12 @@ heed_status heed_weights_read(const heed_model *model, const heed_weight *weight
                               heed_error *error)
 {
     int64_t width = weight->columns ? weight->columns : 1;
-    int64_t begin = tensor->expert > 0 ? tensor->expert * tensor->rows : 0,
-            count = tensor->expert >= 0 ? tensor->rows : weight->rows;
+    row_range own = rows_in(weight, tensor);
     float *row = heed_allocate((size_t)width, sizeof *row);
     if (!row) return heed_fail_memory(error, (size_t)width * sizeof *row, weight->name);
-    for (int64_t j = 0; j < count; j++) {
+    for (int64_t j = 0; j < own.count; j++) {
         disk_rows disk = on_disk(tensor, first_row + j, 1);
-        read_row(model, weight, begin + j, row);
+        read_row(model, weight, own.begin + j, row);
         scatter_row(row, values, width, &disk);
     }
     free(row);
@@ -375,17 +385,16 @@ bool heed_weights_copy(const heed_weight *weight, const heed_tensor *tensor, int
                        heed_dtype dtype, void *bytes)
 {
     int64_t width = weight->columns ? weight->columns : 1;
-    int64_t begin = tensor->expert > 0 ? tensor->expert * tensor->rows : 0,
-            count = tensor->expert >= 0 ? tensor->rows : weight->rows;
+    row_range own = rows_in(weight, tensor);
     disk_rows disk = on_disk(tensor, first_row, 1);
     if (weight->layout != HEED_LAYOUT_ROWS || weight->dtype != dtype || disk.by_column != 1 ||
         disk.by_row != width)
         return false;
     size_t row_bytes = heed_dtype_bytes(dtype, (size_t)width);
-    for (int64_t j = 0; j < count; j++) {
+    for (int64_t j = 0; j < own.count; j++) {
         disk = on_disk(tensor, first_row + j, 1);
         memcpy((char *)bytes + heed_dtype_bytes(dtype, (size_t)disk.at),
-               (const char *)weight->data + (size_t)(begin + j) * row_bytes, row_bytes);
+               (const char *)weight->data + (size_t)(own.begin + j) * row_bytes, row_bytes);
     }
     return true;
 }

@@ -1,6 +1,6 @@
 /* BERT (Devlin et al. 2018): post-norm encoder, learned positions, token types, pooler, masked
    words and next sentence. */
-#include "model/family.h"
+#include "model/family/decoder.h"
 
 #include <string.h>
 
@@ -56,66 +56,37 @@ static const heed_key keys[] = {
     {0},
 };
 
+/* A norm under its names of today, and of the files that were converted from TensorFlow. */
 /* clang-format off */
-#define LAYER(symbol, suffix) \
-    {.role = HEED_ROLE_##symbol, .stack_id = HEED_STACK_ENCODER, .flags = HEED_NAME_BASE, \
-     .name = "encoder.layer.{i}." suffix}
-/* clang-format on */
-/* Norms under their names of today, and of the files that were converted from TensorFlow. */
-#define NORM(symbol, stem)                                                    \
-    LAYER(symbol##_GAIN, stem ".weight"), LAYER(symbol##_BIAS, stem ".bias"), \
-        OLD(symbol##_GAIN, stem ".gamma"), OLD(symbol##_BIAS, stem ".beta")
-/* clang-format off */
-#define OLD(symbol, suffix) \
-    {.role = HEED_ROLE_##symbol, .stack_id = HEED_STACK_ENCODER, \
-     .flags = HEED_NAME_BASE | HEED_NAME_ALIAS, .name = "encoder.layer.{i}." suffix}
-#define BASE(symbol, in, flag, text) \
-    {.role = HEED_ROLE_##symbol, .stack_id = HEED_STACK_##in, .flags = HEED_NAME_BASE | (flag), \
-     .name = text}
-#define HEAD(symbol, flag, text) \
-    {.role = HEED_ROLE_##symbol, .stack_id = HEED_STACK_MODEL, .flags = (flag), .name = text}
+#define NORM(symbol, in, how, stem) \
+    HEED_WEIGHT_NORM(symbol, in, how, stem), \
+    HEED_WEIGHT(symbol##_GAIN, in, (how) | HEED_NAME_ALIAS, stem ".gamma"), \
+    HEED_WEIGHT(symbol##_BIAS, in, (how) | HEED_NAME_ALIAS, stem ".beta")
 /* clang-format on */
 static const heed_weight_name weights[] = {
-    BASE(TOKEN_EMBEDDING, MODEL, 0, "embeddings.word_embeddings.weight"),
-    BASE(POSITION_EMBEDDING, ENCODER, 0, "embeddings.position_embeddings.weight"),
-    BASE(TYPE_EMBEDDING, ENCODER, 0, "embeddings.token_type_embeddings.weight"),
-    BASE(EMBEDDING_NORM_GAIN, ENCODER, 0, "embeddings.LayerNorm.weight"),
-    BASE(EMBEDDING_NORM_BIAS, ENCODER, 0, "embeddings.LayerNorm.bias"),
-    BASE(EMBEDDING_NORM_GAIN, ENCODER, HEED_NAME_ALIAS, "embeddings.LayerNorm.gamma"),
-    BASE(EMBEDDING_NORM_BIAS, ENCODER, HEED_NAME_ALIAS, "embeddings.LayerNorm.beta"),
-    LAYER(QUERY_WEIGHT, "attention.self.query.weight"),
-    LAYER(QUERY_BIAS, "attention.self.query.bias"),
-    LAYER(KEY_WEIGHT, "attention.self.key.weight"),
-    LAYER(KEY_BIAS, "attention.self.key.bias"),
-    LAYER(VALUE_WEIGHT, "attention.self.value.weight"),
-    LAYER(VALUE_BIAS, "attention.self.value.bias"),
-    LAYER(OUTPUT_WEIGHT, "attention.output.dense.weight"),
-    LAYER(OUTPUT_BIAS, "attention.output.dense.bias"),
-    NORM(ATTENTION_NORM, "attention.output.LayerNorm"),
-    LAYER(UP_WEIGHT, "intermediate.dense.weight"),
-    LAYER(UP_BIAS, "intermediate.dense.bias"),
-    LAYER(DOWN_WEIGHT, "output.dense.weight"),
-    LAYER(DOWN_BIAS, "output.dense.bias"),
-    NORM(FFN_NORM, "output.LayerNorm"),
-    BASE(POOLER_WEIGHT, MODEL, HEED_NAME_HEAD, "pooler.dense.weight"),
-    BASE(POOLER_BIAS, MODEL, HEED_NAME_HEAD, "pooler.dense.bias"),
-    HEAD(TRANSFORM_WEIGHT, 0, "cls.predictions.transform.dense.weight"),
-    HEAD(TRANSFORM_BIAS, 0, "cls.predictions.transform.dense.bias"),
-    HEAD(TRANSFORM_NORM_GAIN, 0, "cls.predictions.transform.LayerNorm.weight"),
-    HEAD(TRANSFORM_NORM_BIAS, 0, "cls.predictions.transform.LayerNorm.bias"),
-    HEAD(TRANSFORM_NORM_GAIN, HEED_NAME_ALIAS, "cls.predictions.transform.LayerNorm.gamma"),
-    HEAD(TRANSFORM_NORM_BIAS, HEED_NAME_ALIAS, "cls.predictions.transform.LayerNorm.beta"),
-    HEAD(LM_WEIGHT, 0, "cls.predictions.decoder.weight"),
-    HEAD(LM_BIAS, HEED_NAME_TIED, "cls.predictions.bias"),
-    HEAD(LM_BIAS, HEED_NAME_UNTIED, "cls.predictions.decoder.bias"),
-    HEAD(LM_BIAS, HEED_NAME_ALIAS, "cls.predictions.decoder.bias"),
-    HEAD(SPARE_BIAS, HEED_NAME_OPTIONAL, "cls.predictions.bias"),
-    HEAD(RELATION_WEIGHT, 0, "cls.seq_relationship.weight"),
-    HEAD(RELATION_BIAS, 0, "cls.seq_relationship.bias"),
-    HEAD(CLASS_WEIGHT, 0, "classifier.weight"),
-    HEAD(CLASS_BIAS, 0, "classifier.bias"),
-    HEAD(SPAN_WEIGHT, 0, "qa_outputs.weight"),
-    HEAD(SPAN_BIAS, 0, "qa_outputs.bias"),
+    HEED_TENSOR(TOKEN_EMBEDDING, MODEL, "embeddings.word_embeddings.weight"),
+    HEED_TENSOR(POSITION_EMBEDDING, ENCODER, "embeddings.position_embeddings.weight"),
+    HEED_TENSOR(TYPE_EMBEDDING, ENCODER, "embeddings.token_type_embeddings.weight"),
+    NORM(EMBEDDING_NORM, ENCODER, HEED_NAME_BASE, "embeddings.LayerNorm"),
+    HEED_LINEAR_IN(ENCODER, QUERY, "encoder.layer.{i}.attention.self.query"),
+    HEED_LINEAR_IN(ENCODER, KEY, "encoder.layer.{i}.attention.self.key"),
+    HEED_LINEAR_IN(ENCODER, VALUE, "encoder.layer.{i}.attention.self.value"),
+    HEED_LINEAR_IN(ENCODER, OUTPUT, "encoder.layer.{i}.attention.output.dense"),
+    NORM(ATTENTION_NORM, ENCODER, HEED_NAME_BASE, "encoder.layer.{i}.attention.output.LayerNorm"),
+    HEED_LINEAR_IN(ENCODER, UP, "encoder.layer.{i}.intermediate.dense"),
+    HEED_LINEAR_IN(ENCODER, DOWN, "encoder.layer.{i}.output.dense"),
+    NORM(FFN_NORM, ENCODER, HEED_NAME_BASE, "encoder.layer.{i}.output.LayerNorm"),
+    HEED_WEIGHT_LINEAR(POOLER, MODEL, HEED_NAME_BASE | HEED_NAME_HEAD, "pooler.dense"),
+    HEED_WEIGHT_LINEAR(TRANSFORM, MODEL, 0, "cls.predictions.transform.dense"),
+    NORM(TRANSFORM_NORM, MODEL, 0, "cls.predictions.transform.LayerNorm"),
+    HEED_WEIGHT(LM_WEIGHT, MODEL, 0, "cls.predictions.decoder.weight"),
+    HEED_WEIGHT(LM_BIAS, MODEL, HEED_NAME_TIED, "cls.predictions.bias"),
+    HEED_WEIGHT(LM_BIAS, MODEL, HEED_NAME_UNTIED, "cls.predictions.decoder.bias"),
+    HEED_WEIGHT(LM_BIAS, MODEL, HEED_NAME_ALIAS, "cls.predictions.decoder.bias"),
+    HEED_WEIGHT(SPARE_BIAS, MODEL, HEED_NAME_OPTIONAL, "cls.predictions.bias"),
+    HEED_WEIGHT_LINEAR(RELATION, MODEL, 0, "cls.seq_relationship"),
+    HEED_WEIGHT_LINEAR(CLASS, MODEL, 0, "classifier"),
+    HEED_WEIGHT_LINEAR(SPAN, MODEL, 0, "qa_outputs"),
     {0}};
 
 static const char *const ignored[] = {"embeddings.position_ids", "embeddings.token_type_ids", NULL};

@@ -66,8 +66,8 @@ static const heed_architecture architectures[] = {HEED_CLASSES("Bloom"), {0}};
 
 static void derive(heed_config *config)
 {
-    config->decoder.kv_heads = config->decoder.heads;
-    config->decoder.head_width = config->decoder.d_ff = 0;
+    heed_multi_head_derive(config);
+    config->decoder.d_ff = 0;
 }
 
 static heed_status fix(heed_config *config, const json_t *json, const char *where,

@@ -51,17 +51,44 @@ heed_status heed_layer_types_read(heed_config *config, const json_t *json, bool 
     return HEED_OK;
 }
 
+heed_status heed_alternate_windows_read(heed_config *config, const json_t *json, const char *where,
+                                        heed_error *error)
+{
+    bool listed = false;
+    HEED_TRY(heed_layer_types_read(config, json, &listed, where, error));
+    for (int64_t i = 0; !listed && i < config->decoder.layers && i < HEED_MAX_LAYERS; i += 2)
+        heed_config_window_layer(config, i);
+    return HEED_OK;
+}
+
 bool heed_layer_types_write(const heed_config *config, json_t *json)
 {
     json_t *types = json_array();
     bool ok = types != NULL;
-    for (int64_t i = 0; ok && i < config->decoder.layers; i++)
-        ok = json_array_append_new(types, json_string(heed_config_windowed(config, i)
-                                                          ? "sliding_attention"
-                                                          : "full_attention")) == 0;
+    for (int64_t i = 0; ok && i < config->decoder.layers; i++) {
+        bool windowed = heed_config_windowed(config, i);
+        json_t *type = json_string(windowed ? "sliding_attention" : "full_attention");
+        ok = json_array_append_new(types, type) == 0;
+    }
     ok = ok && json_object_set(json, "layer_types", types) == 0;
     json_decref(types);
     return ok;
+}
+
+bool heed_layer_types_and_rope_write(const heed_config *config, json_t *json)
+{
+    return heed_layer_types_write(config, json) && heed_rope_write(config, json);
+}
+
+json_t *heed_positive_or_null(int64_t number)
+{
+    return number > 0 ? json_integer(number) : json_null();
+}
+
+void heed_multi_head_derive(heed_config *config)
+{
+    config->decoder.kv_heads = config->decoder.heads;
+    config->decoder.head_width = 0;
 }
 
 heed_status heed_classifier_dropout_read(heed_config *config, const json_t *json, const char *where,
@@ -152,22 +179,32 @@ static heed_status read_scaling(heed_rope *rope, const json_t *scaling, const ch
 static heed_status read_by_layer(heed_config *config, const json_t *scaling, bool *found,
                                  const char *where, heed_error *error)
 {
-    const json_t *full = json_object_get(scaling, "full_attention"),
-                 *local = json_object_get(scaling, "sliding_attention");
+    const json_t *full = json_object_get(scaling, "full_attention");
+    const json_t *local = json_object_get(scaling, "sliding_attention");
     const char *key;
     json_t *member;
     *found = full || local;
-    json_object_foreach(
-        (json_t *)scaling, key,
-        member) if (json_is_object(member) && member != full &&
-                    member !=
-                        local) return heed_fail(error, HEED_E_UNSUPPORTED,
-                                                "%s: rope_parameters.%s: known kinds of layers are "
-                                                "full_attention and sliding_attention",
-                                                where, key);
+    json_object_foreach((json_t *)scaling, key, member)
+    {
+        if (json_is_object(member) && member != full && member != local)
+            return heed_fail(error, HEED_E_UNSUPPORTED,
+                             "%s: rope_parameters.%s: known kinds of layers are full_attention and "
+                             "sliding_attention",
+                             where, key);
+    }
     if (local && config->rope_local.base <= 0) config->rope_local = config->rope;
     if (full) HEED_TRY(read_scaling(&config->rope, full, where, error));
     return local ? read_scaling(&config->rope_local, local, where, error) : HEED_OK;
+}
+
+/* The object in which config.json says how positions are stretched; NULL if there is none. */
+static const json_t *scaling_of(const json_t *json)
+{
+    const json_t *scaling = json_object_get(json, "rope_scaling"); /* the older name */
+    bool empty = json_is_object(scaling) && json_object_size(scaling) == 0;
+    if (!scaling || json_is_null(scaling) || empty)
+        scaling = json_object_get(json, "rope_parameters");
+    return json_is_null(scaling) ? NULL : scaling;
 }
 
 heed_status heed_rope_read(heed_config *config, const json_t *json, const char *where,
@@ -176,16 +213,10 @@ heed_status heed_rope_read(heed_config *config, const json_t *json, const char *
     heed_rope *rope = &config->rope;
     HEED_TRY(heed_json_number(json, "rope_theta", &rope->base, where, error));
     HEED_TRY(heed_json_number(json, "partial_rotary_factor", &rope->fraction, where, error));
-    const json_t *old = json_object_get(json, "rope_scaling"),
-                 *recent = json_object_get(json, "rope_parameters");
-    bool has_old = old && !json_is_null(old) &&
-                   !(json_is_object(old) && json_object_size(old) == 0),
-         by_layer = false;
-    const json_t *scaling = has_old ? old : recent;
-    if (scaling && !json_is_null(scaling))
-        HEED_TRY(read_by_layer(config, scaling, &by_layer, where, error));
-    if (scaling && !json_is_null(scaling) && !by_layer)
-        HEED_TRY(read_scaling(rope, scaling, where, error));
+    const json_t *scaling = scaling_of(json);
+    bool by_layer = false;
+    if (scaling) HEED_TRY(read_by_layer(config, scaling, &by_layer, where, error));
+    if (scaling && !by_layer) HEED_TRY(read_scaling(rope, scaling, where, error));
     /* Some keep it outside, and that one counts; dynamic stretching begins at the context whatever
        the object says. */
     if (rope->kind != HEED_ROPE_DYNAMIC)
@@ -193,8 +224,8 @@ heed_status heed_rope_read(heed_config *config, const json_t *json, const char *
                                    &rope->original_context, where, error));
     if (rope->original_context == 0 || rope->kind == HEED_ROPE_DYNAMIC)
         rope->original_context = config->context;
-    /* Where heads are turned whole, the plain kind does not look at partial_rotary_factor;
-       transformers computes no part there. */
+    /* Where whole heads are rotated, transformers does not look at partial_rotary_factor in the
+       plain kind. */
     for (int i = 0; i < 2 && config->family->rotary_coverage == HEED_ROTARY_ALL; i++) {
         heed_rope *of = i ? &config->rope_local : rope;
         if (of->kind == HEED_ROPE_DEFAULT && of->fraction > 0 && of->fraction < 1) of->fraction = 1;
@@ -213,8 +244,8 @@ static bool write_factors(json_t *object, const char *key, const float *factors,
     return json_object_set_new(object, key, list) == 0 && ok;
 }
 
-/* The object of one kind of layers; NULL when memory is out. Families that may turn a part of a
-   head mean different parts without a word. */
+/* The object of one kind of layers; NULL when memory is out. Families that may rotate only some
+   channels of a head differ in the default, so they always write the share. */
 static json_t *rope_object(const heed_config *config, const heed_rope *rope)
 {
     json_t *object = json_pack("{s:f, s:s}", "rope_theta", rope->base, "rope_type",
@@ -233,8 +264,8 @@ static json_t *rope_object(const heed_config *config, const heed_rope *rope)
         {"mscale", rope->mscale},
         {"mscale_all_dim", rope->mscale_all_dim},
     };
-    for (size_t i = 0;
-         ok && rope->kind != HEED_ROPE_DEFAULT && i < sizeof numbers / sizeof *numbers; i++)
+    bool stretched = rope->kind != HEED_ROPE_DEFAULT;
+    for (size_t i = 0; ok && stretched && i < sizeof numbers / sizeof *numbers; i++)
         if (numbers[i].value > 0)
             ok = json_object_set_new(object, numbers[i].key, json_real(numbers[i].value)) == 0;
     if (ok && rope->kind == HEED_ROPE_LONGROPE)

@@ -4,60 +4,79 @@
 
 #include "model/family.h"
 
-/* Names of tensors: of a layer, after the prefix, of a head. LINEAR and NORM stand for ".weight"
-   and ".bias". */
+/* Rows of a table of tensor names. LINEAR and NORM stand for ".weight" and ".bias". */
 /* clang-format off */
-#define HEED_TENSOR(symbol, in, text) \
-    {.role = HEED_ROLE_##symbol, .stack_id = HEED_STACK_##in, .flags = HEED_NAME_BASE, .name = text}
-#define HEED_TENSOR_AS(symbol, in, how, text) \
-    {.role = HEED_ROLE_##symbol, .stack_id = HEED_STACK_##in, .flags = HEED_NAME_BASE | (how), \
-     .name = text}
+#define HEED_WEIGHT(symbol, in, how, text) \
+    {.role = HEED_ROLE_##symbol, .stack_id = HEED_STACK_##in, .flags = (how), .name = text}
+#define HEED_WEIGHT_LINEAR(symbol, in, how, stem) \
+    HEED_WEIGHT(symbol##_WEIGHT, in, how, stem ".weight"), \
+    HEED_WEIGHT(symbol##_BIAS, in, how, stem ".bias")
+#define HEED_WEIGHT_NORM(symbol, in, how, stem) \
+    HEED_WEIGHT(symbol##_GAIN, in, how, stem ".weight"), \
+    HEED_WEIGHT(symbol##_BIAS, in, how, stem ".bias")
+
+/* The same after the family's prefix; one tensor for `count` weights of the decoder; of a head. */
+#define HEED_TENSOR(symbol, in, text) HEED_WEIGHT(symbol, in, HEED_NAME_BASE, text)
+#define HEED_TENSOR_AS(symbol, in, how, text) HEED_WEIGHT(symbol, in, HEED_NAME_BASE | (how), text)
 #define HEED_TENSOR_FUSED(symbol, count, how, text) \
     {.role = HEED_ROLE_##symbol, .stack_id = HEED_STACK_DECODER, .fused = (count), \
      .flags = HEED_NAME_BASE | (how), .name = text}
 #define HEED_TENSOR_HEAD(symbol, kinds, text) \
     {.role = HEED_ROLE_##symbol, .stack_id = HEED_STACK_MODEL, .heads = (kinds), .name = text}
+#define HEED_LINEAR_IN(in, symbol, stem) HEED_WEIGHT_LINEAR(symbol, in, HEED_NAME_BASE, stem)
+#define HEED_NORM_IN(in, symbol, stem) HEED_WEIGHT_NORM(symbol, in, HEED_NAME_BASE, stem)
+#define HEED_LINEAR(symbol, stem) HEED_LINEAR_IN(DECODER, symbol, stem)
+#define HEED_NORM(symbol, stem) HEED_NORM_IN(DECODER, symbol, stem)
 /* clang-format on */
-#define HEED_LINEAR(symbol, stem)                          \
-    HEED_TENSOR(symbol##_WEIGHT, DECODER, stem ".weight"), \
-        HEED_TENSOR(symbol##_BIAS, DECODER, stem ".bias")
-#define HEED_NORM(symbol, stem)                          \
-    HEED_TENSOR(symbol##_GAIN, DECODER, stem ".weight"), \
-        HEED_TENSOR(symbol##_BIAS, DECODER, stem ".bias")
 
 /* Heads as GPT-2's descendants have them, and as Llama's have. */
-#define HEED_HEADS_CLASSIFIER                                                            \
-    HEED_TENSOR_HEAD(CLASS_WEIGHT, 1 << HEED_HEAD_SEQUENCE_CLASS, "score.weight"),       \
-        HEED_TENSOR_HEAD(CLASS_WEIGHT, 1 << HEED_HEAD_TOKEN_CLASS, "classifier.weight"), \
-        HEED_TENSOR_HEAD(CLASS_BIAS, 1 << HEED_HEAD_TOKEN_CLASS, "classifier.bias"),     \
-        HEED_TENSOR_HEAD(SPAN_WEIGHT, 0, "qa_outputs.weight"),                           \
-        HEED_TENSOR_HEAD(SPAN_BIAS, 0, "qa_outputs.bias")
-#define HEED_HEADS_SCORE                                       \
-    HEED_TENSOR_HEAD(CLASS_WEIGHT, 0, "score.weight"),         \
-        HEED_TENSOR_HEAD(CLASS_BIAS, 0, "score.bias"),         \
-        HEED_TENSOR_HEAD(SPAN_WEIGHT, 0, "qa_outputs.weight"), \
-        HEED_TENSOR_HEAD(SPAN_BIAS, 0, "qa_outputs.bias")
+/* clang-format off */
+#define HEED_HEADS_CLASSIFIER \
+    HEED_TENSOR_HEAD(CLASS_WEIGHT, 1 << HEED_HEAD_SEQUENCE_CLASS, "score.weight"), \
+    HEED_TENSOR_HEAD(CLASS_WEIGHT, 1 << HEED_HEAD_TOKEN_CLASS, "classifier.weight"), \
+    HEED_TENSOR_HEAD(CLASS_BIAS, 1 << HEED_HEAD_TOKEN_CLASS, "classifier.bias"), \
+    HEED_TENSOR_HEAD(SPAN_WEIGHT, 0, "qa_outputs.weight"), \
+    HEED_TENSOR_HEAD(SPAN_BIAS, 0, "qa_outputs.bias")
+#define HEED_HEADS_SCORE \
+    HEED_TENSOR_HEAD(CLASS_WEIGHT, 0, "score.weight"), \
+    HEED_TENSOR_HEAD(CLASS_BIAS, 0, "score.bias"), \
+    HEED_TENSOR_HEAD(SPAN_WEIGHT, 0, "qa_outputs.weight"), \
+    HEED_TENSOR_HEAD(SPAN_BIAS, 0, "qa_outputs.bias")
+/* clang-format on */
 
 /* Classes by their stem: HEED_CLASSES("Gemma") is GemmaForCausalLM, GemmaModel and so on. */
 /* clang-format off */
 #define HEED_CLASSES(stem) \
-    {stem "ForCausalLM", HEED_HEAD_CAUSAL_LM}, {stem "Model", \
-     HEED_HEAD_NONE}, {stem "ForSequenceClassification", \
-     HEED_HEAD_SEQUENCE_CLASS}, {stem "ForTokenClassification", \
-     HEED_HEAD_TOKEN_CLASS}, {stem "ForQuestionAnswering", HEED_HEAD_QUESTION}
+    HEED_CLASSES_BUT_QUESTION(stem), {stem "ForQuestionAnswering", HEED_HEAD_QUESTION}
+#define HEED_CLASSES_BUT_QUESTION(stem) \
+    {stem "ForCausalLM", HEED_HEAD_CAUSAL_LM}, {stem "Model", HEED_HEAD_NONE}, \
+    {stem "ForSequenceClassification", HEED_HEAD_SEQUENCE_CLASS}, \
+    {stem "ForTokenClassification", HEED_HEAD_TOKEN_CLASS}
 /* clang-format on */
 
 /* Settings of every preset here. */
-#define HEED_DECODER                                                                              \
+/* clang-format off */
+#define HEED_DECODER \
     .arrangement = HEED_DECODER_ONLY, .causal = true, .final_norm = true, .decoder_start_id = -1, \
     .use_cache = true
 #define HEED_ROPE(theta) \
     .position = HEED_POSITION_ROTARY, .rope = {.base = (theta), .fraction = 1, .truncate = true}
+/* clang-format on */
 
+/* Multi-head attention without key/value groups: as many key/value heads as heads; their width
+   follows from d_model. */
+void heed_multi_head_derive(heed_config *config);
+/* The list layer_types; without it every other layer, the first one too, has the window. */
+heed_status heed_alternate_windows_read(heed_config *config, const json_t *json, const char *where,
+                                        heed_error *error);
+/* Writes layer_types and the settings of rotary positions. */
+bool heed_layer_types_and_rope_write(const heed_config *config, json_t *json);
+/* A key whose value is null where a positive number does not apply. */
+json_t *heed_positive_or_null(int64_t number);
 /* The dropout before a classifier of tokens: classifier_dropout, else hidden_dropout, else 0.1. */
 heed_status heed_classifier_dropout_read(heed_config *config, const json_t *json, const char *where,
                                          heed_error *error);
-/* A share of a head's channels that makes exactly `channels` of them turn. */
+/* The share of a head's channels that makes exactly `channels` of them rotate. */
 double heed_rope_share(int64_t channels, int64_t head_width);
 
 #endif

@@ -15,9 +15,9 @@ heed_status heed_dense_layers_read(heed_config *config, const json_t *json, cons
             return heed_fail(error, HEED_E_FORMAT,
                              "%s: mlp_only_layers[%zu]: expected the number of a layer, from 0 on",
                              where, i);
-        if (json_integer_value(layer) >= HEED_MAX_LAYERS) continue; /* no layer of this model */
-        config->dense[json_integer_value(layer) / 8] |= (uint8_t)(1u << (json_integer_value(layer) %
-                                                                         8));
+        json_int_t index = json_integer_value(layer);
+        if (index >= HEED_MAX_LAYERS) continue; /* no layer of this model */
+        config->dense[index / 8] |= (uint8_t)(1u << (index % 8));
     }
     return HEED_OK;
 }

@@ -4,20 +4,24 @@
 
 #include "model/family/llama.h"
 
-#define HEED_EXPERT_KEYS                                        \
-    HEED_KEY("num_experts_per_tok", SIZE, experts_per_token),   \
-        HEED_KEY("output_router_logits", FLAG, router_outputs), \
-        HEED_KEY("router_aux_loss_coef", NUMBER, balance_weight)
+/* clang-format off */
+#define HEED_EXPERT_KEYS \
+    HEED_KEY("num_experts_per_tok", SIZE, experts_per_token), \
+    HEED_KEY("output_router_logits", FLAG, router_outputs), \
+    HEED_KEY("router_aux_loss_coef", NUMBER, balance_weight)
+/* clang-format on */
 /* Qwen's: some layers without experts, experts of a width of their own. */
-#define HEED_QWEN_EXPERT_KEYS                                               \
+/* clang-format off */
+#define HEED_QWEN_EXPERT_KEYS \
     HEED_EXPERT_KEYS, HEED_KEY("moe_intermediate_size", SIZE, expert_d_ff), \
-        HEED_KEY("decoder_sparse_step", SIZE, expert_step),                 \
-        HEED_KEY("norm_topk_prob", FLAG, router_renormalized)
-#define HEED_QWEN_EXPERTS                                                                        \
-    HEED_TENSOR(ROUTER_WEIGHT, DECODER, "layers.{i}.mlp.gate.weight"),                           \
-        HEED_TENSOR(EXPERT_GATE_WEIGHT, DECODER, "layers.{i}.mlp.experts.{j}.gate_proj.weight"), \
-        HEED_TENSOR(EXPERT_UP_WEIGHT, DECODER, "layers.{i}.mlp.experts.{j}.up_proj.weight"),     \
-        HEED_TENSOR(EXPERT_DOWN_WEIGHT, DECODER, "layers.{i}.mlp.experts.{j}.down_proj.weight")
+    HEED_KEY("decoder_sparse_step", SIZE, expert_step), \
+    HEED_KEY("norm_topk_prob", FLAG, router_renormalized)
+#define HEED_QWEN_EXPERTS \
+    HEED_TENSOR(ROUTER_WEIGHT, DECODER, "layers.{i}.mlp.gate.weight"), \
+    HEED_TENSOR(EXPERT_GATE_WEIGHT, DECODER, "layers.{i}.mlp.experts.{j}.gate_proj.weight"), \
+    HEED_TENSOR(EXPERT_UP_WEIGHT, DECODER, "layers.{i}.mlp.experts.{j}.up_proj.weight"), \
+    HEED_TENSOR(EXPERT_DOWN_WEIGHT, DECODER, "layers.{i}.mlp.experts.{j}.down_proj.weight")
+/* clang-format on */
 
 /* The list mlp_only_layers: layers without experts. */
 heed_status heed_dense_layers_read(heed_config *config, const json_t *json, const char *where,

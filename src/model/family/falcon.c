@@ -94,10 +94,12 @@ static heed_status fix(heed_config *config, const json_t *json, const char *wher
         return heed_fail(
             error, HEED_E_UNSUPPORTED,
             "%s: new_decoder_architecture without parallel_attn; expected both, or neither", where);
-    config->decoder.kv_heads = groups ? kv_heads : one ? 1 : config->decoder.heads;
-    config->residual = !parallel              ? HEED_RESIDUAL_SERIAL
-                       : groups && norms != 1 ? HEED_RESIDUAL_PARALLEL_TWO_NORMS
-                                              : HEED_RESIDUAL_PARALLEL;
+    config->decoder.kv_heads = one ? 1 : config->decoder.heads;
+    config->residual = parallel ? HEED_RESIDUAL_PARALLEL : HEED_RESIDUAL_SERIAL;
+    if (groups) {
+        config->decoder.kv_heads = kv_heads;
+        if (norms != 1) config->residual = HEED_RESIDUAL_PARALLEL_TWO_NORMS;
+    }
     if (alibi) {
         config->position = HEED_POSITION_ALIBI;
         config->alibi_scaled = config->alibi_bf16 = config->counts_seen = true;
@@ -108,25 +110,23 @@ static heed_status fix(heed_config *config, const json_t *json, const char *wher
 
 static bool write_config(const heed_config *config, json_t *json)
 {
-    bool groups = config->residual == HEED_RESIDUAL_PARALLEL_TWO_NORMS ||
-                  (config->decoder.kv_heads > 1 &&
-                   config->decoder.kv_heads < config->decoder.heads);
+    const int64_t heads = config->decoder.heads, kv_heads = config->decoder.kv_heads;
+    bool two_norms = config->residual == HEED_RESIDUAL_PARALLEL_TWO_NORMS;
+    bool groups = two_norms || (kv_heads > 1 && kv_heads < heads);
+    int64_t norms = two_norms ? 2 : 1;
+    if (!groups) norms = 0;
     struct {
         const char *key;
         bool value;
     } flags[] = {
         {"alibi", config->position == HEED_POSITION_ALIBI},
         {"new_decoder_architecture", groups},
-        {"multi_query", config->decoder.kv_heads == 1},
+        {"multi_query", kv_heads == 1},
         {"parallel_attn", config->residual != HEED_RESIDUAL_SERIAL},
     };
-    bool ok = json_object_set_new(json, "num_kv_heads", json_integer(config->decoder.kv_heads)) ==
-                  0 &&
-              json_object_set_new(
-                  json, "num_ln_in_parallel_attn",
-                  groups
-                      ? json_integer(config->residual == HEED_RESIDUAL_PARALLEL_TWO_NORMS ? 2 : 1)
-                      : json_null()) == 0;
+    bool ok = json_object_set_new(json, "num_kv_heads", json_integer(kv_heads)) == 0 &&
+              json_object_set_new(json, "num_ln_in_parallel_attn", heed_positive_or_null(norms)) ==
+                  0;
     for (size_t i = 0; ok && i < sizeof flags / sizeof *flags; i++)
         ok = json_object_set_new(json, flags[i].key, json_boolean(flags[i].value)) == 0;
     return ok && heed_rope_write(config, json);

@@ -23,6 +23,14 @@ void heed_gemma_derive(heed_config *config)
     heed_llama_derive(config);
 }
 
+void heed_gemma_derive_gguf(heed_config *config, int64_t largest)
+{
+    const heed_stack *stack = &config->decoder;
+    config->scale_width = stack->head_width;
+    if (stack->layers == largest || stack->head_width == 0)
+        config->scale_width = config->d_model / stack->heads;
+}
+
 heed_status heed_gemma_fix(heed_config *config, const json_t *json, const char *where,
                            heed_error *error)
 {

@@ -38,37 +38,20 @@ const heed_weight_name heed_gemma_weights[] = {
     HEED_HEADS_SCORE,
     {0}};
 
-static const heed_architecture architectures[] = {
-    {"Gemma2ForCausalLM", HEED_HEAD_CAUSAL_LM},
-    {"Gemma2Model", HEED_HEAD_NONE},
-    {"Gemma2ForSequenceClassification", HEED_HEAD_SEQUENCE_CLASS},
-    {"Gemma2ForTokenClassification", HEED_HEAD_TOKEN_CLASS},
-    {0}};
+static const heed_architecture architectures[] = {HEED_CLASSES_BUT_QUESTION("Gemma2"), {0}};
 
 static heed_status fix(heed_config *config, const json_t *json, const char *where,
                        heed_error *error)
 {
-    bool listed = false;
-    HEED_TRY(heed_layer_types_read(config, json, &listed, where, error));
-    for (int64_t i = 0; !listed && i < config->decoder.layers && i < HEED_MAX_LAYERS; i += 2)
-        heed_config_window_layer(config, i);
+    HEED_TRY(heed_alternate_windows_read(config, json, where, error));
     return heed_gemma_fix(config, json, where, error);
-}
-
-static bool write_config(const heed_config *config, json_t *json)
-{
-    return heed_layer_types_write(config, json) && heed_rope_write(config, json);
 }
 
 static const heed_key gguf_keys[] = {HEED_GGUF_KEYS, HEED_GGUF_CAPS, {0}};
 
-/* Scores are scaled by the width of a head; in the model of 27B, which its 46 layers tell, by the
-   model's width for each head. */
 static void derive_gguf(heed_config *config)
 {
-    config->scale_width = config->decoder.layers == 46 || config->decoder.head_width == 0
-                              ? config->d_model / config->decoder.heads
-                              : config->decoder.head_width;
+    heed_gemma_derive_gguf(config, 46); /* of the 27B model */
 }
 
 static const heed_gguf_names gguf = {
@@ -93,5 +76,5 @@ const heed_family heed_family_gemma2 = {
     .packs_positions = true,
     .derive = heed_gemma_derive,
     .fix = fix,
-    .write = write_config,
+    .write = heed_layer_types_and_rope_write,
 };

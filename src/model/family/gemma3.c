@@ -50,23 +50,14 @@ static heed_status fix(heed_config *config, const json_t *json, const char *wher
     return heed_gemma_fix(config, json, where, error);
 }
 
-static bool write_config(const heed_config *config, json_t *json)
-{
-    return heed_layer_types_write(config, json) && heed_rope_write(config, json);
-}
-
 static const heed_key gguf_keys[] = {HEED_GGUF_KEYS,
                                      HEED_KEY("final_logit_softcapping", AMOUNT, logit_soft_cap),
                                      HEED_KEY("rope.freq_base_swa", NUMBER, rope_local.base),
                                      {0}};
 
-/* Scores are scaled by the width of a head; in the model of 27B, which its 62 layers tell, by the
-   model's width for each head. */
 static void derive_gguf(heed_config *config)
 {
-    config->scale_width = config->decoder.layers == 62 || config->decoder.head_width == 0
-                              ? config->d_model / config->decoder.heads
-                              : config->decoder.head_width;
+    heed_gemma_derive_gguf(config, 62); /* of the 27B model */
 }
 
 static const heed_gguf_names gguf = {
@@ -91,5 +82,5 @@ const heed_family heed_family_gemma3 = {
     .packs_positions = true,
     .derive = heed_gemma_derive,
     .fix = fix,
-    .write = write_config,
+    .write = heed_layer_types_and_rope_write,
 };

@@ -1,6 +1,6 @@
 /* GPT-BigCode (Ben Allal et al. 2023; StarCoder): GPT-2 with one key and value head for all
    queries, or one for each. */
-#include "model/family/decoder.h"
+#include "model/family/gpt2.h"
 
 static const heed_config preset = {HEED_DECODER,
                                    .position = HEED_POSITION_LEARNED,
@@ -28,22 +28,7 @@ static const heed_config preset = {HEED_DECODER,
                                    .bos_id = 50256,
                                    .eos_id = 50256};
 
-static const heed_key keys[] = {
-    HEED_KEY("vocab_size", SIZE, vocabulary),
-    HEED_KEY("n_positions", SIZE, context),
-    HEED_KEY("n_embd", SIZE, d_model),
-    HEED_KEY("n_layer", COUNT, decoder.layers),
-    HEED_KEY("n_head", SIZE, decoder.heads),
-    HEED_KEY("n_inner", COUNT, decoder.d_ff),
-    HEED_KEY("activation_function", ACTIVATION, activation),
-    HEED_KEY("layer_norm_epsilon", NUMBER, norm_eps),
-    HEED_KEY("initializer_range", NUMBER, initializer_range),
-    HEED_KEY("scale_attn_weights", FLAG, scaled),
-    HEED_KEY_DROPOUT("resid_pdrop", residual_dropout),
-    HEED_KEY_DROPOUT("embd_pdrop", embedding_dropout),
-    HEED_KEY_DROPOUT("attn_pdrop", attention_dropout),
-    {0},
-};
+static const heed_key keys[] = {HEED_GPT2_KEYS, HEED_KEY("scale_attn_weights", FLAG, scaled), {0}};
 
 static const heed_weight_name weights[] = {
     HEED_TENSOR(TOKEN_EMBEDDING, MODEL, "wte.weight"),
@@ -62,12 +47,7 @@ static const heed_weight_name weights[] = {
 
 static const char *const ignored[] = {"h.{i}.attn.bias", "h.{i}.attn.masked_bias", NULL};
 static const char *const prefixes[] = {"transformer.", "", NULL};
-static const heed_architecture architectures[] = {
-    {"GPTBigCodeForCausalLM", HEED_HEAD_CAUSAL_LM},
-    {"GPTBigCodeModel", HEED_HEAD_NONE},
-    {"GPTBigCodeForSequenceClassification", HEED_HEAD_SEQUENCE_CLASS},
-    {"GPTBigCodeForTokenClassification", HEED_HEAD_TOKEN_CLASS},
-    {0}};
+static const heed_architecture architectures[] = {HEED_CLASSES_BUT_QUESTION("GPTBigCode"), {0}};
 
 static heed_status fix(heed_config *config, const json_t *json, const char *where,
                        heed_error *error)

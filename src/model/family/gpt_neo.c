@@ -65,12 +65,6 @@ static const char *const ignored[] = {"h.{i}.attn.attention.bias",
 static const char *const prefixes[] = {"transformer.", "", NULL};
 static const heed_architecture architectures[] = {HEED_CLASSES("GPTNeo"), {0}};
 
-static void derive(heed_config *config)
-{
-    config->decoder.kv_heads = config->decoder.heads;
-    config->decoder.head_width = 0;
-}
-
 /* attention_types: a list of [kinds of layers, how often]; "local" layers have the window. */
 static heed_status fix(heed_config *config, const json_t *json, const char *where,
                        heed_error *error)
@@ -79,19 +73,19 @@ static heed_status fix(heed_config *config, const json_t *json, const char *wher
     const json_t *types = json_object_get(json, "attention_types");
     int64_t layer = 0, layers = config->decoder.layers;
     if (layers > HEED_MAX_LAYERS) return HEED_OK; /* refused by the general checks */
-    if (!types || json_is_null(types)) {          /* global and local by turns */
+    if (!types || json_is_null(types)) {          /* global and local in turn */
         for (layer = 1; layer < layers; layer += 2) heed_config_window_layer(config, layer);
         return HEED_OK;
     }
     for (size_t i = 0; i < json_array_size(types); i++) {
-        const json_t *kinds = json_array_get(json_array_get(types, i), 0),
-                     *times = json_array_get(json_array_get(types, i), 1);
+        const json_t *kinds = json_array_get(json_array_get(types, i), 0);
+        const json_t *times = json_array_get(json_array_get(types, i), 1);
         if (!json_is_array(kinds) || !json_is_integer(times) || json_integer_value(times) > layers)
             return heed_fail(
                 error, HEED_E_FORMAT,
                 "%s: attention_types: expected a list such as %s, for num_layers = %lld layers",
                 where, pairs, (long long)layers);
-        for (json_int_t turn = 0; turn < json_integer_value(times); turn++)
+        for (json_int_t time = 0; time < json_integer_value(times); time++)
             for (size_t k = 0; k < json_array_size(kinds); k++, layer++) {
                 const char *kind = json_string_value(json_array_get(kinds, k));
                 if (!kind || (strcmp(kind, "global") != 0 && strcmp(kind, "local") != 0))
@@ -112,9 +106,10 @@ static bool write_config(const heed_config *config, json_t *json)
 {
     json_t *kinds = json_array(), *types = json_pack("[[O, i]]", kinds, config->decoder.layers > 0);
     bool ok = kinds && types;
-    for (int64_t i = 0; ok && i < config->decoder.layers; i++)
-        ok = json_array_append_new(
-                 kinds, json_string(heed_config_windowed(config, i) ? "local" : "global")) == 0;
+    for (int64_t i = 0; ok && i < config->decoder.layers; i++) {
+        const char *kind = heed_config_windowed(config, i) ? "local" : "global";
+        ok = json_array_append_new(kinds, json_string(kind)) == 0;
+    }
     ok = ok && json_object_set(json, "attention_types", types) == 0;
     json_decref(types);
     json_decref(kinds);
@@ -133,7 +128,7 @@ const heed_family heed_family_gpt_neo = {
     .d_ff_multiple = 1,
     .trains_padding = true,
     .packs_positions = true,
-    .derive = derive,
+    .derive = heed_multi_head_derive,
     .fix = fix,
     .write = write_config,
 };

@@ -71,8 +71,7 @@ static void derive(heed_config *config)
 {
     config->output_bias = config->query_bias;
     config->embedding_dropout = config->residual_dropout;
-    config->decoder.kv_heads = config->decoder.heads;
-    config->decoder.head_width = 0;
+    heed_multi_head_derive(config);
 }
 
 static heed_status fix(heed_config *config, const json_t *json, const char *where,

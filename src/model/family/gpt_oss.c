@@ -4,7 +4,7 @@
 #include "model/family/gguf.h"
 
 static const heed_config preset = {
-    HEED_DECODER,
+    HEED_LLAMA_PRESET,
     .position = HEED_POSITION_ROTARY,
     .rope = {.base = 150000,
              .fraction = 1,
@@ -17,12 +17,8 @@ static const heed_config preset = {
     .d_model = 2880,
     .context = 131072,
     .decoder = {.layers = 36, .heads = 64, .kv_heads = 8, .head_width = 64, .d_ff = 2880},
-    .norm = HEED_NORM_RMS,
     .norm_place = HEED_NORM_PRE,
     .norm_eps = 1e-5,
-    .activation = HEED_UNARY_SILU,
-    .gated = true,
-    .scaled = true,
     .window = 128,
     .query_bias = true,
     .sinks = true,
@@ -35,9 +31,6 @@ static const heed_config preset = {
     .swiglu_alpha = 1.702,
     .swiglu_limit = 7,
     .balance_weight = 0.001,
-    .embedding_scale = 1,
-    .classifier_dropout = 0.1,
-    .initializer_range = 0.02,
     .pad_id = -1,
     .bos_id = -1,
     .eos_id = -1};
@@ -70,26 +63,13 @@ static const heed_weight_name weights[] = {
     HEED_HEADS_SCORE,
     {0}};
 
-static const heed_architecture architectures[] = {
-    {"GptOssForCausalLM", HEED_HEAD_CAUSAL_LM},
-    {"GptOssModel", HEED_HEAD_NONE},
-    {"GptOssForSequenceClassification", HEED_HEAD_SEQUENCE_CLASS},
-    {"GptOssForTokenClassification", HEED_HEAD_TOKEN_CLASS},
-    {0}};
+static const heed_architecture architectures[] = {HEED_CLASSES_BUT_QUESTION("GptOss"), {0}};
 
 static heed_status fix(heed_config *config, const json_t *json, const char *where,
                        heed_error *error)
 {
-    bool listed = false;
-    HEED_TRY(heed_layer_types_read(config, json, &listed, where, error));
-    for (int64_t i = 0; !listed && i < config->decoder.layers && i < HEED_MAX_LAYERS; i += 2)
-        heed_config_window_layer(config, i);
+    HEED_TRY(heed_alternate_windows_read(config, json, where, error));
     return heed_llama_fix(config, json, where, error);
-}
-
-static bool write_config(const heed_config *config, json_t *json)
-{
-    return heed_layer_types_write(config, json) && heed_rope_write(config, json);
 }
 
 static const heed_key gguf_keys[] = {HEED_GGUF_KEYS,
@@ -121,5 +101,5 @@ const heed_family heed_family_gpt_oss = {
     .d_ff_multiple = 32,
     .derive = heed_llama_derive,
     .fix = fix,
-    .write = write_config,
+    .write = heed_layer_types_and_rope_write,
 };

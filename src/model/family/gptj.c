@@ -1,6 +1,6 @@
 /* GPT-J (Wang & Komatsuzaki 2021): attention and feed-forward from one layer norm, interleaved
    rotary pairs on the first channels of each head. */
-#include "model/family/decoder.h"
+#include "model/family/gpt2.h"
 
 static const heed_config preset = {
     HEED_DECODER,
@@ -25,21 +25,7 @@ static const heed_config preset = {
     .bos_id = 50256,
     .eos_id = 50256};
 
-static const heed_key keys[] = {
-    HEED_KEY("vocab_size", SIZE, vocabulary),
-    HEED_KEY("n_positions", SIZE, context),
-    HEED_KEY("n_embd", SIZE, d_model),
-    HEED_KEY("n_layer", COUNT, decoder.layers),
-    HEED_KEY("n_head", SIZE, decoder.heads),
-    HEED_KEY("n_inner", COUNT, decoder.d_ff),
-    HEED_KEY("activation_function", ACTIVATION, activation),
-    HEED_KEY("layer_norm_epsilon", NUMBER, norm_eps),
-    HEED_KEY("initializer_range", NUMBER, initializer_range),
-    HEED_KEY_DROPOUT("resid_pdrop", residual_dropout),
-    HEED_KEY_DROPOUT("embd_pdrop", embedding_dropout),
-    HEED_KEY_DROPOUT("attn_pdrop", attention_dropout),
-    {0},
-};
+static const heed_key keys[] = {HEED_GPT2_KEYS, {0}};
 
 static const heed_weight_name weights[] = {
     HEED_TENSOR(TOKEN_EMBEDDING, MODEL, "wte.weight"),
@@ -66,12 +52,6 @@ static const heed_architecture architectures[] = {
     {"GPTJForSequenceClassification", HEED_HEAD_SEQUENCE_CLASS},
     {"GPTJForQuestionAnswering", HEED_HEAD_QUESTION},
     {0}};
-
-static void derive(heed_config *config)
-{
-    config->decoder.kv_heads = config->decoder.heads;
-    config->decoder.head_width = 0;
-}
 
 /* rotary_dim counts channels; null means all of them. */
 static heed_status fix(heed_config *config, const json_t *json, const char *where,
@@ -109,7 +89,7 @@ const heed_family heed_family_gptj = {
     .rotary_coverage = HEED_ROTARY_PAIRS,
     .trains_padding = true,
     .packs_positions = true,
-    .derive = derive,
+    .derive = heed_multi_head_derive,
     .fix = fix,
     .write = write_config,
 };

@@ -1,6 +1,6 @@
 /* heed: every kind chosen freely in config.json, for research. Names follow Llama where Llama has
    the part. */
-#include "model/family.h"
+#include "model/family/decoder.h"
 
 static const char *const arrangement_names[] = {"decoder", "encoder", "encoder-decoder", NULL};
 static const char *const order_names[] = {"halves", "interleaved", NULL};
@@ -96,52 +96,45 @@ static const heed_key keys[] = {
 };
 
 /* clang-format off */
-#define NAME(symbol, in, text) {.role = HEED_ROLE_##symbol, .stack_id = HEED_STACK_##in, .name = text}
-/* clang-format on */
-#define LINEAR(symbol, in, stem) \
-    NAME(symbol##_WEIGHT, in, stem ".weight"), NAME(symbol##_BIAS, in, stem ".bias")
-#define NORM(symbol, in, stem) \
-    NAME(symbol##_GAIN, in, stem ".weight"), NAME(symbol##_BIAS, in, stem ".bias")
-#define STACK(in, stem)                                                                         \
-    NAME(TOKEN_EMBEDDING, in, stem ".embed_tokens.weight"),                                     \
-        NAME(EMBEDDING_PROJECTION, in, stem ".project_in.weight"),                              \
-        NAME(POSITION_EMBEDDING, in, stem ".embed_positions.weight"),                           \
-        NAME(TYPE_EMBEDDING, in, stem ".embed_types.weight"),                                   \
-        NORM(EMBEDDING_NORM, in, stem ".embed_norm"),                                           \
-        NORM(ATTENTION_NORM, in, stem ".layers.{i}.attention_norm"),                            \
-        NORM(ATTENTION_POST_NORM, in, stem ".layers.{i}.attention_post_norm"),                  \
-        LINEAR(QUERY, in, stem ".layers.{i}.self_attn.q_proj"),                                 \
-        LINEAR(KEY, in, stem ".layers.{i}.self_attn.k_proj"),                                   \
-        LINEAR(VALUE, in, stem ".layers.{i}.self_attn.v_proj"),                                 \
-        NORM(QUERY_NORM, in, stem ".layers.{i}.self_attn.q_norm"),                              \
-        NORM(KEY_NORM, in, stem ".layers.{i}.self_attn.k_norm"),                                \
-        LINEAR(OUTPUT, in, stem ".layers.{i}.self_attn.o_proj"),                                \
-        NORM(FFN_NORM, in, stem ".layers.{i}.mlp_norm"),                                        \
-        NORM(FFN_POST_NORM, in, stem ".layers.{i}.mlp_post_norm"),                              \
-        LINEAR(GATE, in, stem ".layers.{i}.mlp.gate_proj"),                                     \
-        LINEAR(UP, in, stem ".layers.{i}.mlp.up_proj"),                                         \
-        LINEAR(DOWN, in, stem ".layers.{i}.mlp.down_proj"), NORM(FINAL_NORM, in, stem ".norm"), \
-        NAME(OUTPUT_PROJECTION, in, stem ".project_out.weight")
-/* clang-format off */
+#define STACK(in, stem) \
+    HEED_WEIGHT(TOKEN_EMBEDDING, in, 0, stem ".embed_tokens.weight"), \
+    HEED_WEIGHT(EMBEDDING_PROJECTION, in, 0, stem ".project_in.weight"), \
+    HEED_WEIGHT(POSITION_EMBEDDING, in, 0, stem ".embed_positions.weight"), \
+    HEED_WEIGHT(TYPE_EMBEDDING, in, 0, stem ".embed_types.weight"), \
+    HEED_WEIGHT_NORM(EMBEDDING_NORM, in, 0, stem ".embed_norm"), \
+    HEED_WEIGHT_NORM(ATTENTION_NORM, in, 0, stem ".layers.{i}.attention_norm"), \
+    HEED_WEIGHT_NORM(ATTENTION_POST_NORM, in, 0, stem ".layers.{i}.attention_post_norm"), \
+    HEED_WEIGHT_LINEAR(QUERY, in, 0, stem ".layers.{i}.self_attn.q_proj"), \
+    HEED_WEIGHT_LINEAR(KEY, in, 0, stem ".layers.{i}.self_attn.k_proj"), \
+    HEED_WEIGHT_LINEAR(VALUE, in, 0, stem ".layers.{i}.self_attn.v_proj"), \
+    HEED_WEIGHT_NORM(QUERY_NORM, in, 0, stem ".layers.{i}.self_attn.q_norm"), \
+    HEED_WEIGHT_NORM(KEY_NORM, in, 0, stem ".layers.{i}.self_attn.k_norm"), \
+    HEED_WEIGHT_LINEAR(OUTPUT, in, 0, stem ".layers.{i}.self_attn.o_proj"), \
+    HEED_WEIGHT_NORM(FFN_NORM, in, 0, stem ".layers.{i}.mlp_norm"), \
+    HEED_WEIGHT_NORM(FFN_POST_NORM, in, 0, stem ".layers.{i}.mlp_post_norm"), \
+    HEED_WEIGHT_LINEAR(GATE, in, 0, stem ".layers.{i}.mlp.gate_proj"), \
+    HEED_WEIGHT_LINEAR(UP, in, 0, stem ".layers.{i}.mlp.up_proj"), \
+    HEED_WEIGHT_LINEAR(DOWN, in, 0, stem ".layers.{i}.mlp.down_proj"), \
+    HEED_WEIGHT_NORM(FINAL_NORM, in, 0, stem ".norm"), \
+    HEED_WEIGHT(OUTPUT_PROJECTION, in, 0, stem ".project_out.weight")
 static const heed_weight_name weights[] = {
-    NAME(TOKEN_EMBEDDING, MODEL, "embed_tokens.weight"),
+    HEED_WEIGHT(TOKEN_EMBEDDING, MODEL, 0, "embed_tokens.weight"),
     STACK(ENCODER, "encoder"),
     STACK(DECODER, "decoder"),
-    NORM(CROSS_NORM, DECODER, "decoder.layers.{i}.cross_norm"),
-    NORM(CROSS_POST_NORM, DECODER, "decoder.layers.{i}.cross_post_norm"),
-    LINEAR(CROSS_QUERY, DECODER, "decoder.layers.{i}.cross_attn.q_proj"),
-    LINEAR(CROSS_KEY, DECODER, "decoder.layers.{i}.cross_attn.k_proj"),
-    LINEAR(CROSS_VALUE, DECODER, "decoder.layers.{i}.cross_attn.v_proj"),
-    LINEAR(CROSS_OUTPUT, DECODER, "decoder.layers.{i}.cross_attn.o_proj"),
-    LINEAR(POOLER, MODEL, "pooler"),
-    LINEAR(TRANSFORM, MODEL, "lm_transform.dense"),
-    NORM(TRANSFORM_NORM, MODEL, "lm_transform.norm"),
-    LINEAR(LM, MODEL, "lm_head"),
-    {.role = HEED_ROLE_LOGITS_BIAS, .stack_id = HEED_STACK_MODEL,
-     .flags = HEED_NAME_BUFFER | HEED_NAME_OPTIONAL, .name = "logits_bias"},
-    LINEAR(RELATION, MODEL, "relation"),
-    LINEAR(CLASS, MODEL, "classifier"),
-    LINEAR(SPAN, MODEL, "qa_outputs"),
+    HEED_WEIGHT_NORM(CROSS_NORM, DECODER, 0, "decoder.layers.{i}.cross_norm"),
+    HEED_WEIGHT_NORM(CROSS_POST_NORM, DECODER, 0, "decoder.layers.{i}.cross_post_norm"),
+    HEED_WEIGHT_LINEAR(CROSS_QUERY, DECODER, 0, "decoder.layers.{i}.cross_attn.q_proj"),
+    HEED_WEIGHT_LINEAR(CROSS_KEY, DECODER, 0, "decoder.layers.{i}.cross_attn.k_proj"),
+    HEED_WEIGHT_LINEAR(CROSS_VALUE, DECODER, 0, "decoder.layers.{i}.cross_attn.v_proj"),
+    HEED_WEIGHT_LINEAR(CROSS_OUTPUT, DECODER, 0, "decoder.layers.{i}.cross_attn.o_proj"),
+    HEED_WEIGHT_LINEAR(POOLER, MODEL, 0, "pooler"),
+    HEED_WEIGHT_LINEAR(TRANSFORM, MODEL, 0, "lm_transform.dense"),
+    HEED_WEIGHT_NORM(TRANSFORM_NORM, MODEL, 0, "lm_transform.norm"),
+    HEED_WEIGHT_LINEAR(LM, MODEL, 0, "lm_head"),
+    HEED_WEIGHT(LOGITS_BIAS, MODEL, HEED_NAME_BUFFER | HEED_NAME_OPTIONAL, "logits_bias"),
+    HEED_WEIGHT_LINEAR(RELATION, MODEL, 0, "relation"),
+    HEED_WEIGHT_LINEAR(CLASS, MODEL, 0, "classifier"),
+    HEED_WEIGHT_LINEAR(SPAN, MODEL, 0, "qa_outputs"),
     {0},
 };
 /* clang-format on */

@@ -2,31 +2,17 @@
    heads. Mistral and Qwen2 share its names. */
 #include "model/family/llama.h"
 
-static const heed_config preset = {
-    .arrangement = HEED_DECODER_ONLY,
-    .vocabulary = 32000,
-    .d_model = 4096,
-    .context = 2048,
-    .decoder = {.layers = 32, .heads = 32, .d_ff = 11008},
-    .norm = HEED_NORM_RMS,
-    .norm_place = HEED_NORM_PRE,
-    .norm_eps = 1e-6,
-    .final_norm = true,
-    .activation = HEED_UNARY_SILU,
-    .gated = true,
-    .position = HEED_POSITION_ROTARY,
-    .rope = {.base = 10000, .fraction = 1, .truncate = true},
-    .causal = true,
-    .scaled = true,
-    .embedding_scale = 1,
-    .classifier_dropout = 0.1,
-    .initializer_range = 0.02,
-    .pad_id = -1,
-    .bos_id = 1,
-    .eos_id = 2,
-    .decoder_start_id = -1,
-    .use_cache = true,
-};
+static const heed_config preset = {HEED_LLAMA_PRESET,
+                                   HEED_ROPE(10000),
+                                   .vocabulary = 32000,
+                                   .d_model = 4096,
+                                   .context = 2048,
+                                   .decoder = {.layers = 32, .heads = 32, .d_ff = 11008},
+                                   .norm_place = HEED_NORM_PRE,
+                                   .norm_eps = 1e-6,
+                                   .pad_id = -1,
+                                   .bos_id = 1,
+                                   .eos_id = 2};
 
 static const heed_key keys[] = {HEED_LLAMA_KEYS,
                                 HEED_KEY("attention_bias", FLAG, query_bias),
@@ -47,13 +33,7 @@ const char *const heed_llama_ignored[] = {"layers.{i}.self_attn.rotary_emb.inv_f
                                           "rotary_emb.inv_freq", NULL};
 const char *const heed_llama_prefixes[] = {"model.", "transformer.", "", NULL};
 
-static const heed_architecture architectures[] = {
-    {"LlamaForCausalLM", HEED_HEAD_CAUSAL_LM},
-    {"LlamaModel", HEED_HEAD_NONE},
-    {"LlamaForSequenceClassification", HEED_HEAD_SEQUENCE_CLASS},
-    {"LlamaForTokenClassification", HEED_HEAD_TOKEN_CLASS},
-    {"LlamaForQuestionAnswering", HEED_HEAD_QUESTION},
-    {0}};
+static const heed_architecture architectures[] = {HEED_CLASSES("Llama"), {0}};
 
 void heed_llama_derive(heed_config *config)
 {

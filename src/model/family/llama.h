@@ -4,35 +4,51 @@
 
 #include "model/family/decoder.h"
 
+/* Settings of the presets of Llama and of the families that kept its layers. */
+/* clang-format off */
+#define HEED_LLAMA_PRESET \
+    HEED_DECODER, .norm = HEED_NORM_RMS, .activation = HEED_UNARY_SILU, .gated = true, \
+    .scaled = true, .embedding_scale = 1, .classifier_dropout = 0.1, \
+    .initializer_range = 0.02
+/* clang-format on */
+
 #define HEED_LLAMA_KEYS HEED_LLAMA_SIZES, HEED_KEY("rms_norm_eps", NUMBER, norm_eps)
-#define HEED_LLAMA_SIZES                                                              \
+/* clang-format off */
+#define HEED_LLAMA_SIZES \
     HEED_KEY("vocab_size", SIZE, vocabulary), HEED_KEY("hidden_size", SIZE, d_model), \
-        HEED_KEY("intermediate_size", COUNT, decoder.d_ff),                           \
-        HEED_KEY("num_hidden_layers", COUNT, decoder.layers),                         \
-        HEED_KEY("num_attention_heads", SIZE, decoder.heads),                         \
-        HEED_KEY("num_key_value_heads", COUNT, decoder.kv_heads),                     \
-        HEED_KEY("head_dim", COUNT, decoder.head_width),                              \
-        HEED_KEY("hidden_act", ACTIVATION, activation),                               \
-        HEED_KEY("max_position_embeddings", SIZE, context),                           \
-        HEED_KEY("initializer_range", NUMBER, initializer_range),                     \
-        HEED_KEY_DROPOUT("attention_dropout", attention_dropout)
+    HEED_KEY("intermediate_size", COUNT, decoder.d_ff), \
+    HEED_KEY("num_hidden_layers", COUNT, decoder.layers), \
+    HEED_KEY("num_attention_heads", SIZE, decoder.heads), \
+    HEED_KEY("num_key_value_heads", COUNT, decoder.kv_heads), \
+    HEED_KEY("head_dim", COUNT, decoder.head_width), \
+    HEED_KEY("hidden_act", ACTIVATION, activation), \
+    HEED_KEY("max_position_embeddings", SIZE, context), \
+    HEED_KEY("initializer_range", NUMBER, initializer_range), \
+    HEED_KEY_DROPOUT("attention_dropout", attention_dropout)
+/* clang-format on */
 
 extern const heed_weight_name heed_llama_weights[];
 extern const char *const heed_llama_ignored[], *const heed_llama_prefixes[];
 /* The projections of a layer, which later families surround with other norms. */
-#define HEED_LLAMA_ATTENTION                                                         \
-    HEED_LINEAR(QUERY, "layers.{i}.self_attn.q_proj"),                               \
-        HEED_LINEAR(KEY, "layers.{i}.self_attn.k_proj"),                             \
-        HEED_LINEAR(VALUE, "layers.{i}.self_attn.v_proj"),                           \
-        HEED_LINEAR(OUTPUT, "layers.{i}.self_attn.o_proj"),                          \
-        HEED_TENSOR(QUERY_NORM_GAIN, DECODER, "layers.{i}.self_attn.q_norm.weight"), \
-        HEED_TENSOR(KEY_NORM_GAIN, DECODER, "layers.{i}.self_attn.k_norm.weight")
-#define HEED_LLAMA_FEED_FORWARD                                                               \
+/* clang-format off */
+#define HEED_LLAMA_ATTENTION \
+    HEED_LINEAR(QUERY, "layers.{i}.self_attn.q_proj"), \
+    HEED_LINEAR(KEY, "layers.{i}.self_attn.k_proj"), \
+    HEED_LINEAR(VALUE, "layers.{i}.self_attn.v_proj"), \
+    HEED_LINEAR(OUTPUT, "layers.{i}.self_attn.o_proj"), \
+    HEED_TENSOR(QUERY_NORM_GAIN, DECODER, "layers.{i}.self_attn.q_norm.weight"), \
+    HEED_TENSOR(KEY_NORM_GAIN, DECODER, "layers.{i}.self_attn.k_norm.weight")
+#define HEED_LLAMA_FEED_FORWARD \
     HEED_LINEAR(GATE, "layers.{i}.mlp.gate_proj"), HEED_LINEAR(UP, "layers.{i}.mlp.up_proj"), \
-        HEED_LINEAR(DOWN, "layers.{i}.mlp.down_proj")
+    HEED_LINEAR(DOWN, "layers.{i}.mlp.down_proj")
+/* clang-format on */
 /* attention_bias is that of q, k, v and of the projection after them. */
 void heed_llama_derive(heed_config *config);
-/* Windows as Qwen writes them, and what Llama reads. */
+/* The window, where use_sliding_window says that there is one; *sliding: there is. */
+heed_status heed_qwen_window_read(heed_config *config, const json_t *json, bool *sliding,
+                                  const char *where, heed_error *error);
+bool heed_qwen_window_write(const heed_config *config, json_t *json);
+/* Windows from some layer on, and what Llama reads. */
 heed_status heed_qwen2_fix(heed_config *config, const json_t *json, const char *where,
                            heed_error *error);
 bool heed_qwen2_write(const heed_config *config, json_t *json);

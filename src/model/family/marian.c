@@ -1,6 +1,6 @@
 /* Marian (Junczys-Dowmunt et al. 2018): the encoder-decoder of Vaswani et al. 2017, post-norm,
    sinusoidal positions, one embedding. */
-#include "model/family.h"
+#include "model/family/decoder.h"
 
 #include <math.h>
 
@@ -56,42 +56,32 @@ static const heed_key keys[] = {
 };
 
 /* clang-format off */
-#define NAME(symbol, in, text) \
-    {.role = HEED_ROLE_##symbol, .stack_id = HEED_STACK_##in, .flags = HEED_NAME_BASE, .name = text}
-/* clang-format on */
-#define LINEAR(symbol, in, stem) \
-    NAME(symbol##_WEIGHT, in, stem ".weight"), NAME(symbol##_BIAS, in, stem ".bias")
-#define NORM(symbol, in, stem) \
-    NAME(symbol##_GAIN, in, stem ".weight"), NAME(symbol##_BIAS, in, stem ".bias")
-#define LAYER(in, stem)                                                                   \
-    LINEAR(QUERY, in, stem ".layers.{i}.self_attn.q_proj"),                               \
-        LINEAR(KEY, in, stem ".layers.{i}.self_attn.k_proj"),                             \
-        LINEAR(VALUE, in, stem ".layers.{i}.self_attn.v_proj"),                           \
-        LINEAR(OUTPUT, in, stem ".layers.{i}.self_attn.out_proj"),                        \
-        NORM(ATTENTION_NORM, in, stem ".layers.{i}.self_attn_layer_norm"),                \
-        LINEAR(UP, in, stem ".layers.{i}.fc1"), LINEAR(DOWN, in, stem ".layers.{i}.fc2"), \
-        NORM(FFN_NORM, in, stem ".layers.{i}.final_layer_norm")
-/* clang-format off */
+#define LAYER(in, stem) \
+    HEED_LINEAR_IN(in, QUERY, stem ".layers.{i}.self_attn.q_proj"), \
+    HEED_LINEAR_IN(in, KEY, stem ".layers.{i}.self_attn.k_proj"), \
+    HEED_LINEAR_IN(in, VALUE, stem ".layers.{i}.self_attn.v_proj"), \
+    HEED_LINEAR_IN(in, OUTPUT, stem ".layers.{i}.self_attn.out_proj"), \
+    HEED_NORM_IN(in, ATTENTION_NORM, stem ".layers.{i}.self_attn_layer_norm"), \
+    HEED_LINEAR_IN(in, UP, stem ".layers.{i}.fc1"), \
+    HEED_LINEAR_IN(in, DOWN, stem ".layers.{i}.fc2"), \
+    HEED_NORM_IN(in, FFN_NORM, stem ".layers.{i}.final_layer_norm")
 static const heed_weight_name weights[] = {
-    NAME(TOKEN_EMBEDDING, MODEL, "shared.weight"),
-    {.role = HEED_ROLE_TOKEN_EMBEDDING, .stack_id = HEED_STACK_MODEL,
-     .flags = HEED_NAME_BASE | HEED_NAME_ALIAS, .name = "decoder.embed_tokens.weight"},
-    {.role = HEED_ROLE_TOKEN_EMBEDDING, .stack_id = HEED_STACK_MODEL,
-     .flags = HEED_NAME_BASE | HEED_NAME_ALIAS, .name = "encoder.embed_tokens.weight"},
-    NAME(TOKEN_EMBEDDING, ENCODER, "encoder.embed_tokens.weight"),
-    NAME(TOKEN_EMBEDDING, DECODER, "decoder.embed_tokens.weight"),
-    {.role = HEED_ROLE_SPARE_EMBEDDING, .stack_id = HEED_STACK_MODEL,
-     .flags = HEED_NAME_BASE | HEED_NAME_OPTIONAL, .name = "shared.weight"},
+    HEED_TENSOR(TOKEN_EMBEDDING, MODEL, "shared.weight"),
+    HEED_TENSOR_AS(TOKEN_EMBEDDING, MODEL, HEED_NAME_ALIAS, "decoder.embed_tokens.weight"),
+    HEED_TENSOR_AS(TOKEN_EMBEDDING, MODEL, HEED_NAME_ALIAS, "encoder.embed_tokens.weight"),
+    HEED_TENSOR(TOKEN_EMBEDDING, ENCODER, "encoder.embed_tokens.weight"),
+    HEED_TENSOR(TOKEN_EMBEDDING, DECODER, "decoder.embed_tokens.weight"),
+    HEED_TENSOR_AS(SPARE_EMBEDDING, MODEL, HEED_NAME_OPTIONAL, "shared.weight"),
     LAYER(ENCODER, "encoder"),
     LAYER(DECODER, "decoder"),
-    LINEAR(CROSS_QUERY, DECODER, "decoder.layers.{i}.encoder_attn.q_proj"),
-    LINEAR(CROSS_KEY, DECODER, "decoder.layers.{i}.encoder_attn.k_proj"),
-    LINEAR(CROSS_VALUE, DECODER, "decoder.layers.{i}.encoder_attn.v_proj"),
-    LINEAR(CROSS_OUTPUT, DECODER, "decoder.layers.{i}.encoder_attn.out_proj"),
-    NORM(CROSS_NORM, DECODER, "decoder.layers.{i}.encoder_attn_layer_norm"),
-    {.role = HEED_ROLE_LM_WEIGHT, .stack_id = HEED_STACK_MODEL, .name = "lm_head.weight"},
-    {.role = HEED_ROLE_LOGITS_BIAS, .stack_id = HEED_STACK_MODEL,
-     .flags = HEED_NAME_BUFFER | HEED_NAME_OPTIONAL | HEED_NAME_ROW, .name = "final_logits_bias"},
+    HEED_LINEAR(CROSS_QUERY, "decoder.layers.{i}.encoder_attn.q_proj"),
+    HEED_LINEAR(CROSS_KEY, "decoder.layers.{i}.encoder_attn.k_proj"),
+    HEED_LINEAR(CROSS_VALUE, "decoder.layers.{i}.encoder_attn.v_proj"),
+    HEED_LINEAR(CROSS_OUTPUT, "decoder.layers.{i}.encoder_attn.out_proj"),
+    HEED_NORM(CROSS_NORM, "decoder.layers.{i}.encoder_attn_layer_norm"),
+    HEED_TENSOR_HEAD(LM_WEIGHT, 0, "lm_head.weight"),
+    HEED_WEIGHT(LOGITS_BIAS, MODEL, HEED_NAME_BUFFER | HEED_NAME_OPTIONAL | HEED_NAME_ROW,
+                "final_logits_bias"),
     {0},
 };
 /* clang-format on */

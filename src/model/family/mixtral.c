@@ -4,27 +4,20 @@
 #include "model/family/gguf.h"
 
 static const heed_config preset = {
-    HEED_DECODER,
+    HEED_LLAMA_PRESET,
     HEED_ROPE(1e6),
     .vocabulary = 32000,
     .d_model = 4096,
     .context = 131072,
     .decoder = {.layers = 32, .heads = 32, .kv_heads = 8, .d_ff = 14336},
-    .norm = HEED_NORM_RMS,
     .norm_place = HEED_NORM_PRE,
     .norm_eps = 1e-5,
-    .activation = HEED_UNARY_SILU,
-    .gated = true,
-    .scaled = true,
     .experts = 8,
     .experts_per_token = 2,
     .expert_step = 1,
     .router = HEED_ROUTER_SOFTMAX_TOP,
     .router_renormalized = true,
     .balance_weight = 0.001,
-    .embedding_scale = 1,
-    .classifier_dropout = 0.1,
-    .initializer_range = 0.02,
     .pad_id = -1,
     .bos_id = 1,
     .eos_id = 2};

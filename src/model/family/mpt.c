@@ -55,8 +55,8 @@ static const heed_architecture architectures[] = {HEED_CLASSES("Mpt"), {0}};
 
 static void derive(heed_config *config)
 {
-    config->decoder.kv_heads = config->decoder.heads;
-    config->decoder.head_width = config->decoder.d_ff = 0;
+    heed_multi_head_derive(config);
+    config->decoder.d_ff = 0;
 }
 
 /* Settings of attention stand in an object of their own; its dropout is that of the sub-layers
@@ -92,11 +92,11 @@ static heed_status fix(heed_config *config, const json_t *json, const char *wher
     return HEED_OK;
 }
 
-/* transformers takes these two as integers alone, where they are whole. */
+/* transformers takes these two as integers only, if they are integral. */
 static json_t *number(double x)
 {
-    return fabs(x) < 0x1p53 && x == (double)(json_int_t)x ? json_integer((json_int_t)x)
-                                                          : json_real(x);
+    bool integral = fabs(x) < 0x1p53 && x == (double)(json_int_t)x;
+    return integral ? json_integer((json_int_t)x) : json_real(x);
 }
 
 static bool write_config(const heed_config *config, json_t *json)
@@ -104,13 +104,12 @@ static bool write_config(const heed_config *config, json_t *json)
     json_t *attention = json_pack("{s:b, s:o, s:o}", "alibi", 1, "alibi_bias_max",
                                   number(config->alibi_most), "attn_pdrop",
                                   number(config->attention_dropout));
-    bool clipped = config->qkv_clip > 0 && attention &&
-                   json_object_set_new(attention, "clip_qkv", json_real(config->qkv_clip)) != 0;
-    bool ok = attention && !clipped &&
-              json_object_set_new(attention, "softmax_scale",
-                                  config->attention_scale > 0 ? json_real(config->attention_scale)
-                                                              : json_null()) == 0 &&
-              json_object_set(json, "attn_config", attention) == 0;
+    bool ok = attention != NULL;
+    if (ok && config->qkv_clip > 0)
+        ok = json_object_set_new(attention, "clip_qkv", json_real(config->qkv_clip)) == 0;
+    json_t *scale = config->attention_scale > 0 ? json_real(config->attention_scale) : json_null();
+    ok = ok && json_object_set_new(attention, "softmax_scale", scale) == 0 &&
+         json_object_set(json, "attn_config", attention) == 0;
     json_decref(attention);
     return ok;
 }

@@ -3,22 +3,15 @@
 #include "model/family/llama.h"
 #include "model/family/gguf.h"
 
-static const heed_config preset = {HEED_DECODER,
+static const heed_config preset = {HEED_LLAMA_PRESET,
                                    HEED_ROPE(10000),
                                    .vocabulary = 50304,
                                    .d_model = 4096,
                                    .context = 2048,
                                    .decoder = {.layers = 32, .heads = 32, .d_ff = 11008},
-                                   .norm = HEED_NORM_RMS,
                                    .norm_place = HEED_NORM_OUTPUT,
                                    .norm_eps = 1e-5,
                                    .qk_norm = HEED_QK_NORM_ALL,
-                                   .activation = HEED_UNARY_SILU,
-                                   .gated = true,
-                                   .scaled = true,
-                                   .embedding_scale = 1,
-                                   .classifier_dropout = 0.1,
-                                   .initializer_range = 0.02,
                                    .pad_id = 1,
                                    .bos_id = -1,
                                    .eos_id = 50279};

@@ -71,8 +71,7 @@ static const heed_architecture architectures[] = {
 static void derive(heed_config *config)
 {
     config->output_bias = config->ffn_bias = config->query_bias;
-    config->decoder.kv_heads = config->decoder.heads;
-    config->decoder.head_width = 0;
+    heed_multi_head_derive(config);
 }
 
 static heed_status fix(heed_config *config, const json_t *json, const char *where,

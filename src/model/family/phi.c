@@ -50,19 +50,17 @@ static const heed_weight_name weights[] = {
     HEED_HEADS_SCORE,
     {0}};
 
-static const heed_architecture architectures[] = {
-    {"PhiForCausalLM", HEED_HEAD_CAUSAL_LM},
-    {"PhiModel", HEED_HEAD_NONE},
-    {"PhiForSequenceClassification", HEED_HEAD_SEQUENCE_CLASS},
-    {"PhiForTokenClassification", HEED_HEAD_TOKEN_CLASS},
-    {0}};
+static const heed_architecture architectures[] = {HEED_CLASSES_BUT_QUESTION("Phi"), {0}};
 
 static heed_status fix(heed_config *config, const json_t *json, const char *where,
                        heed_error *error)
 {
     bool normed = false;
     HEED_TRY(heed_json_boolean(json, "qk_layernorm", &normed, where, error));
-    if (normed) config->qk_norm = HEED_QK_NORM_HEAD, config->qk_norm_bias = true;
+    if (normed) {
+        config->qk_norm = HEED_QK_NORM_HEAD;
+        config->qk_norm_bias = true;
+    }
     return heed_llama_fix(config, json, where, error);
 }
 

@@ -3,21 +3,14 @@
 #include "model/family/gguf.h"
 
 static const heed_config preset = {
-    HEED_DECODER,
+    HEED_LLAMA_PRESET,
     HEED_ROPE(10000),
     .vocabulary = 32064,
     .d_model = 3072,
     .context = 4096,
     .decoder = {.layers = 32, .heads = 32, .kv_heads = 32, .d_ff = 8192},
-    .norm = HEED_NORM_RMS,
     .norm_place = HEED_NORM_PRE,
     .norm_eps = 1e-5,
-    .activation = HEED_UNARY_SILU,
-    .gated = true,
-    .scaled = true,
-    .embedding_scale = 1,
-    .classifier_dropout = 0.1,
-    .initializer_range = 0.02,
     .pad_id = 32000,
     .bos_id = 1,
     .eos_id = 32000};
@@ -40,12 +33,7 @@ static const heed_weight_name weights[] = {
     HEED_HEADS_SCORE,
     {0}};
 
-static const heed_architecture architectures[] = {
-    {"Phi3ForCausalLM", HEED_HEAD_CAUSAL_LM},
-    {"Phi3Model", HEED_HEAD_NONE},
-    {"Phi3ForSequenceClassification", HEED_HEAD_SEQUENCE_CLASS},
-    {"Phi3ForTokenClassification", HEED_HEAD_TOKEN_CLASS},
-    {0}};
+static const heed_architecture architectures[] = {HEED_CLASSES_BUT_QUESTION("Phi3"), {0}};
 
 static bool write_config(const heed_config *config, json_t *json)
 {

@@ -2,40 +2,45 @@
 #include "model/family/llama.h"
 
 static const heed_config preset = {
-    .arrangement = HEED_DECODER_ONLY,
+    HEED_LLAMA_PRESET,
+    HEED_ROPE(10000),
     .vocabulary = 151936,
     .d_model = 4096,
     .context = 32768,
     .decoder = {.layers = 32, .heads = 32, .kv_heads = 32, .d_ff = 22016},
-    .norm = HEED_NORM_RMS,
     .norm_place = HEED_NORM_PRE,
     .norm_eps = 1e-6,
-    .final_norm = true,
-    .activation = HEED_UNARY_SILU,
-    .gated = true,
-    .position = HEED_POSITION_ROTARY,
-    .rope = {.base = 10000, .fraction = 1, .truncate = true},
-    .causal = true,
-    .scaled = true,
     .query_bias = true,
-    .embedding_scale = 1,
-    .classifier_dropout = 0.1,
-    .initializer_range = 0.02,
     .pad_id = -1,
     .bos_id = -1,
-    .eos_id = -1,
-    .decoder_start_id = -1,
-    .use_cache = true};
+    .eos_id = -1};
 
 static const heed_key keys[] = {HEED_LLAMA_KEYS, {0}};
 
-static const heed_architecture architectures[] = {
-    {"Qwen2ForCausalLM", HEED_HEAD_CAUSAL_LM},
-    {"Qwen2Model", HEED_HEAD_NONE},
-    {"Qwen2ForSequenceClassification", HEED_HEAD_SEQUENCE_CLASS},
-    {"Qwen2ForTokenClassification", HEED_HEAD_TOKEN_CLASS},
-    {"Qwen2ForQuestionAnswering", HEED_HEAD_QUESTION},
-    {0}};
+static const heed_architecture architectures[] = {HEED_CLASSES("Qwen2"), {0}};
+
+heed_status heed_qwen_window_read(heed_config *config, const json_t *json, bool *sliding,
+                                  const char *where, heed_error *error)
+{
+    int64_t window = 4096;
+    *sliding = false;
+    HEED_TRY(heed_json_boolean(json, "use_sliding_window", sliding, where, error));
+    HEED_TRY(heed_json_integer(json, "sliding_window", &window, where, error));
+    if (window < 1 || window > INT32_MAX)
+        return heed_fail(error, HEED_E_FORMAT,
+                         "%s: sliding_window is %lld; expected a positive number or null", where,
+                         (long long)window);
+    if (json_is_null(json_object_get(json, "sliding_window"))) *sliding = false;
+    if (*sliding) config->window = window;
+    return HEED_OK;
+}
+
+bool heed_qwen_window_write(const heed_config *config, json_t *json)
+{
+    bool sliding = config->window > 0;
+    return json_object_set_new(json, "use_sliding_window", json_boolean(sliding)) == 0 &&
+           json_object_set_new(json, "sliding_window", heed_positive_or_null(config->window)) == 0;
+}
 
 /* The window holds from layer max_window_layers on, unless layer_types says which layers have
    it. */
@@ -43,16 +48,9 @@ heed_status heed_qwen2_fix(heed_config *config, const json_t *json, const char *
                            heed_error *error)
 {
     bool sliding = false;
-    int64_t window = 4096, first = 28;
-    HEED_TRY(heed_json_boolean(json, "use_sliding_window", &sliding, where, error));
-    HEED_TRY(heed_json_integer(json, "sliding_window", &window, where, error));
+    int64_t first = 28;
     HEED_TRY(heed_json_integer(json, "max_window_layers", &first, where, error));
-    if (window < 1 || window > INT32_MAX)
-        return heed_fail(error, HEED_E_FORMAT,
-                         "%s: sliding_window is %lld; expected a positive number or null", where,
-                         (long long)window);
-    if (json_is_null(json_object_get(json, "sliding_window"))) sliding = false;
-    if (sliding) config->window = window;
+    HEED_TRY(heed_qwen_window_read(config, json, &sliding, where, error));
     /* refused by the general checks */
     if (config->decoder.layers > HEED_MAX_LAYERS) return HEED_OK;
     bool listed = false;
@@ -64,14 +62,10 @@ heed_status heed_qwen2_fix(heed_config *config, const json_t *json, const char *
 
 bool heed_qwen2_write(const heed_config *config, json_t *json)
 {
-    bool ok =
-        heed_layer_types_write(config, json) &&
-        json_object_set_new(json, "use_sliding_window", json_boolean(config->window > 0)) == 0 &&
-        json_object_set_new(json, "max_window_layers",
-                            json_integer(config->window > 0 ? 0 : config->decoder.layers)) == 0 &&
-        json_object_set_new(json, "sliding_window",
-                            config->window > 0 ? json_integer(config->window) : json_null()) == 0;
-    return ok && heed_rope_write(config, json);
+    int64_t first = config->window > 0 ? 0 : config->decoder.layers;
+    return heed_qwen_window_write(config, json) &&
+           json_object_set_new(json, "max_window_layers", json_integer(first)) == 0 &&
+           heed_layer_types_and_rope_write(config, json);
 }
 
 static const heed_gguf_names gguf = {

@@ -4,19 +4,15 @@
 #include "model/family/gguf.h"
 
 static const heed_config preset = {
-    HEED_DECODER,
+    HEED_LLAMA_PRESET,
     HEED_ROPE(10000),
     .vocabulary = 151936,
     .d_model = 2048,
     .context = 32768,
     .decoder = {.layers = 24, .heads = 16, .kv_heads = 16, .d_ff = 5632},
-    .norm = HEED_NORM_RMS,
     .norm_place = HEED_NORM_PRE,
     .norm_eps = 1e-6,
     .query_bias = true,
-    .activation = HEED_UNARY_SILU,
-    .gated = true,
-    .scaled = true,
     .experts = 60,
     .experts_per_token = 4,
     .expert_d_ff = 1408,
@@ -24,9 +20,6 @@ static const heed_config preset = {
     .expert_step = 1,
     .router = HEED_ROUTER_SOFTMAX_TOP,
     .balance_weight = 0.001,
-    .embedding_scale = 1,
-    .classifier_dropout = 0.1,
-    .initializer_range = 0.02,
     .pad_id = -1,
     .bos_id = -1,
     .eos_id = -1};

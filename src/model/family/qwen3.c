@@ -2,22 +2,15 @@
 #include "model/family/llama.h"
 
 static const heed_config preset = {
-    HEED_DECODER,
+    HEED_LLAMA_PRESET,
     HEED_ROPE(10000),
     .vocabulary = 151936,
     .d_model = 4096,
     .context = 32768,
     .decoder = {.layers = 32, .heads = 32, .kv_heads = 32, .head_width = 128, .d_ff = 22016},
-    .norm = HEED_NORM_RMS,
     .norm_place = HEED_NORM_PRE,
     .norm_eps = 1e-6,
     .qk_norm = HEED_QK_NORM_HEAD,
-    .activation = HEED_UNARY_SILU,
-    .gated = true,
-    .scaled = true,
-    .embedding_scale = 1,
-    .classifier_dropout = 0.1,
-    .initializer_range = 0.02,
     .pad_id = -1,
     .bos_id = -1,
     .eos_id = -1};

@@ -4,28 +4,21 @@
 #include "model/family/gguf.h"
 
 static const heed_config preset = {
-    HEED_DECODER,
+    HEED_LLAMA_PRESET,
     HEED_ROPE(10000),
     .vocabulary = 151936,
     .d_model = 2048,
     .context = 32768,
     .decoder = {.layers = 24, .heads = 32, .kv_heads = 4, .d_ff = 6144},
-    .norm = HEED_NORM_RMS,
     .norm_place = HEED_NORM_PRE,
     .norm_eps = 1e-6,
     .qk_norm = HEED_QK_NORM_HEAD,
-    .activation = HEED_UNARY_SILU,
-    .gated = true,
-    .scaled = true,
     .experts = 128,
     .experts_per_token = 8,
     .expert_d_ff = 768,
     .expert_step = 1,
     .router = HEED_ROUTER_SOFTMAX_TOP,
     .balance_weight = 0.001,
-    .embedding_scale = 1,
-    .classifier_dropout = 0.1,
-    .initializer_range = 0.02,
     .pad_id = -1,
     .bos_id = -1,
     .eos_id = -1};
@@ -57,14 +50,7 @@ static heed_status fix(heed_config *config, const json_t *json, const char *wher
                        heed_error *error)
 {
     bool sliding = false;
-    int64_t window = 4096;
-    HEED_TRY(heed_json_boolean(json, "use_sliding_window", &sliding, where, error));
-    HEED_TRY(heed_json_integer(json, "sliding_window", &window, where, error));
-    if (window < 1 || window > INT32_MAX)
-        return heed_fail(error, HEED_E_FORMAT,
-                         "%s: sliding_window is %lld; expected a positive number or null", where,
-                         (long long)window);
-    if (sliding && !json_is_null(json_object_get(json, "sliding_window"))) config->window = window;
+    HEED_TRY(heed_qwen_window_read(config, json, &sliding, where, error));
     heed_config_window_all(config);
     HEED_TRY(heed_dense_layers_read(config, json, where, error));
     return heed_llama_fix(config, json, where, error);
@@ -72,11 +58,8 @@ static heed_status fix(heed_config *config, const json_t *json, const char *wher
 
 static bool write_config(const heed_config *config, json_t *json)
 {
-    return json_object_set_new(json, "use_sliding_window", json_boolean(config->window > 0)) == 0 &&
-           json_object_set_new(json, "sliding_window",
-                               config->window > 0 ? json_integer(config->window) : json_null()) ==
-               0 &&
-           heed_dense_layers_write(config, json) && heed_rope_write(config, json);
+    return heed_qwen_window_write(config, json) && heed_dense_layers_write(config, json) &&
+           heed_rope_write(config, json);
 }
 
 static const heed_key gguf_keys[] = {HEED_GGUF_KEYS,

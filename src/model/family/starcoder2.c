@@ -44,12 +44,7 @@ static const heed_weight_name weights[] = {
     HEED_HEADS_SCORE,
     {0}};
 
-static const heed_architecture architectures[] = {
-    {"Starcoder2ForCausalLM", HEED_HEAD_CAUSAL_LM},
-    {"Starcoder2Model", HEED_HEAD_NONE},
-    {"Starcoder2ForSequenceClassification", HEED_HEAD_SEQUENCE_CLASS},
-    {"Starcoder2ForTokenClassification", HEED_HEAD_TOKEN_CLASS},
-    {0}};
+static const heed_architecture architectures[] = {HEED_CLASSES_BUT_QUESTION("Starcoder2"), {0}};
 
 static void derive(heed_config *config)
 {

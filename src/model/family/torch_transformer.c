@@ -1,6 +1,6 @@
 /* torch.nn.Transformer: the encoder-decoder of 2017 without embeddings; rows come as vectors. q, k
    and v lie in one tensor. */
-#include "model/family.h"
+#include "model/family/decoder.h"
 
 static const heed_config preset = {
     .arrangement = HEED_ENCODER_DECODER,
@@ -46,31 +46,27 @@ static const heed_key keys[] = {
 };
 
 /* clang-format off */
-#define NAME(symbol, in, text) {.role = HEED_ROLE_##symbol, .stack_id = HEED_STACK_##in, .name = text}
 #define JOINED(symbol, in, text) \
     {.role = HEED_ROLE_##symbol, .stack_id = HEED_STACK_##in, .fused = 3, .name = text}
+#define LAYER(in, stem) \
+    JOINED(QUERY_WEIGHT, in, stem ".layers.{i}.self_attn.in_proj_weight"), \
+    JOINED(QUERY_BIAS, in, stem ".layers.{i}.self_attn.in_proj_bias"), \
+    HEED_WEIGHT_LINEAR(OUTPUT, in, 0, stem ".layers.{i}.self_attn.out_proj"), \
+    HEED_WEIGHT_LINEAR(UP, in, 0, stem ".layers.{i}.linear1"), \
+    HEED_WEIGHT_LINEAR(DOWN, in, 0, stem ".layers.{i}.linear2"), \
+    HEED_WEIGHT_NORM(ATTENTION_NORM, in, 0, stem ".layers.{i}.norm1")
 /* clang-format on */
-#define LINEAR(symbol, in, stem) \
-    NAME(symbol##_WEIGHT, in, stem ".weight"), NAME(symbol##_BIAS, in, stem ".bias")
-#define NORM(symbol, in, stem) \
-    NAME(symbol##_GAIN, in, stem ".weight"), NAME(symbol##_BIAS, in, stem ".bias")
-#define LAYER(in, stem)                                                                           \
-    JOINED(QUERY_WEIGHT, in, stem ".layers.{i}.self_attn.in_proj_weight"),                        \
-        JOINED(QUERY_BIAS, in, stem ".layers.{i}.self_attn.in_proj_bias"),                        \
-        LINEAR(OUTPUT, in, stem ".layers.{i}.self_attn.out_proj"),                                \
-        LINEAR(UP, in, stem ".layers.{i}.linear1"), LINEAR(DOWN, in, stem ".layers.{i}.linear2"), \
-        NORM(ATTENTION_NORM, in, stem ".layers.{i}.norm1")
 static const heed_weight_name weights[] = {
     LAYER(ENCODER, "encoder"),
-    NORM(FFN_NORM, ENCODER, "encoder.layers.{i}.norm2"),
-    NORM(FINAL_NORM, ENCODER, "encoder.norm"),
+    HEED_WEIGHT_NORM(FFN_NORM, ENCODER, 0, "encoder.layers.{i}.norm2"),
+    HEED_WEIGHT_NORM(FINAL_NORM, ENCODER, 0, "encoder.norm"),
     LAYER(DECODER, "decoder"),
     JOINED(CROSS_QUERY_WEIGHT, DECODER, "decoder.layers.{i}.multihead_attn.in_proj_weight"),
     JOINED(CROSS_QUERY_BIAS, DECODER, "decoder.layers.{i}.multihead_attn.in_proj_bias"),
-    LINEAR(CROSS_OUTPUT, DECODER, "decoder.layers.{i}.multihead_attn.out_proj"),
-    NORM(CROSS_NORM, DECODER, "decoder.layers.{i}.norm2"),
-    NORM(FFN_NORM, DECODER, "decoder.layers.{i}.norm3"),
-    NORM(FINAL_NORM, DECODER, "decoder.norm"),
+    HEED_WEIGHT_LINEAR(CROSS_OUTPUT, DECODER, 0, "decoder.layers.{i}.multihead_attn.out_proj"),
+    HEED_WEIGHT_NORM(CROSS_NORM, DECODER, 0, "decoder.layers.{i}.norm2"),
+    HEED_WEIGHT_NORM(FFN_NORM, DECODER, 0, "decoder.layers.{i}.norm3"),
+    HEED_WEIGHT_NORM(FINAL_NORM, DECODER, 0, "decoder.norm"),
     {0}};
 
 static const char *const ignored[] = {NULL};
@@ -79,8 +75,7 @@ static const heed_architecture architectures[] = {{"Transformer", HEED_HEAD_NONE
 
 static void derive(heed_config *config)
 {
-    config->decoder.kv_heads = config->decoder.heads;
-    config->decoder.head_width = 0;
+    heed_multi_head_derive(config);
     int64_t layers = config->encoder.layers;
     config->encoder = config->decoder;
     config->encoder.layers = layers;

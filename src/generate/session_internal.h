@@ -1,4 +1,5 @@
-/* session_internal.h: what session.c (sequences) and session_step.c (runs) share. */
+/* session_internal.h: what session.c (sequences), session_rows.c (inputs of runs), session_encode.c
+   and session_step.c (runs) share. */
 #ifndef HEED_GENERATE_SESSION_INTERNAL_H
 #define HEED_GENERATE_SESSION_INTERNAL_H
 
@@ -49,5 +50,31 @@ heed_status heed_session_emit(heed_session *session, int64_t sequence, int64_t f
                               const int32_t *ids, int64_t count, heed_error *error);
 /* Adds an empty sequence, with or without an encoder. */
 heed_status heed_session_add_any(heed_session *session, int64_t *sequence, heed_error *error);
+
+/* Pages of the session's cache of this kind; 0: there is none. */
+int64_t heed_session_cache_pages(const heed_session *session, int which);
+/* HEED_E_ARG if an id is not in the vocabulary; `what` begins the message. */
+heed_status heed_session_check_ids(const heed_session *session, const int32_t *ids, int64_t count,
+                                   const char *what, heed_error *error);
+
+/* The inputs of a run that have a row for each token, at the next row to fill. NULL: the model has
+   no such input. */
+typedef struct heed_session_rows {
+    int32_t *ids, *positions;
+    int32_t *cache_rows; /* where a token's keys and values are kept */
+    float *frequencies;
+} heed_session_rows;
+
+/* Fills `count` rows, which begin at `position` of a sequence of the cache, and moves on. */
+void heed_session_put_rows(heed_session_rows *to, const heed_cache *cache, int64_t sequence,
+                           int64_t position, const int32_t *ids, int64_t count);
+/* Fills the rotary frequencies of `count` rows, where they depend on the length of the sequence,
+   and moves on. */
+void heed_session_put_frequencies(heed_session_rows *to, const heed_session *session, bool source,
+                                  int64_t length, int64_t count);
+/* Fills the fields of one sequence of a run: `count` rows from row `start` on, the first of which is
+   at position `first`, attend to `keys` keys through a row of the page table. */
+void heed_session_fill_sequence(int32_t *fields, int64_t start, int64_t count, int64_t keys,
+                                int64_t first, int64_t table_row);
 
 #endif

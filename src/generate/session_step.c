@@ -1,4 +1,4 @@
-/* Runs of a session: sources through the encoder, chunks of sequences through the decoder. */
+/* session_step.c: runs of sequences through the decoder, chunk by chunk. */
 #include "generate/session_internal.h"
 #include "graph/plan.h"
 #include <math.h>
@@ -18,163 +18,6 @@ static int64_t table_columns(const heed_session *session)
     return (session->context + HEED_PAGE_POSITIONS - 1) / HEED_PAGE_POSITIONS;
 }
 
-static int64_t cache_pages(const heed_session *session, int which)
-{
-    return session->caches[which] ? heed_cache_pages(session->caches[which]) : 0;
-}
-
-/* The inputs of a run that have a row for each token, at the next row to fill. NULL: the model has
-   no such input. */
-typedef struct row_inputs {
-    int32_t *ids, *positions;
-    int32_t *cache_rows; /* where a token's keys and values are kept */
-    float *frequencies;
-} row_inputs;
-
-/* Fills `count` rows, which begin at `position` of a sequence of the cache, and moves on. */
-static void put_rows(row_inputs *to, const heed_cache *cache, int64_t sequence, int64_t position,
-                     const int32_t *ids, int64_t count)
-{
-    memcpy(to->ids, ids, (size_t)count * sizeof *ids);
-    for (int64_t i = 0; i < count; i++) {
-        if (to->positions) to->positions[i] = (int32_t)(position + i);
-        to->cache_rows[i] = (int32_t)heed_cache_row(cache, sequence, position + i);
-    }
-    to->ids += count;
-    to->cache_rows += count;
-    if (to->positions) to->positions += count;
-}
-
-/* Fills the rotary frequencies of `count` rows, where they depend on the length of the sequence,
-   and moves on. */
-static void put_frequencies(row_inputs *to, const heed_session *session, bool source,
-                            int64_t length, int64_t count)
-{
-    const heed_model *model = heed_engine_model(session->engine);
-    heed_model_rotary_fill(model, source, length, count, to->frequencies);
-    if (to->frequencies) to->frequencies += count * heed_model_rotary_pairs(model, source);
-}
-
-static void fill_sequence(int32_t *fields, int64_t start, int64_t count, int64_t keys,
-                          int64_t first, int64_t table_row)
-{
-    memset(fields, 0, HEED_SEQUENCE_FIELDS * sizeof *fields);
-    fields[HEED_SEQUENCE_QUERY_START] = (int32_t)start;
-    fields[HEED_SEQUENCE_QUERY_LENGTH] = (int32_t)count;
-    fields[HEED_SEQUENCE_KEY_LENGTH] = (int32_t)keys;
-    fields[HEED_SEQUENCE_FIRST_INDEX] = (int32_t)first;
-    fields[HEED_SEQUENCE_TABLE_ROW] = (int32_t)table_row;
-}
-
-/* ---- encoding ---- */
-
-/* The first of `count` sources whose rows fill a run together; at least one. */
-static int64_t sources_in_run(const heed_session *session, const heed_ids *sources, int64_t count,
-                              int64_t *rows)
-{
-    int64_t taken = 0;
-    *rows = 0;
-    while (taken < count && taken < session->chunk &&
-           (taken == 0 || *rows + sources[taken].count <= session->chunk))
-        *rows += sources[taken++].count;
-    return taken;
-}
-
-static void fill_encoding(heed_session *session, const heed_ids *sources, int64_t count,
-                          const int64_t *sequences)
-{
-    heed_engine *engine = session->engine;
-    const heed_cache *cache = session->caches[HEED_SESSION_CROSS];
-    row_inputs inputs = {
-        .ids = heed_engine_input(engine, "source_ids"),
-        .positions = heed_engine_input(engine, "source_positions"),
-        .cache_rows = heed_engine_input(engine, "cross_slots"),
-        .frequencies = heed_engine_input(engine, "source_frequencies"),
-    };
-    int32_t *fields = heed_engine_input(engine, "source_sequences");
-    int64_t start = 0;
-    for (int64_t i = 0; i < count; i++, fields += HEED_SEQUENCE_FIELDS) {
-        const heed_sequence_slot *slot = &session->sequences[sequences[i]];
-        int64_t length = sources[i].count;
-        put_rows(&inputs, cache, slot->in[HEED_SESSION_CROSS], 0, sources[i].ids, length);
-        put_frequencies(&inputs, session, true, length, length);
-        fill_sequence(fields, start, length, length, 0, i);
-        fields[HEED_SEQUENCE_KEY_START] = (int32_t)start;
-        start += length;
-    }
-}
-
-/* Encodes `count` sources, which have `rows` tokens together, in one run. */
-static heed_status encode_run(heed_session *session, const heed_ids *sources, int64_t count,
-                              int64_t rows, const int64_t *sequences, heed_error *error)
-{
-    if (rows == 0) return HEED_OK;
-    heed_program_spec spec = {
-        .purpose = HEED_PURPOSE_ENCODE,
-        .source_rows = rows,
-        .sequences = count,
-        .cache_pages = cache_pages(session, HEED_SESSION_SELF),
-        .cross_pages = cache_pages(session, HEED_SESSION_CROSS),
-    };
-    HEED_TRY(heed_engine_prepare(session->engine, &spec, error));
-    fill_encoding(session, sources, count, sequences);
-    heed_runtime runtime = {
-        .count = {[HEED_EXTENT_SOURCE_ROWS] = rows, [HEED_EXTENT_SEQUENCES] = count}};
-    return heed_engine_run(session->engine, &runtime, error);
-}
-
-static heed_status check_ids(const heed_session *session, const int32_t *ids, int64_t count,
-                             const char *what, heed_error *error)
-{
-    for (int64_t i = 0; i < count; i++)
-        if (ids[i] < 0 || ids[i] >= session->vocabulary)
-            return heed_fail(
-                error, HEED_E_ARG,
-                "%s: id %d at place %lld, but the model's vocabulary has the ids 0 to %lld", what,
-                ids[i], (long long)i, (long long)session->vocabulary - 1);
-    return HEED_OK;
-}
-
-static heed_status encode_all(heed_session *session, const heed_ids *sources, int64_t count,
-                              const int64_t *sequences, heed_error *error)
-{
-    for (int64_t i = 0; i < count; i++)
-        session->growth[i] = (heed_cache_growth){
-            session->sequences[sequences[i]].in[HEED_SESSION_CROSS], sources[i].count};
-    HEED_TRY(heed_cache_extend(session->caches[HEED_SESSION_CROSS], session->growth, count, error));
-    for (int64_t at = 0, taken, rows; at < count; at += taken) {
-        taken = sources_in_run(session, sources + at, count - at, &rows);
-        HEED_TRY(encode_run(session, sources + at, taken, rows, sequences + at, error));
-    }
-    return HEED_OK;
-}
-
-heed_status heed_session_encode(heed_session *session, const heed_ids *sources, int64_t count,
-                                int64_t *sequences, heed_error *error)
-{
-    if (!session->caches[HEED_SESSION_CROSS])
-        return heed_fail(error, HEED_E_ARG,
-                         "this model has no encoder: add sequences without a source");
-    for (int64_t i = 0; i < count; i++) {
-        HEED_TRY(check_ids(session, sources[i].ids, sources[i].count, "source", error));
-        if (sources[i].count > session->context)
-            return heed_fail(error, HEED_E_ARG,
-                             "a source of %lld tokens is longer than the context of %lld",
-                             (long long)sources[i].count, (long long)session->context);
-    }
-    heed_status status = HEED_OK;
-    int64_t added = 0;
-    for (; added < count && status == HEED_OK; added++)
-        status = heed_session_add_any(session, &sequences[added], error);
-    if (status != HEED_OK) added--;
-    else status = encode_all(session, sources, count, sequences, error);
-    if (status == HEED_OK) return HEED_OK;
-    while (added-- > 0) heed_session_drop(session, sequences[added]);
-    return status;
-}
-
-/* ---- decoding ---- */
-
 /* Fills what a decoder's pieces attend to of their sources. */
 static void fill_cross(heed_session *session, const heed_step_item *items, int64_t pieces)
 {
@@ -185,7 +28,8 @@ static void fill_cross(heed_session *session, const heed_step_item *items, int64
     for (int64_t i = 0; i < pieces; i++, fields += HEED_SEQUENCE_FIELDS) {
         const heed_session_piece *p = &session->pieces[i];
         int64_t sequence = session->sequences[items[p->item].sequence].in[HEED_SESSION_CROSS];
-        fill_sequence(fields, start, p->count, heed_cache_length(cross, sequence), 0, i);
+        heed_session_fill_sequence(fields, start, p->count, heed_cache_length(cross, sequence), 0,
+                                   i);
         copy_table(cross, sequence, table);
         table += table_columns(session);
         start += p->count;
@@ -197,7 +41,7 @@ static void fill_run(heed_session *session, const heed_step_item *items, int64_t
 {
     heed_engine *engine = session->engine;
     const heed_cache *cache = session->caches[HEED_SESSION_SELF];
-    row_inputs inputs = {
+    heed_session_rows inputs = {
         .ids = heed_engine_input(engine, "ids"),
         .positions = heed_engine_input(engine, "positions"),
         .cache_rows = heed_engine_input(engine, "slots"),
@@ -213,9 +57,9 @@ static void fill_run(heed_session *session, const heed_step_item *items, int64_t
         int64_t sequence = session->sequences[item->sequence].in[HEED_SESSION_SELF];
         int64_t length = heed_cache_length(cache, sequence);
         int64_t before = length - item->count + p->begin;
-        put_rows(&inputs, cache, sequence, before, item->ids + p->begin, p->count);
-        put_frequencies(&inputs, session, false, length, p->count);
-        fill_sequence(fields, start, p->count, before + p->count, before, i);
+        heed_session_put_rows(&inputs, cache, sequence, before, item->ids + p->begin, p->count);
+        heed_session_put_frequencies(&inputs, session, false, length, p->count);
+        heed_session_fill_sequence(fields, start, p->count, before + p->count, before, i);
         copy_table(cache, sequence, table);
         table += table_columns(session);
         for (int64_t token = p->want; token < p->count; token++)
@@ -294,8 +138,8 @@ static heed_status run_all(heed_session *session, const heed_step_item *items, i
             .rows = rows,
             .sequences = pieces,
             .gathered = gathered,
-            .cache_pages = cache_pages(session, HEED_SESSION_SELF),
-            .cross_pages = cache_pages(session, HEED_SESSION_CROSS),
+            .cache_pages = heed_session_cache_pages(session, HEED_SESSION_SELF),
+            .cross_pages = heed_session_cache_pages(session, HEED_SESSION_CROSS),
             .table_rows = heed_bucket(pieces),
             .table_columns = table_columns(session),
         };
@@ -337,7 +181,7 @@ static heed_status check_items(heed_session *session, const heed_step_item *item
             return heed_fail(error, HEED_E_ARG, "%lld tokens after %lld exceed the context of %lld",
                              (long long)item->count, (long long)length,
                              (long long)session->context);
-        HEED_TRY(check_ids(session, item->ids, item->count, "tokens", error));
+        HEED_TRY(heed_session_check_ids(session, item->ids, item->count, "tokens", error));
     }
     return HEED_OK;
 }

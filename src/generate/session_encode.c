@@ -1,0 +1,97 @@
+/* session_encode.c: runs of sources through the encoder. */
+#include "generate/session_internal.h"
+
+/* The first of `count` sources whose rows fill a run together; at least one. */
+static int64_t sources_in_run(const heed_session *session, const heed_ids *sources, int64_t count,
+                              int64_t *rows)
+{
+    int64_t taken = 0;
+    *rows = 0;
+    while (taken < count && taken < session->chunk &&
+           (taken == 0 || *rows + sources[taken].count <= session->chunk))
+        *rows += sources[taken++].count;
+    return taken;
+}
+
+static void fill_encoding(heed_session *session, const heed_ids *sources, int64_t count,
+                          const int64_t *sequences)
+{
+    heed_engine *engine = session->engine;
+    const heed_cache *cache = session->caches[HEED_SESSION_CROSS];
+    heed_session_rows inputs = {
+        .ids = heed_engine_input(engine, "source_ids"),
+        .positions = heed_engine_input(engine, "source_positions"),
+        .cache_rows = heed_engine_input(engine, "cross_slots"),
+        .frequencies = heed_engine_input(engine, "source_frequencies"),
+    };
+    int32_t *fields = heed_engine_input(engine, "source_sequences");
+    int64_t start = 0;
+    for (int64_t i = 0; i < count; i++, fields += HEED_SEQUENCE_FIELDS) {
+        const heed_sequence_slot *slot = &session->sequences[sequences[i]];
+        int64_t length = sources[i].count;
+        heed_session_put_rows(&inputs, cache, slot->in[HEED_SESSION_CROSS], 0, sources[i].ids,
+                              length);
+        heed_session_put_frequencies(&inputs, session, true, length, length);
+        heed_session_fill_sequence(fields, start, length, length, 0, i);
+        fields[HEED_SEQUENCE_KEY_START] = (int32_t)start;
+        start += length;
+    }
+}
+
+/* Encodes `count` sources, which have `rows` tokens together, in one run. */
+static heed_status encode_run(heed_session *session, const heed_ids *sources, int64_t count,
+                              int64_t rows, const int64_t *sequences, heed_error *error)
+{
+    if (rows == 0) return HEED_OK;
+    heed_program_spec spec = {
+        .purpose = HEED_PURPOSE_ENCODE,
+        .source_rows = rows,
+        .sequences = count,
+        .cache_pages = heed_session_cache_pages(session, HEED_SESSION_SELF),
+        .cross_pages = heed_session_cache_pages(session, HEED_SESSION_CROSS),
+    };
+    HEED_TRY(heed_engine_prepare(session->engine, &spec, error));
+    fill_encoding(session, sources, count, sequences);
+    heed_runtime runtime = {
+        .count = {[HEED_EXTENT_SOURCE_ROWS] = rows, [HEED_EXTENT_SEQUENCES] = count}};
+    return heed_engine_run(session->engine, &runtime, error);
+}
+
+static heed_status encode_all(heed_session *session, const heed_ids *sources, int64_t count,
+                              const int64_t *sequences, heed_error *error)
+{
+    for (int64_t i = 0; i < count; i++)
+        session->growth[i] = (heed_cache_growth){
+            session->sequences[sequences[i]].in[HEED_SESSION_CROSS], sources[i].count};
+    HEED_TRY(heed_cache_extend(session->caches[HEED_SESSION_CROSS], session->growth, count, error));
+    for (int64_t at = 0, taken, rows; at < count; at += taken) {
+        taken = sources_in_run(session, sources + at, count - at, &rows);
+        HEED_TRY(encode_run(session, sources + at, taken, rows, sequences + at, error));
+    }
+    return HEED_OK;
+}
+
+heed_status heed_session_encode(heed_session *session, const heed_ids *sources, int64_t count,
+                                int64_t *sequences, heed_error *error)
+{
+    if (!session->caches[HEED_SESSION_CROSS])
+        return heed_fail(error, HEED_E_ARG,
+                         "this model has no encoder: add sequences without a source");
+    for (int64_t i = 0; i < count; i++) {
+        HEED_TRY(
+            heed_session_check_ids(session, sources[i].ids, sources[i].count, "source", error));
+        if (sources[i].count > session->context)
+            return heed_fail(error, HEED_E_ARG,
+                             "a source of %lld tokens is longer than the context of %lld",
+                             (long long)sources[i].count, (long long)session->context);
+    }
+    heed_status status = HEED_OK;
+    int64_t added = 0;
+    for (; added < count && status == HEED_OK; added++)
+        status = heed_session_add_any(session, &sequences[added], error);
+    if (status != HEED_OK) added--;
+    else status = encode_all(session, sources, count, sequences, error);
+    if (status == HEED_OK) return HEED_OK;
+    while (added-- > 0) heed_session_drop(session, sequences[added]);
+    return status;
+}

@@ -1,6 +1,7 @@
 #include "base/error.h"
 
 #include "base/utf8.h"
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -38,6 +39,28 @@ heed_status heed_fail_memory(heed_error *error, size_t bytes, const char *what)
         error, HEED_E_NOMEM,
         "out of memory: %zu bytes wanted for %s; use a smaller model, batch or context", bytes,
         what);
+}
+
+/* What the user can do about a failed system call; "" if there is nothing to advise. */
+static const char *remedy_of(int code)
+{
+    switch (code) {
+    case ENOENT: return "; check the path";
+    case EACCES: return "; check the permissions";
+    case ENOSPC:
+    case EDQUOT: return "; free some disk space, nothing that was there before is lost";
+    case EFBIG:
+        return "; the file size limit is reached (ulimit -f), nothing that was there before is "
+               "lost";
+    default: return "";
+    }
+}
+
+heed_status heed_fail_system(heed_error *error, const char *doing, const char *path)
+{
+    const int code = errno;
+    return heed_fail(error, code == ENOMEM ? HEED_E_NOMEM : HEED_E_IO, "%s: cannot %s: %s%s", path,
+                     doing, strerror(code), remedy_of(code));
 }
 
 heed_status heed_error_prefix(heed_error *error, const char *format, ...)

@@ -16,6 +16,9 @@
 /* HEED_E_NOMEM with the bytes wanted and what they were for. */
 heed_status heed_fail_memory(heed_error *error, size_t bytes, const char *what);
 
+/* HEED_E_IO (HEED_E_NOMEM for ENOMEM) from errno: "path: cannot doing: reason; remedy". */
+heed_status heed_fail_system(heed_error *error, const char *doing, const char *path);
+
 /* Puts "context: " before an error that is already recorded (file name, tensor name ...); returns
    its status. */
 heed_status heed_error_prefix(heed_error *error, const char *format, ...) HEED_PRINTF(2, 3);

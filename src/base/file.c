@@ -11,28 +11,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* What the user can do about a failed system call; "" if there is nothing to advise. */
-static const char *remedy_of(int code)
-{
-    switch (code) {
-    case ENOENT: return "; check the path";
-    case EACCES: return "; check the permissions";
-    case ENOSPC:
-    case EDQUOT: return "; free some disk space, nothing that was there before is lost";
-    case EFBIG:
-        return "; the file size limit is reached (ulimit -f), nothing that was there before is "
-               "lost";
-    default: return "";
-    }
-}
-
-heed_status heed_fail_system(heed_error *error, const char *doing, const char *path)
-{
-    const int code = errno;
-    return heed_fail(error, code == ENOMEM ? HEED_E_NOMEM : HEED_E_IO, "%s: cannot %s: %s%s", path,
-                     doing, strerror(code), remedy_of(code));
-}
-
 static heed_status open_regular(const char *path, int *descriptor, size_t *size, heed_error *error)
 {
     struct stat information;
@@ -210,18 +188,6 @@ heed_status heed_file_read(const char *path, size_t limit, heed_buffer *buffer, 
     return status;
 }
 
-char *heed_path_folder(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    size_t length = slash ? (size_t)(slash - path) : 1;
-    char *folder = malloc(length + 2);
-    if (!folder) return NULL;
-    if (slash == path) length = 1; /* the root */
-    memcpy(folder, slash ? path : ".", length);
-    folder[length] = 0;
-    return folder;
-}
-
 heed_status heed_path_sync_folder_of(const char *path, heed_error *error)
 {
     char *folder = heed_path_folder(path);
@@ -229,35 +195,6 @@ heed_status heed_path_sync_folder_of(const char *path, heed_error *error)
     heed_status status = heed_path_sync(folder, error);
     free(folder);
     return status;
-}
-
-bool heed_path_exists(const char *path)
-{
-    return access(path, F_OK) == 0;
-}
-
-bool heed_path_is_directory(const char *path)
-{
-    struct stat information;
-    return stat(path, &information) == 0 && S_ISDIR(information.st_mode);
-}
-
-bool heed_path_is_regular(const char *path)
-{
-    struct stat information;
-    return stat(path, &information) == 0 && S_ISREG(information.st_mode);
-}
-
-char *heed_path_join(const char *folder, const char *name)
-{
-    size_t a = strlen(folder), b = strlen(name);
-    char *joined = malloc(a + b + 2);
-    if (!joined) return NULL;
-    memcpy(joined, folder, a);
-    bool slash = a > 0 && folder[a - 1] != '/';
-    if (slash) joined[a] = '/';
-    memcpy(joined + a + slash, name, b + 1);
-    return joined;
 }
 
 heed_status heed_directory_make(const char *path, heed_error *error)

@@ -5,12 +5,10 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "base/path.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-/* HEED_E_IO (HEED_E_NOMEM for ENOMEM) from errno: "path: cannot doing: reason; remedy". */
-heed_status heed_fail_system(heed_error *error, const char *doing, const char *path);
 
 /* ---- reading ---- */
 
@@ -86,13 +84,6 @@ void heed_temporary_remove_abandoned(const char *path);
 
 /* ---- folders and links ---- */
 
-bool heed_path_exists(const char *path);
-bool heed_path_is_directory(const char *path);
-bool heed_path_is_regular(const char *path); /* a regular file, or a link to one */
-/* "folder/name"; caller frees; NULL when memory is out. */
-char *heed_path_join(const char *folder, const char *name);
-/* The folder that `path` is in, "." without a slash; caller frees; NULL when memory is out. */
-char *heed_path_folder(const char *path);
 /* with parents; an existing one is fine */
 heed_status heed_directory_make(const char *path, heed_error *error);
 /* Removes a folder with everything in it; an absent one is fine. Symbolic links in it are removed,

@@ -1,10 +1,51 @@
 #include "base/path.h"
 
-#include "base/file.h"
 #include "base/memory.h"
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+bool heed_path_exists(const char *path)
+{
+    return access(path, F_OK) == 0;
+}
+
+bool heed_path_is_directory(const char *path)
+{
+    struct stat information;
+    return stat(path, &information) == 0 && S_ISDIR(information.st_mode);
+}
+
+bool heed_path_is_regular(const char *path)
+{
+    struct stat information;
+    return stat(path, &information) == 0 && S_ISREG(information.st_mode);
+}
+
+char *heed_path_join(const char *folder, const char *name)
+{
+    size_t a = strlen(folder), b = strlen(name);
+    char *joined = malloc(a + b + 2);
+    if (!joined) return NULL;
+    memcpy(joined, folder, a);
+    bool slash = a > 0 && folder[a - 1] != '/';
+    if (slash) joined[a] = '/';
+    memcpy(joined + a + slash, name, b + 1);
+    return joined;
+}
+
+char *heed_path_folder(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    size_t length = slash ? (size_t)(slash - path) : 1;
+    char *folder = malloc(length + 2);
+    if (!folder) return NULL;
+    if (slash == path) length = 1; /* the root */
+    memcpy(folder, slash ? path : ".", length);
+    folder[length] = 0;
+    return folder;
+}
 
 char *heed_path_existing(const char *path, size_t *length)
 {

@@ -1,4 +1,4 @@
-/* path.h: where a path leads that may not be there yet. */
+/* path.h: what a path names, and where one leads that may not be there yet. */
 #ifndef HEED_BASE_PATH_H
 #define HEED_BASE_PATH_H
 
@@ -6,6 +6,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+bool heed_path_exists(const char *path);
+bool heed_path_is_directory(const char *path);
+bool heed_path_is_regular(const char *path); /* a regular file, or a link to one */
+/* "folder/name"; caller frees; NULL when memory is out. */
+char *heed_path_join(const char *folder, const char *name);
+/* The folder that `path` is in, "." without a slash; caller frees; NULL when memory is out. */
+char *heed_path_folder(const char *path);
 /* The part of `path` that is there already, "" for none of a relative path; its length, in bytes of
    `path`, goes to *length. Caller frees; NULL if memory is out. */
 char *heed_path_existing(const char *path, size_t *length);

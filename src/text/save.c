@@ -53,25 +53,6 @@ static heed_status compose(const heed_tokenizer *tokenizer, json_t **result, hee
     return status;
 }
 
-json_t *heed_tokenizer_make_config(const heed_tokenizer *tokenizer)
-{
-    json_t *config = json_object();
-    int failed = json_object_set_new(config, "tokenizer_class",
-                                     json_string("PreTrainedTokenizerFast"));
-    failed |= json_object_set_new(config, "clean_up_tokenization_spaces", json_false());
-    for (int part = 0; part < HEED_SPECIAL_COUNT; part++) {
-        size_t length;
-        const char *token = heed_tokenizer_token(tokenizer, tokenizer->special[part], &length);
-        if (token && heed_tokenizer_is_special(tokenizer,
-                                               tokenizer->special[part])) /* naming makes special */
-            failed |= json_object_set_new(config, heed_special_names[part],
-                                          json_stringn(token, length));
-    }
-    if (!failed) return config;
-    json_decref(config);
-    return NULL;
-}
-
 /* The configuration with its parts as strings where they are objects without a type, as
    special_tokens_map.json has them: transformers refuses those in tokenizer_config.json, and takes
    the flags from the added tokens. A new reference; NULL without memory. */

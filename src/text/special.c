@@ -57,3 +57,22 @@ void heed_special_resolve(heed_tokenizer *tokenizer)
         tokenizer->special[part] = id;
     }
 }
+
+json_t *heed_tokenizer_make_config(const heed_tokenizer *tokenizer)
+{
+    json_t *config = json_object();
+    int failed = json_object_set_new(config, "tokenizer_class",
+                                     json_string("PreTrainedTokenizerFast"));
+    failed |= json_object_set_new(config, "clean_up_tokenization_spaces", json_false());
+    for (int part = 0; part < HEED_SPECIAL_COUNT; part++) {
+        size_t length;
+        const char *token = heed_tokenizer_token(tokenizer, tokenizer->special[part], &length);
+        /* naming a token here would make it special */
+        if (token && heed_tokenizer_is_special(tokenizer, tokenizer->special[part]))
+            failed |= json_object_set_new(config, heed_special_names[part],
+                                          json_stringn(token, length));
+    }
+    if (!failed) return config;
+    json_decref(config);
+    return NULL;
+}

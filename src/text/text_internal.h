@@ -89,10 +89,6 @@ heed_status heed_tokenizer_json_from_files(json_t **json, const char *folder, js
    transformers passes over. */
 extern const char *const heed_shared_tokens;
 
-/* save.c: a configuration for a tokenizer that came without one, a new reference: its special
-   tokens by part; NULL without memory. */
-json_t *heed_tokenizer_make_config(const heed_tokenizer *tokenizer);
-
 /* special.c: the names of tokenizer_config.json for the parts of single tokens: "bos_token" ... */
 extern const char *const heed_special_names[HEED_SPECIAL_COUNT];
 /* A part's token as a config spells it: a string or an object with "content"; NULL when it names
@@ -100,5 +96,8 @@ extern const char *const heed_special_names[HEED_SPECIAL_COUNT];
 const char *heed_special_content(const json_t *config, heed_special part);
 /* Finds the ids: from the config, from the model's unknown token, else by usual name. */
 void heed_special_resolve(heed_tokenizer *tokenizer);
+/* A configuration for a tokenizer that came without one, a new reference: its special
+   tokens by part; NULL without memory. */
+json_t *heed_tokenizer_make_config(const heed_tokenizer *tokenizer);
 
 #endif

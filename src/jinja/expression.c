@@ -25,17 +25,6 @@ static bool enter(jinja_reader *r)
     return false;
 }
 
-static jinja_node *join(jinja_reader *r, jinja_node_kind kind, int operation, jinja_node *a,
-                        jinja_node *b)
-{
-    jinja_node *node = a && b ? heed_jinja_node(r, kind, a->line) : NULL;
-    if (!node) return NULL;
-    node->operation = (uint8_t)operation;
-    node->a = a;
-    node->b = b;
-    return heed_jinja_deepen(r, node);
-}
-
 /* ---- primaries ---- */
 
 static jinja_node *read_constant(jinja_reader *r, jinja_value value)
@@ -160,13 +149,14 @@ static jinja_node *read_item(jinja_reader *r, jinja_node *value)
     jinja_node *key = keys.count == 1 ? keys.items[0] : heed_jinja_node(r, JINJA_NODE_TUPLE, line);
     if (keys.count == 1) free(keys.items);
     else heed_jinja_keep_items(r, &keys, key);
-    return join(r, JINJA_NODE_ITEM, 0, value, keys.count == 1 ? key : heed_jinja_deepen(r, key));
+    return heed_jinja_join(r, JINJA_NODE_ITEM, 0, value,
+                           keys.count == 1 ? key : heed_jinja_deepen(r, key));
 }
 
 static jinja_node *read_dot(jinja_reader *r, jinja_node *value)
 {
     if (r->token.kind == JINJA_TOKEN_INTEGER)
-        return join(r, JINJA_NODE_ITEM, 0, value, read_constant(r, r->token.value));
+        return heed_jinja_join(r, JINJA_NODE_ITEM, 0, value, read_constant(r, r->token.value));
     if (r->token.kind != JINJA_TOKEN_NAME) {
         heed_jinja_refuse_token(r, "a name or a number after \".\"");
         return NULL;
@@ -380,8 +370,8 @@ static jinja_node *read_arithmetic(jinja_reader *r, int strength)
     }
     for (int found; left && (found = operator_at(r, strength)) >= 0;) {
         heed_jinja_advance(r);
-        left = join(r, JINJA_NODE_ARITHMETIC, arithmetic[found].meaning, left,
-                    read_arithmetic(r, strength + 1));
+        left = heed_jinja_join(r, JINJA_NODE_ARITHMETIC, arithmetic[found].meaning, left,
+                               read_arithmetic(r, strength + 1));
     }
     return left;
 }
@@ -453,7 +443,7 @@ static jinja_node *read_and(jinja_reader *r)
 {
     jinja_node *left = read_not(r);
     while (left && heed_jinja_skip_name(r, "and"))
-        left = join(r, JINJA_NODE_AND, 0, left, read_not(r));
+        left = heed_jinja_join(r, JINJA_NODE_AND, 0, left, read_not(r));
     return left;
 }
 
@@ -461,7 +451,7 @@ static jinja_node *read_or(jinja_reader *r)
 {
     jinja_node *left = read_and(r);
     while (left && heed_jinja_skip_name(r, "or"))
-        left = join(r, JINJA_NODE_OR, 0, left, read_and(r));
+        left = heed_jinja_join(r, JINJA_NODE_OR, 0, left, read_and(r));
     return left;
 }
 
@@ -472,7 +462,7 @@ jinja_node *heed_jinja_read_expression(jinja_reader *r, bool conditional)
     while (conditional && value && heed_jinja_skip_name(r, "if")) {
         jinja_node *condition = read_or(r), *other = NULL;
         if (heed_jinja_skip_name(r, "else")) other = heed_jinja_read_expression(r, true);
-        jinja_node *node = join(r, JINJA_NODE_CONDITIONAL, 0, value, condition);
+        jinja_node *node = heed_jinja_join(r, JINJA_NODE_CONDITIONAL, 0, value, condition);
         if (node) node->c = other;
         value = heed_jinja_deepen(r, node);
     }

@@ -132,7 +132,11 @@ static jinja_value raise_exception(jinja_run *run, jinja_value self, const jinja
 {
     (void)self;
     (void)call;
-    return heed_jinja_raise(run, a[0]);
+    heed_buffer text = {0};
+    heed_jinja_print(run, &text, a[0]);
+    if (heed_jinja_fits(run, &text)) heed_jinja_raise(run, text.data ? text.data : "");
+    heed_buffer_free(&text);
+    return heed_jinja_undefined("");
 }
 
 static jinja_value strftime_now(jinja_run *run, jinja_value self, const jinja_value *a,

@@ -11,19 +11,6 @@
 
 enum { IN_DATA, IN_BLOCK, IN_PRINT };
 
-heed_status heed_jinja_refuse(jinja_reader *reader, heed_status status, uint32_t line,
-                              const char *format, ...)
-{
-    if (reader->status != HEED_OK) return reader->status;
-    char message[300];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(message, sizeof message, format, arguments);
-    va_end(arguments);
-    return reader->status = heed_fail(reader->error, status, "%s: line %u: %s",
-                                      reader->jinja->where, line, message);
-}
-
 static void refuse_here(jinja_reader *r, const char *message)
 {
     heed_jinja_refuse(r, HEED_E_FORMAT, r->line, "%s", message);

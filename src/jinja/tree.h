@@ -179,6 +179,9 @@ void *heed_jinja_keep(jinja_reader *reader, size_t count, size_t size);
 jinja_node *heed_jinja_node(jinja_reader *reader, jinja_node_kind kind, uint32_t line);
 /* sets the depth from the children; refuses too deep a tree */
 jinja_node *heed_jinja_deepen(jinja_reader *reader, jinja_node *node);
+/* The node `a operation b`. */
+jinja_node *heed_jinja_join(jinja_reader *reader, jinja_node_kind kind, int operation,
+                            jinja_node *a, jinja_node *b);
 /* grows by malloc, then kept */
 typedef struct jinja_nodes {
     jinja_node **items;

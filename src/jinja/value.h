@@ -205,7 +205,7 @@ jinja_value heed_jinja_fail(jinja_run *run, const char *format, ...) HEED_PRINTF
 /* The usual failure of an undefined value; other values: "cannot VERB TYPE". */
 jinja_value heed_jinja_fail_use(jinja_run *run, const char *verb, jinja_value value);
 /* HEED_E_ARG: what raise_exception does */
-jinja_value heed_jinja_raise(jinja_run *run, jinja_value message);
+jinja_value heed_jinja_raise(jinja_run *run, const char *message);
 bool heed_jinja_failed(const jinja_run *run);
 bool heed_jinja_spend(jinja_run *run, size_t steps); /* false: the run has failed */
 /* one level deeper; false: too deep, and then not entered */

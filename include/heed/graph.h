@@ -25,11 +25,12 @@ extern "C" {
 #endif
 
 typedef struct heed_graph heed_graph;
-typedef int32_t heed_value;
+typedef int32_t heed_value; /* ids begin with 1 */
 
 enum {
-    HEED_BAD = -1,  /* what a failed builder returns */
-    HEED_NONE = -2, /* an optional input or gradient that is absent */
+    HEED_NONE = 0, /* an optional input or gradient that is absent; so are the fields left out of a
+                      struct of inputs */
+    HEED_BAD = -1, /* what a failed builder returns */
     HEED_MAX_RANK = 6,
     HEED_IGNORE = -100 /* a label that is not scored */
 };

@@ -268,7 +268,7 @@ static heed_status fill_cotangents(const heed_forward_call *call, const target *
         if (!source) source = heed_forward_input(call, "w");
         const heed_graph *graph = heed_plan_graph(to->plan);
         heed_operand into = {.data = input_of(to, "", name)};
-        for (size_t v = 0; v < graph->n_values; v++)
+        for (size_t v = 1; v < graph->n_values; v++)
             if (graph->values[v].kind == HEED_VALUE_INPUT &&
                 strcmp(graph->values[v].name, name) == 0)
                 into.shape = graph->values[v].shape;

@@ -64,7 +64,7 @@ void heed_graph_dump_text(const heed_graph *graph, heed_buffer *out)
         [HEED_LAYOUT_PANELS] = " panels",
         [HEED_LAYOUT_PANELS_BOTH] = " panels, and of its transpose"};
     char shape[HEED_SHAPE_TEXT], label[HEED_SHAPE_TEXT];
-    for (size_t i = 0; i < graph->n_values; i++) {
+    for (size_t i = 1; i < graph->n_values; i++) {
         const heed_value_info *info = &graph->values[i];
         if (info->kind == HEED_VALUE_COMPUTED) continue;
         heed_buffer_printf(out, "%-9s %s %s%s%s\n", kinds[info->kind], info->name,
@@ -107,7 +107,7 @@ void heed_graph_dump_dot(const heed_graph *graph, heed_buffer *out)
     char shape[HEED_SHAPE_TEXT];
     heed_buffer_text(out, "digraph heed {\n  rankdir=TB;\n  node [shape=box, style=filled, "
                           "fontname=\"sans-serif\", fontsize=10];\n");
-    for (size_t i = 0; i < graph->n_values; i++) {
+    for (size_t i = 1; i < graph->n_values; i++) {
         const heed_value_info *info = &graph->values[i];
         if (info->kind != HEED_VALUE_COMPUTED)
             heed_buffer_printf(out,
@@ -124,7 +124,7 @@ void heed_graph_dump_dot(const heed_graph *graph, heed_buffer *out)
         if (node->note) heed_buffer_printf(out, ", tooltip=\"not fused: %s\"", node->note);
         heed_buffer_text(out, "];\n");
         for (int j = 0; j < node->n_in; j++) {
-            if (node->in[j] < 0) continue;
+            if (node->in[j] <= 0) continue;
             int32_t producer = graph->values[node->in[j]].node;
             if (graph->values[node->in[j]].kind == HEED_VALUE_COMPUTED)
                 heed_buffer_printf(out, "  n%d -> n%zu;\n", producer, i);

@@ -11,14 +11,13 @@ static void mark_reached(const heed_graph *graph, size_t n_nodes, const heed_val
                          bool *reached)
 {
     for (int i = 0; i < n; i++)
-        if (wrt[i] >= 0) reached[wrt[i]] = true;
-    for (size_t i = 0; i < graph->n_values; i++)
-        if (graph->values[i].master >= 0) reached[i] = reached[graph->values[i].master];
+        if (wrt[i] > 0) reached[wrt[i]] = true;
+    for (size_t i = 1; i < graph->n_values; i++)
+        if (graph->values[i].master > 0) reached[i] = reached[graph->values[i].master];
     for (size_t i = 0; i < n_nodes; i++) {
         const heed_node *node = &graph->nodes[i];
         bool any = false;
-        for (int j = 0; j < node->n_in; j++)
-            any = any || (node->in[j] >= 0 && reached[node->in[j]]);
+        for (int j = 0; j < node->n_in; j++) any = any || (node->in[j] > 0 && reached[node->in[j]]);
         for (int j = 0; j < node->n_out; j++) reached[node->out[j]] = any && !node->dead;
     }
 }
@@ -29,8 +28,8 @@ static void collect(heed_graph *graph, const heed_node *node, const heed_value *
 {
     for (int j = 0; j < node->n_in; j++) {
         heed_value input = node->in[j];
-        if (input < 0 || din[j] == HEED_NONE || !reached[input]) continue;
-        if (graph->values[input].master >= 0) input = graph->values[input].master;
+        if (input <= 0 || din[j] == HEED_NONE || !reached[input]) continue;
+        if (graph->values[input].master > 0) input = graph->values[input].master;
         gradients[input] = gradients[input] == HEED_NONE
                                ? din[j]
                                : heed_add(graph, gradients[input], din[j]);
@@ -67,7 +66,7 @@ heed_status heed_graph_gradient(heed_graph *graph, heed_value loss, const heed_v
 {
     HEED_TRY(heed_graph_status(graph, error));
     for (int i = 0; i < n; i++) dwrt[i] = HEED_NONE;
-    if (loss < 0 || heed_shape_elements(graph->values[loss].shape) != 1)
+    if (loss <= 0 || heed_shape_elements(graph->values[loss].shape) != 1)
         return heed_fail(error, HEED_E_SHAPE,
                          "gradient: the loss must be one number; reduce it first");
     size_t n_values = graph->n_values, n_nodes = graph->n_nodes;
@@ -79,7 +78,7 @@ heed_status heed_graph_gradient(heed_graph *graph, heed_value loss, const heed_v
     else {
         const char *scope = graph->scope;
         graph->in_gradient = true;
-        for (size_t i = 0; i < n_values; i++) gradients[i] = HEED_NONE;
+        for (size_t i = 1; i < n_values; i++) gradients[i] = HEED_NONE;
         mark_reached(graph, n_nodes, wrt, n, reached);
         /* d loss / d loss = 1, in the loss's own shape */
         gradients[loss] = heed_scale(graph, loss, 0, 1);
@@ -87,7 +86,7 @@ heed_status heed_graph_gradient(heed_graph *graph, heed_value loss, const heed_v
         graph->in_gradient = false;
         graph->scope = scope;
         for (int i = 0; status == HEED_OK && i < n; i++)
-            dwrt[i] = wrt[i] >= 0 ? gradients[wrt[i]] : HEED_NONE;
+            dwrt[i] = wrt[i] > 0 ? gradients[wrt[i]] : HEED_NONE;
         if (status == HEED_OK) status = heed_graph_status(graph, error);
     }
     free(reached);

@@ -12,8 +12,14 @@ heed_graph *heed_graph_new(void)
     if (!graph) return NULL;
     graph->arena = heed_arena_new();
     graph->scope = "";
-    if (graph->arena) return graph;
-    free(graph);
+    /* values[HEED_NONE] is nobody's: ids begin with 1 */
+    bool ok = heed_grow(&graph->values, &graph->values_capacity, 1, sizeof *graph->values);
+    if (graph->arena && ok) {
+        graph->values[HEED_NONE] = (heed_value_info){.node = -1, .external = -1};
+        graph->n_values = 1;
+        return graph;
+    }
+    heed_graph_free(graph);
     return NULL;
 }
 
@@ -71,7 +77,7 @@ static heed_value add_named(heed_graph *graph, heed_value_kind kind, const char 
         if (shape.dim[i] < 0)
             return heed_graph_fail(graph, HEED_E_SHAPE, "%s: extent %lld of axis %d is negative",
                                    name, (long long)shape.dim[i], i);
-    for (size_t i = 0; i < graph->n_values; i++)
+    for (size_t i = 1; i < graph->n_values; i++)
         if (graph->values[i].name && graph->values[i].kind != HEED_VALUE_COMPUTED &&
             !strcmp(graph->values[i].name, name))
             return heed_graph_fail(
@@ -83,8 +89,6 @@ static heed_value add_named(heed_graph *graph, heed_value_kind kind, const char 
         .shape = shape,
         .node = -1,
         .external = -1,
-        .copy = HEED_NONE,
-        .master = HEED_NONE,
     };
     info.name = heed_arena_string(graph->arena, name);
     if (!info.name) return fail_memory(graph);
@@ -95,7 +99,7 @@ static heed_value add_named(heed_graph *graph, heed_value_kind kind, const char 
         info.external = (int32_t)graph->n_externals;
     }
     heed_value value = add_value(graph, info);
-    if (value >= 0 && kind != HEED_VALUE_INPUT) graph->externals[graph->n_externals++] = value;
+    if (value > 0 && kind != HEED_VALUE_INPUT) graph->externals[graph->n_externals++] = value;
     return value;
 }
 
@@ -122,10 +126,10 @@ heed_value heed_state(heed_graph *graph, const char *name, heed_dtype dtype, hee
 heed_value heed_bf16_copy(heed_graph *graph, heed_value parameter, heed_layout layout)
 {
     char name[192];
-    if (parameter < 0) return parameter;
+    if (parameter <= 0) return parameter;
     snprintf(name, sizeof name, "rounded.%s", graph->values[parameter].name);
     const heed_value copy = heed_constant(graph, name, HEED_BF16, graph->values[parameter].shape);
-    if (copy < 0) return copy;
+    if (copy <= 0) return copy;
     heed_value_set_layout(graph, copy, layout);
     graph->values[copy].master = parameter;
     graph->values[parameter].copy = copy;
@@ -134,17 +138,17 @@ heed_value heed_bf16_copy(heed_graph *graph, heed_value parameter, heed_layout l
 
 bool heed_value_is_frozen(const heed_graph *graph, heed_value value)
 {
-    return graph->values[value].kind == HEED_VALUE_CONSTANT && graph->values[value].master < 0;
+    return graph->values[value].kind == HEED_VALUE_CONSTANT && graph->values[value].master <= 0;
 }
 
 void heed_value_set_layout(heed_graph *graph, heed_value value, heed_layout layout)
 {
-    if (value >= 0) graph->values[value].layout = layout;
+    if (value > 0) graph->values[value].layout = layout;
 }
 
 void heed_output(heed_graph *graph, const char *name, heed_value value)
 {
-    if (value < 0) return;
+    if (value <= 0) return;
     const char *copy = heed_arena_string(graph->arena, name);
     if (!copy ||
         !heed_grow(&graph->outputs, &graph->outputs_capacity, graph->n_outputs + 1,
@@ -161,7 +165,7 @@ void heed_output(heed_graph *graph, const char *name, heed_value value)
 
 void heed_checkpoint(heed_graph *graph, heed_value value)
 {
-    if (value >= 0) graph->values[value].is_checkpoint = true;
+    if (value > 0) graph->values[value].is_checkpoint = true;
 }
 
 void heed_scope(heed_graph *graph, const char *format, ...)
@@ -183,18 +187,18 @@ int32_t heed_graph_stream(heed_graph *graph)
 
 heed_shape heed_value_shape(const heed_graph *graph, heed_value value)
 {
-    return value < 0 || (size_t)value >= graph->n_values ? heed_shape_scalar()
-                                                         : graph->values[value].shape;
+    return value <= 0 || (size_t)value >= graph->n_values ? heed_shape_scalar()
+                                                          : graph->values[value].shape;
 }
 
 heed_dtype heed_value_dtype(const heed_graph *graph, heed_value value)
 {
-    return value < 0 || (size_t)value >= graph->n_values ? HEED_F32 : graph->values[value].dtype;
+    return value <= 0 || (size_t)value >= graph->n_values ? HEED_F32 : graph->values[value].dtype;
 }
 
 const char *heed_value_label(const heed_graph *graph, heed_value value, char text[HEED_SHAPE_TEXT])
 {
-    if (value >= 0 && graph->values[value].name) return graph->values[value].name;
+    if (value > 0 && graph->values[value].name) return graph->values[value].name;
     if (value == HEED_NONE) snprintf(text, HEED_SHAPE_TEXT, "-");
     else snprintf(text, HEED_SHAPE_TEXT, "%%%d", value);
     return text;
@@ -230,7 +234,7 @@ static heed_status infer_node(const heed_graph *graph, heed_node *node, heed_inf
         .attributes = node->attributes,
     };
     for (int i = 0; i < node->n_in; i++) {
-        infer->present[i] = node->in[i] >= 0;
+        infer->present[i] = node->in[i] > 0;
         if (!infer->present[i]) continue;
         infer->shape[i] = graph->values[node->in[i]].shape;
         infer->dtype[i] = graph->values[node->in[i]].dtype;
@@ -284,9 +288,8 @@ heed_value heed_emit(heed_graph *graph, heed_op_id id, const heed_value *in, int
                                                          .shape = infer.out_shape[i],
                                                          .node = (int32_t)graph->n_nodes,
                                                          .external = -1,
-                                                         .copy = HEED_NONE,
                                                          .master = HEED_NONE});
-        if (node.out[i] < 0) return HEED_BAD;
+        if (node.out[i] <= 0) return HEED_BAD;
         if (outputs) outputs[i] = node.out[i];
     }
     graph->nodes[graph->n_nodes++] = node;
@@ -297,15 +300,17 @@ heed_graph *heed_graph_copy(const heed_graph *source)
 {
     heed_graph *copy = heed_graph_new();
     if (!copy) return NULL;
-    heed_arena *arena = copy->arena;
+    heed_graph fresh = *copy;
+    heed_arena *arena = fresh.arena;
     *copy = *source;
     copy->arena = arena;
-    copy->values = NULL;
+    copy->values = fresh.values;
     copy->nodes = NULL;
     copy->externals = NULL;
     copy->outputs = NULL;
     copy->output_names = NULL;
-    copy->values_capacity = copy->nodes_capacity = copy->externals_capacity = 0;
+    copy->values_capacity = fresh.values_capacity;
+    copy->nodes_capacity = copy->externals_capacity = 0;
     copy->outputs_capacity = copy->output_names_capacity = 0;
     bool ok = heed_grow(&copy->values, &copy->values_capacity, source->n_values,
                         sizeof *copy->values) &&

@@ -85,7 +85,7 @@ static bool try_in_place(const liveness *state, const heed_node *node, int32_t s
     const heed_graph *graph = state->plan->graph;
     const heed_step *steps = state->plan->steps;
     heed_value in = node->in[0], out = node->out[0];
-    if (in < 0 || graph->values[in].kind != HEED_VALUE_COMPUTED || state->last_read[in] != step)
+    if (in <= 0 || graph->values[in].kind != HEED_VALUE_COMPUTED || state->last_read[in] != step)
         return false;
     heed_place from = *place_of(state, in);
     if (from.where != HEED_PLACE_WORKSPACE ||
@@ -110,7 +110,7 @@ static void find_last_reads(liveness *state)
     heed_plan *plan = state->plan;
     for (size_t i = 0; i < plan->n_steps; i++)
         for (int j = 0; j < plan->steps[i].node->n_in; j++)
-            if (plan->steps[i].node->in[j] >= 0)
+            if (plan->steps[i].node->in[j] > 0)
                 state->last_read[plan->steps[i].node->in[j]] = (int32_t)i;
     for (size_t i = 0; i < plan->graph->n_outputs; i++)
         state->last_read[plan->graph->outputs[i]] = INT32_MAX;
@@ -218,7 +218,7 @@ static heed_status place_all(liveness *state, life *lives, int32_t *sharers, hee
     heed_plan *plan = state->plan;
     heed_graph *graph = plan->graph;
     size_t inputs_end = 0, count = 0;
-    for (size_t i = 0; i < graph->n_values; i++) {
+    for (size_t i = 1; i < graph->n_values; i++) {
         const heed_value_info *info = &graph->values[i];
         size_t bytes;
         state->last_read[i] = -1;
@@ -236,7 +236,7 @@ static heed_status place_all(liveness *state, life *lives, int32_t *sharers, hee
     }
     find_last_reads(state);
     assign_roots(state, sharers);
-    for (size_t i = 0; i < graph->n_values; i++) {
+    for (size_t i = 1; i < graph->n_values; i++) {
         if (graph->values[i].kind != HEED_VALUE_COMPUTED ||
             plan->places[i].where != HEED_PLACE_WORKSPACE || plan->places[i].root != (heed_value)i)
             continue;
@@ -247,7 +247,7 @@ static heed_status place_all(liveness *state, life *lives, int32_t *sharers, hee
     }
     HEED_TRY(place_lives(state, lives, count, inputs_end, error));
     /* sharers take the offset of their root, plus their own shift for views */
-    for (size_t i = 0; i < graph->n_values; i++) {
+    for (size_t i = 1; i < graph->n_values; i++) {
         heed_place *place = &plan->places[i];
         if (graph->values[i].kind == HEED_VALUE_COMPUTED && place->where == HEED_PLACE_WORKSPACE &&
             place->root != (heed_value)i && graph->values[place->root].kind == HEED_VALUE_COMPUTED)

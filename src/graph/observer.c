@@ -69,7 +69,7 @@ static void add_region(heed_profile *profile, const heed_step *steps, const heed
    it fills. */
 static bool is_readable(const heed_graph *graph, heed_value value, const heed_operand *operand)
 {
-    if (!operand->data || value < 0 || graph->values[value].kind == HEED_VALUE_STATE ||
+    if (!operand->data || value <= 0 || graph->values[value].kind == HEED_VALUE_STATE ||
         heed_dtype_is_quantized(operand->dtype))
         return false;
     return graph->values[value].node < 0 ||

@@ -15,7 +15,7 @@ heed_status heed_pass_dead(heed_graph *graph, heed_error *error)
         for (int j = 0; j < node->n_out; j++) lives = lives || needed[node->out[j]];
         node->dead = !lives;
         for (int j = 0; lives && j < node->n_in; j++)
-            if (node->in[j] >= 0) needed[node->in[j]] = true;
+            if (node->in[j] > 0) needed[node->in[j]] = true;
     }
     free(needed);
     heed_graph_rewrite rewrite;

@@ -78,7 +78,7 @@ static bool absorb(const epilogue_chains *state, fused *f, int *stage, const hee
     heed_value other = HEED_NONE;
     if (c->n_in == 2) other = c->in[0] == value ? c->in[1] : c->in[0];
     if (other == value || f->in[HEED_FUSED_STATE] != HEED_NONE) return false;
-    bool alike = other >= 0 && heed_shape_equal(values[other].shape, values[value].shape);
+    bool alike = other > 0 && heed_shape_equal(values[other].shape, values[value].shape);
     if (c->id == HEED_OP_ACCUMULATE && *stage == 0 && c->in[1] == value) {
         f->in[HEED_FUSED_STATE] = other;
         *stage = DONE;
@@ -153,7 +153,7 @@ static heed_status fuse_chains(heed_graph *graph, heed_error *error)
         status = heed_fail_memory(error, n * sizeof *state.result, "fusion");
     for (size_t i = 0; status == HEED_OK && i < n; i++)
         for (int j = 0; j < graph->nodes[i].n_in; j++)
-            if (graph->nodes[i].in[j] >= 0) state.reader[graph->nodes[i].in[j]] = (int32_t)i;
+            if (graph->nodes[i].in[j] > 0) state.reader[graph->nodes[i].in[j]] = (int32_t)i;
     for (size_t i = 0; status == HEED_OK && i < n; i++)
         if (graph->nodes[i].id == HEED_OP_MATMUL && !state.role[i]) grow_chain(&state, i);
     if (status == HEED_OK) status = heed_graph_rewrite_begin(&rewrite, graph, error);
@@ -244,7 +244,7 @@ static heed_status fuse_gates(heed_graph *graph, heed_error *error)
         heed_value gate = node->id == HEED_OP_FUSED_MATMUL && node->n_in > HEED_FUSED_GATE
                               ? node->in[HEED_FUSED_GATE]
                               : HEED_NONE;
-        if (gate >= 0 && maker[gate] &&
+        if (gate > 0 && maker[gate] &&
             pair_with_gate(graph, uses, node, &graph->nodes[maker[gate] - 1], &both))
             partner[i] = maker[gate];
     }
@@ -388,7 +388,7 @@ static heed_status fuse_norms(heed_graph *graph, heed_error *error)
                 continue;
             }
         }
-        int32_t held = is_matmul(node) && node->in[0] >= 0 ? pending[node->in[0]] : 0;
+        int32_t held = is_matmul(node) && node->in[0] > 0 ? pending[node->in[0]] : 0;
         if (!held) {
             heed_graph_rewrite_push(&rewrite, node);
             continue;

@@ -123,7 +123,7 @@ heed_status heed_pass_fuse_experts(heed_graph *graph, heed_error *error)
         status = heed_fail_memory(error, n * sizeof *state.result, "fusion");
     for (size_t i = 0; status == HEED_OK && i < n; i++)
         for (int j = 0; j < graph->nodes[i].n_in; j++)
-            if (graph->nodes[i].in[j] >= 0) state.reader[graph->nodes[i].in[j]] = (int32_t)i;
+            if (graph->nodes[i].in[j] > 0) state.reader[graph->nodes[i].in[j]] = (int32_t)i;
     for (size_t i = 0; status == HEED_OK && i < n; i++)
         if (state.role[i] == STAYS && (graph->nodes[i].id == HEED_OP_EXPERT_MATMUL ||
                                        graph->nodes[i].id == HEED_OP_EXPERT_OUTER))

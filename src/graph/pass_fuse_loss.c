@@ -19,7 +19,7 @@
 
 static bool is_one(const heed_graph *graph, const heed_node *nodes, heed_value value)
 {
-    int32_t producer = value < 0 ? -1 : graph->values[value].node;
+    int32_t producer = value <= 0 ? -1 : graph->values[value].node;
     if (producer < 0 || nodes[producer].id != HEED_OP_SCALE) return false;
     const heed_scale_attributes *scale = nodes[producer].attributes;
     return scale->factor == 0 && scale->offset == 1;
@@ -62,7 +62,7 @@ static void mark_readers(const heed_graph *graph, size_t end, bool *marked)
 {
     for (size_t i = 0; i < end; i++)
         for (int j = 0; j < graph->nodes[i].n_in; j++)
-            if (graph->nodes[i].in[j] >= 0 && marked[graph->nodes[i].in[j]])
+            if (graph->nodes[i].in[j] > 0 && marked[graph->nodes[i].in[j]])
                 for (int o = 0; o < graph->nodes[i].n_out; o++)
                     marked[graph->nodes[i].out[o]] = true;
 }
@@ -70,7 +70,7 @@ static void mark_readers(const heed_graph *graph, size_t end, bool *marked)
 static bool reads_marked(const heed_node *node, const bool *marked)
 {
     for (int j = 0; j < node->n_in; j++)
-        if (node->in[j] >= 0 && marked[node->in[j]]) return true;
+        if (node->in[j] > 0 && marked[node->in[j]]) return true;
     return false;
 }
 

@@ -51,7 +51,7 @@ static heed_status split_sums(heed_graph *graph, heed_error *error)
                                           : heed_fail_memory(error, graph->n_values * sizeof *uses,
                                                              "the order of a graph");
     bool split = false;
-    for (size_t i = 0; status == HEED_OK && i < graph->n_values; i++)
+    for (size_t i = 1; status == HEED_OK && i < graph->n_values; i++)
         producer[i] = graph->values[i].node;
     if (status == HEED_OK) status = heed_graph_rewrite_begin(&rewrite, graph, error);
     for (size_t i = 0; status == HEED_OK && i < rewrite.n_old; i++) {

@@ -10,8 +10,8 @@
 /* Input 1 is the weight of every such op. */
 static void read_copy(const heed_graph *graph, heed_node *node)
 {
-    const heed_value copy = node->in[1] >= 0 ? graph->values[node->in[1]].copy : HEED_NONE;
-    if (copy >= 0) node->in[1] = copy;
+    const heed_value copy = node->in[1] > 0 ? graph->values[node->in[1]].copy : HEED_NONE;
+    if (copy > 0) node->in[1] = copy;
 }
 
 heed_status heed_pass_precision(heed_graph *graph, heed_error *error)

@@ -21,7 +21,7 @@ typedef struct {
 static void number_segments(recompute *state, const heed_graph *graph)
 {
     int32_t current = 0;
-    for (size_t i = 0; i < graph->n_values; i++) {
+    for (size_t i = 1; i < graph->n_values; i++) {
         state->segment[i] = -1;
         state->clone[i] = HEED_NONE;
         state->keep[i] = true;
@@ -32,7 +32,7 @@ static void number_segments(recompute *state, const heed_graph *graph)
         bool ends = false, writes = heed_node_state(node) != HEED_NONE;
         /* a value that a later segment reads is kept: rotary tables, encoder output */
         for (int j = 0; j < node->n_in; j++)
-            if (node->in[j] >= 0 && state->segment[node->in[j]] >= 0 &&
+            if (node->in[j] > 0 && state->segment[node->in[j]] >= 0 &&
                 state->segment[node->in[j]] != current)
                 state->keep[node->in[j]] = true;
         for (int j = 0; j < node->n_out; j++) {
@@ -49,7 +49,7 @@ static void number_segments(recompute *state, const heed_graph *graph)
 
 static heed_value clone_value(recompute *state, heed_value value)
 {
-    if (value < 0 || (size_t)value >= state->rewrite.n_values) return value;
+    if (value <= 0 || (size_t)value >= state->rewrite.n_values) return value;
     int32_t segment = state->segment[value];
     if (state->keep[value] || segment < 0 || segment == state->last) return value;
     if (state->clone[value] != HEED_NONE) return state->clone[value];

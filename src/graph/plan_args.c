@@ -14,7 +14,7 @@ const heed_kernel *heed_backend_find(const heed_backend *backend, heed_op_id op,
 
 heed_operand heed_plan_operand(const heed_plan *plan, heed_value value)
 {
-    if (value < 0) return (heed_operand){0};
+    if (value <= 0) return (heed_operand){0};
     const heed_value_info *info = &plan->graph->values[value];
     int64_t stride = plan->places ? plan->places[value].row_stride
                                   : heed_shape_columns(info->shape);
@@ -29,7 +29,7 @@ heed_kernel_args heed_plan_maximal_args(const heed_plan *plan, const heed_node *
     for (int j = 0; j < node->n_in + node->n_out; j++) {
         operands[j] = heed_plan_operand(plan,
                                         j < node->n_in ? node->in[j] : node->out[j - node->n_in]);
-        bool absent = j < node->n_in && node->in[j] < 0;
+        bool absent = j < node->n_in && node->in[j] <= 0;
         operands[j].data = absent ? NULL : &present;
     }
     return (heed_kernel_args){

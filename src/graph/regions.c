@@ -27,7 +27,7 @@ static bool is_single(const heed_step *step, const heed_kernel_args *args)
 /* The step of the region that makes this value, or NULL. */
 static const heed_step *maker_in(const heed_plan *plan, const heed_region *region, heed_value value)
 {
-    const int32_t node = value < 0 ? -1 : plan->graph->values[value].node;
+    const int32_t node = value <= 0 ? -1 : plan->graph->values[value].node;
     return node >= region->first && node < region->first + region->count ? &plan->steps[node]
                                                                          : NULL;
 }

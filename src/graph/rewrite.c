@@ -11,7 +11,7 @@ heed_status heed_graph_rewrite_begin(heed_graph_rewrite *rewrite, heed_graph *gr
         return heed_fail_memory(error, graph->n_values * sizeof *replacement, "a graph pass");
     *rewrite = (heed_graph_rewrite){
         .graph = graph, .n_values = graph->n_values, .replacement = replacement};
-    for (size_t i = 0; i < graph->n_values; i++) rewrite->replacement[i] = (heed_value)i;
+    for (size_t i = 1; i < graph->n_values; i++) rewrite->replacement[i] = (heed_value)i;
     rewrite->old = graph->nodes;
     rewrite->n_old = graph->n_nodes;
     graph->nodes = NULL;
@@ -21,12 +21,12 @@ heed_status heed_graph_rewrite_begin(heed_graph_rewrite *rewrite, heed_graph *gr
 
 heed_value heed_graph_rewrite_find(const heed_graph_rewrite *rewrite, heed_value value)
 {
-    return value < 0 || (size_t)value >= rewrite->n_values ? value : rewrite->replacement[value];
+    return value <= 0 || (size_t)value >= rewrite->n_values ? value : rewrite->replacement[value];
 }
 
 void heed_graph_rewrite_replace(heed_graph_rewrite *rewrite, heed_value value, heed_value other)
 {
-    if (value < 0 || (size_t)value >= rewrite->n_values) return;
+    if (value <= 0 || (size_t)value >= rewrite->n_values) return;
     rewrite->replacement[value] = other;
 }
 
@@ -58,7 +58,7 @@ heed_status heed_graph_rewrite_end(heed_graph_rewrite *rewrite, heed_error *erro
     heed_graph *graph = rewrite->graph;
     for (size_t i = 0; i < graph->n_outputs; i++) {
         graph->outputs[i] = heed_graph_rewrite_find(rewrite, graph->outputs[i]);
-        if (graph->outputs[i] >= 0) graph->values[graph->outputs[i]].is_output = true;
+        if (graph->outputs[i] > 0) graph->values[graph->outputs[i]].is_output = true;
     }
     free(rewrite->old);
     free(rewrite->replacement);
@@ -69,7 +69,7 @@ heed_status heed_graph_rewrite_end(heed_graph_rewrite *rewrite, heed_error *erro
 heed_value heed_node_state(const heed_node *node)
 {
     int place = node->op->state_input;
-    return (node->op->flags & HEED_OP_WRITES_STATE) && place < node->n_in && node->in[place] >= 0
+    return (node->op->flags & HEED_OP_WRITES_STATE) && place < node->n_in && node->in[place] > 0
                ? node->in[place]
                : HEED_NONE;
 }
@@ -80,7 +80,7 @@ int32_t *heed_graph_uses(const heed_graph *graph)
     if (!uses) return NULL;
     for (size_t i = 0; i < graph->n_nodes; i++)
         for (int j = 0; j < graph->nodes[i].n_in; j++)
-            if (graph->nodes[i].in[j] >= 0) uses[graph->nodes[i].in[j]]++;
+            if (graph->nodes[i].in[j] > 0) uses[graph->nodes[i].in[j]]++;
     for (size_t i = 0; i < graph->n_outputs; i++) uses[graph->outputs[i]]++;
     return uses;
 }

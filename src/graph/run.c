@@ -31,7 +31,7 @@ static heed_status check_counts(const heed_plan *plan, const heed_binding *bindi
         if (!binding->data[i])
             return heed_fail(error, HEED_E_ARG, "\"%s\" is bound to nothing",
                              graph->values[graph->externals[i]].name);
-    for (size_t i = 0; i < graph->n_values; i++) {
+    for (size_t i = 1; i < graph->n_values; i++) {
         const heed_value_info *info = &graph->values[i];
         if (info->kind != HEED_VALUE_INPUT || info->shape.extent == HEED_EXTENT_FIXED) continue;
         int64_t count = runtime->count[info->shape.extent];
@@ -55,7 +55,7 @@ static void resolve(const run_state *state, const heed_binding *binding,
         for (int j = 0; j < node->n_in + node->n_out; j++) {
             heed_value value = j < node->n_in ? node->in[j] : node->out[j - node->n_in];
             own[j] = heed_plan_operand(plan, value);
-            if (value < 0) continue;
+            if (value <= 0) continue;
             const heed_place *place = &plan->places[value];
             char *base = place->where == HEED_PLACE_WORKSPACE
                              ? state->workspace->data

@@ -41,7 +41,7 @@ size_t heed_workspace_bytes(const heed_workspace *workspace)
 void *heed_plan_input(const heed_plan *plan, const heed_workspace *workspace, const char *name)
 {
     const heed_graph *graph = plan->graph;
-    for (size_t i = 0; i < graph->n_values; i++)
+    for (size_t i = 1; i < graph->n_values; i++)
         if (graph->values[i].kind == HEED_VALUE_INPUT && !strcmp(graph->values[i].name, name))
             return workspace->bytes >= plan->total_bytes ? workspace->data + plan->places[i].offset
                                                          : NULL;
@@ -67,7 +67,7 @@ heed_status heed_plan_output(const heed_plan *plan, const heed_workspace *worksp
 heed_status heed_plan_value(const heed_plan *plan, const heed_workspace *workspace,
                             heed_value value, heed_operand *output, heed_error *error)
 {
-    if (value < 0 || (size_t)value >= plan->graph->n_values ||
+    if (value <= 0 || (size_t)value >= plan->graph->n_values ||
         plan->places[value].where != HEED_PLACE_WORKSPACE || workspace->bytes < plan->total_bytes)
         return heed_fail(error, HEED_E_ARG, "value %d does not lie in the workspace", value);
     *output = heed_plan_operand(plan, value);

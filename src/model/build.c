@@ -101,7 +101,7 @@ static void declare_weights(heed_build *b)
         if (b->model->training && weight->parameter)
             b->weights[i] = heed_parameter(b->graph, weight->name, weight->dtype, shape);
         else b->weights[i] = heed_constant(b->graph, weight->name, weight->dtype, shape);
-        if (weight->layout != HEED_LAYOUT_ROWS && b->weights[i] >= 0)
+        if (weight->layout != HEED_LAYOUT_ROWS && b->weights[i] > 0)
             heed_value_set_layout(b->graph, b->weights[i], weight->layout);
     }
     for (size_t i = 0; i < b->model->n_weights; i++)
@@ -213,7 +213,7 @@ void heed_build_publish(heed_build *b, heed_value value, const char *format, ...
     va_start(arguments, format);
     vsnprintf(name, sizeof name, format, arguments);
     va_end(arguments);
-    if (value < 0) return;
+    if (value <= 0) return;
     heed_output(b->graph, name, value);
     for (const char *const *wanted = b->cotangents; wanted && *wanted; wanted++) {
         if (strcmp(*wanted, name) != 0 || b->n_terms == 8) continue;
@@ -316,13 +316,13 @@ static heed_status append_gradients(heed_build *b, heed_value loss, heed_error *
     if (!wrt || !dwrt)
         return heed_fail_memory(error, b->model->n_weights * sizeof *wrt, "the list of gradients");
     for (size_t i = 0; i < b->model->n_weights; i++)
-        if (b->gradients[i] >= 0) wrt[count++] = b->weights[i];
+        if (b->gradients[i] > 0) wrt[count++] = b->weights[i];
     HEED_TRY(heed_graph_gradient(b->graph, loss, wrt, (int)count, dwrt, error));
     count = 0;
     for (size_t i = 0; i < b->model->n_weights; i++) {
-        if (b->gradients[i] < 0) continue;
+        if (b->gradients[i] <= 0) continue;
         heed_value d = dwrt[count++];
-        if (d >= 0) heed_accumulate(b->graph, b->gradients[i], d);
+        if (d > 0) heed_accumulate(b->graph, b->gradients[i], d);
     }
     return heed_graph_status(b->graph, error);
 }

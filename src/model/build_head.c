@@ -68,7 +68,7 @@ static bool needs_no_logits(const heed_build *b, const heed_nn_linear *matrix, h
 {
     bool plain = b->config->logit_scale == 0 && b->config->logit_soft_cap <= 0 &&
                  (matrix->bias == HEED_NONE || bias == HEED_NONE);
-    return b->spec->losses_only && is_scored(b) && !b->cotangents && plain && matrix->weight >= 0 &&
+    return b->spec->losses_only && is_scored(b) && !b->cotangents && plain && matrix->weight > 0 &&
            !heed_dtype_is_quantized(heed_value_dtype(b->graph, matrix->weight));
 }
 

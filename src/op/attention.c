@@ -307,8 +307,8 @@ heed_value heed_attention(heed_graph *graph, const heed_attention_inputs *inputs
         inputs->page_table, inputs->slopes,      inputs->sinks};
     heed_value out[HEED_MAX_OUTPUTS],
         y = heed_emit(graph, HEED_OP_ATTENTION, in, HEED_ATTENTION_INPUTS, &attributes, out);
-    if (weights) *weights = y >= 0 ? HEED_NONE : HEED_BAD;
-    if (weights && y >= 0 && options->want_weights) *weights = out[2];
+    if (weights) *weights = y > 0 ? HEED_NONE : HEED_BAD;
+    if (weights && y > 0 && options->want_weights) *weights = out[2];
     return y;
 }
 

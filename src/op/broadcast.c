@@ -55,7 +55,7 @@ static heed_status gradient(heed_graph *graph, const heed_node *node, const heed
 
 heed_value heed_broadcast(heed_graph *graph, heed_value x, heed_value like)
 {
-    if (like < 0)
+    if (like <= 0)
         return heed_graph_fail(graph, HEED_E_ARG, "broadcast: the value to be like is missing");
     heed_shape_attributes attributes = heed_attributes_of_shape(heed_value_shape(graph, like));
     return heed_emit(graph, HEED_OP_BROADCAST, &x, 1, &attributes, NULL);

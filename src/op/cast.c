@@ -48,7 +48,7 @@ static heed_status gradient(heed_graph *graph, const heed_node *node, const heed
 
 heed_value heed_cast(heed_graph *graph, heed_value x, heed_dtype dtype)
 {
-    if (x >= 0 && heed_value_dtype(graph, x) == dtype) return x;
+    if (x > 0 && heed_value_dtype(graph, x) == dtype) return x;
     heed_cast_attributes attributes = {.dtype = (int32_t)dtype};
     return heed_emit(graph, HEED_OP_CAST, &x, 1, &attributes, NULL);
 }

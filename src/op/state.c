@@ -92,7 +92,7 @@ static bool is_state(const heed_infer *infer)
         const heed_node *node = &graph->nodes[graph->values[value].node];
         if (!(node->op->flags & HEED_OP_WRITES_STATE) || node->out[0] != value) return false;
         value = heed_node_input(node, node->op->state_input);
-        if (value < 0) return false;
+        if (value <= 0) return false;
     }
     return graph->values[value].kind == HEED_VALUE_STATE;
 }

@@ -118,7 +118,7 @@ static inline case_operands case_operands_new(const kernel_case *c, int64_t gap,
     case_operands all = {.n_in = node->n_in, .n_out = node->n_out};
     for (int i = 0; i < node->n_in + node->n_out; i++) {
         heed_value value = i < node->n_in ? node->in[i] : node->out[i - node->n_in];
-        if (value < 0) continue;
+        if (value <= 0) continue;
         const heed_value_info *info = &c->graph->values[value];
         heed_operand *x = &all.operand[i];
         *x = (heed_operand){.dtype = info->dtype,

@@ -136,7 +136,7 @@ static void sample_build(sample *s, const sample_options *options)
             heed_graph_gradient(g, loss, s->weights, s->n_weights, s->gradients, &error), HEED_OK);
         for (int i = 0; i < s->n_weights; i++) {
             char name[32];
-            assert_true(s->gradients[i] >= 0);
+            assert_true(s->gradients[i] > 0);
             snprintf(name, sizeof name, "gradient.%d", i);
             heed_value out = s->gradients[i];
             if (options->accumulate) {

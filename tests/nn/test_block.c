@@ -129,16 +129,8 @@ static void what_is_absent_costs_nothing(void **state)
     assert_int_equal(heed_nn_dropout(b.graph, b.x, HEED_NONE, 0), b.x);
     assert_int_equal(heed_nn_normalize(b.graph, b.x, &(heed_nn_norm){.gain = HEED_NONE}), b.x);
     heed_nn_embedding embedding = {
-        .ids = HEED_NONE,
-        .token_table = HEED_NONE,
-        .projection = HEED_NONE,
         .vectors = b.x,
-        .positions = HEED_NONE,
-        .position_table = HEED_NONE,
-        .types = HEED_NONE,
-        .type_table = HEED_NONE,
         .scale = 1,
-        .samples = HEED_NONE,
     };
     assert_int_equal(heed_nn_embedding_build(b.graph, &embedding), b.x);
     assert_int_equal(b.graph->n_nodes, 0);

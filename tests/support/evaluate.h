@@ -43,7 +43,7 @@ static inline evaluation evaluate_new(const heed_graph *graph, bool wide, heed_r
     e.blocks = calloc(graph->n_values + 1, sizeof *e.blocks);
     e.bytes = calloc(graph->n_values + 1, sizeof *e.bytes);
     assert_true(e.operands && e.blocks && e.bytes);
-    for (size_t v = 0; v < graph->n_values; v++) {
+    for (size_t v = 1; v < graph->n_values; v++) {
         const heed_value_info *info = &graph->values[v];
         heed_operand *operand = &e.operands[v];
         *operand = (heed_operand){.dtype = info->dtype,
@@ -67,7 +67,7 @@ static inline evaluation evaluate_new(const heed_graph *graph, bool wide, heed_r
 
 static inline void evaluate_free(evaluation *e)
 {
-    for (size_t v = 0; v < e->graph->n_values; v++) free(e->blocks[v]);
+    for (size_t v = 1; v < e->graph->n_values; v++) free(e->blocks[v]);
     free(e->operands);
     free(e->blocks);
     free(e->bytes);
@@ -125,7 +125,7 @@ static inline void evaluate_run(const evaluation *e, size_t n)
         const heed_node *node = &e->graph->nodes[i];
         heed_operand in[HEED_MAX_INPUTS] = {0}, out[HEED_MAX_OUTPUTS];
         for (int j = 0; j < node->n_in; j++)
-            if (node->in[j] >= 0) in[j] = e->operands[node->in[j]];
+            if (node->in[j] > 0) in[j] = e->operands[node->in[j]];
         for (int j = 0; j < node->n_out; j++) out[j] = e->operands[node->out[j]];
         heed_kernel_args args = {
             .op = node->op,
@@ -144,7 +144,7 @@ static inline void evaluate_run(const evaluation *e, size_t n)
 /* Fails the test when something was written outside the live elements of any value. */
 static inline void evaluate_check_marks(const evaluation *e)
 {
-    for (size_t v = 0; v < e->graph->n_values; v++) {
+    for (size_t v = 1; v < e->graph->n_values; v++) {
         const heed_operand *operand = &e->operands[v];
         int64_t columns = heed_shape_columns(operand->shape),
                 rows = heed_shape_rows(operand->shape);

@@ -33,8 +33,8 @@ static const char *const names[] = {"gpt2",
                                     "gpt_oss-balanced"};
 enum { NAMES = sizeof names / sizeof names[0] };
 
-/* The same ids, reasons to end, probabilities and scores, to the bit; `likely` is how many alternatives
-   were asked for. */
+/* The same ids, reasons to end, probabilities and scores, to the bit; `likely` is how many
+   alternatives were asked for. */
 static inline void assert_same_items(const char *what, const heed_generated *a,
                                      const heed_generated *b, int64_t likely)
 {

@@ -2,6 +2,7 @@
    - that looks like a file of this tree, by its extension or by the folder it begins with, is the
      end of an existing path ("*" stands for any name);
    - that begins with heed_ or HEED_ is found in the sources ("*" ends the word).
+   Every module, a folder of src, has a row in the map.
    The worklog, the changelog and the results tell of names as they were, and are left out. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -135,21 +136,61 @@ static void check_page(const char *page)
 static void docs_name_what_exists(void **state)
 {
     (void)state;
+    for (int i = 0; i < PAGES; i++) check_page(pages[i]);
+    assert_true(words_checked > 200);
+    assert_int_equal(violations, 0);
+}
+
+static bool map_has_row(const char *module)
+{
+    char row[1024], line[4096];
+    snprintf(row, sizeof row, "| `%s` |", module);
+    FILE *file = fopen(HEED_SOURCE "/docs/map.md", "r");
+    assert_non_null(file);
+    bool found = false;
+    while (!found && fgets(line, sizeof line, file)) found = begins_with(line, row);
+    fclose(file);
+    return found;
+}
+
+static void the_map_has_every_module(void **state)
+{
+    (void)state;
+    int missing = 0, modules = 0;
+    for (int i = 0; i < path_count; i++) {
+        if (!begins_with(paths[i], "src/") || strchr(paths[i] + 4, '/')) continue;
+        modules++;
+        if (map_has_row(paths[i])) continue;
+        print_error("docs/map.md has no row for %s\n", paths[i]);
+        missing++;
+    }
+    assert_true(modules > 10);
+    assert_int_equal(missing, 0);
+}
+
+static int read_tree(void **state)
+{
+    (void)state;
     add_path(HEED_SOURCE "/README.md");
     for (int i = 0; i < FOLDERS; i++) {
         char folder[1024];
         snprintf(folder, sizeof folder, HEED_SOURCE "/%s", folders[i]);
         add_path(folder);
     }
-    for (int i = 0; i < PAGES; i++) check_page(pages[i]);
+    return 0;
+}
+
+static int free_tree(void **state)
+{
+    (void)state;
     for (int i = 0; i < path_count; i++) free(paths[i]);
     free(sources);
-    assert_true(words_checked > 200);
-    assert_int_equal(violations, 0);
+    return 0;
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(docs_name_what_exists)};
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    const struct CMUnitTest tests[] = {cmocka_unit_test(docs_name_what_exists),
+                                       cmocka_unit_test(the_map_has_every_module)};
+    return cmocka_run_group_tests(tests, read_tree, free_tree);
 }

@@ -14,7 +14,7 @@ typedef struct search {
     heed_cgroup_visitor *visitor;
     void *argument;
     bool unified;
-    const char *path; /* of the process's group, from the root of its hierarchy */
+    const char *path; /* where the process's group is, from the root of its hierarchy */
     bool mounted;
 } search;
 

@@ -73,8 +73,10 @@ struct heed_line_file {
     heed_buffer buffer; /* what was read, from the line returned last on */
     size_t at;          /* where the next line begins in it */
     size_t searched;    /* bytes after `at` that are known to hold no line feed */
-    size_t number, offset; /* of the line returned last; where the next one begins in the file */
-    size_t bytes, taken;   /* of a regular file when it was opened; read so far */
+    size_t number;      /* the number of the line returned last */
+    size_t offset;      /* where the next one begins in the file */
+    size_t bytes;       /* size of a regular file when it was opened */
+    size_t taken;       /* bytes read so far */
     struct timespec changed;
     bool ends_in_nul; /* a NUL stands at the end of that line, in place of `kept` */
     char kept;

@@ -11,10 +11,11 @@
 #include <stddef.h>
 #include <string.h>
 
+/* Borrowed bytes; no NUL needs to follow them. */
 typedef struct heed_text {
     const char *bytes;
     size_t length;
-} heed_text; /* borrowed bytes; no NUL at the end */
+} heed_text;
 
 /* ---- text in memory ---- */
 
@@ -29,7 +30,7 @@ bool heed_line_is_blank(heed_text line); /* nothing but spaces, tabs and the lik
 /* Zero `number` and `terminated`, point `rest` at the text. */
 typedef struct heed_lines {
     heed_text rest;
-    size_t number;   /* of the line returned last, from 1 */
+    size_t number;   /* the number of the line returned last, from 1 */
     bool terminated; /* a newline ended it */
 } heed_lines;
 
@@ -60,11 +61,12 @@ heed_status heed_line_file_open(heed_line_file **file, const char *path, heed_er
    HEED_E_CANCELLED: a signal came while the file had nothing to read. */
 heed_status heed_line_file_next(heed_line_file *file, heed_text *line, bool *found,
                                 heed_error *error);
-size_t heed_line_file_number(const heed_line_file *file);    /* of the line returned last, from 1 */
+/* The number of the line returned last, from 1. */
+size_t heed_line_file_number(const heed_line_file *file);
 const char *heed_line_file_name(const heed_line_file *file); /* for messages */
 size_t heed_line_file_done(const heed_line_file *file);      /* bytes handed out so far */
-size_t heed_line_file_bytes(
-    const heed_line_file *file); /* of a regular file when it was opened; 0 for others */
+/* Bytes of a regular file when it was opened; 0 for others. */
+size_t heed_line_file_bytes(const heed_line_file *file);
 void heed_line_file_close(heed_line_file *file); /* NULL is fine */
 
 #endif

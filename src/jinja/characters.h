@@ -18,10 +18,8 @@ typedef enum jinja_class {
     JINJA_PRINTABLE = 128
 } jinja_class;
 unsigned heed_jinja_class(uint32_t c);
-/* Full case mapping of one character, 1 to 3 code points; returns how many. `final` is for the
-   sigma at the end of a word. */
 typedef enum jinja_case { JINJA_TO_LOWER, JINJA_TO_UPPER, JINJA_TO_TITLE } jinja_case;
-/* a whole text */
+/* Appends a text in another case, by the full mappings of Unicode. */
 void heed_jinja_put_case(heed_buffer *out, const char *text, size_t length, jinja_case wanted);
 void heed_jinja_put_character(heed_buffer *out, uint32_t c);
 /* The code point at `at`, and the step to the next; the text is valid. */

@@ -220,7 +220,7 @@ static void put_quoted(heed_buffer *out, jinja_value text, bool query)
     }
 }
 
-/* Of a string, or of pairs and dicts as a query. */
+/* urlencode: of a string, or of pairs and dicts as a query. */
 static jinja_value url_encode(jinja_run *run, jinja_value self, const jinja_value *a,
                               const jinja_call *call)
 {

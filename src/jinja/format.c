@@ -10,13 +10,13 @@
 /* What stands between '%' (or ':') and the kind. */
 typedef struct specification {
     bool left, zero, plus, blank, alternate, grouped;
-    char align; /* of str.format: '<', '>', '^', '=' */
+    char align; /* as str.format has it: '<', '>', '^', '=' */
     uint32_t fill;
     int64_t width, precision; /* -1: not given */
     char kind;
 } specification;
 
-enum { MOST = 4096 }; /* of width and precision */
+enum { MOST = 4096 }; /* the greatest width and precision */
 
 static size_t read_width(jinja_run *run, const char *text, size_t length, size_t at, int64_t *width)
 {

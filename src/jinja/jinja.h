@@ -30,14 +30,14 @@ typedef struct heed_jinja_limits {
     int64_t steps;
     size_t output; /* bytes of the result, and of any text captured on the way */
     size_t memory; /* bytes of values */
-    int depth;     /* of nested evaluation; each level takes less than 1 KiB of stack */
+    int depth;     /* levels of nested evaluation; each takes less than 1 KiB of stack */
 } heed_jinja_limits;
 /* 50 million steps, 64 MiB of output, 512 MiB of values, depth 1000. */
 heed_jinja_limits heed_jinja_default_limits(void);
 
 typedef struct heed_jinja_span {
-    size_t begin, end;
-} heed_jinja_span; /* bytes of the output */
+    size_t begin, end; /* bytes of the output */
+} heed_jinja_span;
 
 /* What rendering gives. Zero-initialize, free in every case. */
 typedef struct heed_jinja_output {

@@ -4,7 +4,7 @@
 
 #include "jinja/value.h"
 
-/* of strings; they end with a record without a name */
+/* Methods of strings; they end with a record without a name. */
 extern const jinja_builtin heed_jinja_split_methods[];
 
 /* An argument that must be a string, or an integer; false after a failure, which says `what` needs

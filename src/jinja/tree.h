@@ -85,7 +85,7 @@ typedef struct jinja_arguments {
 /* A macro, or the body of a call block. */
 typedef struct jinja_signature {
     int32_t *parameters;   /* (count) names */
-    jinja_node **defaults; /* of the last default_count parameters */
+    jinja_node **defaults; /* the last default_count parameters have one each */
     int32_t count, default_count;
     bool uses_rest, uses_named_rest, uses_caller; /* varargs, kwargs, caller are mentioned */
 } jinja_signature;
@@ -118,7 +118,7 @@ typedef struct jinja_signature {
 struct jinja_node {
     uint8_t kind, operation;
     bool flag;
-    uint16_t depth; /* of the tree below */
+    uint16_t depth; /* how deep the tree below it is */
     uint32_t line;
     int32_t name, count;
     jinja_node **items, *a, *b, *c;
@@ -131,8 +131,10 @@ struct jinja_node {
     const jinja_builtin *builtin;
 };
 
-/* of a tree, and of nesting while it is read; bytes of a template */
-enum { JINJA_DEPTH = 200, JINJA_SOURCE = 4 << 20 };
+enum {
+    JINJA_DEPTH = 200,      /* limit of a tree's depth, and of nesting while it is read */
+    JINJA_SOURCE = 4 << 20, /* limit of a template's bytes */
+};
 
 struct heed_jinja {
     heed_arena *arena;
@@ -154,8 +156,8 @@ typedef struct jinja_reader {
     size_t length, at;
     uint32_t line;
     bool line_starts;        /* the last tag ended with a line feed */
-    int state;               /* of the lexer */
-    heed_buffer brackets;    /* that are open in the current tag */
+    int state;               /* what the lexer is inside */
+    heed_buffer brackets;    /* the ones that are open in the current tag */
     bool strip_next;         /* raw text follows */
     jinja_token token, next; /* the current one, and one ahead */
     int depth, loops;
@@ -170,19 +172,20 @@ heed_status heed_jinja_refuse(jinja_reader *reader, heed_status status, uint32_t
                               const char *format, ...) HEED_PRINTF(4, 5);
 /* The index of a name; -1 when memory is out. */
 int32_t heed_jinja_name(jinja_reader *reader, const char *text, size_t length);
-/* -1: not mentioned */
+/* The same without adding it; -1 if the template does not mention it. */
 int32_t heed_jinja_find_name(const heed_jinja *jinja, const char *text, size_t length);
 
-/* Parts of the reader. NULL after a failure. */
-/* from the template's arena */
+/* ---- making nodes; they return NULL after a failure ---- */
+
+/* Zeroed memory from the template's arena. */
 void *heed_jinja_keep(jinja_reader *reader, size_t count, size_t size);
 jinja_node *heed_jinja_node(jinja_reader *reader, jinja_node_kind kind, uint32_t line);
-/* sets the depth from the children; refuses too deep a tree */
+/* Sets the node's depth from its children; refuses a tree that is too deep. */
 jinja_node *heed_jinja_deepen(jinja_reader *reader, jinja_node *node);
 /* The node `a operation b`. */
 jinja_node *heed_jinja_join(jinja_reader *reader, jinja_node_kind kind, int operation,
                             jinja_node *a, jinja_node *b);
-/* grows by malloc, then kept */
+/* A list that grows by malloc until heed_jinja_keep_items. */
 typedef struct jinja_nodes {
     jinja_node **items;
     size_t count, capacity;
@@ -190,12 +193,17 @@ typedef struct jinja_nodes {
 bool heed_jinja_push(jinja_reader *reader, jinja_nodes *nodes, jinja_node *node);
 /* Moves the list into the node's items and frees it. */
 void heed_jinja_keep_items(jinja_reader *reader, jinja_nodes *nodes, jinja_node *node);
+
+/* ---- the current token: asking for it, passing over it, insisting on it ---- */
+
 bool heed_jinja_at(const jinja_reader *reader, int operation);
 bool heed_jinja_at_name(const jinja_reader *reader, const char *name);
 bool heed_jinja_skip(jinja_reader *reader, int operation);
 bool heed_jinja_skip_name(jinja_reader *reader, const char *name);
 bool heed_jinja_expect(jinja_reader *reader, int operation);
 void heed_jinja_refuse_token(jinja_reader *reader, const char *expected);
+
+/* ---- the grammar ---- */
 
 jinja_node *heed_jinja_read_expression(jinja_reader *reader, bool conditional);
 jinja_node *heed_jinja_read_primary(jinja_reader *reader);

@@ -390,12 +390,13 @@ const jinja_sequence *heed_jinja_walk(jinja_run *run, jinja_value value)
     return NULL;
 }
 
-jinja_value heed_jinja_fail_use(jinja_run *run, const char *verb, jinja_value value)
+jinja_value heed_jinja_fail_use(jinja_run *run, const char *doing, jinja_value value)
 {
     int length = value.length < 60 ? (int)value.length : 60;
     if (value.kind != JINJA_UNDEFINED)
-        return heed_jinja_fail(run, "cannot %s a value of type %s", verb, heed_jinja_type(value));
+        return heed_jinja_fail(run, "cannot %s a value of type %s", doing, heed_jinja_type(value));
     if (value.unsafe)
         return heed_jinja_fail(run, "templates may not use \"%.*s\"", length, value.text);
-    return heed_jinja_fail(run, "cannot %s \"%.*s\", which is undefined", verb, length, value.text);
+    return heed_jinja_fail(run, "cannot %s \"%.*s\", which is undefined", doing, length,
+                           value.text);
 }

@@ -34,9 +34,9 @@ typedef enum jinja_kind {
 typedef enum jinja_style {
     JINJA_LIST,
     JINJA_TUPLE,
-    JINJA_GROUP /* a tuple (grouper, list) */,
+    JINJA_GROUP, /* a tuple (grouper, list) */
     JINJA_RANGE,
-    JINJA_VIEW /* of a dict */,
+    JINJA_VIEW,     /* keys, values or items of a dict */
     JINJA_GENERATOR /* can be walked once, is true, has no length */
 } jinja_style;
 
@@ -53,14 +53,14 @@ typedef struct jinja_builtin jinja_builtin;
 struct jinja_value {
     uint8_t kind;    /* jinja_kind */
     bool unsafe;     /* JINJA_UNDEFINED: an attribute that templates may not use */
-    uint32_t length; /* of text, in bytes */
+    uint32_t length; /* bytes of `text` */
     union {
         bool boolean;
         int64_t integer;
         double number;
         const char *text; /* valid UTF-8, not NUL-terminated */
         jinja_sequence *sequence;
-        jinja_dict *dict; /* of namespaces too */
+        jinja_dict *dict; /* JINJA_DICT, JINJA_NAMESPACE */
         jinja_loop *loop;
         const jinja_macro *macro;
         const jinja_builtin *builtin;
@@ -72,11 +72,11 @@ struct jinja_value {
 struct jinja_sequence {
     jinja_style style;
     jinja_value *items;
-    size_t count, taken /* by walks over a generator */;
+    size_t count;
+    size_t taken; /* elements that walks over a generator have taken */
 };
-/* in order of insertion */
 struct jinja_dict {
-    jinja_value *keys, *values;
+    jinja_value *keys, *values; /* in order of insertion */
     size_t count, capacity;
 };
 struct jinja_method {
@@ -189,10 +189,9 @@ void heed_jinja_print(jinja_run *run, heed_buffer *out, jinja_value value); /* a
 void heed_jinja_repr(jinja_run *run, heed_buffer *out, jinja_value value);
 /* repr of a float */
 void heed_jinja_print_number(heed_buffer *out, double number);
-/* separators */
 typedef struct jinja_json_style {
     const char *indent;
-    jinja_value item, key;
+    jinja_value item, key; /* separators */
     bool ascii, sorted;
 } jinja_json_style;
 void heed_jinja_print_json(jinja_run *run, heed_buffer *out, jinja_value value,
@@ -202,8 +201,9 @@ void heed_jinja_print_json(jinja_run *run, heed_buffer *out, jinja_value value,
 /* "where: line N: message"; the first one wins. Returns undefined, so that functions may end with
    it. */
 jinja_value heed_jinja_fail(jinja_run *run, const char *format, ...) HEED_PRINTF(2, 3);
-/* The usual failure of an undefined value; other values: "cannot VERB TYPE". */
-jinja_value heed_jinja_fail_use(jinja_run *run, const char *verb, jinja_value value);
+/* The usual failure of an undefined value; other values: "cannot DOING a value of type
+   TYPE". */
+jinja_value heed_jinja_fail_use(jinja_run *run, const char *doing, jinja_value value);
 /* HEED_E_ARG: what raise_exception does */
 jinja_value heed_jinja_raise(jinja_run *run, const char *message);
 bool heed_jinja_failed(const jinja_run *run);

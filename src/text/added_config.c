@@ -409,7 +409,7 @@ static void note_lacking(const json_t *config, const json_t *json, heed_buffer *
     for (size_t i = 0; is_described(config) && i < json_array_size(tokens); i++) {
         const json_t *token = json_array_get(tokens, i);
         const char *content = json_string_value(json_object_get(token, "content"));
-        bool own = json_object_get(token, "id") != NULL; /* of tokenizer.json itself */
+        bool own = json_object_get(token, "id") != NULL; /* from tokenizer.json itself */
         if (!own || !content || describes(config, content)) continue;
         if (!lacking++) first = content;
     }

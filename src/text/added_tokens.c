@@ -301,7 +301,8 @@ heed_status heed_added_read(heed_added_tokens *added, const json_t *json,
     if (status == HEED_OK) status = index_ids(added, where, error);
     for (size_t i = 0; i < added->count && status == HEED_OK; i++)
         status = spell(&added->tokens[i], normalizer, error);
-    for (int special = 1; special >= 0; special--) /* of equal strings the special token counts */
+    /* if two strings are equal, the special token counts */
+    for (int special = 1; special >= 0; special--)
         for (size_t i = 0; i < added->count && status == HEED_OK; i++)
             if (added->tokens[i].special == (special == 1)) status = add_to_trie(added, i, error);
     if (status != HEED_OK) heed_added_free(added);

@@ -26,14 +26,16 @@ typedef struct heed_added_token {
     bool skipped;
 } heed_added_token;
 
+struct heed_added_id {
+    int32_t id;
+    uint32_t index; /* of the token */
+};
+
 typedef struct heed_added_tokens {
     heed_added_token *tokens;
     size_t count, capacity;
-    heed_vocabulary by_content; /* content -> index of the token */
-    struct heed_added_id {
-        int32_t id;
-        uint32_t index;
-    } * by_id; /* in order of id */
+    heed_vocabulary by_content;  /* content -> index of the token */
+    struct heed_added_id *by_id; /* in order of id */
     heed_trie plain, normalized;
 } heed_added_tokens;
 
@@ -42,7 +44,7 @@ typedef struct heed_added_tokens {
 heed_status heed_added_read(heed_added_tokens *added, const json_t *json,
                             const heed_tokenizer_model *model, const heed_pipeline *normalizer,
                             const char *where, heed_error *error);
-/* a new reference */
+/* The section again, a new reference. */
 heed_status heed_added_write(const heed_added_tokens *added, json_t **json, heed_error *error);
 void heed_added_free(heed_added_tokens *added);
 

@@ -11,7 +11,7 @@
 /* A template may be compiled for conversations with tools and another one for those without. */
 struct heed_chat_template {
     heed_jinja *plain, *tools; /* the same, or one of them; NULL: `lacking` says why not */
-    heed_error lacking;        /* of the one that is NULL */
+    heed_error lacking;        /* why one of them is NULL */
     json_t *special;
 };
 

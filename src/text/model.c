@@ -63,7 +63,8 @@ heed_status heed_vocabulary_read(heed_vocabulary *vocabulary, const json_t *ids,
         const char *token = json_object_iter_key(member);
         if (!json_is_integer(id))
             return heed_fail(error, HEED_E_FORMAT,
-                             "%s: model: vocab: the id of \"%.80s\" is no integer", where, token);
+                             "%s: model: vocab: the id of \"%.80s\" is not an integer", where,
+                             token);
         HEED_TRY(heed_vocabulary_add(vocabulary, token, json_object_iter_key_len(member),
                                      json_integer_value(id), where, error));
     }

@@ -45,32 +45,31 @@ typedef struct heed_merge_table {
     size_t slot_count;
 } heed_merge_table;
 
-/* their ids are in a table: all of the byte-level alphabet */
+/* Characters below this have their ids in a table: all of the byte-level alphabet. */
 enum { HEED_DIRECT_CHARACTERS = 0x180 };
-
+/* Ids from here on are symbols that only merges know. */
 enum { HEED_HIDDEN_SYMBOLS = 0x40000000 };
 
 typedef struct heed_tokenizer_model_kind heed_tokenizer_model_kind;
 typedef struct heed_tokenizer_model {
     const heed_tokenizer_model_kind *kind;
     heed_vocabulary vocabulary;
-    char *unk_token;                             /* NULL: none */
-    int32_t unk_id;                              /* -1: none, or not in the vocabulary */
-    char *prefix;                                /* of tokens that continue a word; NULL: none */
-    char *suffix;                                /* BPE: of tokens that end a word; NULL: none */
+    char *unk_token; /* NULL: none */
+    int32_t unk_id;  /* -1: none, or not in the vocabulary */
+    char *prefix;    /* tokens that continue a word begin with it; NULL: none */
+    char *suffix;    /* BPE: tokens that end a word end with it; NULL: none */
     bool fuse_unk, byte_fallback, ignore_merges; /* BPE */
     int64_t max_word_characters;                 /* WordPiece: longer words are unknown */
     heed_merge_table merges;                     /* BPE */
     /* BPE: symbols that only merges know exist too; what is left of them is unknown */
     bool hidden_merges;
-    /* BPE: those symbols, by HEED_HIDDEN_SYMBOLS and up */
-    heed_vocabulary hidden;
+    heed_vocabulary hidden; /* BPE: those symbols, by HEED_HIDDEN_SYMBOLS and up */
     /* BPE: what ids are decoded by, when the target language has a vocabulary of its own */
     heed_vocabulary target;
     /* BPE: pieces that are found in the text first and never merged; the values are ids */
     heed_trie whole;
-    /* BPE: of single characters, of "<0x00>" to "<0xFF>" */
-    int32_t direct_ids[HEED_DIRECT_CHARACTERS], byte_ids[256];
+    int32_t direct_ids[HEED_DIRECT_CHARACTERS]; /* BPE: ids of single characters */
+    int32_t byte_ids[256];                      /* BPE: ids of "<0x00>" to "<0xFF>" */
 } heed_tokenizer_model;
 
 /* Characters or merges of a piece between two questions whether to go on. */
@@ -104,7 +103,7 @@ extern const heed_tokenizer_model_kind heed_tokenizer_model_bpe, heed_tokenizer_
 /* Reads the "model" section. HEED_E_UNSUPPORTED names the kind when it is none of the table. */
 heed_status heed_tokenizer_model_read(heed_tokenizer_model *model, const json_t *json,
                                       const char *where, heed_error *error);
-/* a new reference */
+/* The section again, a new reference. */
 heed_status heed_tokenizer_model_write(const heed_tokenizer_model *model, json_t **json,
                                        heed_error *error);
 void heed_tokenizer_model_free(heed_tokenizer_model *model);

@@ -74,15 +74,15 @@ typedef heed_status heed_piece_rewriter(const void *stage, heed_rewriter *rewrit
 heed_status heed_pieces_rewrite(heed_pieces *pieces, heed_piece_rewriter *rewrite,
                                 const void *stage, heed_error *error);
 /* For rewriters. Origins follow the library: a replaced character stands where the old one stood,
-   an inserted one where the character before the cursor stood. */
-/* Once the work is to end each of them moves the cursor to the end. */
-/* keep the next bytes (whole characters) */
+   an inserted one where the character before the cursor stood. Once the work is to end, each of
+   these moves the cursor to the end. */
+/* Keeps the next bytes (whole characters). */
 void heed_rewriter_copy(heed_rewriter *rewriter, size_t bytes);
-/* drop the next bytes (whole characters) */
+/* Drops the next bytes (whole characters). */
 void heed_rewriter_skip(heed_rewriter *rewriter, size_t bytes);
-/* the next character becomes this one */
+/* The next character becomes this one. */
 void heed_rewriter_replace(heed_rewriter *rewriter, uint32_t code_point);
-/* an additional character */
+/* Puts in an additional character. */
 void heed_rewriter_insert(heed_rewriter *rewriter, uint32_t code_point);
 
 #endif

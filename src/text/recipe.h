@@ -62,10 +62,10 @@ extern const heed_recipe heed_recipe_gpt2, heed_recipe_roberta, heed_recipe_qwen
 extern const heed_recipe heed_recipe_byt5, heed_recipe_perceiver, heed_recipe_canine,
     heed_recipe_esm, heed_recipe_wav2vec2, heed_recipe_fsmt;
 
-/* spelling, NULL: none */
+/* The spelling of a part's token; NULL: none. */
 const char *heed_source_special(const heed_source *source, heed_special part);
 bool heed_source_flag(const heed_source *source, const char *key, bool standard);
-/* whether a token stands before (0), after (1) a text */
+/* Whether a token stands before (place 0) or after (1) a text. */
 bool heed_source_brackets(const heed_source *source, int place);
 /* `before` A `after`, and the same for pairs: BERT's form when `before` is CLS, else each text in
    its own pair of brackets. */

@@ -6,7 +6,7 @@
 #include "text/tokenizer.h"
 
 typedef struct heed_token_bytes {
-    char *bytes; /* of all tokens, one after the other */
+    char *bytes; /* those of all tokens, one after the other */
     /* (count): token i has bytes[ends[i - 1] .. ends[i]); special tokens and ids without a token
        have none */
     size_t *ends;

@@ -76,9 +76,9 @@ typedef struct heed_gguf_vocabulary {
 heed_status heed_tokenizer_from_gguf(heed_tokenizer **tokenizer,
                                      const heed_gguf_vocabulary *vocabulary, const char *where,
                                      heed_error *error);
+typedef struct heed_gguf_entries heed_gguf_entries;
 /* Appends the entries "tokenizer." of a GGUF file for a model of `count` ids. HEED_E_UNSUPPORTED:
    GGUF has no name for this tokenizer. */
-typedef struct heed_gguf_entries heed_gguf_entries;
 heed_status heed_tokenizer_put_gguf(const heed_tokenizer *tokenizer, size_t count,
                                     heed_gguf_entries *entries, heed_error *error);
 void heed_tokenizer_free(heed_tokenizer *tokenizer); /* NULL is fine */
@@ -99,7 +99,7 @@ const char *heed_tokenizer_chat_template(const heed_tokenizer *tokenizer, size_t
 const char *heed_tokenizer_find_template(const heed_tokenizer *tokenizer, const char *name,
                                          size_t *length);
 size_t heed_tokenizer_template_count(const heed_tokenizer *tokenizer);
-/* NULL beyond */
+/* NULL if there are not so many. */
 const char *heed_tokenizer_template_name(const heed_tokenizer *tokenizer, size_t index);
 void heed_tokenizer_list_templates(const heed_tokenizer *tokenizer, heed_buffer *list); /* "a, b" */
 /* Gives it another one in the place of all it has; it is saved with the tokenizer. Not while other

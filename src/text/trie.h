@@ -18,7 +18,7 @@ typedef struct heed_trie {
     size_t node_count, node_capacity;
 } heed_trie;
 
-/* Of equal strings the first one counts; empty ones are never found. false when memory is out. */
+/* If strings are equal, the first one counts; empty ones are never found. False without memory. */
 bool heed_trie_add(heed_trie *trie, const char *text, size_t length, int32_t value);
 /* The longest string that text[0..length) begins with, among those that `takes` accepts (NULL:
    all): its value, its bytes in *size; -1 when there is none. Only for a trie with nodes. */

@@ -48,7 +48,7 @@ static size_t probe(const heed_vocabulary *vocabulary, const char *token, size_t
     return slot;
 }
 
-/* Of equal strings the later entry is found. */
+/* If strings are equal, the later entry is found. */
 static bool fill_slots(heed_vocabulary *vocabulary, size_t slot_count)
 {
     uint32_t *slots = heed_allocate(slot_count, sizeof *slots);

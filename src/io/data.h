@@ -74,7 +74,7 @@ void heed_data_place(const heed_data *data, size_t index, char *place, size_t si
 heed_text_pair heed_data_pair(const heed_data *data, size_t index);
 heed_token_shard heed_data_shard(const heed_data *data, size_t index);
 
-/* Tokens [from, from + count) of a shard; each must be below `vocabulary`, which is at most 2^31. */
+/* Tokens [from, from + count) of a shard; each must be below `vocabulary`, at most 2^31. */
 typedef struct heed_token_range {
     size_t shard, from, count;
     uint32_t vocabulary;

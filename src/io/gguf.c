@@ -111,8 +111,7 @@ static heed_status read_tensor(heed_gguf_cursor *cursor, heed_stored_tensor *ten
     if (place > cursor->file->size || tensor->bytes > cursor->file->size - place)
         return heed_fail(cursor->error, HEED_E_FORMAT,
                          "%s: tensor \"%.128s\" has %zu bytes from %llu on, expected them inside "
-                         "the file's %zu: cut short or "
-                         "damaged",
+                         "the file's %zu: cut short or damaged",
                          cursor->file->where, tensor->name, tensor->bytes,
                          (unsigned long long)place, cursor->file->size);
     tensor->offset = (size_t)place;
@@ -146,8 +145,7 @@ static heed_status place_tensors(heed_gguf_cursor *cursor)
             tensor->bytes > file->size - data - tensor->offset)
             return heed_fail(cursor->error, HEED_E_FORMAT,
                              "%s: tensor \"%.128s\" has %zu bytes from %zu of the data on, "
-                             "expected them inside its %zu: cut "
-                             "short or damaged",
+                             "expected them inside its %zu: cut short or damaged",
                              file->where, tensor->name, tensor->bytes, tensor->offset,
                              file->size - data);
     }

@@ -90,16 +90,14 @@ static heed_status read_array_head(heed_gguf_cursor *cursor, heed_gguf_entry *en
     if (entry->type == HEED_GGUF_ARRAY)
         return heed_fail(cursor->error, HEED_E_UNSUPPORTED,
                          "%s: byte %zu: entry \"%.128s\" is an array of arrays; heed reads arrays "
-                         "of numbers and "
-                         "strings",
+                         "of numbers and strings",
                          cursor->file->where, cursor->at - 4, entry->key);
     HEED_TRY(heed_gguf_read_u64(cursor, "the length of an array", &count));
     size_t least = entry->type == HEED_GGUF_STRING ? 8 : widths[entry->type];
     if (count > heed_gguf_left(cursor) / least)
         return heed_fail(cursor->error, HEED_E_FORMAT,
                          "%s: byte %zu: entry \"%.128s\" has %llu elements, expected at most the "
-                         "%zu that fit in the rest "
-                         "of the file: it is cut short or damaged",
+                         "%zu that fit in the rest of the file: it is cut short or damaged",
                          cursor->file->where, cursor->at - 8, entry->key, (unsigned long long)count,
                          heed_gguf_left(cursor) / least);
     entry->count = (size_t)count;

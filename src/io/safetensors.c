@@ -95,9 +95,8 @@ static heed_status read_offsets(heed_safetensors *file, heed_stored_tensor *tens
     if (end > file->data_size)
         return heed_fail(
             error, HEED_E_FORMAT,
-            "%s: tensor \"%.128s\" ends at byte %zu of the data, expected at most %zu: the "
-            "file is cut "
-            "short or its header is wrong; fetch it again",
+            "%s: tensor \"%.128s\" ends at byte %zu of the data, expected at most %zu: the file "
+            "is cut short or its header is wrong; fetch it again",
             tensor->file, tensor->name, end, file->data_size);
     if (end - begin != bytes)
         return heed_fail(

@@ -15,7 +15,7 @@ enum { HEADER_LIMIT = 100000000 };
 typedef struct {
     const heed_tensor_source *source;
     size_t index, bytes, shard;
-} item;
+} output_tensor;
 
 /* Larger elements first, so that every tensor is aligned; ties are broken as in the format's own
    library. */
@@ -25,18 +25,19 @@ static const unsigned char dtype_order[HEED_DTYPE_COUNT] = {
 
 static int compare_names(const void *a, const void *b)
 {
-    return strcmp(((const item *)a)->source->name, ((const item *)b)->source->name);
+    return strcmp(((const output_tensor *)a)->source->name,
+                  ((const output_tensor *)b)->source->name);
 }
 
 static int compare_given(const void *a, const void *b)
 {
-    size_t left = ((const item *)a)->index, right = ((const item *)b)->index;
+    size_t left = ((const output_tensor *)a)->index, right = ((const output_tensor *)b)->index;
     return left < right ? -1 : left > right;
 }
 
 static int compare_file_order(const void *a, const void *b)
 {
-    const item *left = a, *right = b;
+    const output_tensor *left = a, *right = b;
     if (left->shard != right->shard) return left->shard < right->shard ? -1 : 1;
     int order = dtype_order[left->source->dtype] - dtype_order[right->source->dtype];
     return order ? order : compare_names(a, b);
@@ -53,7 +54,7 @@ static bool valid_name(const char *name)
     return valid;
 }
 
-static heed_status measure(item *item, const heed_tensor_set *set, heed_error *error)
+static heed_status measure(output_tensor *item, const heed_tensor_set *set, heed_error *error)
 {
     const heed_tensor_source *source = item->source;
     if (!source->name || !valid_name(source->name))
@@ -89,16 +90,16 @@ static heed_status measure(item *item, const heed_tensor_set *set, heed_error *e
 }
 
 /* One checked item per tensor, in the order given; *total is the sum of their bytes. */
-static heed_status plan_items(item **result, const heed_tensor_set *set, size_t *total,
+static heed_status plan_items(output_tensor **result, const heed_tensor_set *set, size_t *total,
                               heed_error *error)
 {
-    item *items = heed_allocate(set->count, sizeof *items);
+    output_tensor *items = heed_allocate(set->count, sizeof *items);
     if (!items)
         return heed_fail_memory(error, set->count * sizeof *items, "the list of tensors to write");
     heed_status status = HEED_OK;
     *total = 0;
     for (size_t i = 0; i < set->count && status == HEED_OK; i++) {
-        items[i] = (item){.source = &set->tensors[i], .index = i};
+        items[i] = (output_tensor){.source = &set->tensors[i], .index = i};
         status = measure(&items[i], set, error);
         if (status == HEED_OK &&
             (!heed_add_size(*total, items[i].bytes, total) || *total > INT64_MAX))
@@ -118,7 +119,7 @@ static heed_status plan_items(item **result, const heed_tensor_set *set, size_t 
     return status;
 }
 
-static void put_header(heed_buffer *header, const heed_tensor_set *set, const item *items,
+static void put_header(heed_buffer *header, const heed_tensor_set *set, const output_tensor *items,
                        size_t count)
 {
     static const char *const usual[] = {"format", "pt", NULL};
@@ -147,7 +148,7 @@ static void put_header(heed_buffer *header, const heed_tensor_set *set, const it
 }
 
 static heed_status put_tensors(heed_file_writer *writer, const heed_tensor_set *set,
-                               const item *items, size_t count, heed_error *error)
+                               const output_tensor *items, size_t count, heed_error *error)
 {
     size_t largest = 0;
     for (size_t i = 0; i < count; i++)
@@ -168,8 +169,8 @@ static heed_status put_tensors(heed_file_writer *writer, const heed_tensor_set *
     return status;
 }
 
-static heed_status write_items(const char *path, const heed_tensor_set *set, const item *items,
-                               size_t count, heed_error *error)
+static heed_status write_items(const char *path, const heed_tensor_set *set,
+                               const output_tensor *items, size_t count, heed_error *error)
 {
     heed_buffer header = {0};
     heed_file_writer writer = {.descriptor = -1};
@@ -197,7 +198,7 @@ static heed_status write_items(const char *path, const heed_tensor_set *set, con
 
 heed_status heed_safetensors_write(const char *path, const heed_tensor_set *set, heed_error *error)
 {
-    item *items = NULL;
+    output_tensor *items = NULL;
     size_t total;
     HEED_TRY(plan_items(&items, set, &total, error));
     qsort(items, set->count, sizeof *items, compare_file_order);
@@ -208,7 +209,7 @@ heed_status heed_safetensors_write(const char *path, const heed_tensor_set *set,
 
 /* Numbers the shards in the order given, a new one wherever the next tensor would make it too
    large; returns how many. */
-static size_t assign_shards(item *items, size_t count, size_t most)
+static size_t assign_shards(output_tensor *items, size_t count, size_t most)
 {
     size_t shard = 0, filled = 0;
     for (size_t i = 0; i < count; i++) {
@@ -229,8 +230,8 @@ static void shard_name(char name[64], size_t shard, size_t shards)
 }
 
 /* Items are in name order here, as in the index files of other tools. */
-static heed_status write_index(const char *folder, const item *items, size_t count, size_t shards,
-                               size_t total, heed_error *error)
+static heed_status write_index(const char *folder, const output_tensor *items, size_t count,
+                               size_t shards, size_t total, heed_error *error)
 {
     heed_buffer index = {0};
     heed_buffer_printf(
@@ -252,8 +253,9 @@ static heed_status write_index(const char *folder, const item *items, size_t cou
     return status;
 }
 
-static heed_status write_shards(const char *folder, const heed_tensor_set *set, item *items,
-                                size_t shards, size_t total, heed_error *error)
+static heed_status write_shards(const char *folder, const heed_tensor_set *set,
+                                output_tensor *items, size_t shards, size_t total,
+                                heed_error *error)
 {
     heed_status status = HEED_OK;
     qsort(items, set->count, sizeof *items, compare_file_order);
@@ -274,7 +276,7 @@ static heed_status write_shards(const char *folder, const heed_tensor_set *set, 
 heed_status heed_safetensors_write_folder(const char *folder, const heed_tensor_set *set,
                                           size_t max_shard_bytes, heed_error *error)
 {
-    item *items = NULL;
+    output_tensor *items = NULL;
     size_t total = 0;
     HEED_TRY(plan_items(&items, set, &total, error));
     char *single = heed_path_join(folder, "model.safetensors");

@@ -134,9 +134,8 @@ static heed_status open_folder(heed_weights_file *file, const char *folder, heed
         if (status == HEED_OK && heed_path_exists(index))
             status = heed_weights_note(
                 file, error,
-                "%s: the folder has model.safetensors and "
-                "model.safetensors.index.json: model.safetensors is read, as in "
-                "transformers",
+                "%s: the folder has model.safetensors and model.safetensors.index.json: "
+                "model.safetensors is read, as in transformers",
                 folder);
     } else if (heed_path_exists(index)) {
         file->path = heed_arena_string(file->arena, index);

@@ -1,5 +1,6 @@
-/* weights_internal.h: a model's weights from inside. weights.c opens them and calls weights_index.c,
-   which reads shards under an index; both call weights_members.c; so does weights_names.c. */
+/* weights_internal.h: a model's weights from inside. weights.c opens them and calls
+   weights_index.c, which reads shards under an index. Both call weights_members.c, as
+   weights_names.c does. */
 #ifndef HEED_IO_WEIGHTS_INTERNAL_H
 #define HEED_IO_WEIGHTS_INTERNAL_H
 

@@ -85,8 +85,8 @@ static void put_groups(const plot_frame *frame, const heed_bar_chart *chart)
     }
 }
 
-/* The axis of values: from zero to the highest and the lowest, with room for the figures at the ends
-   of the bars. */
+/* The axis of values: from the lowest, or zero, to the highest, or zero, with room for the figures
+   at the ends of the bars. */
 static void measure(const heed_bar_chart *chart, plot_axis *axis, int height)
 {
     double low = 0, high = 0;

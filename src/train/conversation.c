@@ -87,8 +87,7 @@ static heed_status lay_marked(talk *t)
     if (said != t->whole.span_count)
         return heed_fail(t->error, HEED_E_FORMAT,
                          "%s: the template marks %zu answers, the conversation has %zu, and some "
-                         "of them are not to be learned: expected as "
-                         "many, to know which",
+                         "of them are not to be learned: expected as many, to know which",
                          t->where, t->whole.span_count, said);
     for (size_t i = 0; i < json_array_size(t->messages); i++) {
         if (!is_assistants(t, i)) continue;

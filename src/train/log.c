@@ -44,10 +44,10 @@ heed_status heed_log_open(heed_log **result, const char *path, heed_error *error
     if (!log) return heed_fail_memory(error, sizeof *log, path);
     log->descriptor = -1;
     log->path = heed_string_copy(path);
+    if (log->path) log->descriptor = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     heed_status status = HEED_OK;
     if (!log->path) status = heed_fail_memory(error, strlen(path) + 1, path);
-    else if ((log->descriptor = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666)) < 0)
-        status = heed_fail_system(error, "open", path);
+    else if (log->descriptor < 0) status = heed_fail_system(error, "open", path);
     else status = cut_last_line(log->descriptor, path, error);
     if (status == HEED_OK) *result = log;
     else heed_log_close(log);

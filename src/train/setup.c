@@ -79,9 +79,8 @@ static heed_status check_ids(const heed_train_options *o, const heed_tokenizer *
         if (a == NULL || b == NULL || (left == right && memcmp(a, b, left) == 0)) continue;
         status = heed_fail(
             error, HEED_E_ARG,
-            "--tokenizer %s: the id %d is \"%.40s\" there and \"%.40s\" in %s, whose "
-            "weights were trained for that: leave --tokenizer out, or train a new "
-            "model without --init",
+            "--tokenizer %s: the id %d is \"%.40s\" there and \"%.40s\" in %s, whose weights were "
+            "trained for that: leave --tokenizer out, or train a new model without --init",
             o->tokenizer, (int)id, b, a, o->init);
     }
     heed_tokenizer_free(own);

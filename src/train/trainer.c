@@ -93,8 +93,10 @@ heed_status heed_trainer_new(heed_trainer **trainer, const heed_train_options *o
     HEED_TRY(heed_train_options_check(options, error));
     HEED_TRY(heed_trainer_allocate(&t, backend, watcher, error));
     heed_status status = heed_train_options_copy(&t->options, options, t->arena, error);
-    if (status == HEED_OK && (status = begin_run(t, options, error)) != HEED_OK)
-        heed_trainer_leave_folder(t);
+    if (status == HEED_OK) {
+        status = begin_run(t, options, error);
+        if (status != HEED_OK) heed_trainer_leave_folder(t);
+    }
     if (status == HEED_OK) *trainer = t;
     else heed_trainer_free(t);
     return status;

@@ -1,4 +1,4 @@
-/* What nobody chose: options that follow from the model, the data and the length of the training. */
+/* What nobody chose: options that follow from model, data and the length of the training. */
 #include "train/trainer_internal.h"
 
 #include <math.h>

@@ -26,8 +26,7 @@ static heed_status note_split(heed_trainer *t, const heed_dataset *data, heed_er
         text, sizeof text,
         "%zu of the records, the first of them %s, have an answer that begins inside a token of "
         "the whole text (a prompt that ends in a blank, say): such an answer is learned in the "
-        "tokens that generation "
-        "would write after those of the prompt alone",
+        "tokens that generation would write after those of the prompt alone",
         data->split, data->split_place);
     return heed_trainer_note(t, text, error);
 }

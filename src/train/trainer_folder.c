@@ -48,12 +48,13 @@ static heed_status check_outside(const char *out, const char *const *data, size_
 static heed_status check_place(const heed_trainer *t, heed_error *error)
 {
     const heed_train_options *o = &t->options;
-    char *real = NULL, *above = NULL;
+    char *real = NULL;
     HEED_TRY(heed_path_resolve(&real, o->out, error));
-    heed_status status = check_outside(real, o->data, o->data_count, error);
+    char *above = heed_path_folder(real);
+    heed_status status = HEED_OK;
+    if (above == NULL) status = heed_fail_memory(error, strlen(real), "a path");
+    if (status == HEED_OK) status = check_outside(real, o->data, o->data_count, error);
     if (status == HEED_OK) status = check_outside(real, o->valid, o->valid_count, error);
-    if (status == HEED_OK && (above = heed_path_folder(real)) == NULL)
-        status = heed_fail_memory(error, strlen(real), "a path");
     if (status == HEED_OK) status = heed_folder_check_above(above, error);
     free(above);
     free(real);
@@ -71,8 +72,8 @@ static heed_status read_owner(heed_trainer *t, bool *training, heed_error *error
     heed_status status = HEED_OK;
     if (*training) status = heed_train_options_read(&found, path, t->arena, &problem);
     free(path);
-    if (status == HEED_OK || status == HEED_E_NOMEM)
-        return status == HEED_OK ? HEED_OK : heed_fail(error, status, "%s", problem.message);
+    if (status == HEED_OK) return HEED_OK;
+    if (status == HEED_E_NOMEM) return heed_fail(error, status, "%s", problem.message);
     return heed_fail(error, HEED_E_ARG,
                      "%s: the folder holds a run.json that is not from a training of heed (%s): "
                      "choose another folder, or move it away",
@@ -121,8 +122,7 @@ heed_status heed_trainer_check_links(heed_trainer *t, const char *checkpoint, he
                                          name, sizeof name, error));
     if (*name == 0) return HEED_OK;
     snprintf(text, sizeof text,
-             "%.200s/%s is a file of its own: it counts there in place of the "
-             "checkpoints' files",
+             "%.200s/%s is a file of its own: it counts there in place of the checkpoints' files",
              t->options.out, name);
     return heed_trainer_note(t, text, error);
 }

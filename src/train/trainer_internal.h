@@ -1,5 +1,7 @@
-/* trainer_internal.h: the trainer from inside, for trainer_*.c. trainer.c begins and runs trainings,
-   trainer_resume.c goes on with them; each file calls only those after it in this list:
+/* trainer_internal.h: the trainer from inside. trainer_resume.c goes on with a training, trainer.c
+   begins and runs it. Each file calls only those after it in this list:
+     trainer_resume.c
+     trainer.c
      trainer_folder.c  the run folder: whose it is, who writes there
      trainer_setup.c   makes a trainer ready
      trainer_model.c   tokenizer, configuration, model

@@ -75,8 +75,7 @@ static heed_status open_random(heed_trainer *t, const heed_data *data,
     if (bytes > free_bytes)
         return heed_fail(error, HEED_E_NOMEM,
                          "a model of %zu parameters: weights, gradients and optimizer state take "
-                         "%.2f GB, %.2f GB are free; fewer layers or a "
-                         "smaller d_model fit",
+                         "%.2f GB, %.2f GB are free; fewer layers or a smaller d_model fit",
                          size.parameters, (double)bytes / 1e9, (double)free_bytes / 1e9);
     HEED_TRY(heed_model_new_random(&t->model, &t->config, options, error));
     return become_published(t, error);

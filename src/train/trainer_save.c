@@ -43,8 +43,9 @@ static heed_status write_state(heed_trainer *t, const char *path, heed_error *er
                        ",\n  \"pending_labels\": %" PRIu64
                        ",\n  \"data_fingerprint\": \"%016" PRIx64 "\"\n}\n",
                        p->pending_labels, t->fingerprint);
-    heed_status status = out.failed ? heed_fail_memory(error, out.length, state_file)
-                                    : heed_file_write(path, out.data, out.length, error);
+    heed_status status;
+    if (out.failed) status = heed_fail_memory(error, out.length, state_file);
+    else status = heed_file_write(path, out.data, out.length, error);
     heed_buffer_free(&out);
     return status;
 }
@@ -95,9 +96,9 @@ static heed_status read_state(heed_trainer *t, const char *path, heed_error *err
 {
     json_t *json = NULL;
     HEED_TRY(heed_json_read(&json, path, error));
-    heed_status status = json_is_object(json)
-                             ? read_place(t, json, path, error)
-                             : heed_fail(error, HEED_E_FORMAT, "%s: expected an object", path);
+    heed_status status;
+    if (json_is_object(json)) status = read_place(t, json, path, error);
+    else status = heed_fail(error, HEED_E_FORMAT, "%s: expected an object", path);
     json_decref(json);
     HEED_TRY(status);
     HEED_TRY(heed_dataset_begin(t->data, t->place.epoch, error));
@@ -213,8 +214,8 @@ static heed_status add_checkpoint(heed_trainer *t, int64_t step, double weight, 
         &model, folder, &(heed_model_options){.backend = t->backend, .training = true}, error);
     free(folder);
     HEED_TRY(status);
-    for (size_t i = 0;
-         i < heed_model_parameter_count(model) && i < heed_model_parameter_count(t->model); i++) {
+    const size_t own = heed_model_parameter_count(t->model);
+    for (size_t i = 0; i < heed_model_parameter_count(model) && i < own; i++) {
         heed_parameter_info p = heed_model_parameter(model, i);
         for (size_t k = 0; k < p.elements; k++) sums[k] += weight * p.rows[k];
         sums += p.elements;
@@ -239,9 +240,9 @@ static heed_status newest_steps(const heed_trainer *t, int64_t *steps, size_t mo
         int64_t found_step;
         char *folder = heed_path_join(t->options.out, name);
         if (folder == NULL) return heed_fail_memory(error, 256, "a path");
-        if (heed_path_exists(folder) &&
-            (status = heed_checkpoint_check(folder, &found_step, error)) == HEED_OK)
-            steps[(*found)++] = step;
+        bool exists = heed_path_exists(folder);
+        if (exists) status = heed_checkpoint_check(folder, &found_step, error);
+        if (exists && status == HEED_OK) steps[(*found)++] = step;
         free(folder);
     }
     return status;
@@ -253,7 +254,7 @@ static heed_status fill_average(void *context, const char *folder, heed_error *e
 }
 
 /* Parameters and sums change places; the model holds the mean while it is written, its own weights
-   afterwards. Nothing runs in between, so that bf16 working copies stay those of its own weights. */
+   afterwards. Nothing runs in between, so the bf16 working copies stay those of its own weights. */
 static void exchange(heed_trainer *t, double *sums)
 {
     for (size_t i = 0; i < heed_model_parameter_count(t->model); i++) {
@@ -272,10 +273,9 @@ heed_status heed_trainer_average(heed_trainer *t, heed_error *error)
     size_t most = (size_t)t->options.average_last, elements = heed_model_element_count(t->model);
     int64_t *steps = heed_allocate(most, sizeof *steps);
     double *sums = heed_allocate(elements, sizeof *sums);
-    heed_status status = steps == NULL || sums == NULL
-                             ? heed_fail_memory(error, elements * sizeof *sums,
-                                                "the mean of the checkpoints")
-                             : HEED_OK;
+    heed_status status = HEED_OK;
+    if (steps == NULL || sums == NULL)
+        status = heed_fail_memory(error, elements * sizeof *sums, "the mean of the checkpoints");
     size_t found = 0;
     if (status == HEED_OK) status = newest_steps(t, steps, most, &found, error);
     for (size_t i = 0; i < found && status == HEED_OK; i++)

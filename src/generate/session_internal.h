@@ -72,8 +72,8 @@ void heed_session_put_rows(heed_session_rows *to, const heed_cache *cache, int64
    and moves on. */
 void heed_session_put_frequencies(heed_session_rows *to, const heed_session *session, bool source,
                                   int64_t length, int64_t count);
-/* Fills the fields of one sequence of a run: `count` rows from row `start` on, the first at position
-   `first` of the sequence, attend to `keys` keys through a row of the page table. */
+/* Fills the fields of one sequence of a run: `count` rows from row `start` on, the first of them at
+   position `first` of the sequence, attend to `keys` keys through a row of the page table. */
 void heed_session_fill_sequence(int32_t *fields, int64_t start, int64_t count, int64_t keys,
                                 int64_t first, int64_t table_row);
 

@@ -6,7 +6,8 @@
 #include <string.h>
 
 static int
-    output_errno; /* why stdout failed for the first time; 0 if it has not or the reason is unknown */
+    /* why stdout failed for the first time; 0 if it has not or the reason is unknown */
+    output_errno;
 
 bool heed_cli_output_flush(void)
 {

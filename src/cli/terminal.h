@@ -9,7 +9,8 @@
 #include <stdbool.h>
 
 bool heed_cli_terminal_is_live(void); /* stderr is a terminal that wants bars */
-/* Prints "heed COMMAND: message". Returns the exit status: 130 for HEED_E_CANCELLED, otherwise 1. */
+/* Prints "heed COMMAND: message". Returns the exit status: 130 for HEED_E_CANCELLED, otherwise
+   1. */
 int heed_cli_report_error(const char *command, const heed_error *error);
 /* Prints a line, in place of the progress bar if there is one. */
 void heed_cli_note(const char *format, ...) HEED_PRINTF(1, 2);

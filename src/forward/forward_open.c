@@ -153,8 +153,8 @@ static void read_mask(heed_forward_stack *stack)
     }
 }
 
-/* A source token that is padding has no row, so the target cannot see it either: the memory must have
-   the same mask. */
+/* A source token that is padding has no row, so the target cannot see it either: the memory must
+   have the same mask. */
 static heed_status check_memory_mask(const heed_forward_call *call, heed_error *error)
 {
     const heed_named_tensor *mask = heed_forward_input(call, "memory_key_padding_mask");

@@ -1,4 +1,5 @@
-/* reader.c: what all of the reader uses: failures, memory that lives as long as the template, names. */
+/* reader.c: what all of the reader uses: failures, memory that lives as long as the template,
+   names. */
 #include "jinja/tree.h"
 
 #include <stdarg.h>

@@ -1,5 +1,5 @@
-/* run.h: the state of one rendering, for the files that make and run it (run.c, template.c, evaluate.c,
-   execute.c). */
+/* run.h: the state of one rendering, for the files that make and run it (run.c, template.c,
+   evaluate.c, execute.c). */
 #ifndef HEED_JINJA_RUN_H
 #define HEED_JINJA_RUN_H
 

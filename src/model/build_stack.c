@@ -221,7 +221,8 @@ static heed_nn_experts experts(const heed_build *b, const heed_stack_inputs *inp
     return all;
 }
 
-/* Adds one layer to the counts from which the balance of experts is computed. Source: Fedus et al. 2021, eq. 4 to 6. */
+/* Adds one layer to the counts from which the balance of experts is computed. Source: Fedus et al.
+   2021, eq. 4 to 6. */
 static void count_routing(heed_build *b, const heed_nn_routing *routing)
 {
     if (b->counted == HEED_NONE) return;

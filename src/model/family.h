@@ -98,8 +98,8 @@ enum {
 };
 
 typedef struct heed_weight_name {
-    /* heed_role; where `fused` weights share a tensor, rows of one after those of another, the first
-       one's */
+    /* heed_role; where `fused` weights share a tensor, rows of one after those of another, the
+       first one's */
     uint8_t role;
     uint8_t stack_id; /* heed_stack_id */
     uint8_t fused;    /* 0 counts as 1 */

@@ -22,7 +22,8 @@ typedef struct heed_tensor {
     int32_t expert;
     int rank;
     int64_t shape[3]; /* on disk */
-    /* as (O,I), all fused weights together, experts one after the other in each; columns 0: a vector */
+    /* as (O,I), all fused weights together, experts one after the other in each; columns 0: a
+       vector */
     int64_t rows, columns;
     int64_t stack; /* experts in this tensor; 0: no stack */
     size_t elements;

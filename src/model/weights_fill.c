@@ -201,8 +201,8 @@ static heed_status get_rows(fill_source *source, disk_rows *disk, int64_t width,
     return HEED_OK;
 }
 
-/* Every value fits the type that the tensor's weights are kept in. Qblocks lie along rows, which may
-   lie otherwise on disk: those are read as f32, row by row. */
+/* Every value fits the type that the tensor's weights are kept in. Qblocks lie along rows, which
+   may lie otherwise on disk: those are read as f32, row by row. */
 static heed_status check_rounding(const heed_model *model, const heed_tensor *tensor,
                                   fill_source *source, heed_error *error)
 {

@@ -1,5 +1,6 @@
-/* decode.c: the decoder stages that rewrite characters, and the table of all stages. Stages are transducers: each takes tokens, whole or in parts, and passes tokens on. Decoding all
-   at once and decoding while ids arrive are the same code. */
+/* decode.c: the decoder stages that rewrite characters, and the table of all stages. Stages are
+   transducers: each takes tokens, whole or in parts, and passes tokens on. Decoding all at once and
+   decoding while ids arrive are the same code. */
 #include "text/decode_internal.h"
 
 #include "base/utf8.h"

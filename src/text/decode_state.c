@@ -1,4 +1,5 @@
-/* decode_state.c: what decoder stages share: passing on, holding back, tokens that come in parts. */
+/* decode_state.c: what decoder stages share: passing on, holding back, tokens that come in
+   parts. */
 #include "text/decode_internal.h"
 
 #include <string.h>

@@ -1,4 +1,5 @@
-/* train_counts.c: what all trainers use: counted strings, special tokens, the vocabulary as JSON. */
+/* train_counts.c: what all trainers use: counted strings, special tokens, the vocabulary as
+   JSON. */
 #include "text/train.h"
 
 #include "base/memory.h"

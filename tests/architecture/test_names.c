@@ -1,6 +1,6 @@
-/* Names are unambiguous: no heed_ type and no type of a header is defined twice, whatever the linker
-   sees begins with heed_, and no function has more than six parameters. The first three tests show
-   that each rule finds what it forbids. */
+/* Names are unambiguous: no heed_ type and no type of a header is defined twice, whatever the
+   linker sees begins with heed_, and no function has more than six parameters. The first three
+   tests show that each rule finds what it forbids. */
 #include "source_tree.h"
 
 enum { MOST_PARAMETERS = 6, MOST_TYPES = 4096, NAME = 96 };

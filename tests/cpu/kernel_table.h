@@ -1,6 +1,7 @@
-/* kernel_table.h: sizes, numbers and bookkeeping that the tests of the kernels share. Each op belongs
-   to one program of tests/cpu/test_kernels_*.c; at its end every_kernel_had_a_case fails when a
-   kernel of one of its ops was used by no case, and when a kernel's op belongs to no program. */
+/* kernel_table.h: sizes, numbers and bookkeeping that the tests of the kernels share. Each op
+   belongs to one program of tests/cpu/test_kernels_*.c; at its end every_kernel_had_a_case fails
+   when a kernel of one of its ops was used by no case, and when a kernel's op belongs to no
+   program. */
 #ifndef HEED_TESTS_CPU_KERNEL_TABLE_H
 #define HEED_TESTS_CPU_KERNEL_TABLE_H
 

@@ -1,5 +1,5 @@
-/* Values of every op and every function: against PyTorch and transformers, in both precisions. What a
-   rule says better than numbers has test_values_rules.c. */
+/* Values of every op and every function: against PyTorch and transformers, in both precisions. What
+   a rule says better than numbers has test_values_rules.c. */
 #include "value_cases.h"
 #include "value_check.h"
 

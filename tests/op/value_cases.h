@@ -1,5 +1,5 @@
-/* value_cases.h: one op each, with the values that PyTorch computed for it (torch_values.h), or, where
-   a sentence in C says it all, the row of op_rows.def. */
+/* value_cases.h: one op each, with the values that PyTorch computed for it (torch_values.h), or,
+   where a sentence in C says it all, the row of op_rows.def. */
 #ifndef HEED_TESTS_OP_VALUE_CASES_H
 #define HEED_TESTS_OP_VALUE_CASES_H
 

@@ -126,12 +126,11 @@ const heed_added_token *heed_added_find_content(const heed_added_tokens *added, 
 static bool is_string_of(const heed_tokenizer_model *model, int64_t id,
                          const heed_added_token *token)
 {
-    const heed_vocabulary_entry *entry = id <= INT32_MAX ? heed_vocabulary_entry_of(
-                                                               &model->vocabulary, (int32_t)id)
-                                                         : NULL;
+    const heed_vocabulary *vocabulary = &model->vocabulary;
+    if (id > INT32_MAX) return false;
+    const heed_vocabulary_entry *entry = heed_vocabulary_entry_of(vocabulary, (int32_t)id);
     return entry && entry->length == token->length &&
-           memcmp(heed_vocabulary_string(&model->vocabulary, entry), token->content,
-                  token->length) == 0;
+           !memcmp(heed_vocabulary_string(vocabulary, entry), token->content, token->length);
 }
 
 /* Reading the section. */
@@ -277,9 +276,8 @@ static heed_status add_to_trie(heed_added_tokens *added, size_t index, heed_erro
     heed_added_token *token = &added->tokens[index];
     bool spelled = token->spelled_length == token->length &&
                    !memcmp(token->spelled, token->content, token->length);
-    const heed_added_token *same = spelled ? token
-                                           : heed_added_find_content(added, token->spelled,
-                                                                     token->spelled_length);
+    const heed_added_token *same = token;
+    if (!spelled) same = heed_added_find_content(added, token->spelled, token->spelled_length);
     token->skipped = same && same->special;
     if (heed_trie_add(token->normalized ? &added->normalized : &added->plain, token->spelled,
                       token->spelled_length, (int32_t)index))

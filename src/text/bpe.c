@@ -30,8 +30,8 @@ static heed_status fail_merge(const char *where, size_t rank, const char *token,
 static int32_t symbol_id(const heed_tokenizer_model *model, const char *symbol, size_t length)
 {
     int32_t id = heed_vocabulary_find(&model->vocabulary, symbol, length);
-    return id >= 0 || !model->hidden_merges ? id
-                                            : heed_vocabulary_find(&model->hidden, symbol, length);
+    if (id >= 0 || !model->hidden_merges) return id;
+    return heed_vocabulary_find(&model->hidden, symbol, length);
 }
 
 static heed_status part_of_merge(heed_tokenizer_model *model, const char *symbol, size_t length,
@@ -102,39 +102,51 @@ static heed_status read_merge(heed_tokenizer_model *model, const json_t *merge, 
     return fail_shape(model, where, error);
 }
 
-heed_status heed_bpe_seal(heed_tokenizer_model *model, heed_error *error)
+/* The hash table of merges by pair; if a pair comes twice, the last one counts. */
+static bool fill_slots(heed_merge_table *table)
 {
-    if (model->hidden.count) HEED_TRY(heed_vocabulary_seal(&model->hidden, "the merges", error));
-    heed_merge_table *table = &model->merges;
     table->slot_count = 16;
     while (table->slot_count < table->count * 2) table->slot_count *= 2;
     table->slots = heed_allocate(table->slot_count, sizeof *table->slots);
-    if (!table->slots)
-        return heed_fail_memory(error, table->slot_count * sizeof *table->slots, "the merges");
+    if (!table->slots) return false;
     for (size_t i = 0; i < table->slot_count; i++) table->slots[i].joined = -1;
     for (size_t i = 0; i < table->count; i++) {
         const heed_merge *merge = &table->merges[i];
-        uint64_t pair = (uint64_t)(uint32_t)merge->left << 32 | (uint32_t)merge->right;
-        size_t mask = table->slot_count - 1,
-               slot = (size_t)((pair * 0x9E3779B97F4A7C15u) >> 32) & mask;
+        const uint64_t pair = heed_merge_pair(merge->left, merge->right);
+        size_t slot = heed_merge_home(table, pair);
         while (table->slots[slot].joined >= 0 && table->slots[slot].pair != pair)
-            slot = (slot + 1) & mask;
-        /* the last one of equals counts */
+            slot = (slot + 1) & (table->slot_count - 1);
         table->slots[slot] = (heed_merge_slot){pair, merge->rank, merge->joined};
     }
+    return true;
+}
+
+/* The ids that tokenizing looks up without hashing: of characters and of "<0x00>" to "<0xFF>". */
+static void fill_direct_ids(heed_tokenizer_model *model)
+{
     for (uint32_t c = 0; c < HEED_DIRECT_CHARACTERS; c++) {
-        char encoded[2] = {(char)(0xC0 | c >> 6), (char)(0x80 | (c & 0x3F))};
-        if (c < 0x80) encoded[0] = (char)c;
-        model->direct_ids[c] = heed_vocabulary_find(&model->vocabulary, encoded, c < 0x80 ? 1 : 2);
+        char encoded[4];
+        const size_t size = heed_utf8_put(c, encoded);
+        model->direct_ids[c] = heed_vocabulary_find(&model->vocabulary, encoded, size);
     }
     for (unsigned byte = 0; byte < 256; byte++) {
         char name[8];
         snprintf(name, sizeof name, "<0x%02X>", byte);
         model->byte_ids[byte] = heed_vocabulary_find(&model->vocabulary, name, 6);
     }
-    model->unk_id = model->unk_token ? heed_vocabulary_find(&model->vocabulary, model->unk_token,
-                                                            strlen(model->unk_token))
-                                     : -1;
+}
+
+heed_status heed_bpe_seal(heed_tokenizer_model *model, heed_error *error)
+{
+    if (model->hidden.count) HEED_TRY(heed_vocabulary_seal(&model->hidden, "the merges", error));
+    if (!fill_slots(&model->merges))
+        return heed_fail_memory(error, model->merges.slot_count * sizeof *model->merges.slots,
+                                "the merges");
+    fill_direct_ids(model);
+    model->unk_id = -1;
+    if (model->unk_token)
+        model->unk_id = heed_vocabulary_find(&model->vocabulary, model->unk_token,
+                                             strlen(model->unk_token));
     return HEED_OK;
 }
 
@@ -305,8 +317,8 @@ static heed_status tokenize_bpe(const heed_tokenizer_model *model,
                                 heed_tokenizer_model_scratch *scratch, const char *text,
                                 size_t length, heed_found_tokens *found, heed_error *error)
 {
-    int32_t whole = model->ignore_merges ? heed_vocabulary_find(&model->vocabulary, text, length)
-                                         : -1;
+    int32_t whole = -1;
+    if (model->ignore_merges) whole = heed_vocabulary_find(&model->vocabulary, text, length);
     if (whole >= 0) {
         heed_found_add(found, whole, 0, length);
         return HEED_OK;
@@ -336,9 +348,8 @@ static heed_status tokenize_bpe(const heed_tokenizer_model *model,
 
 static json_t *symbol_string(const heed_tokenizer_model *model, int32_t id)
 {
-    const heed_vocabulary *vocabulary = id >= HEED_HIDDEN_SYMBOLS && model->hidden.count
-                                            ? &model->hidden
-                                            : &model->vocabulary;
+    const bool hidden = id >= HEED_HIDDEN_SYMBOLS && model->hidden.count;
+    const heed_vocabulary *vocabulary = hidden ? &model->hidden : &model->vocabulary;
     const heed_vocabulary_entry *entry = heed_vocabulary_entry_of(vocabulary, id);
     return json_stringn(heed_vocabulary_string(vocabulary, entry), entry->length);
 }

@@ -5,17 +5,12 @@
 
 enum { SHORT_WORD = 32 };
 
-static uint64_t pair_of(int32_t left, int32_t right)
-{
-    return (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
-}
-
 const heed_merge_slot *heed_merge_find(const heed_merge_table *table, int32_t left, int32_t right)
 {
     if (!table->slot_count) return NULL;
-    uint64_t pair = pair_of(left, right);
-    size_t mask = table->slot_count - 1, slot = (size_t)((pair * 0x9E3779B97F4A7C15u) >> 32) & mask;
-    for (;; slot = (slot + 1) & mask) {
+    const uint64_t pair = heed_merge_pair(left, right);
+    const size_t mask = table->slot_count - 1;
+    for (size_t slot = heed_merge_home(table, pair);; slot = (slot + 1) & mask) {
         const heed_merge_slot *candidate = &table->slots[slot];
         if (candidate->joined < 0) return NULL;
         if (candidate->pair == pair) return candidate;
@@ -112,10 +107,9 @@ static heed_status fill_heap(const heed_merge_table *table, heed_tokenizer_model
         HEED_TRY(may_go_on(scratch, i, error));
         scratch->symbols[i].previous = (int32_t)i - 1;
         scratch->symbols[i].next = i + 1 < count ? (int32_t)i + 1 : -1;
-        const heed_merge_slot *merge = i + 1 < count
-                                           ? heed_merge_find(table, scratch->symbols[i].id,
-                                                             scratch->symbols[i + 1].id)
-                                           : NULL;
+        if (i + 1 == count) break;
+        const heed_merge_slot *merge = heed_merge_find(table, scratch->symbols[i].id,
+                                                       scratch->symbols[i + 1].id);
         if (merge) scratch->heap[scratch->heap_count++] = (uint64_t)merge->rank << 32 | (uint32_t)i;
     }
     for (size_t i = scratch->heap_count / 2; i-- > 0;) {

@@ -82,6 +82,17 @@ static uint32_t byte_of(const sequence *s, uint32_t character)
     return s->characters ? s->characters[character] : character;
 }
 
+/* A token as the vocabulary spells it; an added token as it was found, with the blanks that it took
+   along. */
+static heed_text spelling_of(const heed_vocabulary *vocabulary, const sequence *s,
+                             const heed_found_token *token)
+{
+    const heed_vocabulary_entry *entry = NULL;
+    if (!token->added) entry = heed_vocabulary_entry_of(vocabulary, token->id);
+    if (entry) return (heed_text){heed_vocabulary_string(vocabulary, entry), entry->length};
+    return (heed_text){s->pieces.bytes + token->begin, token->end - token->begin};
+}
+
 /* Replaces places in the working text by code points of the input, trimmed. */
 static void settle_offsets(const heed_tokenizer *tokenizer, sequence *s)
 {
@@ -89,19 +100,9 @@ static void settle_offsets(const heed_tokenizer *tokenizer, sequence *s)
         heed_found_token *token = &s->found.tokens[i];
         heed_range origin = heed_pieces_origin(&s->pieces, token->begin, token->end);
         heed_range offsets = {character_of(s, origin.begin), character_of(s, origin.end)};
-        /* An added token is spelled as it was found, with the blanks that it took along. */
-        size_t length = token->end - token->begin;
-        const char *spelled = s->pieces.bytes + token->begin;
-        const heed_vocabulary_entry *entry = token->added
-                                                 ? NULL
-                                                 : heed_vocabulary_entry_of(
-                                                       &tokenizer->model.vocabulary, token->id);
-        if (entry) {
-            spelled = heed_vocabulary_string(&tokenizer->model.vocabulary, entry);
-            length = entry->length;
-        }
+        heed_text spelled = spelling_of(&tokenizer->model.vocabulary, s, token);
         if (offsets.end < offsets.begin) offsets.end = offsets.begin;
-        heed_post_trim(&tokenizer->post, i, spelled, length, &offsets);
+        heed_post_trim(&tokenizer->post, i, spelled.bytes, spelled.length, &offsets);
         token->begin = offsets.begin;
         token->end = offsets.end;
     }

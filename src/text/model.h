@@ -140,6 +140,15 @@ typedef struct heed_symbol {
     uint32_t length;
     int32_t previous, next;
 } heed_symbol;
+static inline uint64_t heed_merge_pair(int32_t left, int32_t right)
+{
+    return (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
+}
+/* The slot where looking for a pair begins. */
+static inline size_t heed_merge_home(const heed_merge_table *table, uint64_t pair)
+{
+    return (size_t)((pair * 0x9E3779B97F4A7C15u) >> 32) & (table->slot_count - 1);
+}
 /* NULL: no such merge */
 const heed_merge_slot *heed_merge_find(const heed_merge_table *table, int32_t left, int32_t right);
 /* Merges scratch->symbols[0..symbol_count); survivors are moved to the front and counted. */

@@ -83,9 +83,8 @@ const char *heed_tokenizer_decoded_token(const heed_tokenizer *tokenizer, int32_
                                          size_t *length)
 {
     const heed_vocabulary *target = &tokenizer->model.target;
-    const heed_vocabulary_entry *entry = target->count ? heed_vocabulary_entry_of(target, id)
-                                                       : NULL;
     if (!target->count) return heed_tokenizer_token(tokenizer, id, length);
+    const heed_vocabulary_entry *entry = heed_vocabulary_entry_of(target, id);
     *length = entry ? entry->length : 0;
     return entry ? heed_vocabulary_string(target, entry) : NULL;
 }

@@ -54,11 +54,6 @@ typedef struct {
     bool failed;
 } bpe_trainer;
 
-static uint64_t pair_of(int32_t left, int32_t right)
-{
-    return (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
-}
-
 /* ---- counting words ---- */
 
 typedef struct {
@@ -202,14 +197,14 @@ static void merge_in_word(bpe_trainer *t, uint32_t index, heed_merge merge)
             continue;
         }
         if (kept > 0) {
-            change_pair(t, pair_of(w->ids[kept - 1], merge.left), -times, index);
-            change_pair(t, pair_of(w->ids[kept - 1], merge.joined), times, index);
+            change_pair(t, heed_merge_pair(w->ids[kept - 1], merge.left), -times, index);
+            change_pair(t, heed_merge_pair(w->ids[kept - 1], merge.joined), times, index);
         }
         w->ids[kept++] = merge.joined;
         i++;
         if (i + 1 < w->count) {
-            change_pair(t, pair_of(merge.right, w->ids[i + 1]), -times, index);
-            change_pair(t, pair_of(merge.joined, w->ids[i + 1]), times, index);
+            change_pair(t, heed_merge_pair(merge.right, w->ids[i + 1]), -times, index);
+            change_pair(t, heed_merge_pair(merge.joined, w->ids[i + 1]), times, index);
         }
     }
     w->count = kept;
@@ -305,7 +300,7 @@ static heed_status spell_words(bpe_trainer *t, heed_error *error)
         for (size_t j = 0; j < entry->length; j++)
             t->symbols[at++] = byte_ids[(unsigned char)bytes[j]];
         for (size_t j = 0; j + 1 < entry->length && !t->failed; j++)
-            change_pair(t, pair_of(t->words[i].ids[j], t->words[i].ids[j + 1]),
+            change_pair(t, heed_merge_pair(t->words[i].ids[j], t->words[i].ids[j + 1]),
                         (int64_t)t->trainer->counted.counts[i], (uint32_t)i);
     }
     queue_touched(t);
@@ -341,9 +336,10 @@ static json_t *merges_json(bpe_trainer *t)
     json_t *list = json_array();
     int failed = !list;
     for (size_t i = 0; i < t->merge_count; i++)
-        t->pairs[slot_of(t, pair_of(t->merges[i].left, t->merges[i].right))].count = (int64_t)i;
+        t->pairs[slot_of(t, heed_merge_pair(t->merges[i].left, t->merges[i].right))].count =
+            (int64_t)i;
     for (size_t i = 0; i < t->merge_count && !failed; i++)
-        if (t->pairs[slot_of(t, pair_of(t->merges[i].left, t->merges[i].right))].count ==
+        if (t->pairs[slot_of(t, heed_merge_pair(t->merges[i].left, t->merges[i].right))].count ==
             (int64_t)i)
             failed = json_array_append_new(list, merge_json(&t->tokens, t->merges[i]));
     if (!failed) return list;

@@ -83,7 +83,7 @@ typedef struct heed_config {
     bool qk_norm_bias;
     double norm_eps;
     double norm_offset;    /* 1: gains are stored as g - 1 */
-    double residual_scale; /* of what a sub-layer adds to the stream; 0: 1 */
+    double residual_scale; /* of what a sublayer adds to the stream; 0: 1 */
     bool norm_bias, embedding_norm, final_norm;
     /* feed-forward */
     int64_t activation; /* heed_unary_kind */

@@ -1,4 +1,4 @@
-/* attention.h: the attention sub-layer, from the stream to the stream. */
+/* attention.h: the attention sublayer, from the stream to the stream. */
 #ifndef HEED_NN_ATTENTION_H
 #define HEED_NN_ATTENTION_H
 
@@ -26,7 +26,7 @@ typedef struct heed_attention_layer {
 heed_value heed_attention_build(heed_graph *graph, heed_value x, const heed_attention_layer *layer,
                                 heed_value *weights);
 
-/* Keys and values of `memory` written to caches: what an encoder leaves after for the decoder's
+/* Keys and values of `memory` written to caches: what an encoder leaves for the decoder's
    cross attention. */
 void heed_attention_fill_cache(heed_graph *graph, const heed_attention_layer *layer);
 

@@ -1,4 +1,4 @@
-/* Experts in the place of the feed-forward sub-layer. */
+/* Experts in the place of the feed-forward sublayer. */
 #include "nn/block.h"
 
 /* Weights (N,J) of the experts that each row chooses, and which they are. */

@@ -5,7 +5,7 @@
 
 typedef enum heed_norm_kind { HEED_NORM_LAYER, HEED_NORM_RMS, HEED_NORM_KINDS } heed_norm_kind;
 
-/* Where a sub-layer f (attention, feed-forward) is normalized, x being the residual stream. */
+/* Where a sublayer f (attention, feed-forward) is normalized, x being the residual stream. */
 typedef enum heed_norm_place {
     HEED_NORM_PRE,      /* x + f(norm(x)), and a norm after the last layer */
     HEED_NORM_POST,     /* norm(x + f(x)) */

@@ -1,4 +1,4 @@
-/* Norms and the two ends of a sub-layer. */
+/* Norms and the two ends of a sublayer. */
 #include "nn/block.h"
 
 heed_value heed_nn_normalize(heed_graph *graph, heed_value x, const heed_nn_norm *norm)

@@ -12,7 +12,7 @@
     .eos_id = 1
 /* clang-format on */
 
-/* Norms around each sub-layer, as Gemma 2 and 3 have them. */
+/* Norms around each sublayer, as Gemma 2 and 3 have them. */
 extern const heed_weight_name heed_gemma_weights[];
 /* Embeddings times the root of the width; biases as Llama has them. */
 void heed_gemma_derive(heed_config *config);

@@ -1,4 +1,4 @@
-/* Gemma 2 (Gemma Team 2024): norms on both sides of each sub-layer, soft caps on scores and logits,
+/* Gemma 2 (Gemma Team 2024): norms on both sides of each sublayer, soft caps on scores and logits,
    a window in every other layer. */
 #include "model/family/gemma.h"
 #include "model/family/gguf.h"

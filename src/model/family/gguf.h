@@ -34,7 +34,7 @@
     HEED_GGUF_LAYER(KEY_NORM_GAIN, how, "attn_k_norm.weight"), \
     HEED_GGUF_LAYER(SINKS, 0, "attn_sinks.weight"), HEED_GGUF_LINEAR(OUTPUT, 0, "attn_output")
 /* clang-format on */
-/* Norms before sub-layers, and after them. */
+/* Norms before sublayers, and after them. */
 /* clang-format off */
 #define HEED_GGUF_NORMS \
     HEED_GGUF_NORM(ATTENTION_NORM, 0, "attn_norm"), \

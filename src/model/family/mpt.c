@@ -59,7 +59,7 @@ static void derive(heed_config *config)
     config->decoder.d_ff = 0;
 }
 
-/* Settings of attention stand in an object of their own; its dropout is that of the sub-layers
+/* Settings of attention stand in an object of their own; its dropout is that of the sublayers
    too. */
 static heed_status fix(heed_config *config, const json_t *json, const char *where,
                        heed_error *error)

@@ -1,4 +1,4 @@
-/* OLMo 2 (Team OLMo 2024): Llama with norms after the sub-layers instead of before them, and norms
+/* OLMo 2 (Team OLMo 2024): Llama with norms after the sublayers instead of before them, and norms
    over all queries and all keys of a token. */
 #include "model/family/llama.h"
 #include "model/family/gguf.h"

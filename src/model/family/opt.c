@@ -1,5 +1,5 @@
 /* OPT (Zhang et al. 2022): learned positions from row 2 on, ReLU; the 350M model has its norms
-   after the sub-layers and a narrower embedding. */
+   after the sublayers and a narrower embedding. */
 #include "model/family/decoder.h"
 
 static const heed_config preset = {HEED_DECODER,

@@ -4,7 +4,7 @@
 #include "io/data_internal.h"
 #include <stdio.h>
 
-/* Copies the text of a member. HEED_E_FORMAT when it is no text after all. */
+/* Copies the text of a member. HEED_E_FORMAT if it is not text after all. */
 static heed_status copy_text(heed_data *data, const json_t *object, const char *key,
                              heed_text *text, heed_data_origin at, heed_error *error)
 {
@@ -111,7 +111,7 @@ static heed_status add_object(heed_data *data, const json_t *object, heed_text w
     return heed_data_add_pair(data, pair, at.path, error);
 }
 
-/* Blank lines are no objects: they are passed over. */
+/* Blank lines are not objects: they are skipped. */
 static heed_status read_object(heed_data *data, heed_text line, heed_data_origin at,
                                heed_error *error)
 {

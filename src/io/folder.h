@@ -41,7 +41,7 @@ heed_status heed_folder_commit(heed_folder *folder, heed_error *error);
 /* Without a commit OUT is as it was before. A folder that is all zeros is fine. */
 void heed_folder_close(heed_folder *folder);
 
-/* HEED_E_ARG if `path` is no name for a folder: "-", a file, a link to nothing. */
+/* HEED_E_ARG if `path` cannot be the name of a folder: "-", a file, a link to nothing. */
 heed_status heed_folder_check_name(const char *path, heed_error *error);
 /* HEED_E_ARG if `path`, which need not be there, is a run folder or below one: a run folder belongs
    to its training, with all that is in it. */

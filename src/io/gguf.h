@@ -85,8 +85,8 @@ size_t heed_gguf_entry_count(const heed_gguf *file);
 const heed_gguf_entry *heed_gguf_entry_at(const heed_gguf *file, size_t index);
 /* NULL when absent */
 const heed_gguf_entry *heed_gguf_entry_find(const heed_gguf *file, const char *key);
-/* Element `index` < count of an entry. A number that is no integer, or none of 63 bits, is 0 as an
-   integer: look at the type first. */
+/* Element `index` < count of an entry. A number that is not an integer of 63 bits gives 0: look
+   at the type first. */
 int64_t heed_gguf_integer_at(const heed_gguf_entry *entry, size_t index);
 double heed_gguf_number_at(const heed_gguf_entry *entry, size_t index);
 /* not NUL-terminated */
@@ -129,8 +129,8 @@ void heed_gguf_put_entry(heed_gguf_entries *entries, const heed_gguf_entry *entr
 
 /* Writes version 3 under a temporary name, syncs it and renames it into place, tensors in the order
    given, aligned to 32 bytes. Errors: HEED_E_ARG for names that repeat or are longer than 63 bytes,
-   ranks beyond 4, element types that GGUF lacks; HEED_E_SHAPE when rows are no multiple of the
-   type's block or sizes overflow; HEED_E_IO; what `produce` answers. */
+   ranks beyond 4, element types that GGUF lacks; HEED_E_SHAPE if rows are not a multiple of the
+   type's qblock or sizes overflow; HEED_E_IO; what `produce` answers. */
 heed_status heed_gguf_write(const char *path, const heed_gguf_entries *entries,
                             const heed_tensor_set *set, heed_error *error);
 

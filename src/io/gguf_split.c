@@ -11,7 +11,7 @@
 
 enum { MOST_PARTS = 99999, ENDING_BYTES = 48 };
 
-/* What a part says about the whole; count < 2: the file is no part of others. */
+/* What a part says about the whole; count < 2: the file stands for itself. */
 typedef struct {
     int64_t no, count, tensors;
 } split;

@@ -40,7 +40,7 @@ static bool plain_name(const char *name)
     return *name && *name != '.' && !strpbrk(name, "/\\") && !strstr(name, "..");
 }
 
-/* The name of a shard as an index writes it, without "./"; NULL if it is no string. */
+/* The name of a shard as an index writes it, without "./"; NULL if it is not a string. */
 static const char *shard_name(const json_t *value)
 {
     const char *name = json_string_value(value);
@@ -77,7 +77,7 @@ static heed_status list_shards(heed_weights_file *file, json_t *map, heed_error 
     return HEED_OK;
 }
 
-/* Opens one shard. That it cannot be read is no error yet: it is written down. */
+/* Opens one shard. That it cannot be read is not yet an error: it is noted in the shard. */
 static heed_status open_shard(heed_weights_file *file, heed_shard *shard, const char *folder,
                               heed_error *error)
 {

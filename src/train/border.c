@@ -16,8 +16,8 @@ void heed_border_free(heed_border *border)
     *border = (heed_border){0};
 }
 
-/* What is looked at: texts are cut in front of special tokens, so that no more needs to be
-   tokenized again than what stands after the last one of the prompt. */
+/* One border while it is examined. Texts are cut before special tokens, so that only what stands
+   after the last one of the prompt is tokenized once more. */
 typedef struct look {
     heed_border *border;
     const heed_tokenizer *tokenizer;
@@ -27,7 +27,7 @@ typedef struct look {
     unsigned flags;
 } look;
 
-/* Without special tokens that the template puts after the text. */
+/* Encodes without the special tokens that the template puts after the text. */
 static heed_status encode(const look *l, const char *text, size_t length, unsigned flags,
                           heed_encoding *encoding, heed_error *error)
 {
@@ -126,8 +126,8 @@ static heed_status decode_wanted(look *l, heed_error *error)
     HEED_TRY(heed_tokenizer_decode(l->tokenizer, b->whole.ids, b->whole.count, false, &b->wanted,
                                    error));
     heed_buffer_append(&b->wanted, "", 0);
-    return b->wanted.failed ? heed_fail_memory(error, place->end, "a prompt and its answer")
-                            : HEED_OK;
+    if (b->wanted.failed) return heed_fail_memory(error, place->end, "a prompt and its answer");
+    return HEED_OK;
 }
 
 heed_status heed_border_read(heed_border *border, const heed_tokenizer *tokenizer,

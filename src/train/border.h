@@ -9,11 +9,13 @@
 
 /* Zero-initialize, reuse freely, free with heed_border_free. */
 typedef struct heed_border {
-    bool split;   /* the ids of the whole do not begin with those of the prompt */
-    bool found;   /* ... and ids that go on from the prompt's, with the same text, were found: */
+    bool split; /* the ids of the whole do not begin with those of the prompt */
+    bool found; /* it is split, and `ids` begin with the prompt's and have the text of the whole */
     int32_t *ids; /* those of the prompt, then those of the answer */
-    size_t count, prompt, capacity; /* all of them; of the prompt */
-    heed_encoding alone, whole, other;
+    size_t count;
+    size_t prompt; /* how many of them are the prompt's */
+    size_t capacity;
+    heed_encoding alone, whole, other; /* scratch */
     heed_buffer wanted, text, scratch;
 } heed_border;
 void heed_border_free(heed_border *border);
@@ -26,6 +28,8 @@ typedef struct heed_border_place {
     unsigned flags;
     const heed_encoding *joint;
 } heed_border_place;
+/* Finds out whether a token reaches across the border, and if so, ids that do not. HEED_E_NOMEM and
+   the errors of tokenizing. */
 heed_status heed_border_read(heed_border *border, const heed_tokenizer *tokenizer,
                              const heed_border_place *place, heed_error *error);
 

@@ -45,7 +45,7 @@ static heed_status publish(const char *temporary, const char *final, heed_error 
     return status;
 }
 
-/* step -1: the folder is no checkpoint and gets no manifest. */
+/* step -1: the folder is not a checkpoint and gets no manifest. */
 static heed_status fill_and_publish(const char *final, int64_t step, heed_checkpoint_fill *fill,
                                     void *context, heed_error *error)
 {

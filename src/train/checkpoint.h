@@ -29,7 +29,7 @@ heed_status heed_checkpoint_write(const char *run, int64_t step, heed_checkpoint
                                   void *context, const heed_checkpoint_options *options,
                                   heed_error *error);
 
-/* Fills RUN/NAME, a model folder that is no checkpoint, in the same way: whole or not at all. */
+/* Fills RUN/NAME, a model folder that is not a checkpoint, in the same way: whole or not at all. */
 heed_status heed_checkpoint_write_model(const char *run, const char *name,
                                         heed_checkpoint_fill *fill, void *context,
                                         heed_error *error);

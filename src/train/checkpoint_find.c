@@ -154,7 +154,7 @@ heed_status heed_checkpoint_point(const char *run, const char *name, int64_t ste
     return status;
 }
 
-/* *step becomes the step that the link RUN/name points to, -1 when it is no such link. */
+/* *step becomes the step that the link RUN/name points to, -1 if it is not such a link. */
 static heed_status read_pointer(int64_t *step, const char *run, const char *name, heed_error *error)
 {
     char target[64], *link = heed_path_join(run, name);
@@ -234,7 +234,7 @@ heed_status heed_checkpoint_show(const char *run, int64_t step, const char *cons
     return status == HEED_OK ? heed_for_each_entry(run, drop_stale_link, NULL, error) : status;
 }
 
-/* Under a temporary name a half-removed checkpoint is no checkpoint any more. */
+/* Under a temporary name a half-removed checkpoint is not a checkpoint any more. */
 static heed_status remove_checkpoint(const char *run, int64_t step, heed_error *error)
 {
     char *path = path_of(run, step), *temporary = heed_temporary_path(run);

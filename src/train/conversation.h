@@ -13,8 +13,8 @@ typedef struct heed_conversation {
     /* no template was used: the tokenizer's special tokens are wanted around it, and the end of
        text after the answer */
     bool plain;
-    /* the template marks its answers: they are taken as they are, else what stands after the token
-       that ends a turn is no answer */
+    /* the template marks its answers: they are taken as they are; otherwise what stands after the
+       token that ends a turn does not belong to the answer */
     bool marked;
 } heed_conversation;
 

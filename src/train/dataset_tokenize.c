@@ -59,8 +59,8 @@ static bool is_blank(const char *text, size_t length)
     return length == 0;
 }
 
-/* What stands after the token that ends a turn is no answer if it is blank: the tokens from the
-   returned one on. */
+/* Returns the first token after the one that ends the turn; `end` if none does. What stands there
+   does not belong to the answer if it is blank. */
 static size_t find_turn_end(const laid *l, size_t first, size_t end)
 {
     size_t turn_end = end;

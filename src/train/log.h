@@ -34,13 +34,13 @@ heed_status heed_log_open(heed_log **log, const char *path, heed_error *error);
    HEED_E_IO; the log keeps the line and writes it before the next one. */
 heed_status heed_log_write(heed_log *log, const heed_log_field *fields, size_t count,
                            heed_error *error);
-heed_status heed_log_flush(heed_log *log,
-                           heed_error *error); /* writes the lines that are still kept */
-void heed_log_close(heed_log *log);            /* NULL is fine */
+/* Writes the lines that are still kept. */
+heed_status heed_log_flush(heed_log *log, heed_error *error);
+void heed_log_close(heed_log *log); /* NULL is fine */
 
 /* For resuming at `step`: drops every line whose "step" is larger, and a cut last line; the file is
    replaced in one piece. An absent file is fine. HEED_E_FORMAT with file and line when another line
-   is no JSON object. */
+   is not a JSON object. */
 heed_status heed_log_truncate(const char *path, int64_t step, heed_error *error);
 
 /* The points ("step", field) of a log in file order; lines without the field are skipped, null

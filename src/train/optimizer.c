@@ -130,7 +130,7 @@ static void list_spans(heed_optimizer *opt)
 }
 
 /* Adds pieces of about SPAN elements, multiples of `multiple`, to the list; only counts them while
-   there is no list. */
+   opt->pieces is NULL. */
 static void cut_into_pieces(heed_optimizer *opt, piece whole, size_t multiple)
 {
     const size_t each = SPAN > multiple ? SPAN / multiple * multiple : multiple;

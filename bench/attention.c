@@ -212,16 +212,41 @@ static settings settings_of(int argc, char **argv)
     return x;
 }
 
+static const char *const mask_names[] = {"none", "causal"}, *const precision_names[] = {"f32",
+                                                                                        "bf16"};
+
 static void print_line(const settings *x, const heed_backend *backend, line l)
 {
     double work = 4.0 * (double)l.length * (double)l.length * l.width * HEADS / (l.causal ? 2 : 1),
            forward = time_line(&l, backend, x->threads, x->seconds);
     l.backward = true;
     double both = time_line(&l, backend, x->threads, x->seconds);
-    printf("%8lld %6d %7s %5s %9.1f %9.1f\n", (long long)l.length, l.width,
-           l.causal ? "causal" : "none", l.bf16 ? "bf16" : "f32", work / forward / 1e9,
-           3.5 * work / both / 1e9);
+    printf("%8lld %6d %7s %5s %9.1f %9.1f\n", (long long)l.length, l.width, mask_names[l.causal],
+           precision_names[l.bf16], work / forward / 1e9, 3.5 * work / both / 1e9);
     fflush(stdout);
+}
+
+/* Was a line with this mask and precision asked for? */
+static bool is_wanted(const settings *x, line l)
+{
+    const bool own_mask = !*x->mask || !strcmp(x->mask, mask_names[l.causal]);
+    return own_mask && (!*x->precision || !strcmp(x->precision, precision_names[l.bf16]));
+}
+
+/* All lines that were asked for: lengths and widths double up to the last. */
+static void print_lines(const settings *x, const heed_backend *backend)
+{
+    int first_width = 64, last_width = 128;
+    int64_t first = 512, last = 8192;
+    if (x->width) first_width = last_width = x->width;
+    if (x->length) first = last = x->length;
+    for (int bf16 = 0; bf16 <= 1; bf16++)
+        for (int width = first_width; width <= last_width; width *= 2)
+            for (int causal = 1; causal >= 0; causal--)
+                for (int64_t length = first; length <= last; length *= 2) {
+                    const line l = {length, width, causal, false, bf16};
+                    if (is_wanted(x, l)) print_line(x, backend, l);
+                }
 }
 
 int main(int argc, char **argv)
@@ -246,14 +271,7 @@ int main(int argc, char **argv)
     printf("%s, %s, %d threads, %d heads; GFLOP/s, medians\n%8s %6s %7s %5s %9s %9s\n", name,
            heed_isa_name(isa), x.threads, (int)HEADS, "length", "width", "mask", "", "forward",
            "both");
-    for (int bf16 = 0; bf16 <= 1; bf16++)
-        for (int width = x.width ? x.width : 64; width <= (x.width ? x.width : 128); width *= 2)
-            for (int causal = 1; causal >= 0; causal--)
-                for (int64_t length = x.length ? x.length : 512;
-                     length <= (x.length ? x.length : 8192); length *= 2)
-                    if ((!*x.precision || !strcmp(x.precision, bf16 ? "bf16" : "f32")) &&
-                        (!*x.mask || !strcmp(x.mask, causal ? "causal" : "none")))
-                        print_line(&x, backend, (line){length, width, causal, false, bf16});
+    print_lines(&x, backend);
     heed_cpu_backend_free(backend);
     return 0;
 }

@@ -1,6 +1,9 @@
 /* The matmul laboratory: GFLOP/s of heed_gemm over shapes, kinds and types of B, as a share of the
-   multiply-add peak and of the read bandwidth measured in the same run.   bench_gemm [-t threads]
-   [-s seconds a line] [section ...]   (HEED_ISA chooses the instruction set) */
+   multiply-add peak and of the read bandwidth measured in the same run.
+
+     bench_gemm [-t threads] [-s seconds a line] [section ...]
+
+   HEED_ISA chooses the instruction set. */
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/pool.h"
@@ -98,52 +101,87 @@ typedef struct {
     int64_t m, n, k;
 } extents;
 
-/* One line: best and median of many timings. COLD walks through several copies of B so that it
-   comes from memory. */
-static void measure(const laboratory *lab, extents of, heed_gemm_b_kind kind, heed_dtype dtype,
-                    int how)
+/* A matmul with operands of its own. B lies `copies` times in memory; a round walks through the
+   copies, so that many of them come from memory and not from a cache. */
+typedef struct {
+    heed_gemm gemm;
+    matmul_job job;
+    size_t bytes, copies; /* of B */
+    float *a, *c;
+    char *b;
+    void *bytes_of_a; /* A rounded once, as plans do it, where B is quantized */
+} bench_matmul;
+
+static void *must(void *memory)
 {
-    const int64_t m = of.m, n = of.n, k = of.k;
-    const bool a_transposed = how & TRANSPOSED, cold = how & COLD;
-    heed_gemm gemm = {.m = m,
-                      .n = n,
-                      .k = k,
-                      .a_stride = a_transposed ? m : k,
-                      .a_transposed = a_transposed,
-                      .b_kind = kind,
-                      .b_dtype = dtype,
-                      .b_stride = kind == HEED_GEMM_B_NT ? k : n,
-                      .c_stride = n,
-                      .bf16_operands = how & BF16_OPERANDS};
-    size_t bytes = 0, copies = 1;
-    const bool forward = kind == HEED_GEMM_B_PANELS;
-    if (!heed_gemm_panel_bytes(lab->isa, dtype, forward ? n : k, forward ? k : n, &bytes)) exit(1);
-    if (cold) copies = ((size_t)200 << 20) / bytes + 1;
-    size_t scratch = (heed_gemm_scratch(&gemm, lab->isa) + 4095) / 4096 * 4096 + 128;
-    float *a = heed_allocate_aligned((size_t)(m * k) * 4),
-          *c = heed_allocate_aligned((size_t)(m * n) * 4);
-    char *b = heed_allocate_aligned(bytes * copies + 64);
-    matmul_job job = {.gemm = &gemm,
-                      .isa = lab->isa,
-                      .parts = heed_gemm_parts(&gemm, lab->isa),
-                      .scratch_bytes = scratch};
-    job.scratch = heed_allocate_aligned(scratch * (size_t)heed_pool_threads(lab->pool));
-    if (!a || !b || !c || !job.scratch) exit(1);
-    for (int64_t i = 0; i < m * k; i++) a[i] = (float)(i % 17) * 0.1f - 0.8f;
-    for (size_t i = 0; i < bytes * copies / 2; i++)
-        ((uint16_t *)b)[i] = 0x3A00 + (uint16_t)(i % 61);
-    gemm.a = a;
-    gemm.c = c;
-    void *bytes_of_a = NULL;
-    if (heed_gemm_is_quantized(&gemm)) { /* rounded once, as plans do it */
-        bytes_of_a = heed_allocate_aligned(heed_qgemm_quantized_bytes(m, k));
-        if (!bytes_of_a) exit(1);
-        const heed_qgemm_operand operand = {lab->isa, dtype, m, k};
-        heed_qgemm_quantize(&operand, a, k, 0, m, bytes_of_a);
-        gemm.a_runs = bytes_of_a;
+    if (!memory) exit(1);
+    return memory;
+}
+
+/* Memory of the operands and what is in it. */
+static void fill_operands(const laboratory *lab, bench_matmul *x)
+{
+    const int64_t m = x->gemm.m, n = x->gemm.n, k = x->gemm.k;
+    x->a = must(heed_allocate_aligned((size_t)(m * k) * 4));
+    x->c = must(heed_allocate_aligned((size_t)(m * n) * 4));
+    x->b = must(heed_allocate_aligned(x->bytes * x->copies + 64));
+    for (int64_t i = 0; i < m * k; i++) x->a[i] = (float)(i % 17) * 0.1f - 0.8f;
+    for (size_t i = 0; i < x->bytes * x->copies / 2; i++)
+        ((uint16_t *)x->b)[i] = 0x3A00 + (uint16_t)(i % 61);
+    x->gemm.a = x->a;
+    x->gemm.c = x->c;
+    if (!heed_gemm_is_quantized(&x->gemm)) return;
+    x->bytes_of_a = must(heed_allocate_aligned(heed_qgemm_quantized_bytes(m, k)));
+    const heed_qgemm_operand operand = {lab->isa, x->gemm.b_dtype, m, k};
+    heed_qgemm_quantize(&operand, x->a, k, 0, m, x->bytes_of_a);
+    x->gemm.a_runs = x->bytes_of_a;
+}
+
+/* Makes the matmul whose sizes, strides and kinds x->gemm has. */
+static void begin(const laboratory *lab, bench_matmul *x, bool cold)
+{
+    const heed_gemm *gemm = &x->gemm;
+    int64_t rows = gemm->k, columns = gemm->n;
+    if (gemm->b_kind == HEED_GEMM_B_PANELS) {
+        rows = gemm->n;
+        columns = gemm->k;
     }
-    double seconds[MAX_ROUNDS + 1], flops = 2.0 * (double)m * (double)n * (double)k;
-    const int repeats = flops < 5e6 ? 50 : flops < 5e7 ? 5 : 1;
+    if (!heed_gemm_panel_bytes(lab->isa, gemm->b_dtype, rows, columns, &x->bytes)) exit(1);
+    x->copies = cold ? ((size_t)200 << 20) / x->bytes + 1 : 1;
+    fill_operands(lab, x);
+    const size_t scratch = (heed_gemm_scratch(gemm, lab->isa) + 4095) / 4096 * 4096 + 128;
+    x->job.gemm = gemm;
+    x->job.isa = lab->isa;
+    x->job.parts = heed_gemm_parts(gemm, lab->isa);
+    x->job.scratch_bytes = scratch;
+    x->job.scratch = must(heed_allocate_aligned(scratch * (size_t)heed_pool_threads(lab->pool)));
+}
+
+static void end(bench_matmul *x)
+{
+    heed_free_aligned(x->a);
+    heed_free_aligned(x->b);
+    heed_free_aligned(x->c);
+    heed_free_aligned(x->job.scratch);
+    heed_free_aligned(x->bytes_of_a);
+}
+
+static double flops_of(const heed_gemm *gemm)
+{
+    return 2.0 * (double)gemm->m * (double)gemm->n * (double)gemm->k;
+}
+
+/* Small matmuls are timed several at once. */
+static int repeats_of(double flops)
+{
+    if (flops < 5e6) return 50;
+    return flops < 5e7 ? 5 : 1;
+}
+
+/* Seconds of one matmul in each round, in ascending order; the number of rounds. */
+static int time_rounds(const laboratory *lab, bench_matmul *x, double seconds[MAX_ROUNDS + 1])
+{
+    const int repeats = repeats_of(flops_of(&x->gemm));
     int rounds = 0;
     const double begin = heed_clock_seconds();
     for (int round = -1;
@@ -151,38 +189,68 @@ static void measure(const laboratory *lab, extents of, heed_gemm_b_kind kind, he
          round++) {
         double start = seconds_now(lab);
         for (int i = 0; i < repeats; i++) {
-            gemm.b = b + bytes * ((size_t)(i + (round + 1) * repeats) % copies);
-            atomic_store(&job.next, 0);
-            heed_pool_run(lab->pool, run_matmul, &job);
+            x->gemm.b = x->b + x->bytes * ((size_t)(i + (round + 1) * repeats) % x->copies);
+            atomic_store(&x->job.next, 0);
+            heed_pool_run(lab->pool, run_matmul, &x->job);
         }
         if (round >= 0) seconds[rounds++] = (seconds_now(lab) - start) / repeats;
     }
     qsort(seconds, (size_t)rounds, sizeof *seconds, by_value);
-    double least[4096] = {0}, sum = 0;
-    if (heed_pool_threads(lab->pool) == 1 && !cold) {
-        for (int round = 0; round < rounds; round++) sum = run_parts(&job, least);
-        if (sum < seconds[0]) seconds[0] = sum;
-    }
-    double best = seconds[0], median = seconds[rounds / 2];
+    return rounds;
+}
+
+static double peak_of(const laboratory *lab, const bench_matmul *x)
+{
+    if (x->bytes_of_a) return lab->peak_bytes;
+    return x->gemm.bf16_operands ? lab->peak_bf16 : lab->peak;
+}
+
+static void print_line(const laboratory *lab, const bench_matmul *x, double best, double median)
+{
+    static const char *const operands[] = {"", " bf16 operands"}, *const orders[] = {"  ", "TN"};
+    const heed_gemm *gemm = &x->gemm;
+    const double flops = flops_of(gemm);
     printf("%5lld %6lld %5lld  %-8s %-4s%s %s  parts %2d  best %7.1f median %7.1f GFLOP/s  %5.1f "
            "%% of peak",
-           (long long)m, (long long)n, (long long)k, kind_names[kind], heed_dtypes[dtype].name,
-           how & BF16_OPERANDS ? " bf16 operands" : "", a_transposed ? "TN" : "  ", job.parts,
-           flops / best / 1e9, flops / median / 1e9,
-           100 * flops / best / 1e9 /
-               (bytes_of_a            ? lab->peak_bytes
-                : how & BF16_OPERANDS ? lab->peak_bf16
-                                      : lab->peak));
-    if (cold)
-        printf("  %5.1f GB/s %5.1f %% of read", (double)bytes / best / 1e9,
-               100 * (double)bytes / best / 1e9 / lab->bandwidth);
+           (long long)gemm->m, (long long)gemm->n, (long long)gemm->k, kind_names[gemm->b_kind],
+           heed_dtypes[gemm->b_dtype].name, operands[gemm->bf16_operands],
+           orders[gemm->a_transposed], x->job.parts, flops / best / 1e9, flops / median / 1e9,
+           100 * flops / best / 1e9 / peak_of(lab, x));
+    if (x->copies > 1)
+        printf("  %5.1f GB/s %5.1f %% of read", (double)x->bytes / best / 1e9,
+               100 * (double)x->bytes / best / 1e9 / lab->bandwidth);
     printf("  %8.1f us\n", best * 1e6);
     fflush(stdout);
-    heed_free_aligned(a);
-    heed_free_aligned(b);
-    heed_free_aligned(c);
-    heed_free_aligned(job.scratch);
-    heed_free_aligned(bytes_of_a);
+}
+
+/* One line: best and median of many timings. COLD walks through several copies of B so that it
+   comes from memory. */
+static void measure(const laboratory *lab, extents of, heed_gemm_b_kind kind, heed_dtype dtype,
+                    int how)
+{
+    bench_matmul x = {
+        .gemm = {.m = of.m,
+                 .n = of.n,
+                 .k = of.k,
+                 .a_stride = of.k,
+                 .b_stride = of.n,
+                 .c_stride = of.n,
+                 .b_kind = kind,
+                 .b_dtype = dtype,
+                 .a_transposed = how & TRANSPOSED,
+                 .bf16_operands = how & BF16_OPERANDS},
+    };
+    if (how & TRANSPOSED) x.gemm.a_stride = of.m;
+    if (kind == HEED_GEMM_B_NT) x.gemm.b_stride = of.k;
+    begin(lab, &x, how & COLD);
+    double seconds[MAX_ROUNDS + 1], least[4096] = {0}, sum = 0;
+    const int rounds = time_rounds(lab, &x, seconds);
+    if (heed_pool_threads(lab->pool) == 1 && !(how & COLD)) {
+        for (int round = 0; round < rounds; round++) sum = run_parts(&x.job, least);
+        if (sum < seconds[0]) seconds[0] = sum;
+    }
+    print_line(lab, &x, seconds[0], seconds[rounds / 2]);
+    end(&x);
 }
 
 static void squares(const laboratory *lab, int64_t first, int64_t last, int how)

@@ -121,6 +121,12 @@ static void lay_out(matmul *p, float *w, int64_t rows, int64_t columns, bool pan
     heed_free_aligned(w);
 }
 
+static heed_gemm_b_kind kind_of(bool panels, bool to_input, bool to_weight)
+{
+    if (panels) return to_input ? HEED_GEMM_B_PANELS_TRANSPOSED : HEED_GEMM_B_PANELS;
+    return to_input || to_weight ? HEED_GEMM_B_NN : HEED_GEMM_B_NT;
+}
+
 static json_t *load(matmul *p, json_t *request)
 {
     json_int_t m, n, k, copies = 1;
@@ -141,22 +147,22 @@ static json_t *load(matmul *p, json_t *request)
         .m = m,
         .n = n,
         .k = k,
-        .a_stride = to_weight ? m : k,
+        .a_stride = k,
         .a_transposed = to_weight,
         .b_dtype = dtype,
+        .b_kind = kind_of(panels, to_input, to_weight),
         .c_stride = n,
         .bf16_operands = rounded,
-        .b_stride = to_input || to_weight ? n : k,
     };
-    p->gemm.b_kind = panels ? to_input ? HEED_GEMM_B_PANELS_TRANSPOSED : HEED_GEMM_B_PANELS
-                     : to_input || to_weight ? HEED_GEMM_B_NN
-                                             : HEED_GEMM_B_NT;
+    if (to_weight) p->gemm.a_stride = m;
+    const bool weight_rows_are_k = to_input || to_weight;
+    const int64_t rows = weight_rows_are_k ? k : n, columns = k + n - rows;
+    p->gemm.b_stride = columns;
     p->a = read_floats(folder, "a.bin", m * k);
     p->c = must(heed_allocate_aligned((size_t)(m * n) * sizeof(float) + 64));
     p->gemm.a = p->a;
     p->gemm.c = p->c;
-    lay_out(p, read_floats(folder, "b.bin", n * k), to_input || to_weight ? k : n,
-            to_input || to_weight ? n : k, panels);
+    lay_out(p, read_floats(folder, "b.bin", n * k), rows, columns, panels);
     p->gemm.prepacked = rounded; /* as plans do it */
     size_t a_bytes, b_bytes;
     heed_gemm_prepack_bytes(&p->gemm, p->isa, &a_bytes, &b_bytes);
@@ -196,6 +202,15 @@ static json_t *time_it(matmul *p, json_t *request)
     return answer;
 }
 
+/* NULL for a request that is none of the two. */
+static json_t *answer_to(matmul *p, json_t *request)
+{
+    const char *what = json_string_value(json_object_get(request, "do"));
+    if (what && !strcmp(what, "load")) return load(p, request);
+    if (what && !strcmp(what, "time")) return time_it(p, request);
+    return NULL;
+}
+
 int main(int argc, char **argv)
 {
     matmul p = {0};
@@ -208,10 +223,7 @@ int main(int argc, char **argv)
     char line[8192];
     while (fgets(line, sizeof line, stdin)) {
         json_t *request = json_loads(line, 0, NULL);
-        const char *what = json_string_value(json_object_get(request, "do"));
-        json_t *answer = what && !strcmp(what, "load")   ? load(&p, request)
-                         : what && !strcmp(what, "time") ? time_it(&p, request)
-                                                         : NULL;
+        json_t *answer = answer_to(&p, request);
         if (!answer) fail("a request that is not understood");
         json_dumpf(answer, stdout, JSON_COMPACT);
         putchar('\n');

@@ -13,9 +13,7 @@ static char folder[1024];
 
 static bool find_weights(void)
 {
-    const char *given = getenv("HEED_REAL_WEIGHTS"), *home = getenv("HOME");
-    if (given) snprintf(folder, sizeof folder, "%s/minilm", given);
-    else snprintf(folder, sizeof folder, "%s/.cache/heed/real/minilm", home ? home : "");
+    real_weights_path(folder, "minilm");
     char path[1100];
     snprintf(path, sizeof path, "%s/model.safetensors", folder);
     if (heed_path_exists(path)) return true;

@@ -30,14 +30,9 @@ static bool have_weights(void)
 
 static int start(void **state)
 {
-    const char *given = getenv("HEED_REAL_WEIGHTS"), *home = getenv("HOME");
     char *notes = NULL;
     (void)state;
-    snprintf(path, sizeof path, "%s%s/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
-             given  ? given
-             : home ? home
-                    : "",
-             given ? "" : "/.cache/heed/real");
+    real_weights_path(path, "smollm2/SmolLM2-135M-Instruct.Q4_1.gguf");
     if (!heed_path_exists(path)) return 0;
     scratch_make(&work);
     assert_ok(heed_context_new(&context, NULL, &error));
@@ -162,10 +157,9 @@ static distance compare_prompt(heed_transformer *model, size_t number, const ids
         for (size_t k = 0; k < LIKELY; k++)
             own[k] = (heed_candidate){theirs.ids[t * LIKELY + k],
                                       theirs.values[t * LIKELY + k] - sums[t]};
-        const heed_candidate *found = !model ? own
-                                      : t + 1 < prompt->count
-                                          ? results.prompts[0].likely + (t + 1) * LIKELY
-                                          : results.items[0].likely;
+        const heed_candidate *found = own;
+        if (model && t + 1 < prompt->count) found = results.prompts[0].likely + (t + 1) * LIKELY;
+        else if (model) found = results.items[0].likely;
         compare_place(&d, exact.ids + t * LIKELY, exact.values + t * LIKELY, sums[t], found);
     }
     free(exact.ids);

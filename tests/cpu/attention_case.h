@@ -99,8 +99,8 @@ static inline double attention_element(const kernel_case *c, int input, int64_t 
     }
     case HEED_ATTENTION_QUERY_INDEX: {
         int64_t b = attention_sequence_of_row(d, row), i = row - d->query_start[b];
-        return (double)(d->shuffled ? (i * 7 + 3) % (d->queries[b] > 0 ? d->queries[b] : 1)
-                                    : i + d->keys[b] - d->queries[b]);
+        if (!d->shuffled) return (double)(i + d->keys[b] - d->queries[b]);
+        return (double)((i * 7 + 3) % (d->queries[b] > 0 ? d->queries[b] : 1));
     }
     case HEED_ATTENTION_KEY_INDEX: {
         int64_t place = attention_place(d, row);
@@ -117,53 +117,44 @@ static inline double attention_element(const kernel_case *c, int input, int64_t 
     }
 }
 
-/* The case; `backward` makes it the gradient (y and lse are then whatever `element` gives, unless
-   the caller fills them). */
-static inline kernel_case attention_case(attention_data *d, bool backward)
+/* Rows of keys or values: of the cache, or one a key. */
+static inline heed_shape attention_key_shape(const attention_data *d, int64_t columns)
 {
-    attention_lay_out(d);
-    kernel_case c = {.name = d->name,
-                     .graph = heed_graph_new(),
-                     .op = backward ? HEED_OP_ATTENTION_BACKWARD : HEED_OP_ATTENTION,
-                     .element = attention_element,
-                     .data = d,
-                     .tolerance = 1e-6,
-                     .absolute = backward ? 4e-6 : 0};
-    c.count[HEED_EXTENT_ROWS] = d->rows;
-    c.count[HEED_EXTENT_SOURCE_ROWS] = d->key_rows;
-    c.count[HEED_EXTENT_SEQUENCES] = d->count;
-    heed_graph *g = c.graph;
-    int64_t wide = (int64_t)d->kv_heads * d->width;
-    heed_extent key_extent = d->cross ? HEED_EXTENT_SOURCE_ROWS : HEED_EXTENT_ROWS;
-    heed_shape q_shape = heed_shape_live(HEED_EXTENT_ROWS, d->rows + 2,
-                                         (int64_t)d->heads * d->width);
-    heed_shape k_shape = d->cache ? heed_shape_2(d->key_rows,
-                                                 d->kept == HEED_I8 ? wide + 4 * d->kv_heads : wide)
-                                  : heed_shape_live(key_extent, d->key_rows + 2, wide);
-    heed_value q = heed_input(g, "q", HEED_F32, q_shape), k = heed_input(g, "k", d->kept, k_shape),
-               v = heed_input(g, "v", d->kept, k_shape);
-    heed_attention_inputs in = {
-        q,
-        k,
-        v,
-        heed_input(g, "sequences", HEED_I32,
-                   heed_shape_live(HEED_EXTENT_SEQUENCES, d->count + 1, HEED_SEQUENCE_FIELDS)),
-        HEED_NONE,
-        HEED_NONE,
-        HEED_NONE,
-        HEED_NONE,
-        HEED_NONE};
-    heed_shape key_line = d->cache ? heed_shape_1(d->key_rows)
-                                   : heed_shape_live(key_extent, d->key_rows + 2, 0);
+    if (!d->cache)
+        return heed_shape_live(d->cross ? HEED_EXTENT_SOURCE_ROWS : HEED_EXTENT_ROWS,
+                               d->key_rows + 2, columns);
+    if (columns == 0) return heed_shape_1(d->key_rows);
+    if (d->kept == HEED_I8) columns += 4 * d->kv_heads;
+    return heed_shape_2(d->key_rows, columns);
+}
+
+static inline heed_attention_inputs attention_case_inputs(const attention_data *d, heed_graph *g)
+{
+    const heed_shape query = heed_shape_live(HEED_EXTENT_ROWS, d->rows + 2,
+                                             (int64_t)d->heads * d->width),
+                     key = attention_key_shape(d, (int64_t)d->kv_heads * d->width),
+                     table = heed_shape_live(HEED_EXTENT_SEQUENCES, d->count + 1,
+                                             HEED_SEQUENCE_FIELDS);
+    const heed_value q = heed_input(g, "q", HEED_F32, query), k = heed_input(g, "k", d->kept, key),
+                     v = heed_input(g, "v", d->kept, key),
+                     sequences = heed_input(g, "sequences", HEED_I32, table);
+    heed_attention_inputs in = {q,         k,         v,         sequences, HEED_NONE,
+                                HEED_NONE, HEED_NONE, HEED_NONE, HEED_NONE};
     if (d->shuffled)
         in.query_index = heed_input(g, "query_index", HEED_I32,
                                     heed_shape_live(HEED_EXTENT_ROWS, d->rows + 2, 0));
-    if (d->shuffled || d->holes) in.key_index = heed_input(g, "key_index", HEED_I32, key_line);
+    if (d->shuffled || d->holes)
+        in.key_index = heed_input(g, "key_index", HEED_I32, attention_key_shape(d, 0));
     if (d->cache)
         in.page_table = heed_input(g, "blocks", HEED_I32, heed_shape_2(d->count, ATTENTION_BLOCKS));
     if (d->alibi) in.slopes = heed_input(g, "slopes", HEED_F32, heed_shape_1(d->heads));
     if (d->sinks) in.sinks = heed_input(g, "sinks", HEED_F32, heed_shape_1(d->heads));
-    heed_attention_options options = {
+    return in;
+}
+
+static inline heed_attention_options attention_case_options(const attention_data *d)
+{
+    return (heed_attention_options){
         .heads = d->heads,
         .kv_heads = d->kv_heads,
         .head_width = d->width,
@@ -178,21 +169,38 @@ static inline kernel_case attention_case(attention_data *d, bool backward)
         .max_queries = 70,
         .max_keys = 75,
     };
+}
+
+/* The case; `backward` makes it the gradient (y and lse are then whatever `element` gives, unless
+   the caller fills them). */
+static inline kernel_case attention_case(attention_data *d, bool backward)
+{
+    attention_lay_out(d);
+    kernel_case c = {.name = d->name,
+                     .graph = heed_graph_new(),
+                     .op = HEED_OP_ATTENTION,
+                     .element = attention_element,
+                     .data = d,
+                     .tolerance = d->bf16 ? 0x1p-8 : 1e-6,
+                     .flushed = d->bf16};
+    c.count[HEED_EXTENT_ROWS] = d->rows;
+    c.count[HEED_EXTENT_SOURCE_ROWS] = d->key_rows;
+    c.count[HEED_EXTENT_SEQUENCES] = d->count;
+    heed_graph *g = c.graph;
+    const heed_attention_inputs in = attention_case_inputs(d, g);
+    const heed_attention_options options = attention_case_options(d);
     heed_value y = heed_attention(g, &in, &options, NULL);
-    if (d->bf16) {
+    if (d->bf16)
         ((heed_attention_attributes *)g->nodes[g->n_nodes - 1].attributes)->bf16_operands = true;
-        c.tolerance = 0x1p-8;
-        c.absolute = backward ? 0x1p-9 : 0;
-        c.flushed = true;
-    }
-    if (backward) {
-        heed_value dq[3],
-            loss = heed_reduce(g, HEED_REDUCE_SUM, heed_reduce(g, HEED_REDUCE_SUM, y, 0, false), 0,
-                               false);
-        heed_error error = {0};
-        if (heed_graph_gradient(g, loss, (heed_value[]){q, k, v}, 3, dq, &error) != HEED_OK)
-            fail_msg("%s: %s", d->name, error.message);
-    }
+    if (!backward) return c;
+    c.op = HEED_OP_ATTENTION_BACKWARD;
+    c.absolute = d->bf16 ? 0x1p-9 : 4e-6;
+    heed_value gradients[3], loss = y;
+    for (int axis = 0; axis < 2; axis++) loss = heed_reduce(g, HEED_REDUCE_SUM, loss, 0, false);
+    heed_error error = {0};
+    if (heed_graph_gradient(g, loss, (heed_value[]){in.q, in.k, in.v}, 3, gradients, &error) !=
+        HEED_OK)
+        fail_msg("%s: %s", d->name, error.message);
     return c;
 }
 

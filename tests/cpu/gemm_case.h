@@ -72,17 +72,20 @@ static inline int64_t extent(int64_t rows, int64_t columns, int64_t stride)
     return rows > 0 ? (rows - 1) * stride + columns : 0;
 }
 
+/* x rounded to `dtype`. */
+static inline float representable(float x, heed_dtype dtype)
+{
+    if (dtype == HEED_F16) return heed_f16_to_f32(heed_f32_to_f16(x));
+    if (dtype == HEED_BF16) return heed_bf16_to_f32(heed_f32_to_bf16(x));
+    return x;
+}
+
 /* The values of B (K,N), dense, representable in `dtype`. */
 static inline float *random_b(int64_t k, int64_t n, heed_dtype dtype)
 {
     float *b = malloc((size_t)(k * n + 1) * sizeof *b);
     assert_non_null(b);
-    for (int64_t i = 0; i < k * n; i++) {
-        float x = random_float();
-        b[i] = dtype == HEED_F16    ? heed_f16_to_f32(heed_f32_to_f16(x))
-               : dtype == HEED_BF16 ? heed_bf16_to_f32(heed_f32_to_bf16(x))
-                                    : x;
-    }
+    for (int64_t i = 0; i < k * n; i++) b[i] = representable(random_float(), dtype);
     return b;
 }
 
@@ -104,15 +107,19 @@ static inline guarded lay_out_b(heed_gemm *gemm, const float *b, heed_isa isa)
                                      bytes,
                              dtype, b + i * n + j, HEED_F32, 1);
     } else {
-        const bool forward = gemm->b_kind == HEED_GEMM_B_PANELS;
-        heed_gemm_panels panels = {
-            .isa = isa, .dtype = dtype, .rows = forward ? n : k, .columns = forward ? k : n};
+        heed_gemm_panels panels = {.isa = isa, .dtype = dtype, .rows = k, .columns = n};
+        heed_gemm_source source = {b, HEED_F32, n, 1};
+        if (gemm->b_kind == HEED_GEMM_B_PANELS) {
+            panels.rows = n;
+            panels.columns = k;
+            source.row_stride = 1;
+            source.column_stride = n;
+        }
         size_t size = 0;
         assert_true(heed_gemm_panel_bytes(isa, dtype, panels.rows, panels.columns, &size));
         g = guarded_new(size);
         memset(g.data, 0xFF, size); /* NaN wherever packing leaves a hole */
         panels.data = g.data;
-        const heed_gemm_source source = {b, HEED_F32, forward ? 1 : n, forward ? n : 1};
         heed_gemm_pack(&panels, 0, panels.rows, &source);
     }
     gemm->b = g.data;

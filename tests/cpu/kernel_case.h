@@ -59,18 +59,16 @@ static inline const heed_node *case_node(const kernel_case *c)
     return NULL;
 }
 
-/* Of blocks a share, so that rows of whole blocks can be counted in elements. */
-static inline size_t case_bytes(heed_dtype dtype, int64_t elements, bool wide)
-{
-    return heed_dtype_is_quantized(dtype)
-               ? heed_dtype_bytes(dtype, (size_t)elements)
-               : (size_t)elements *
-                     (dtype == HEED_F32 && wide ? sizeof(double) : heed_dtypes[dtype].bytes);
-}
-
 static inline size_t case_element_bytes(heed_dtype dtype, bool wide)
 {
     return dtype == HEED_F32 && wide ? sizeof(double) : heed_dtypes[dtype].bytes;
+}
+
+/* Bytes of rows; a quantized element counts as its share of a qblock. */
+static inline size_t case_bytes(heed_dtype dtype, int64_t elements, bool wide)
+{
+    if (heed_dtype_is_quantized(dtype)) return heed_dtype_bytes(dtype, (size_t)elements);
+    return (size_t)elements * case_element_bytes(dtype, wide);
 }
 
 static inline void case_put(heed_operand *x, int64_t row, int64_t column, double value, bool wide)
@@ -110,6 +108,14 @@ static inline void case_put_blocks(const kernel_case *c, int input, const heed_o
     free(row);
 }
 
+/* Element (row, column) of input `input`. */
+static inline double case_number(const kernel_case *c, int input, heed_dtype dtype, int64_t row,
+                                 int64_t column, heed_rng *rng)
+{
+    if (c->element) return c->element(c, input, row, column, rng);
+    return dtype == HEED_I32 ? 0 : heed_rng_normal(rng);
+}
+
 /* Operands of the case: the same numbers whatever the gap between rows and whatever the
    precision. */
 static inline case_operands case_operands_new(const kernel_case *c, int64_t gap, bool wide)
@@ -139,11 +145,7 @@ static inline case_operands case_operands_new(const kernel_case *c, int64_t gap,
         if (blocks) case_put_blocks(c, i, x, &rng);
         for (int64_t r = 0; !blocks && i < node->n_in && r < heed_shape_rows(x->shape); r++)
             for (int64_t j = 0; j < columns; j++)
-                case_put(x, r, j,
-                         c->element             ? c->element(c, i, r, j, &rng)
-                         : x->dtype == HEED_I32 ? 0
-                                                : heed_rng_normal(&rng),
-                         wide);
+                case_put(x, r, j, case_number(c, i, x->dtype, r, j, &rng), wide);
     }
     return all;
 }
@@ -243,8 +245,8 @@ static inline void case_pack(const kernel_case *c, case_operands *all, const hee
 static inline void case_run_kernel(const heed_kernel *kernel, heed_kernel_args args, int cut,
                                    bool backwards)
 {
-    size_t scratch = kernel->scratch ? kernel->scratch(&args) : 0,
-           shared = kernel->shared ? kernel->shared(&args) : 0;
+    const size_t scratch = kernel->scratch ? kernel->scratch(&args) : 0;
+    const size_t shared = kernel->shared ? kernel->shared(&args) : 0;
     char *memory = heed_allocate_aligned(scratch + 64),
          *common = heed_allocate_aligned(shared + 64);
     assert_non_null(memory);
@@ -253,9 +255,8 @@ static inline void case_run_kernel(const heed_kernel *kernel, heed_kernel_args a
     memset(common, 0x7F, shared + 64);
     args.scratch = memory;
     args.shared = common;
-    int phases = kernel->live_phases ? kernel->live_phases(&args)
-                 : kernel->phases    ? kernel->phases
-                                     : 1;
+    int phases = kernel->phases ? kernel->phases : 1;
+    if (kernel->live_phases) phases = kernel->live_phases(&args);
     for (args.phase = 0; args.phase < phases; args.phase++) {
         int parts = kernel->parts ? kernel->parts(&args) : cut;
         assert_true(parts >= 1);
@@ -293,11 +294,9 @@ static inline void case_check_numbers(const kernel_case *c, const char *kernel,
                 double got = case_get(x, r, j, false),
                        exact = case_get(&wide->operand[i], r, j, true),
                        rough = case_get(&single->operand[i], r, j, false);
-                bool same = isnan(exact) || isnan(rough) ? isnan(got)
-                            : isinf(exact) || isinf(rough)
-                                ? got == rough
-                                : fabs(got - exact) <=
-                                      limit * largest + 8 * noise + c->absolute + 1e-37;
+                bool same = fabs(got - exact) <= limit * largest + 8 * noise + c->absolute + 1e-37;
+                if (isinf(exact) || isinf(rough)) same = got == rough;
+                if (isnan(exact) || isnan(rough)) same = isnan(got);
                 if (!same)
                     fail_msg("%s: %s, output %d (%lld,%lld): %.9g, reference %.9g, in double %.9g, "
                              "largest %.3g",
@@ -365,7 +364,9 @@ static inline void case_check(const kernel_case *c, void (*used)(const char *ker
         for (int variant = 0; variant < 3; variant++) {
             /* the best instruction set takes all variants */
             if (isa < (int)heed_isa_detect() && variant != isa % 2) continue;
-            int64_t gap = variant == 1 ? 5 : variant == 2 ? 16 : 0;
+            static const int64_t gaps[] = {0, 5, 16};
+            static const int cuts[] = {1, 3, 1000};
+            const int64_t gap = gaps[variant];
             case_operands all = case_operands_new(c, gap, false),
                           before = case_operands_new(c, gap, false);
             if (c->panels) {
@@ -377,10 +378,7 @@ static inline void case_check(const kernel_case *c, void (*used)(const char *ker
                 fail_msg("%s: no kernel for %s on %s", c->name, heed_ops[c->op]->name,
                          heed_isa_name((heed_isa)isa));
             if (used) used(kernel->name);
-            case_run_kernel(kernel, case_args(c, &all, &runtime, (heed_isa)isa),
-                            variant == 0   ? 1
-                            : variant == 1 ? 3
-                                           : 1000,
+            case_run_kernel(kernel, case_args(c, &all, &runtime, (heed_isa)isa), cuts[variant],
                             variant & 1);
             for (int i = all.n_in; i < all.n_in + all.n_out; i++) case_check_fence(c, &all, i);
             for (int i = 0; i < all.n_in; i++)

@@ -24,9 +24,8 @@ static inline double row_element(const kernel_case *c, int input, int64_t row, i
             c->graph->values[node->in[input]].shape.dim[1] == HEED_SEQUENCE_FIELDS) {
             int64_t start = 1;
             for (int64_t b = 0; b < row; b++) start += d->lengths[b] + 1;
-            return column == HEED_SEQUENCE_QUERY_START    ? (double)start
-                   : column == HEED_SEQUENCE_QUERY_LENGTH ? (double)d->lengths[row]
-                                                          : 0;
+            if (column == HEED_SEQUENCE_QUERY_START) return (double)start;
+            return column == HEED_SEQUENCE_QUERY_LENGTH ? (double)d->lengths[row] : 0;
         }
         return (double)heed_rng_below(rng, (uint64_t)d->limit + 4) - 2;
     }

@@ -358,9 +358,9 @@ static void nan_queries_stay_nan(void **state)
 static double with_nan(const kernel_case *c, int input, int64_t row, int64_t column, heed_rng *rng)
 {
     double value = attention_element(c, input, row, column, rng);
-    return (input == HEED_ATTENTION_K || input == HEED_ATTENTION_V) && row == 50 && column == 3
-               ? (input == HEED_ATTENTION_K ? NAN : INFINITY)
-               : value;
+    if (row != 50 || column != 3) return value;
+    if (input == HEED_ATTENTION_K) return NAN;
+    return input == HEED_ATTENTION_V ? INFINITY : value;
 }
 
 static void nan_stays_where_it_is_seen(void **state)

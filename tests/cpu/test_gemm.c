@@ -86,13 +86,18 @@ static void check_shape(heed_isa isa, extents of, bool a_transposed, bool accumu
     if (seed % 3) check_mode(isa, gemm, seed / 3);
 }
 
+/* Rows of a tile. */
+static int64_t tile_rows(heed_isa isa)
+{
+    if (isa == HEED_ISA_AVX512) return 12;
+    return isa == HEED_ISA_AVX2 ? 6 : 4;
+}
+
 static void every_kernel_keeps_the_order_of_sums(void **state)
 {
     (void)state;
     for (int isa = HEED_ISA_GENERIC; isa <= (int)heed_isa_detect(); isa++) {
-        const int64_t p = heed_gemm_panel_width((heed_isa)isa), t = isa == HEED_ISA_AVX512 ? 12
-                                                                    : isa == HEED_ISA_AVX2 ? 6
-                                                                                           : 4;
+        const int64_t p = heed_gemm_panel_width((heed_isa)isa), t = tile_rows((heed_isa)isa);
         const int64_t ms[] = {0, 1, 2, 3, t - 1, t, t + 1, 2 * t, 3 * t + 2};
         const int64_t ns[] = {0, 1,     p / 2 - 1,         p / 2, p - 1,
                               p, p + 1, 2 * p + p / 2 + 1, 4 * p, 6 * p - 1};
@@ -194,7 +199,8 @@ static void check_epilogue(heed_isa isa, extents of, int choice, const float *b,
                       .c = c.data,
                       .c_stride = stride,
                       .b_stride = choice & 16 ? k : n};
-    gemm.b_kind = choice & 128 ? HEED_GEMM_B_PANELS : choice & 16 ? HEED_GEMM_B_NT : HEED_GEMM_B_NN;
+    gemm.b_kind = choice & 16 ? HEED_GEMM_B_NT : HEED_GEMM_B_NN;
+    if (choice & 128) gemm.b_kind = HEED_GEMM_B_PANELS;
     guarded laid = lay_out_b(&gemm, b, isa);
     if (choice & 1) gemm.bias = bias.data;
     if (choice & 2) gemm.activation = HEED_UNARY_RELU;

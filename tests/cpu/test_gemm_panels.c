@@ -9,7 +9,7 @@ static void check_rows(heed_isa isa, heed_dtype from, heed_dtype to, int64_t col
 {
     const int64_t rows = 75, stride = 137;
     const size_t bytes = heed_dtypes[from].bytes;
-    const int64_t held = transposed ? columns : rows, wide = transposed ? rows : columns;
+    const int64_t held = transposed ? columns : rows, wide = rows + columns - held;
     guarded source = guarded_new((size_t)extent(held, wide, stride) * bytes);
     for (int64_t i = 0; i < held; i++)
         for (int64_t j = 0; j < wide; j++) {
@@ -23,7 +23,7 @@ static void check_rows(heed_isa isa, heed_dtype from, heed_dtype to, int64_t col
     guarded packed = guarded_new(size);
     panels.data = packed.data;
     memset(packed.data, 0xFF, size);
-    const int64_t row_stride = transposed ? 1 : stride, column_stride = transposed ? stride : 1;
+    const int64_t row_stride = transposed ? 1 : stride, column_stride = stride + 1 - row_stride;
     const int64_t cuts[] = {0, 5, 40, 41, rows};
     for (int i = 0; i < 4; i++)
         heed_gemm_pack(
@@ -115,19 +115,18 @@ static void check_copy(heed_isa isa, int64_t rows, int64_t columns)
         heed_gemm_copy_rows(&target, row, rows - row < 2 * width ? rows - row : 2 * width,
                             values + row * stride, stride);
     for (int is_transposed = 0; is_transposed < 2; is_transposed++) {
-        const int64_t own = is_transposed ? columns : rows, other = is_transposed ? rows : columns,
+        const int64_t own = is_transposed ? columns : rows, other = rows + columns - own,
                       filled = (own + width - 1) / width * width;
         const heed_gemm_panels panels = {(char *)copy.data + (is_transposed ? first : 0), isa,
                                          HEED_BF16, filled, other + other % 2};
         float row[160];
         for (int64_t i = 0; i < filled; i++) {
             heed_gemm_gather(&panels, i, row);
-            for (int64_t k = 0; k < other + other % 2; k++)
-                assert_true(same_bits(
-                    row[k], i < own && k < other
-                                ? heed_round_operand(
-                                      values[is_transposed ? k * stride + i : i * stride + k])
-                                : 0));
+            for (int64_t k = 0; k < other + other % 2; k++) {
+                const int64_t at = is_transposed ? k * stride + i : i * stride + k;
+                const bool filling = i >= own || k >= other;
+                assert_true(same_bits(row[k], filling ? 0 : heed_round_operand(values[at])));
+            }
         }
     }
     guarded_free(&source);

@@ -191,13 +191,11 @@ static void rows_quantized_once_give_the_same_bits(void **state)
 static void activations_are_rounded_as_defined(void **state)
 {
     (void)state;
-    const heed_qgemm_kernels *all[] = {
-        &heed_qgemm_kernels_generic,
+    const heed_qgemm_kernels *all[3] = {&heed_qgemm_kernels_generic};
 #if defined(__x86_64__)
-        heed_isa_detect() >= HEED_ISA_AVX2 ? &heed_qgemm_kernels_avx2 : NULL,
-        heed_isa_detect() >= HEED_ISA_AVX512 ? &heed_qgemm_kernels_avx512 : NULL,
+    if (heed_isa_detect() >= HEED_ISA_AVX2) all[1] = &heed_qgemm_kernels_avx2;
+    if (heed_isa_detect() >= HEED_ISA_AVX512) all[2] = &heed_qgemm_kernels_avx512;
 #endif
-    };
     static const float scales[] = {1, 1e-20f, 1e-38f, 1e30f, 0};
     float x[HEED_RUN * 8];
     for (size_t s = 0; s < sizeof scales / sizeof *scales; s++)

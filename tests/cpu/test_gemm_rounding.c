@@ -187,7 +187,8 @@ static void halfway_sums_round_once(void **state)
         int uneven = 0;
         for (int i = 0; i < COUNT; i++) {
             c[i] = (i & 1 ? -1.0f : 1.0f) * (1 + (float)(i / 8) * 0x1p-23f);
-            b[i] = (i & 2 ? -0x1p-24f : 0x1p-24f) * (i & 4 ? 1 - 0x1p-23f : 1 - 0x1p-24f);
+            b[i] = 0x1p-24f * (i & 4 ? 1 - 0x1p-23f : 1 - 0x1p-24f);
+            if (i & 2) b[i] = -b[i];
             expected[i] = fmaf(a, b[i], c[i]);
             uneven += expected[i] != (float)((double)a * (double)b[i] + (double)c[i]);
         }

@@ -2,6 +2,15 @@
    instruction set. */
 #include "cpu/kernel_table.h"
 
+typedef heed_value binary_builder(heed_graph *graph, heed_value a, heed_value b);
+
+static binary_builder *const binary_builders[] = {
+    [HEED_BINARY_ADD] = heed_add,
+    [HEED_BINARY_SUBTRACT] = heed_subtract,
+    [HEED_BINARY_MULTIPLY] = heed_multiply,
+    [HEED_BINARY_DIVIDE] = heed_divide,
+};
+
 static void binary_kernels(void **state)
 {
     (void)state;
@@ -12,18 +21,13 @@ static void binary_kernels(void **state)
         heed_shape shapes[] = {live(rows, columns), heed_shape_1(columns), live(rows, 1),
                                heed_shape_scalar(), live(rows, columns)};
         heed_value a = floats(&c, "a", live(rows, columns)), b = floats(&c, "b", shapes[form]);
-        (kind == HEED_BINARY_ADD        ? heed_add
-         : kind == HEED_BINARY_SUBTRACT ? heed_subtract
-         : kind == HEED_BINARY_MULTIPLY ? heed_multiply
-                                        : heed_divide)(c.graph, a, b);
+        binary_builders[kind](c.graph, a, b);
         run_case(c);
     }
     for (int form = 0; form < 3; form++) { /* three axes, and vectors */
         kernel_case c = row_case("binary of three axes", HEED_OP_BINARY, 5, &plain);
-        heed_value a = floats(&c, "a", live3(5, 3, 19)), b = floats(&c, "b",
-                                                                    form == 0   ? heed_shape_1(19)
-                                                                    : form == 1 ? live3(5, 3, 1)
-                                                                                : live3(5, 3, 19));
+        const heed_shape shapes[] = {heed_shape_1(19), live3(5, 3, 1), live3(5, 3, 19)};
+        heed_value a = floats(&c, "a", live3(5, 3, 19)), b = floats(&c, "b", shapes[form]);
         heed_multiply(c.graph, a, b);
         run_case(c);
     }
@@ -46,9 +50,8 @@ static void unary_kernels(void **state)
                     data.scale = j == 3 ? 12 : 1;
                     /* limits at infinity are those of no formula */
                     if (backward && special > 1) continue;
-                    kernel_case c = row_case(backward ? "unary_backward" : "unary",
-                                             backward ? HEED_OP_UNARY_BACKWARD : HEED_OP_UNARY, 9,
-                                             &data);
+                    const heed_op_id op = backward ? HEED_OP_UNARY_BACKWARD : HEED_OP_UNARY;
+                    kernel_case c = row_case(heed_ops[op]->name, op, 9, &data);
                     char name[64];
                     snprintf(name, sizeof name, "%s kind %d special %d", c.name, kind, special);
                     c.name = name;

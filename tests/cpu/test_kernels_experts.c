@@ -35,7 +35,8 @@ static double expert_element(const kernel_case *c, int input, int64_t row, int64
     for (int64_t p = 0; p < pairs; p++) {
         int64_t x = chosen(d, p / d->choices, p % d->choices),
                 to = starts[x < 0 ? d->experts : x]++;
-        places[!strcmp(name, "order") ? to : p] = !strcmp(name, "order") ? p : to;
+        if (!strcmp(name, "order")) places[to] = p;
+        else places[p] = to;
     }
     return (double)places[row * d->choices + column];
 }
@@ -138,8 +139,8 @@ static void expert_matmul_kernels(void **state)
                 heed_value in[HEED_EXPERT_INPUTS] = {
                     floats(&c, "x", live3(d->rows, d->choices, K)),
                     heed_constant(c.graph, "w", types[(variant + i) % 3],
-                                  heed_shape_of(3, (int64_t[]){d->experts, transposed ? O : K,
-                                                               transposed ? K : O})),
+                                  heed_shape_of(3, transposed ? (int64_t[]){d->experts, O, K}
+                                                              : (int64_t[]){d->experts, K, O})),
                     integers(&c, "offsets", heed_shape_1(d->experts + 1)), HEED_NONE, HEED_NONE};
                 if (variant & 8)
                     in[HEED_EXPERT_BIAS] = floats(&c, "bias", heed_shape_2(d->experts, O));

@@ -25,12 +25,13 @@ static void matmul_kernels(void **state)
                                              transpose_a && !transpose_b ? k : m, &plain);
                     c.panels = panels;
                     c.panels_input = 1;
-                    heed_shape a_shape = !transpose_a  ? live_matrix(m, k)
-                                         : transpose_b ? heed_shape_2(k, m)
-                                                       : live_matrix(k, m);
-                    heed_shape b_shape = transpose_b   ? heed_shape_2(n, k)
-                                         : transpose_a ? live_matrix(k, n)
-                                                       : heed_shape_2(k, n);
+                    /* indexed by transpose_a and transpose_b; live are the rows of A, or of both */
+                    const heed_shape a_shapes[2][2] = {{live_matrix(m, k), live_matrix(m, k)},
+                                                       {live_matrix(k, m), heed_shape_2(k, m)}},
+                                     b_shapes[2][2] = {{heed_shape_2(k, n), heed_shape_2(n, k)},
+                                                       {live_matrix(k, n), heed_shape_2(n, k)}};
+                    const heed_shape a_shape = a_shapes[transpose_a][transpose_b],
+                                     b_shape = b_shapes[transpose_a][transpose_b];
                     heed_value b = transpose_a && !transpose_b
                                        ? floats(&c, "b", b_shape)
                                        : heed_constant(c.graph, "b", types[type], b_shape);
@@ -40,16 +41,19 @@ static void matmul_kernels(void **state)
                 }
 }
 
+static const char *const b_names[] = {"b0", "b1"};
+
 /* So much to pack that threads share it, alone and joined. */
 static void matmuls_packed_in_parts(void **state)
 {
     (void)state;
     const int64_t m = 26, n = 300, k = 450;
     for (int type = 0; type < 2; type++) {
+        const heed_dtype dtype = type ? HEED_BF16 : HEED_F32;
         kernel_case c = row_case("matmul", HEED_OP_MATMUL, m, &plain);
         heed_matmul_attributes attributes = {.transpose_b = true, .bf16_operands = true};
         heed_value a = floats(&c, "a", live(m, k)),
-                   b = heed_constant(c.graph, "b", type ? HEED_BF16 : HEED_F32, heed_shape_2(n, k));
+                   b = heed_constant(c.graph, "b", dtype, heed_shape_2(n, k));
         heed_emit(c.graph, HEED_OP_MATMUL, (heed_value[]){a, b}, 2, &attributes, NULL);
         run_case(c);
         c = row_case("fused matmul", HEED_OP_FUSED_MATMUL, m, &plain);
@@ -62,8 +66,8 @@ static void matmuls_packed_in_parts(void **state)
         for (int i = 0; i < HEED_FUSED_INPUTS; i++) in[i] = HEED_NONE;
         in[HEED_FUSED_A] = floats(&c, "a", live(m, k));
         for (int i = 0; i < 2; i++)
-            in[HEED_FUSED_B + i] = heed_constant(
-                c.graph, i ? "b1" : "b0", type ? HEED_BF16 : HEED_F32, heed_shape_2(i ? 17 : n, k));
+            in[HEED_FUSED_B + i] = heed_constant(c.graph, b_names[i], dtype,
+                                                 heed_shape_2(i ? 17 : n, k));
         in[HEED_FUSED_BIAS] = floats(&c, "bias", heed_shape_1(n));
         heed_emit(c.graph, HEED_OP_FUSED_MATMUL, in, HEED_FUSED_INPUTS, &fused, NULL);
         run_case(c);
@@ -84,9 +88,8 @@ static void fused_matmul_kernels(void **state)
             attributes.joined = 1 + variant % 3;
             attributes.transpose_b = !(variant & 16);
             attributes.activation = variant & 1 ? HEED_UNARY_GELU : HEED_UNARY_LINEAR;
-            attributes.norm = variant & 32  ? HEED_FUSED_NORM_LAYER
-                              : variant & 8 ? HEED_FUSED_NORM_RMS
-                                            : HEED_FUSED_NORM_NONE;
+            attributes.norm = variant & 8 ? HEED_FUSED_NORM_RMS : HEED_FUSED_NORM_NONE;
+            if (variant & 32) attributes.norm = HEED_FUSED_NORM_LAYER;
             attributes.eps = 1e-5f;
             attributes.bf16_operands = variant >= 64;
             heed_value in[HEED_FUSED_INPUTS];
@@ -96,10 +99,10 @@ static void fused_matmul_kernels(void **state)
                 char name[2][24];
                 snprintf(name[0], sizeof name[0], "b%d", i);
                 snprintf(name[1], sizeof name[1], "bias%d", i);
-                in[HEED_FUSED_B + i] = heed_constant(
-                    c.graph, name[0], variant & 2 ? HEED_BF16 : HEED_F32,
-                    attributes.transpose_b ? heed_shape_2(widths[i], k)
-                                           : heed_shape_2(k, widths[i]));
+                const heed_shape shape = attributes.transpose_b ? heed_shape_2(widths[i], k)
+                                                                : heed_shape_2(k, widths[i]);
+                in[HEED_FUSED_B + i] = heed_constant(c.graph, name[0],
+                                                     variant & 2 ? HEED_BF16 : HEED_F32, shape);
                 if (variant & 4)
                     in[HEED_FUSED_BIAS + i] = floats(&c, name[1], heed_shape_1(widths[i]));
                 total += widths[i];
@@ -193,10 +196,11 @@ static void gated_matmul_kernels(void **state)
             heed_value in[HEED_FUSED_INPUTS];
             for (int i = 0; i < HEED_FUSED_INPUTS; i++) in[i] = HEED_NONE;
             in[HEED_FUSED_A] = floats(&c, "a", live(rows, k));
+            const heed_shape b_shape = attributes.transpose_b ? heed_shape_2(width, k)
+                                                              : heed_shape_2(k, width);
+            const heed_dtype dtype = attributes.bf16_operands ? HEED_BF16 : HEED_F32;
             for (int i = 0; i < 2; i++)
-                in[HEED_FUSED_B + i] = heed_constant(
-                    c.graph, i ? "b1" : "b0", attributes.bf16_operands ? HEED_BF16 : HEED_F32,
-                    attributes.transpose_b ? heed_shape_2(width, k) : heed_shape_2(k, width));
+                in[HEED_FUSED_B + i] = heed_constant(c.graph, b_names[i], dtype, b_shape);
             in[HEED_FUSED_BIAS] = floats(&c, "bias", heed_shape_1(width));
             heed_emit(c.graph, HEED_OP_FUSED_MATMUL, in, HEED_FUSED_INPUTS, &attributes, NULL);
             run_case(c);

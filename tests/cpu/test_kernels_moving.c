@@ -23,7 +23,8 @@ static void sequence_kernels(void **state)
         }
 }
 
-static void row_moving_kernels(void **state)
+/* Rows found by an index, from weights and from live rows, and added to rows that an index names. */
+static void indexed_row_kernels(void **state)
 {
     (void)state;
     const heed_dtype types[] = {HEED_F32, HEED_F16, HEED_BF16};
@@ -47,41 +48,6 @@ static void row_moving_kernels(void **state)
         heed_scatter_add(c.graph, floats(&c, "x", live(rows, columns)),
                          integers(&c, "index", live(rows, 0)), heed_shape_2(7, columns));
         run_case(c);
-        for (int kept = 0; kept < 5; kept++) { /* i8 with one run a row, and with one a column */
-            static const heed_dtype kinds[] = {HEED_F32, HEED_BF16, HEED_I8, HEED_I8, HEED_F16};
-            int64_t wide = columns + (kept == 2 ? 4 : kept == 3 ? 4 * columns : 0);
-            c = row_case("cache_write", HEED_OP_CACHE_WRITE, rows, &(row_data){.limit = 64});
-            heed_cache_write(
-                c.graph, heed_state(c.graph, "cache", kinds[kept], heed_shape_2(64, wide)),
-                floats(&c, "x", live(rows, columns)), integers(&c, "slots", live(rows, 0)));
-            run_case(c);
-        }
-        for (int three = 0; three < 2; three++) {
-            heed_shape shape = three ? live3(rows, 3, columns) : live(rows, columns);
-            c = row_case("slice", HEED_OP_SLICE, rows, &plain);
-            heed_slice(c.graph, floats(&c, "x", shape), columns / 3, columns);
-            run_case(c);
-            c = row_case("pad_columns", HEED_OP_PAD_COLUMNS, rows, &plain);
-            heed_value x = floats(&c, "x", shape), y = heed_slice(c.graph, x, columns / 3, columns);
-            differentiate(&c, heed_multiply(c.graph, y, y), &x, 1);
-            if (columns > 1) run_case(c);
-            else heed_graph_free(c.graph);
-            c = row_case("concatenate", HEED_OP_CONCATENATE, rows, &plain);
-            heed_concatenate(
-                c.graph,
-                (heed_value[]){floats(&c, "a", shape),
-                               floats(&c, "b", three ? live3(rows, 3, 5) : live(rows, 5)),
-                               floats(&c, "c", shape)},
-                3);
-            run_case(c);
-            c = row_case("reshape", HEED_OP_RESHAPE, rows, &plain);
-            heed_reshape(c.graph, floats(&c, "x", shape),
-                         three ? live(rows, 3 * columns) : live3(rows, 1, columns));
-            run_case(c);
-        }
-        c = row_case("transpose", HEED_OP_TRANSPOSE, 0, &plain);
-        heed_transpose(c.graph, floats(&c, "x", heed_shape_2(rows, columns)));
-        run_case(c);
     }
     kernel_case c = row_case("scatter_add to many rows", HEED_OP_SCATTER_ADD, 500,
                              &(row_data){.limit = 5000});
@@ -92,13 +58,78 @@ static void row_moving_kernels(void **state)
     heed_scatter_add(c.graph, floats(&c, "x", live(90, 600)), integers(&c, "index", live(90, 0)),
                      heed_shape_2(20, 600));
     run_case(c);
-    c = row_case("slice of a vector", HEED_OP_SLICE, 0, &plain);
+}
+
+/* Caches of every type; of i8 with one scale a row, and with one a column. */
+static void cache_write_kernels(void **state)
+{
+    (void)state;
+    static const struct {
+        heed_dtype dtype;
+        int scale_bytes, column_scale_bytes; /* a row, and for each of its columns */
+    } caches[] = {
+        {HEED_F32, 0, 0}, {HEED_BF16, 0, 0}, {HEED_I8, 4, 0}, {HEED_I8, 0, 4}, {HEED_F16, 0, 0}};
+    FOR_SIZES(rows, columns)
+    for (size_t i = 0; i < sizeof caches / sizeof *caches; i++) {
+        const int64_t wide = columns + caches[i].scale_bytes +
+                             columns * caches[i].column_scale_bytes;
+        kernel_case c = row_case("cache_write", HEED_OP_CACHE_WRITE, rows,
+                                 &(row_data){.limit = 64});
+        heed_cache_write(
+            c.graph, heed_state(c.graph, "cache", caches[i].dtype, heed_shape_2(64, wide)),
+            floats(&c, "x", live(rows, columns)), integers(&c, "slots", live(rows, 0)));
+        run_case(c);
+    }
+}
+
+/* Parts of rows, rows side by side, and rows read in another shape. */
+static void layout_kernels_of(int64_t rows, int64_t columns, bool three)
+{
+    heed_shape shape = live(rows, columns), beside = live(rows, 5),
+               reshaped = live3(rows, 1, columns);
+    if (three) {
+        shape = live3(rows, 3, columns);
+        beside = live3(rows, 3, 5);
+        reshaped = live(rows, 3 * columns);
+    }
+    kernel_case c = row_case("slice", HEED_OP_SLICE, rows, &plain);
+    heed_slice(c.graph, floats(&c, "x", shape), columns / 3, columns);
+    run_case(c);
+    c = row_case("pad_columns", HEED_OP_PAD_COLUMNS, rows, &plain);
+    heed_value x = floats(&c, "x", shape), y = heed_slice(c.graph, x, columns / 3, columns);
+    differentiate(&c, heed_multiply(c.graph, y, y), &x, 1);
+    if (columns > 1) run_case(c);
+    else heed_graph_free(c.graph);
+    c = row_case("concatenate", HEED_OP_CONCATENATE, rows, &plain);
+    heed_value parts[3];
+    parts[0] = floats(&c, "a", shape);
+    parts[1] = floats(&c, "b", beside);
+    parts[2] = floats(&c, "c", shape);
+    heed_concatenate(c.graph, parts, 3);
+    run_case(c);
+    c = row_case("reshape", HEED_OP_RESHAPE, rows, &plain);
+    heed_reshape(c.graph, floats(&c, "x", shape), reshaped);
+    run_case(c);
+}
+
+static void layout_kernels(void **state)
+{
+    (void)state;
+    FOR_SIZES(rows, columns)
+    {
+        for (int three = 0; three < 2; three++) layout_kernels_of(rows, columns, three);
+        kernel_case c = row_case("transpose", HEED_OP_TRANSPOSE, 0, &plain);
+        heed_transpose(c.graph, floats(&c, "x", heed_shape_2(rows, columns)));
+        run_case(c);
+    }
+    kernel_case c = row_case("slice of a vector", HEED_OP_SLICE, 0, &plain);
     heed_slice(c.graph, floats(&c, "x", heed_shape_1(40)), 3, 29);
     run_case(c);
     c = row_case("concatenate vectors", HEED_OP_CONCATENATE, 0, &plain);
-    heed_concatenate(
-        c.graph,
-        (heed_value[]){floats(&c, "a", heed_shape_1(40)), floats(&c, "b", heed_shape_1(3))}, 2);
+    heed_value parts[2];
+    parts[0] = floats(&c, "a", heed_shape_1(40));
+    parts[1] = floats(&c, "b", heed_shape_1(3));
+    heed_concatenate(c.graph, parts, 2);
     run_case(c);
     c = row_case("reshape fixed rows", HEED_OP_RESHAPE, 0, &plain);
     heed_reshape(c.graph, floats(&c, "x", heed_shape_2(6, 35)),
@@ -186,9 +217,12 @@ static void every_moving_kernel_had_a_case(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sequence_kernels), cmocka_unit_test(row_moving_kernels),
-        cmocka_unit_test(rotary_kernels), cmocka_unit_test(attention_kernels),
-        cmocka_unit_test(every_moving_kernel_had_a_case)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(sequence_kernels),
+                                       cmocka_unit_test(indexed_row_kernels),
+                                       cmocka_unit_test(cache_write_kernels),
+                                       cmocka_unit_test(layout_kernels),
+                                       cmocka_unit_test(rotary_kernels),
+                                       cmocka_unit_test(attention_kernels),
+                                       cmocka_unit_test(every_moving_kernel_had_a_case)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,12 @@
    awkward sizes, on every instruction set. */
 #include "cpu/kernel_table.h"
 
+/* By kind of norm (RMS, layer) and what is computed: the norm, dx, the gradient of the gain. */
+static const heed_op_id norm_ops[2][3] = {
+    {HEED_OP_RMS_NORM, HEED_OP_RMS_NORM_BACKWARD, HEED_OP_NORM_GAIN_BACKWARD},
+    {HEED_OP_LAYER_NORM, HEED_OP_LAYER_NORM_BACKWARD, HEED_OP_NORM_GAIN_BACKWARD},
+};
+
 static void norm_kernels(void **state)
 {
     (void)state;
@@ -9,10 +15,7 @@ static void norm_kernels(void **state)
     for (int form = 0; form < 6; form++) {
         bool layer = form<3, gain = form % 3> 0, bias = form == 2;
         for (int backward = 0; backward < 3; backward++) {
-            heed_op_id op = backward == 0   ? (layer ? HEED_OP_LAYER_NORM : HEED_OP_RMS_NORM)
-                            : backward == 2 ? HEED_OP_NORM_GAIN_BACKWARD
-                            : layer         ? HEED_OP_LAYER_NORM_BACKWARD
-                                            : HEED_OP_RMS_NORM_BACKWARD;
+            const heed_op_id op = norm_ops[layer][backward];
             if (backward == 2 && !gain) continue;
             kernel_case c = row_case("norm", op, rows, &plain);
             c.tolerance = 5e-6;
@@ -20,10 +23,12 @@ static void norm_kernels(void **state)
             c.absolute = columns == 1 ? 1e-3 : 1e-6;
             bool three = form == 1;
             heed_value x = floats(&c, "x", three ? live3(rows, 2, columns) : live(rows, columns));
-            heed_value g = gain ? floats(&c, "gain", heed_shape_1(columns)) : HEED_NONE,
-                       b = bias ? floats(&c, "bias", heed_shape_1(columns)) : HEED_NONE;
+            heed_value g = HEED_NONE, b = HEED_NONE;
+            if (gain) g = floats(&c, "gain", heed_shape_1(columns));
+            if (bias) b = floats(&c, "bias", heed_shape_1(columns));
+            const float offset = form == 5;
             heed_value y = layer ? heed_layer_norm(c.graph, x, g, b, 1e-5f)
-                                 : heed_rms_norm(c.graph, x, g, 1e-6f, form == 5 ? 1.0f : 0);
+                                 : heed_rms_norm(c.graph, x, g, 1e-6f, offset);
             if (backward)
                 differentiate(&c, heed_multiply(c.graph, y, y), (heed_value[]){x, g}, gain ? 2 : 1);
             run_case(c);
@@ -134,9 +139,8 @@ static void reduce_kernels(void **state)
     for (int kind = HEED_REDUCE_SUM; kind <= HEED_REDUCE_MEAN; kind++)
         for (int axis = 0; axis < 5; axis++)
             for (int backward = 0; backward < 2; backward++) {
-                kernel_case c = row_case("reduce",
-                                         backward ? HEED_OP_REDUCE_BACKWARD : HEED_OP_REDUCE, rows,
-                                         axis == 1 ? &with_nan : &plain);
+                const heed_op_id op = backward ? HEED_OP_REDUCE_BACKWARD : HEED_OP_REDUCE;
+                kernel_case c = row_case("reduce", op, rows, axis == 1 ? &with_nan : &plain);
                 c.absolute = 1e-6;
                 heed_value x = floats(&c, "x",
                                       axis >= 2 ? live3(rows, 5, columns) : live(rows, columns));

@@ -30,11 +30,12 @@ static void check_fixture(const char *fixture, const heed_backend *backend, bool
     compare_all(&o, fixture, "out.", &outputs, 0, &sum);
     compare_all(&o, fixture, "loss", &outputs, 0, &sum);
     if (training) compare_all(&o, fixture, "grad.", &outputs, largest_gradient(&o), &sum);
+    static const char *const parts[] = {"outputs", "with gradients"}, *const passes[] = {
+                                                                          "", ", no passes"};
     print_message("%-20s %-9s %s%s: %zu of %zu tensors within max(4 x noise, 3e-6 x max|value|); "
                   "worst %.2f of its tolerance (%s)\n",
-                  fixture, backend->name, training ? "with gradients" : "outputs",
-                  no_passes ? ", no passes" : "", sum.close, sum.tensors, sum.worst,
-                  sum.worst_name);
+                  fixture, backend->name, parts[training], passes[no_passes], sum.close,
+                  sum.tensors, sum.worst, sum.worst_name);
     heed_tensor_list_free(&outputs);
     heed_model_release(model);
     oracle_close(&o);

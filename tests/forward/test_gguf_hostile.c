@@ -97,10 +97,12 @@ static const hostile values[] = {
 
 static int64_t elements_of(const hostile *v, int64_t layers)
 {
-    return v->count == BY_LAYER   ? layers
-           : v->count == ONE_LESS ? layers - 1
-           : v->count == ONE_MORE ? layers + 1
-                                  : v->count;
+    switch (v->count) {
+    case BY_LAYER: return layers;
+    case ONE_LESS: return layers - 1;
+    case ONE_MORE: return layers + 1;
+    default: return v->count;
+    }
 }
 
 static void put_hostile(heed_gguf_entries *entries, const char *key, const hostile *v,

@@ -68,7 +68,8 @@ static bool check_set(fixture *f, heed_session *session, const char *set_name, c
     heed_generation_settings settings = set_settings(f, set);
     int64_t vocabulary = heed_session_vocabulary(session), returned = settings.returned;
     bool greedy = strcmp(set_name, "greedy") == 0;
-    settings.log_probabilities = greedy ? vocabulary : settings.beams > 1 ? 0 : -1;
+    settings.log_probabilities = settings.beams > 1 ? 0 : -1;
+    if (greedy) settings.log_probabilities = vocabulary;
     int32_t *ids = oracle_ids(&f->oracle, in), *wanted = oracle_ids(&f->oracle, out);
     heed_ids given = {ids, oracle_tensor(&f->oracle, in)->shape[1]};
     int64_t width = oracle_tensor(&f->oracle, out)->shape[1],

@@ -126,10 +126,9 @@ static void the_context_ends_a_sequence(void **state)
 static void wrong_requests_are_explained(void **state)
 {
     (void)state;
-    fixture f = fixture_open("gpt2", 1), marian = fixture_open("marian", 1),
-            bert = fixture_open("bert", 1), classes = fixture_open("gpt2-seqcls", 1);
+    fixture f = fixture_open("gpt2", 1), marian = fixture_open("marian", 1);
     heed_session *session = fixture_session(&f, &(heed_session_options){.sequences = 2}),
-                 *pair = fixture_session(&marian, NULL), *none;
+                 *pair = fixture_session(&marian, NULL);
     int32_t ids[] = {1, 2, 400};
     heed_generation generation;
     heed_ids empty = {ids, 0}, good = {ids, 2}, unknown = {ids, 3};
@@ -179,6 +178,18 @@ static void wrong_requests_are_explained(void **state)
                                &generation, &error));
     heed_generation_free(&generation);
     assert_int_equal(heed_session_held(session), 0);
+    heed_session_free(session);
+    heed_session_free(pair);
+    fixture_close(&f);
+    fixture_close(&marian);
+}
+
+static void models_that_do_not_generate_are_refused(void **state)
+{
+    (void)state;
+    fixture f = fixture_open("gpt2", 1), bert = fixture_open("bert", 1),
+            classes = fixture_open("gpt2-seqcls", 1);
+    heed_session *none;
     assert_fails(HEED_E_UNSUPPORTED, "is an encoder",
                  heed_session_new(&none, bert.model, bert.backend, NULL, &error));
     assert_fails(HEED_E_UNSUPPORTED, "no language-modelling head",
@@ -186,10 +197,7 @@ static void wrong_requests_are_explained(void **state)
     assert_fails(HEED_E_ARG, "the model's table has 48",
                  heed_session_new(&none, f.model, f.backend, &(heed_session_options){.context = 49},
                                   &error));
-    heed_session_free(session);
-    heed_session_free(pair);
     fixture_close(&f);
-    fixture_close(&marian);
     fixture_close(&bert);
     fixture_close(&classes);
 }
@@ -278,6 +286,7 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(text_is_streamed_and_stopped),
                                        cmocka_unit_test(the_context_ends_a_sequence),
                                        cmocka_unit_test(wrong_requests_are_explained),
+                                       cmocka_unit_test(models_that_do_not_generate_are_refused),
                                        cmocka_unit_test(the_caller_may_stop),
                                        cmocka_unit_test(prompts_are_reported),
                                        cmocka_unit_test(nothing_asked_gives_nothing)};

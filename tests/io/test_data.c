@@ -74,6 +74,39 @@ static void broken_utf8_is_named(void **state)
     assert_ok(status_of("a.txt", "\xC3\xA4 \xF0\x9F\x98\x80 twelve and more", 20, &error));
 }
 
+/* Files of JSON lines that are refused, and what is said of them. */
+static const struct {
+    const char *text, *part;
+    heed_status status;
+} bad_lines[] = {
+    {"{\"text\":\"a\"}\n{\"text\":7}\n",
+     "a.jsonl, line 2: expected an object with the string \"text\"", HEED_E_FORMAT},
+    {"{\"text\":\"a\"}\n[\"text\"]\n", "line 2: expected an object", HEED_E_FORMAT},
+    {"{\"text\":\"a\"}\n{\"text\":\"b\"\n",
+     "a.jsonl, line 2: column 12 (byte 11): the end, expected ',' or '}'", HEED_E_FORMAT},
+    {"text\n", "line 1: column 1", HEED_E_FORMAT},
+    {"{\"text\":\"\xFF\"}", "is not valid UTF-8", HEED_E_FORMAT},
+    {"{\"source\":\"a\"}", "line 1: expected an object", HEED_E_FORMAT},
+    {"{\"text\":\"a\"}\n{\"source\":\"a\",\"target\":\"b\"}", "give files of one kind", HEED_E_ARG},
+    {"{\"text\":\"a\"}\n{\"text\":\"b\\ud83d\"}", "line 2: \"text\" holds half a surrogate pair",
+     HEED_E_FORMAT},
+    {"{\"source\":\"a\",\"target\":\"\\udc00\"}", "line 1: \"target\" holds half a surrogate pair",
+     HEED_E_FORMAT},
+    {"{\"text\":NaN}", "line 1: \"text\" is NaN, expected a string", HEED_E_FORMAT},
+    {"{\"messages\":[]}", "line 1: expected \"messages\" to be a list of objects", HEED_E_FORMAT},
+    {"{\"messages\":[{\"role\":\"user\"},{\"content\":\"a\"}]}", "line 1: expected \"messages\"",
+     HEED_E_FORMAT},
+    {"{\"messages\":\"a\"}", "line 1: expected \"messages\"", HEED_E_FORMAT},
+    {"{\"prompt\":\"a\",\"completion\":[{\"role\":\"assistant\"}]}",
+     "line 1: expected \"prompt\" and \"completion\" to be two strings", HEED_E_FORMAT},
+    {"{\"completion\":\"a\"}", "line 1: expected \"prompt\"", HEED_E_FORMAT},
+    {"{\"prompt\":\"a\"}", "or \"prompt\" and \"completion\"", HEED_E_FORMAT},
+    {"{\"text\":\"a\"}\n{\"prompt\":\"a\",\"completion\":\"b\"}", "holds conversations",
+     HEED_E_ARG},
+    {"\n\n", "there is no text", HEED_E_FORMAT},
+    {"{\"text\":\"\"}", "there is no text", HEED_E_FORMAT},
+};
+
 static void json_lines_are_documents_or_pairs(void **state)
 {
     (void)state;
@@ -103,42 +136,9 @@ static void json_lines_are_documents_or_pairs(void **state)
     heed_data_place(data, 1, place, sizeof place);
     assert_non_null(strstr(place, "a.jsonl, line 3"));
     heed_data_close(data);
-    static const struct {
-        const char *text, *part;
-        heed_status status;
-    } cases[] = {
-        {"{\"text\":\"a\"}\n{\"text\":7}\n",
-         "a.jsonl, line 2: expected an object with the string \"text\"", HEED_E_FORMAT},
-        {"{\"text\":\"a\"}\n[\"text\"]\n", "line 2: expected an object", HEED_E_FORMAT},
-        {"{\"text\":\"a\"}\n{\"text\":\"b\"\n",
-         "a.jsonl, line 2: column 12 (byte 11): the end, expected ',' or '}'", HEED_E_FORMAT},
-        {"text\n", "line 1: column 1", HEED_E_FORMAT},
-        {"{\"text\":\"\xFF\"}", "is not valid UTF-8", HEED_E_FORMAT},
-        {"{\"source\":\"a\"}", "line 1: expected an object", HEED_E_FORMAT},
-        {"{\"text\":\"a\"}\n{\"source\":\"a\",\"target\":\"b\"}", "give files of one kind",
-         HEED_E_ARG},
-        {"{\"text\":\"a\"}\n{\"text\":\"b\\ud83d\"}",
-         "line 2: \"text\" holds half a surrogate pair", HEED_E_FORMAT},
-        {"{\"source\":\"a\",\"target\":\"\\udc00\"}",
-         "line 1: \"target\" holds half a surrogate pair", HEED_E_FORMAT},
-        {"{\"text\":NaN}", "line 1: \"text\" is NaN, expected a string", HEED_E_FORMAT},
-        {"{\"messages\":[]}", "line 1: expected \"messages\" to be a list of objects",
-         HEED_E_FORMAT},
-        {"{\"messages\":[{\"role\":\"user\"},{\"content\":\"a\"}]}",
-         "line 1: expected \"messages\"", HEED_E_FORMAT},
-        {"{\"messages\":\"a\"}", "line 1: expected \"messages\"", HEED_E_FORMAT},
-        {"{\"prompt\":\"a\",\"completion\":[{\"role\":\"assistant\"}]}",
-         "line 1: expected \"prompt\" and \"completion\" to be two strings", HEED_E_FORMAT},
-        {"{\"completion\":\"a\"}", "line 1: expected \"prompt\"", HEED_E_FORMAT},
-        {"{\"prompt\":\"a\"}", "or \"prompt\" and \"completion\"", HEED_E_FORMAT},
-        {"{\"text\":\"a\"}\n{\"prompt\":\"a\",\"completion\":\"b\"}", "holds conversations",
-         HEED_E_ARG},
-        {"\n\n", "there is no text", HEED_E_FORMAT},
-        {"{\"text\":\"\"}", "there is no text", HEED_E_FORMAT},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        assert_fails(cases[i].status, cases[i].part,
-                     status_of("a.jsonl", cases[i].text, strlen(cases[i].text), &error));
+    for (size_t i = 0; i < sizeof bad_lines / sizeof *bad_lines; i++)
+        assert_fails(bad_lines[i].status, bad_lines[i].part,
+                     status_of("a.jsonl", bad_lines[i].text, strlen(bad_lines[i].text), &error));
 }
 
 /* What a line has beside the text may be whatever Python reads; blank lines are no objects. */

@@ -232,90 +232,83 @@ static void refuses_what_it_should_not_write(void **state)
         heed_safetensors_write("/nonexistent/x.safetensors", &(heed_tensor_set){0}, &error));
 }
 
+#define T(name, dtype, shape, offsets) \
+    "\"" name "\":{\"dtype\":" dtype ",\"shape\":" shape ",\"data_offsets\":" offsets "}"
+
+/* Headers, the bytes of data after them, and what is said of the file. */
+static const struct {
+    const char *header;
+    size_t data;
+    heed_status status;
+    const char *part;
+} headers[] = {
+    {"{" T("a", "\"F32\"", "[2]", "[0,8]") "}", 8, HEED_OK, ""},
+    {"{" T("a", "\"F32\"", "[]", "[0,4]") "}", 4, HEED_OK, ""},
+    {"{" T("z", "\"F32\"", "[0,7]", "[4,4]") "," T("a", "\"F32\"", "[1]", "[0,4]") "}   ", 4,
+     HEED_OK, ""},
+    {"{\"__metadata__\":{\"a\":\"b\"}}", 0, HEED_OK, ""},
+    {"{}", 0, HEED_OK, ""},
+    {"{}", 1, HEED_E_FORMAT, "the tensors end at byte 10, expected the end of the file, 11"},
+    {"", 0, HEED_E_FORMAT, "byte 8"},
+    {"[]", 0, HEED_E_FORMAT, "byte 8"},
+    {" {}", 0, HEED_E_FORMAT, "byte 8"},
+    {"{", 0, HEED_E_FORMAT, "column"},
+    {"{}x", 0, HEED_E_FORMAT, "column"},
+    {"{\"a\":1}", 0, HEED_E_FORMAT, "tensor \"a\": the entry is no object"},
+    {"{\"__metadata__\":[]}", 0, HEED_E_FORMAT, "__metadata__ is no object"},
+    {"{\"__metadata__\":{\"a\":1}}", 0, HEED_E_FORMAT, "__metadata__ \"a\" is no string"},
+    {"{" T("a", "\"F32\"", "[1]", "[0,4]") "," T("a", "\"F32\"", "[1]", "[4,8]") "}", 8,
+     HEED_E_FORMAT, "duplicate"},
+    {"{" T("a", "\"F32\"", "[1]", "[0,4]") "," T("b", "\"F32\"", "[2]", "[0,8]") "}", 8,
+     HEED_E_FORMAT, "tensor \"b\" begins at byte"},
+    {"{" T("a", "\"F32\"", "[2]", "[0,8]") "," T("b", "\"F32\"", "[1]", "[4,8]") "}", 8,
+     HEED_E_FORMAT, "overlaps"},
+    {"{" T("a", "\"F32\"", "[1]", "[0,4]") "," T("b", "\"F32\"", "[1]", "[8,12]") "}", 12,
+     HEED_E_FORMAT, "belong to no tensor"},
+    {"{" T("a", "\"F32\"", "[1]", "[4,8]") "}", 8, HEED_E_FORMAT, "belong to no tensor"},
+    {"{" T("a", "\"F32\"", "[2]", "[0,8]") "}", 7, HEED_E_FORMAT,
+     "ends at byte 8 of the data, expected at most 7"},
+    {"{" T("a", "\"F32\"", "[2]", "[0,8]") "}", 9, HEED_E_FORMAT, "end of the file"},
+    {"{" T("a", "\"F32\"", "[3]", "[0,8]") "}", 8, HEED_E_FORMAT, "span 8 bytes, expected 12"},
+    {"{" T("a", "\"F32\"", "[2]", "[8,0]") "}", 8, HEED_E_FORMAT, "0 <= begin <= end"},
+    {"{" T("a", "\"F32\"", "[2]", "[-8,0]") "}", 8, HEED_E_FORMAT, "0 <= begin <= end"},
+    {"{" T("a", "\"F32\"", "[2]", "[0]") "}", 8, HEED_E_FORMAT, "data_offsets"},
+    {"{" T("a", "\"F32\"", "[2]", "[0,8,8]") "}", 8, HEED_E_FORMAT, "data_offsets"},
+    {"{" T("a", "\"F32\"", "[2]", "[0,8.0]") "}", 8, HEED_E_FORMAT, "data_offsets"},
+    {"{" T("a", "\"F32\"", "[2]", "null") "}", 8, HEED_E_FORMAT, "data_offsets"},
+    {"{" T("a", "\"F32\"", "2", "[0,8]") "}", 8, HEED_E_FORMAT, "\"shape\" is missing or no array"},
+    {"{" T("a", "\"F32\"", "[2.0]", "[0,8]") "}", 8, HEED_E_FORMAT, "no integer"},
+    {"{" T("a", "\"F32\"", "[-2]", "[0,8]") "}", 8, HEED_E_FORMAT, "negative"},
+    {"{" T("a", "\"F32\"", "[-2,-1]", "[0,8]") "}", 8, HEED_E_FORMAT, "negative"},
+    {"{" T("a", "\"F32\"", "[4611686018427387904,4]", "[0,0]") "}", 0, HEED_E_FORMAT, "overflows"},
+    {"{" T("a", "\"U8\"", "[4294967296,4294967296]", "[0,0]") "}", 0, HEED_E_FORMAT, "overflows"},
+    {"{" T("a", "\"U8\"", "[0,4294967296,4294967296]", "[0,0]") "}", 0, HEED_E_FORMAT, "overflows"},
+    {"{" T("a", "\"U8\"", "[4294967296,4294967296,0]", "[0,0]") "}", 0, HEED_E_FORMAT, "overflows"},
+    {"{" T("a", "\"U8\"", "[18446744073709551616]", "[0,0]") "}", 0, HEED_E_FORMAT, "no integer"},
+    {"{" T("a", "7", "[2]", "[0,8]") "}", 8, HEED_E_FORMAT, "\"dtype\" is missing or no string"},
+    {"{\"a\":{\"shape\":[2],\"data_offsets\":[0,8]}}", 8, HEED_E_FORMAT, "\"dtype\" is missing"},
+    {"{\"a\":{\"dtype\":\"F32\",\"data_offsets\":[0,8]}}", 8, HEED_E_FORMAT,
+     "\"shape\" is missing"},
+    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2]}}", 8, HEED_E_FORMAT, "\"data_offsets\" is missing"},
+    {"{" T("w", "\"F8_E4M3\"", "[8]", "[0,8]") "}", 8, HEED_E_UNSUPPORTED,
+     "tensor \"w\" has element type \"F8_E4M3\""},
+    {"{" T("w", "\"U16\"", "[4]", "[0,8]") "}", 8, HEED_E_UNSUPPORTED, "\"U16\""},
+    {"{" T("w", "\"U64\"", "[1]", "[0,8]") "}", 8, HEED_E_UNSUPPORTED, "\"U64\""},
+    {"{" T("w", "\"f32\"", "[2]", "[0,8]") "}", 8, HEED_E_UNSUPPORTED, "\"f32\""},
+    {"{" T("a\\u0000b", "\"F32\"", "[2]", "[0,8]") "}", 8, HEED_E_FORMAT, "column"},
+    {"{" T("a\\u001b[31m", "\"F32\"", "[9]", "[0,8]") "}", 8, HEED_E_FORMAT, "tensor \"a?[31m\""},
+    {"{" T("a\xFF", "\"F32\"", "[2]", "[0,8]") "}", 8, HEED_E_FORMAT, "0xFF"},
+};
+
 static void bad_headers_are_named(void **state)
 {
     (void)state;
-#define T(name, dtype, shape, offsets) \
-    "\"" name "\":{\"dtype\":" dtype ",\"shape\":" shape ",\"data_offsets\":" offsets "}"
-    static const struct {
-        const char *header;
-        size_t data;
-        heed_status status;
-        const char *part;
-    } cases[] = {
-        {"{" T("a", "\"F32\"", "[2]", "[0,8]") "}", 8, HEED_OK, ""},
-        {"{" T("a", "\"F32\"", "[]", "[0,4]") "}", 4, HEED_OK, ""},
-        {"{" T("z", "\"F32\"", "[0,7]", "[4,4]") "," T("a", "\"F32\"", "[1]", "[0,4]") "}   ", 4,
-         HEED_OK, ""},
-        {"{\"__metadata__\":{\"a\":\"b\"}}", 0, HEED_OK, ""},
-        {"{}", 0, HEED_OK, ""},
-        {"{}", 1, HEED_E_FORMAT, "the tensors end at byte 10, expected the end of the file, 11"},
-        {"", 0, HEED_E_FORMAT, "byte 8"},
-        {"[]", 0, HEED_E_FORMAT, "byte 8"},
-        {" {}", 0, HEED_E_FORMAT, "byte 8"},
-        {"{", 0, HEED_E_FORMAT, "column"},
-        {"{}x", 0, HEED_E_FORMAT, "column"},
-        {"{\"a\":1}", 0, HEED_E_FORMAT, "tensor \"a\": the entry is no object"},
-        {"{\"__metadata__\":[]}", 0, HEED_E_FORMAT, "__metadata__ is no object"},
-        {"{\"__metadata__\":{\"a\":1}}", 0, HEED_E_FORMAT, "__metadata__ \"a\" is no string"},
-        {"{" T("a", "\"F32\"", "[1]", "[0,4]") "," T("a", "\"F32\"", "[1]", "[4,8]") "}", 8,
-         HEED_E_FORMAT, "duplicate"},
-        {"{" T("a", "\"F32\"", "[1]", "[0,4]") "," T("b", "\"F32\"", "[2]", "[0,8]") "}", 8,
-         HEED_E_FORMAT, "tensor \"b\" begins at byte"},
-        {"{" T("a", "\"F32\"", "[2]", "[0,8]") "," T("b", "\"F32\"", "[1]", "[4,8]") "}", 8,
-         HEED_E_FORMAT, "overlaps"},
-        {"{" T("a", "\"F32\"", "[1]", "[0,4]") "," T("b", "\"F32\"", "[1]", "[8,12]") "}", 12,
-         HEED_E_FORMAT, "belong to no tensor"},
-        {"{" T("a", "\"F32\"", "[1]", "[4,8]") "}", 8, HEED_E_FORMAT, "belong to no tensor"},
-        {"{" T("a", "\"F32\"", "[2]", "[0,8]") "}", 7, HEED_E_FORMAT,
-         "ends at byte 8 of the data, expected at most 7"},
-        {"{" T("a", "\"F32\"", "[2]", "[0,8]") "}", 9, HEED_E_FORMAT, "end of the file"},
-        {"{" T("a", "\"F32\"", "[3]", "[0,8]") "}", 8, HEED_E_FORMAT, "span 8 bytes, expected 12"},
-        {"{" T("a", "\"F32\"", "[2]", "[8,0]") "}", 8, HEED_E_FORMAT, "0 <= begin <= end"},
-        {"{" T("a", "\"F32\"", "[2]", "[-8,0]") "}", 8, HEED_E_FORMAT, "0 <= begin <= end"},
-        {"{" T("a", "\"F32\"", "[2]", "[0]") "}", 8, HEED_E_FORMAT, "data_offsets"},
-        {"{" T("a", "\"F32\"", "[2]", "[0,8,8]") "}", 8, HEED_E_FORMAT, "data_offsets"},
-        {"{" T("a", "\"F32\"", "[2]", "[0,8.0]") "}", 8, HEED_E_FORMAT, "data_offsets"},
-        {"{" T("a", "\"F32\"", "[2]", "null") "}", 8, HEED_E_FORMAT, "data_offsets"},
-        {"{" T("a", "\"F32\"", "2", "[0,8]") "}", 8, HEED_E_FORMAT,
-         "\"shape\" is missing or no array"},
-        {"{" T("a", "\"F32\"", "[2.0]", "[0,8]") "}", 8, HEED_E_FORMAT, "no integer"},
-        {"{" T("a", "\"F32\"", "[-2]", "[0,8]") "}", 8, HEED_E_FORMAT, "negative"},
-        {"{" T("a", "\"F32\"", "[-2,-1]", "[0,8]") "}", 8, HEED_E_FORMAT, "negative"},
-        {"{" T("a", "\"F32\"", "[4611686018427387904,4]", "[0,0]") "}", 0, HEED_E_FORMAT,
-         "overflows"},
-        {"{" T("a", "\"U8\"", "[4294967296,4294967296]", "[0,0]") "}", 0, HEED_E_FORMAT,
-         "overflows"},
-        {"{" T("a", "\"U8\"", "[0,4294967296,4294967296]", "[0,0]") "}", 0, HEED_E_FORMAT,
-         "overflows"},
-        {"{" T("a", "\"U8\"", "[4294967296,4294967296,0]", "[0,0]") "}", 0, HEED_E_FORMAT,
-         "overflows"},
-        {"{" T("a", "\"U8\"", "[18446744073709551616]", "[0,0]") "}", 0, HEED_E_FORMAT,
-         "no integer"},
-        {"{" T("a", "7", "[2]", "[0,8]") "}", 8, HEED_E_FORMAT,
-         "\"dtype\" is missing or no string"},
-        {"{\"a\":{\"shape\":[2],\"data_offsets\":[0,8]}}", 8, HEED_E_FORMAT,
-         "\"dtype\" is missing"},
-        {"{\"a\":{\"dtype\":\"F32\",\"data_offsets\":[0,8]}}", 8, HEED_E_FORMAT,
-         "\"shape\" is missing"},
-        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2]}}", 8, HEED_E_FORMAT,
-         "\"data_offsets\" is missing"},
-        {"{" T("w", "\"F8_E4M3\"", "[8]", "[0,8]") "}", 8, HEED_E_UNSUPPORTED,
-         "tensor \"w\" has element type \"F8_E4M3\""},
-        {"{" T("w", "\"U16\"", "[4]", "[0,8]") "}", 8, HEED_E_UNSUPPORTED, "\"U16\""},
-        {"{" T("w", "\"U64\"", "[1]", "[0,8]") "}", 8, HEED_E_UNSUPPORTED, "\"U64\""},
-        {"{" T("w", "\"f32\"", "[2]", "[0,8]") "}", 8, HEED_E_UNSUPPORTED, "\"f32\""},
-        {"{" T("a\\u0000b", "\"F32\"", "[2]", "[0,8]") "}", 8, HEED_E_FORMAT, "column"},
-        {"{" T("a\\u001b[31m", "\"F32\"", "[9]", "[0,8]") "}", 8, HEED_E_FORMAT,
-         "tensor \"a?[31m\""},
-        {"{" T("a\xFF", "\"F32\"", "[2]", "[0,8]") "}", 8, HEED_E_FORMAT, "0xFF"},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        if (cases[i].status == HEED_OK)
-            assert_ok(open_header(cases[i].header, cases[i].data, &error));
+    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
+        if (headers[i].status == HEED_OK)
+            assert_ok(open_header(headers[i].header, headers[i].data, &error));
         else
-            assert_fails(cases[i].status, cases[i].part,
-                         open_header(cases[i].header, cases[i].data, &error));
+            assert_fails(headers[i].status, headers[i].part,
+                         open_header(headers[i].header, headers[i].data, &error));
     }
 }
 

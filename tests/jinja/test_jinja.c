@@ -51,20 +51,16 @@ static size_t run_case(const char *source, size_t length, const json_t *variable
     heed_jinja_output output = {0};
     heed_error error = {0};
     heed_status status = render(source, length, variables, &output, &error);
-    bool refused = status != HEED_OK, same;
-    if (!json_is_string(wanted)) same = refused;
-    else
+    const bool refused = status != HEED_OK, is_text = json_is_string(wanted);
+    const char *expected = is_text ? json_string_value(wanted) : "(error)", *found = error.message;
+    if (!refused) found = output.text.data ? output.text.data : "";
+    bool same = refused;
+    if (is_text)
         same = !refused && output.text.length == json_string_length(wanted) &&
-               memcmp(output.text.data ? output.text.data : "", json_string_value(wanted),
-                      output.text.length) == 0 &&
-               spans_agree(&output, spans);
+               memcmp(found, expected, output.text.length) == 0 && spans_agree(&output, spans);
     if (!same)
         print_message("line %zu: %.*s\n  wanted %s\n  found  %s\n", line,
-                      (int)(length < 300 ? length : 300), source,
-                      json_is_string(wanted) ? json_string_value(wanted) : "(error)",
-                      refused            ? error.message
-                      : output.text.data ? output.text.data
-                                         : "");
+                      (int)(length < 300 ? length : 300), source, expected, found);
     assert_true(!refused || (error.status == status && error.message[0]));
     heed_jinja_output_free(&output);
     return !same;

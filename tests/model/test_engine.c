@@ -198,9 +198,16 @@ static void neighbors_and_buckets_change_no_bit(void **state)
     assert_ok(heed_engine_prepare(engine, &spec, &error));
     int32_t ids[2 * TOKENS], positions[2 * TOKENS], rows[2 * TOKENS];
     for (int i = 0; i < 2 * TOKENS; i++) {
-        ids[i] = i < 4 ? 7 : i < 4 + TOKENS ? token(i - 4) : 9;
-        positions[i] = i < 4 ? i : i < 4 + TOKENS ? i - 4 : i - 4 - TOKENS;
-        rows[i] = i;
+        ids[i] = 7;
+        positions[i] = rows[i] = i;
+    }
+    for (int i = 4; i < 4 + TOKENS; i++) {
+        ids[i] = token(i - 4);
+        positions[i] = i - 4;
+    }
+    for (int i = 4 + TOKENS; i < 2 * TOKENS; i++) {
+        ids[i] = 9;
+        positions[i] = i - 4 - TOKENS;
     }
     const int32_t starts[] = {0, 4, 4 + TOKENS}, lengths[] = {4, TOKENS, TOKENS - 4};
     int32_t three[3 * HEED_SEQUENCE_FIELDS] = {0};

@@ -123,7 +123,8 @@ BUILD(rms_norm)
 
 BUILD(layer_norm)
 {
-    heed_value gain = c->p[0] ? in[1] : HEED_NONE, bias = c->p[1] ? in[1 + c->p[0]] : HEED_NONE;
+    heed_value gain = c->p[0] ? in[1] : HEED_NONE;
+    heed_value bias = c->p[1] ? in[1 + c->p[0]] : HEED_NONE;
     return heed_layer_norm(g, in[0], gain, bias, (float)c->f[0]);
 }
 

@@ -93,7 +93,8 @@ static void run_case(const op_case *c, bool wide, uint32_t passes)
             double expected = evaluate_get(&e, b.kept[i], at),
                    value = planned_value(&found, wide, at);
             /* only fusion may round differently */
-            double tolerance = passes == HEED_PASS_DEFAULT ? (wide ? 1e-12 : 1e-5) : 0;
+            double tolerance = wide ? 1e-12 : 1e-5;
+            if (passes != HEED_PASS_DEFAULT) tolerance = 0;
             if (!(fabs(value - expected) <= tolerance * fmax(1, fabs(expected))))
                 fail_msg("%s (%s), %s, passes %x: %s, element %lld: %.15g planned, %.15g alone",
                          heed_ops[c->op]->name, c->name, wide ? "double" : "float", passes, name,

@@ -23,7 +23,8 @@ static void check_document(const char *svg)
         assert_non_null(end);
         for (const char *c = at; c < end; c++) quotes += *c == '"';
         assert_int_equal(quotes % 2, 0);
-        open += at[1] == '/' ? -1 : end[-1] == '/' ? 0 : 1;
+        if (at[1] == '/') open--;
+        else if (end[-1] != '/') open++;
         assert_true(open >= 0 && !memchr(at + 1, '<', (size_t)(end - at - 1)));
     }
     assert_int_equal(open, 0);

@@ -102,14 +102,13 @@ static inline const heed_named_tensor *named(const heed_tensor_list *list, const
 static inline bool is_compared(const oracle *o, const char *name, const heed_stored_tensor *want,
                                size_t at)
 {
-    const char *masks[] = {"in.attention_mask", "in.src_key_padding_mask",
-                           "in.tgt_key_padding_mask"};
     bool target = strstr(name, "decoder") || strstr(name, "cross") ||
                   strcmp(name, "out.last_hidden_state") == 0;
     bool floats = heed_safetensors_find(o->file, "in.src") != NULL,
          encoder_decoder = heed_safetensors_find(o->file, "out.encoder_last_hidden_state") != NULL;
-    const heed_stored_tensor *mask = heed_safetensors_find(o->file, floats ? masks[target ? 2 : 1]
-                                                                           : masks[0]);
+    const char *mask_name = "in.attention_mask";
+    if (floats) mask_name = target ? "in.tgt_key_padding_mask" : "in.src_key_padding_mask";
+    const heed_stored_tensor *mask = heed_safetensors_find(o->file, mask_name);
     if (!mask || want->rank < 2 || (encoder_decoder && (target || strcmp(name, "out.logits") == 0)))
         return true;
     int64_t length = mask->shape[mask->rank - 1], per_token = 1, heads = 1;

@@ -45,10 +45,8 @@ typedef struct scratch {
 static inline void scratch_make(scratch *scratch)
 {
     const char *base = getenv("TMPDIR");
-    snprintf(scratch->folder, sizeof scratch->folder, "%.200s/heed-test-XXXXXX",
-             base && *base                   ? base
-             : access("/dev/shm", W_OK) == 0 ? "/dev/shm"
-                                             : "/tmp");
+    if (!base || !*base) base = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+    snprintf(scratch->folder, sizeof scratch->folder, "%.200s/heed-test-XXXXXX", base);
     assert_non_null(mkdtemp(scratch->folder));
 }
 
@@ -74,6 +72,14 @@ static inline const char *scratch_file(scratch *scratch, const char *name, const
     assert_int_equal(fwrite(bytes, 1, count, file), count);
     assert_int_equal(fclose(file), 0);
     return scratch->path;
+}
+
+/* Where tools/fetch_real_weights.py puts `name`: under HEED_REAL_WEIGHTS, else in the user's cache. */
+static inline void real_weights_path(char path[1024], const char *name)
+{
+    const char *given = getenv("HEED_REAL_WEIGHTS"), *home = getenv("HOME");
+    if (given) snprintf(path, 1024, "%s/%s", given, name);
+    else snprintf(path, 1024, "%s/.cache/heed/real/%s", home ? home : "", name);
 }
 
 static inline void scratch_remove(scratch *scratch)

@@ -34,13 +34,8 @@ static void smollm2_agrees_with_llama_cpp(void **state)
 {
     (void)state;
     char path[1024];
-    const char *given = getenv("HEED_REAL_WEIGHTS"), *home = getenv("HOME");
     checked c = {0};
-    snprintf(path, sizeof path, "%s%s/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
-             given  ? given
-             : home ? home
-                    : "",
-             given ? "" : "/.cache/heed/real");
+    real_weights_path(path, "smollm2/SmolLM2-135M-Instruct.Q4_1.gguf");
     if (!heed_path_exists(path)) {
         print_message("SKIPPED: %s is not there; tools/fetch_real_weights.py fetches it\n", path);
         return;

@@ -208,10 +208,6 @@ static const char byte_level[] = "{\"added_tokens\":[],\"normalizer\":%s,\"pre_t
                                  "\"vocab\":{\"[UNK]\":0,\"[CLS]\":1,\"[SEP]\":2,\"[PAD]\":3,\"["
                                  "MASK]\":4,\"<s>\":5},\"unk_token\":\"[UNK]\"}}";
 
-/* Keys that change ids in transformers and not here are named, others are not. */
-static void keys_without_effect_are_named(void **state)
-{
-    (void)state;
 #define BYTES \
     "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":true}"
 #define BERT                                                                                  \
@@ -228,66 +224,69 @@ static void keys_without_effect_are_named(void **state)
 #define SPLIT                                                                                 \
     "{\"type\":\"Split\",\"pattern\":{\"String\":\" \"},\"behavior\":\"MergedWithPrevious\"," \
     "\"invert\":false}"
-    static const struct {
-        const char *normal, *before, *post, *config, *note;
-    } keys[] = {
-        {"null", BYTES, "null", "{\"tokenizer_class\":\"GPT2Tokenizer\",\"add_prefix_space\":true}",
-         "\"add_prefix_space\" is true"},
-        {"null", BYTES, "null",
-         "{\"tokenizer_class\":\"GPT2Tokenizer\",\"add_prefix_space\":false}", NULL},
-        {"null", BYTES, "null",
-         "{\"tokenizer_class\":\"PreTrainedTokenizerFast\",\"add_prefix_space\":true}", NULL},
-        {"null", BYTES, "null", "{\"split_special_tokens\":true}",
-         "\"split_special_tokens\" is true"},
-        {"null", BYTES, "null",
-         "{\"split_special_tokens\":false,\"add_bos_token\":true,\"model_max_length\":1e400}",
-         NULL},
-        {BERT, "null", AROUND, "{\"tokenizer_class\":\"BertTokenizer\",\"do_lower_case\":false}",
-         "\"do_lower_case\" is false"},
-        {BERT, "null", AROUND,
-         "{\"tokenizer_class\":\"BertTokenizer\",\"do_lower_case\":true,\"strip_accents\":true}",
-         NULL},
-        {BERT, "null", AROUND, "{\"tokenizer_class\":\"BertTokenizer\",\"strip_accents\":false}",
-         "\"strip_accents\" is false"},
-        {BERT, "null", AROUND,
-         "{\"tokenizer_class\":\"BertTokenizerFast\",\"tokenize_chinese_chars\":false}",
-         "\"tokenize_chinese_chars\""},
-        {BERT, "null", AROUND, "{\"tokenizer_class\":\"BertTokenizer\",\"cls_token\":\"<s>\"}",
-         "\"cls_token\" is \"<s>\""},
-        {PREPEND, "null", "null", "{\"tokenizer_class\":\"LlamaTokenizer\",\"legacy\":false}",
-         "\"legacy\" is false"},
-        {PREPEND, "null", "null",
-         "{\"tokenizer_class\":\"LlamaTokenizer\",\"add_prefix_space\":false}",
-         "\"add_prefix_space\" is false"},
-        {PREPEND, "null", "null", "{\"tokenizer_class\":\"LlamaTokenizer\"}",
-         "\"tokenizer_class\" is \"LlamaTokenizer\", for which"},
-        {PREPEND, "null", "null", "{\"tokenizer_class\":\"LlamaTokenizerFast\",\"legacy\":true}",
-         "\"legacy\" is true"},
-        {PREPEND, "null", "null", "{\"tokenizer_class\":\"PreTrainedTokenizerFast\"}", NULL},
-        {"null", SPACES("first"), "null", "{\"tokenizer_class\":\"LlamaTokenizer\"}", NULL},
-        {"{\"type\":\"Sequence\",\"normalizers\":[]}", ONE(SPACES("always")), "null",
-         "{\"tokenizer_class\":\"LlamaTokenizer\",\"legacy\":true}", NULL},
-        {"null", SPACES("first"), "null",
-         "{\"tokenizer_class\":\"LlamaTokenizer\",\"legacy\":true}", "\"tokenizer_class\""},
-        {"null", SPACES("first"), "null",
-         "{\"tokenizer_class\":\"LlamaTokenizer\",\"add_prefix_space\":false}",
-         "\"add_prefix_space\" is false"},
-        {"null", SPACES("first"), "null",
-         "{\"tokenizer_class\":\"CodeLlamaTokenizerFast\",\"legacy\":true}", NULL},
-        {"null", BYTES, "null", "{\"tokenizer_class\":\"LlamaTokenizer\"}", NULL},
-        {"null", "null", "null", "{\"tokenizer_class\":\"LlamaTokenizer\"}", "\"tokenizer_class\""},
-        {REPLACE, SPLIT, "null", "{\"tokenizer_class\":\"GemmaTokenizerFast\"}", NULL},
-        {REPLACE, "null", "null", "{\"tokenizer_class\":\"GemmaTokenizer\"}", NULL},
-        {REPLACE, "null", "null",
-         "{\"tokenizer_class\":\"LlamaTokenizer\",\"add_prefix_space\":false}", NULL},
-        {"null", SPACES("first"), "null", "{\"tokenizer_class\":\"GemmaTokenizer\"}",
-         "\"tokenizer_class\" is \"GemmaTokenizer\""},
-        {"null", SPLIT, "null", "{\"tokenizer_class\":\"GemmaTokenizer\"}", "\"tokenizer_class\""},
-        {"null", "null", "null", "{\"added_tokens_decoder\":{\"x\":{\"content\":\"<y>\"}}}",
-         "the entry \"x\""},
-        {"null", "null", "null", "{\"added_tokens_decoder\":{\"9\":{\"text\":\"<y>\"}}}",
-         "the entry \"9\""},
-    };
+
+/* Stages of tokenizer.json, a tokenizer_config.json, and what is noted of it; NULL: nothing. */
+static const struct {
+    const char *normal, *before, *post, *config, *note;
+} keys[] = {
+    {"null", BYTES, "null", "{\"tokenizer_class\":\"GPT2Tokenizer\",\"add_prefix_space\":true}",
+     "\"add_prefix_space\" is true"},
+    {"null", BYTES, "null", "{\"tokenizer_class\":\"GPT2Tokenizer\",\"add_prefix_space\":false}",
+     NULL},
+    {"null", BYTES, "null",
+     "{\"tokenizer_class\":\"PreTrainedTokenizerFast\",\"add_prefix_space\":true}", NULL},
+    {"null", BYTES, "null", "{\"split_special_tokens\":true}", "\"split_special_tokens\" is true"},
+    {"null", BYTES, "null",
+     "{\"split_special_tokens\":false,\"add_bos_token\":true,\"model_max_length\":1e400}", NULL},
+    {BERT, "null", AROUND, "{\"tokenizer_class\":\"BertTokenizer\",\"do_lower_case\":false}",
+     "\"do_lower_case\" is false"},
+    {BERT, "null", AROUND,
+     "{\"tokenizer_class\":\"BertTokenizer\",\"do_lower_case\":true,\"strip_accents\":true}", NULL},
+    {BERT, "null", AROUND, "{\"tokenizer_class\":\"BertTokenizer\",\"strip_accents\":false}",
+     "\"strip_accents\" is false"},
+    {BERT, "null", AROUND,
+     "{\"tokenizer_class\":\"BertTokenizerFast\",\"tokenize_chinese_chars\":false}",
+     "\"tokenize_chinese_chars\""},
+    {BERT, "null", AROUND, "{\"tokenizer_class\":\"BertTokenizer\",\"cls_token\":\"<s>\"}",
+     "\"cls_token\" is \"<s>\""},
+    {PREPEND, "null", "null", "{\"tokenizer_class\":\"LlamaTokenizer\",\"legacy\":false}",
+     "\"legacy\" is false"},
+    {PREPEND, "null", "null", "{\"tokenizer_class\":\"LlamaTokenizer\",\"add_prefix_space\":false}",
+     "\"add_prefix_space\" is false"},
+    {PREPEND, "null", "null", "{\"tokenizer_class\":\"LlamaTokenizer\"}",
+     "\"tokenizer_class\" is \"LlamaTokenizer\", for which"},
+    {PREPEND, "null", "null", "{\"tokenizer_class\":\"LlamaTokenizerFast\",\"legacy\":true}",
+     "\"legacy\" is true"},
+    {PREPEND, "null", "null", "{\"tokenizer_class\":\"PreTrainedTokenizerFast\"}", NULL},
+    {"null", SPACES("first"), "null", "{\"tokenizer_class\":\"LlamaTokenizer\"}", NULL},
+    {"{\"type\":\"Sequence\",\"normalizers\":[]}", ONE(SPACES("always")), "null",
+     "{\"tokenizer_class\":\"LlamaTokenizer\",\"legacy\":true}", NULL},
+    {"null", SPACES("first"), "null", "{\"tokenizer_class\":\"LlamaTokenizer\",\"legacy\":true}",
+     "\"tokenizer_class\""},
+    {"null", SPACES("first"), "null",
+     "{\"tokenizer_class\":\"LlamaTokenizer\",\"add_prefix_space\":false}",
+     "\"add_prefix_space\" is false"},
+    {"null", SPACES("first"), "null",
+     "{\"tokenizer_class\":\"CodeLlamaTokenizerFast\",\"legacy\":true}", NULL},
+    {"null", BYTES, "null", "{\"tokenizer_class\":\"LlamaTokenizer\"}", NULL},
+    {"null", "null", "null", "{\"tokenizer_class\":\"LlamaTokenizer\"}", "\"tokenizer_class\""},
+    {REPLACE, SPLIT, "null", "{\"tokenizer_class\":\"GemmaTokenizerFast\"}", NULL},
+    {REPLACE, "null", "null", "{\"tokenizer_class\":\"GemmaTokenizer\"}", NULL},
+    {REPLACE, "null", "null", "{\"tokenizer_class\":\"LlamaTokenizer\",\"add_prefix_space\":false}",
+     NULL},
+    {"null", SPACES("first"), "null", "{\"tokenizer_class\":\"GemmaTokenizer\"}",
+     "\"tokenizer_class\" is \"GemmaTokenizer\""},
+    {"null", SPLIT, "null", "{\"tokenizer_class\":\"GemmaTokenizer\"}", "\"tokenizer_class\""},
+    {"null", "null", "null", "{\"added_tokens_decoder\":{\"x\":{\"content\":\"<y>\"}}}",
+     "the entry \"x\""},
+    {"null", "null", "null", "{\"added_tokens_decoder\":{\"9\":{\"text\":\"<y>\"}}}",
+     "the entry \"9\""},
+};
+
+/* Keys that change ids in transformers and not here are named, others are not. */
+static void keys_without_effect_are_named(void **state)
+{
+    (void)state;
     scratch work;
     scratch_make(&work);
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
@@ -306,8 +305,16 @@ static void keys_without_effect_are_named(void **state)
         assert_false(heed_tokenizer_note(tokenizer, 1, &line, &length));
         heed_tokenizer_free(tokenizer);
     }
-    heed_tokenizer *tokenizer =
-        NULL; /* a list that is not whole, for a class that takes it for whole */
+    scratch_remove(&work);
+}
+
+/* A list that is not whole, for a class that takes it for whole. */
+static void lists_that_lack_tokens_are_named(void **state)
+{
+    (void)state;
+    scratch work;
+    scratch_make(&work);
+    heed_tokenizer *tokenizer = NULL;
     const char *line = NULL;
     size_t length = 0;
     put(&work, "tokenizer.json", json);
@@ -391,6 +398,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(ids_are_those_of_auto_tokenizer),
                                        cmocka_unit_test(keys_without_effect_are_named),
+                                       cmocka_unit_test(lists_that_lack_tokens_are_named),
                                        cmocka_unit_test(class_counts_for_some_models_only),
                                        cmocka_unit_test(older_files_take_them_too)};
     return cmocka_run_group_tests(tests, NULL, NULL);

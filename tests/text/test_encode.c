@@ -55,9 +55,12 @@ static void expect_pair(const heed_tokenizer *tokenizer, const char *first, cons
                                      .flags = HEED_ENCODE_SPECIAL,
                                      .truncation = truncation};
     assert_ok(heed_tokenizer_encode_pair(tokenizer, &input, &encoding, &error));
-    for (size_t i = 0; i < encoding.count; i++)
-        heed_buffer_printf(&found, "%d%s%s ", (int)encoding.ids[i], encoding.type_ids[i] ? "'" : "",
-                           encoding.special_mask[i] ? "*" : "");
+    for (size_t i = 0; i < encoding.count; i++) {
+        heed_buffer_printf(&found, "%d", (int)encoding.ids[i]);
+        if (encoding.type_ids[i]) heed_buffer_byte(&found, '\'');
+        if (encoding.special_mask[i]) heed_buffer_byte(&found, '*');
+        heed_buffer_byte(&found, ' ');
+    }
     assert_string_equal(found.data, wanted);
     heed_buffer_free(&found);
     heed_encoding_free(&encoding);

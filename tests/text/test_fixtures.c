@@ -132,10 +132,10 @@ static void check_truncation(const json_t *row, void *context)
     const char *strategy = json_string_value(json_object_get(row, "strategy"));
     heed_truncation truncation = {
         .max_length = (size_t)json_integer_value(json_object_get(row, "max_length")),
-        .strategy = !strcmp(strategy, "only_first")    ? HEED_ONLY_FIRST
-                    : !strcmp(strategy, "only_second") ? HEED_ONLY_SECOND
-                                                       : HEED_LONGEST_FIRST,
+        .strategy = HEED_LONGEST_FIRST,
         .left = !strcmp(json_string_value(json_object_get(row, "trunc_side")), "left")};
+    if (!strcmp(strategy, "only_first")) truncation.strategy = HEED_ONLY_FIRST;
+    if (!strcmp(strategy, "only_second")) truncation.strategy = HEED_ONLY_SECOND;
     heed_padding padding = {
         .id = (int32_t)json_integer_value(json_object_get(row, "pad_id")),
         .left = !strcmp(json_string_value(json_object_get(row, "pad_side")), "left")};

@@ -186,6 +186,8 @@ static void saving_and_loading_folders_survive(void **state)
     scratch_file(&f.work, "tokenizer_config.json", config, sizeof config - 1);
     scratch_file(&f.work, "special_tokens_map.json", "{\"pad_token\": \"[PAD]\"}", 22);
     fail_alloc_each(load_folder, &f);
+    static const char *const begins[] = {"<|startoftext|>", "<s>"}, *const ends[] = {
+                                                                        "<|endoftext|>", "</s>"};
     static const char *const classes[] = {"GPT2Tokenizer", "RobertaTokenizer", "Qwen2TokenizerFast",
                                           "CLIPTokenizer"};
     static const char pairs[] = "{\"a\": 0, \"b\": 1, \"ab\": 2, \"<s>\": 3, \"</s>\": 4, "
@@ -197,8 +199,7 @@ static void saving_and_loading_folders_survive(void **state)
         int length = snprintf(text, sizeof text,
                               "{\"tokenizer_class\": \"%s\", \"bos_token\": \"%s\", \"eos_token\": "
                               "{\"content\": \"%s\"}, \"add_bos_token\": true}",
-                              classes[i], i == 1 ? "<s>" : "<|startoftext|>",
-                              i == 1 ? "</s>" : "<|endoftext|>");
+                              classes[i], begins[i == 1], ends[i == 1]);
         scratch_file(&f.work, "tokenizer_config.json", text, (size_t)length);
         fail_alloc_each(load_folder, &f);
     }

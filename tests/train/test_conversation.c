@@ -21,7 +21,9 @@ static heed_status show(void *context, const heed_conversation *c, heed_error *e
         if (i < c->count && at == c->answers[i].begin) heed_buffer_byte(shown, '[');
         if (at < c->text.length) heed_buffer_byte(shown, c->text.bytes[at]);
     }
-    heed_buffer_text(shown, c->plain ? "(plain)\n" : c->marked ? "(marked)\n" : "\n");
+    if (c->plain) heed_buffer_text(shown, "(plain)");
+    else if (c->marked) heed_buffer_text(shown, "(marked)");
+    heed_buffer_byte(shown, '\n');
     return HEED_OK;
 }
 

@@ -23,7 +23,8 @@ static void sequence_kernels(void **state)
         }
 }
 
-/* Rows found by an index, from weights and from live rows, and added to rows that an index names. */
+/* Rows found by an index, from weights and from live rows, and added to rows that an index
+   names. */
 static void indexed_row_kernels(void **state)
 {
     (void)state;

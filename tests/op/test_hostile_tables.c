@@ -81,7 +81,8 @@ static heed_value build_gradient(heed_graph *graph, const inputs *in, int trial)
     return dq;
 }
 
-/* Integers of any content, but now and then a good one in the table of sequences; normal numbers. */
+/* Normal numbers; integers of any content, but now and then a good one in the table of
+   sequences. */
 static void fill(evaluation *e, const heed_graph *graph, heed_value v, bool sequences,
                  heed_rng *rng)
 {

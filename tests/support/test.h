@@ -74,7 +74,8 @@ static inline const char *scratch_file(scratch *scratch, const char *name, const
     return scratch->path;
 }
 
-/* Where tools/fetch_real_weights.py puts `name`: under HEED_REAL_WEIGHTS, else in the user's cache. */
+/* Where tools/fetch_real_weights.py puts `name`: under HEED_REAL_WEIGHTS, else in the user's
+   cache. */
 static inline void real_weights_path(char path[1024], const char *name)
 {
     const char *given = getenv("HEED_REAL_WEIGHTS"), *home = getenv("HOME");

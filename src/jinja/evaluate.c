@@ -53,45 +53,48 @@ bool heed_jinja_arguments(jinja_run *run, const jinja_arguments *arguments, jinj
     return !heed_jinja_failed(run);
 }
 
-jinja_value heed_jinja_call_builtin(jinja_run *run, const jinja_builtin *builtin, jinja_value self,
-                                    const jinja_call *call)
+/* Puts the arguments of a call in the order of the builtin's parameters; false after a failure. */
+static bool order_arguments(jinja_run *run, const jinja_builtin *builtin, const jinja_call *call,
+                            jinja_value arguments[JINJA_PARAMETERS])
 {
-    jinja_value arguments[JINJA_PARAMETERS];
     const char *names[JINJA_PARAMETERS];
     size_t lengths[JINJA_PARAMETERS], count = 0;
-    if (heed_jinja_failed(run) || !heed_jinja_spend(run, 1)) return heed_jinja_undefined("");
-    if (!builtin->parameters) {
-        jinja_value result = jinja_none();
-        if (!heed_jinja_enter(run)) return heed_jinja_undefined("");
-        result = builtin->function(run, self, NULL, call);
-        heed_jinja_leave(run);
-        return result;
-    }
     for (const char *name = builtin->parameters; *name && count < JINJA_PARAMETERS; count++) {
         names[count] = name;
         lengths[count] = strcspn(name, " ");
         name += lengths[count] + (name[lengths[count]] == ' ');
     }
     if (call->count > count)
-        return heed_jinja_fail(run, "%s takes at most %zu arguments", builtin->name, count);
+        heed_jinja_fail(run, "%s takes at most %zu arguments", builtin->name, count);
     for (size_t i = 0; i < JINJA_PARAMETERS; i++)
         arguments[i] = i < call->count ? call->positional[i] : jinja_missing();
     for (size_t i = 0; i < call->named_count; i++) {
+        const jinja_value name = call->names[i];
         size_t j = 0;
-        while (j < count && !(lengths[j] == call->names[i].length &&
-                              memcmp(names[j], call->names[i].text, lengths[j]) == 0))
+        while (j < count &&
+               !(lengths[j] == name.length && memcmp(names[j], name.text, lengths[j]) == 0))
             j++;
-        if (j == count || arguments[j].kind != JINJA_MISSING)
-            return heed_jinja_fail(run, "%s has no argument \"%.*s\", or has it twice",
-                                   builtin->name,
-                                   (int)(call->names[i].length < 60 ? call->names[i].length : 60),
-                                   call->names[i].text);
-        arguments[j] = call->named[i];
+        if (j < count && arguments[j].kind == JINJA_MISSING) arguments[j] = call->named[i];
+        else
+            heed_jinja_fail(run, "%s has no argument \"%.*s\", or has it twice", builtin->name,
+                            (int)(name.length < 60 ? name.length : 60), name.text);
     }
     for (int i = 0; i < builtin->required; i++)
         if (arguments[i].kind == JINJA_MISSING)
-            return heed_jinja_fail(run, "%s needs its argument \"%.*s\"", builtin->name,
-                                   (int)lengths[i], names[i]);
+            heed_jinja_fail(run, "%s needs its argument \"%.*s\"", builtin->name, (int)lengths[i],
+                            names[i]);
+    return !heed_jinja_failed(run);
+}
+
+jinja_value heed_jinja_call_builtin(jinja_run *run, const jinja_builtin *builtin, jinja_value self,
+                                    const jinja_call *call)
+{
+    jinja_value ordered[JINJA_PARAMETERS], *arguments = NULL;
+    if (heed_jinja_failed(run) || !heed_jinja_spend(run, 1)) return heed_jinja_undefined("");
+    if (builtin->parameters) {
+        if (!order_arguments(run, builtin, call, ordered)) return heed_jinja_undefined("");
+        arguments = ordered;
+    }
     if (!heed_jinja_enter(run)) return heed_jinja_undefined("");
     jinja_value result = builtin->function(run, self, arguments, call);
     heed_jinja_leave(run);

@@ -103,48 +103,60 @@ static const char *sign_of(bool negative, const specification *s)
     return s->blank ? " " : "";
 }
 
+/* An integer's sign, prefix and digits; numbers that are not whole are cut for "d". */
+static void put_integer(jinja_run *run, heed_buffer *digits, jinja_value value,
+                        const specification *s)
+{
+    int64_t whole = 0;
+    double real = 0;
+    if (!heed_jinja_whole(value, &whole)) {
+        heed_jinja_real(value, &real);
+        if (fabs(real) < 0x1p63) whole = (int64_t)real;
+        if (strchr("xXob", s->kind))
+            heed_jinja_fail(run, "the format %%%c needs an integer", s->kind);
+    }
+    const char *const numerals = s->kind == 'X' ? "0123456789ABCDEF" : "0123456789abcdef";
+    const number_base *base = base_of(s->kind);
+    uint64_t size = whole < 0 ? 0 - (uint64_t)whole : (uint64_t)whole;
+    char reversed[72];
+    int count = 0;
+    do {
+        reversed[count++] = numerals[size % base->base];
+        size /= base->base;
+    } while (size);
+    heed_buffer_text(digits, sign_of(whole < 0, s));
+    if (s->alternate) heed_buffer_text(digits, base->prefix);
+    for (int i = count; i < s->precision; i++) heed_buffer_byte(digits, '0');
+    while (count) heed_buffer_byte(digits, reversed[--count]);
+}
+
+static void put_real(heed_buffer *digits, double real, const specification *s)
+{
+    const int precision = s->precision < 0 ? 6 : (int)s->precision;
+    const bool percent = s->kind == '%';
+    const char pattern[] = {'%', '.', '*', percent ? 'f' : s->kind, 0};
+    char text[MOST + 400];
+    if (percent) real *= 100;
+    if (s->plus && !signbit(real)) heed_buffer_byte(digits, '+');
+    else if (s->blank && !signbit(real)) heed_buffer_byte(digits, ' ');
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+    snprintf(text, sizeof text, pattern, precision, real);
+#pragma GCC diagnostic pop
+    put_plain(digits, text);
+    if (percent) heed_buffer_byte(digits, '%');
+}
+
 static void format_number(jinja_run *run, heed_buffer *out, jinja_value value,
                           const specification *s)
 {
     heed_buffer digits = {0};
     double real = 0;
-    int64_t whole = 0;
-    char text[MOST + 400];
-    bool is_number = heed_jinja_real(value, &real), is_whole = heed_jinja_whole(value, &whole);
-    if (!is_number)
+    if (!heed_jinja_real(value, &real))
         heed_jinja_fail(run, "the format %%%c needs a number, not %s", s->kind,
                         heed_jinja_type(value));
-    if (strchr("diuxXob", s->kind)) {
-        if (!is_whole && fabs(real) < 0x1p63) whole = (int64_t)real;
-        if (!is_whole && strchr("xXob", s->kind))
-            heed_jinja_fail(run, "the format %%%c needs an integer", s->kind);
-        uint64_t size = whole < 0 ? 0 - (uint64_t)whole : (uint64_t)whole;
-        const number_base *base = base_of(s->kind);
-        char reversed[72];
-        int count = 0;
-        do {
-            reversed[count++] = (s->kind == 'X' ? "0123456789ABCDEF"
-                                                : "0123456789abcdef")[size % base->base];
-            size /= base->base;
-        } while (size);
-        heed_buffer_text(&digits, sign_of(whole < 0, s));
-        if (s->alternate) heed_buffer_text(&digits, base->prefix);
-        for (int i = count; i < s->precision; i++) heed_buffer_byte(&digits, '0');
-        while (count) heed_buffer_byte(&digits, reversed[--count]);
-    } else {
-        int precision = s->precision < 0 ? 6 : (int)s->precision;
-        bool percent = s->kind == '%';
-        char pattern[] = {'%', '.', '*', percent ? 'f' : s->kind, 0};
-        if (percent) real *= 100;
-        if (s->plus && !signbit(real)) heed_buffer_byte(&digits, '+');
-        else if (s->blank && !signbit(real)) heed_buffer_byte(&digits, ' ');
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-        snprintf(text, sizeof text, pattern, precision, real);
-#pragma GCC diagnostic pop
-        put_plain(&digits, text);
-        if (percent) heed_buffer_byte(&digits, '%');
-    }
+    if (strchr("diuxXob", s->kind)) put_integer(run, &digits, value, s);
+    else put_real(&digits, real, s);
     if (s->grouped) group_thousands(&digits);
     pad(out, &digits, s, true);
     out->failed |= digits.failed;
@@ -189,54 +201,75 @@ static size_t read_percent(jinja_run *run, jinja_value format, size_t at, specif
     return at + 1;
 }
 
+/* What "%" formats ask for. */
+typedef struct {
+    const jinja_value *values;
+    size_t count, used;
+    const jinja_dict *names; /* NULL: values have no names */
+} format_values;
+
+/* The value that "(name)" at text[*at] asks for, which is passed over; without a name a missing
+   value. */
+static jinja_value read_named(jinja_run *run, jinja_value format, size_t *at,
+                              const jinja_dict *names)
+{
+    if (*at >= format.length || format.text[*at] != '(') return jinja_missing();
+    const size_t begin = *at + 1;
+    const char *close = memchr(format.text + *at, ')', format.length - *at);
+    const jinja_value *found = NULL;
+    if (close && names) {
+        const size_t end = (size_t)(close - format.text);
+        found = heed_jinja_get(run, names, jinja_text(format.text + begin, end - begin));
+        *at = end + 1;
+    }
+    return found ? *found : heed_jinja_fail(run, "a format asks for a name that is not given");
+}
+
+static jinja_value next_value(jinja_run *run, format_values *from)
+{
+    if (from->used < from->count && !(from->names && from->used)) return from->values[from->used++];
+    return heed_jinja_fail(run, "a format asks for more values than are given");
+}
+
+/* What follows "%" at text[at]; returns where the rest begins. */
+static size_t format_one(jinja_run *run, heed_buffer *out, jinja_value format, size_t at,
+                         format_values *from)
+{
+    specification s = {.precision = -1};
+    jinja_value value = read_named(run, format, &at, from->names);
+    if (heed_jinja_failed(run)) return at;
+    at = read_percent(run, format, at, &s);
+    if (heed_jinja_failed(run)) return at;
+    if (s.kind == '%') {
+        heed_buffer_byte(out, '%');
+        return at;
+    }
+    if (value.kind == JINJA_MISSING) value = next_value(run, from);
+    if (heed_jinja_failed(run)) return at;
+    specification text = s;
+    text.align = s.left ? '<' : '>';
+    if (s.kind == 's' || s.kind == 'r') format_text(run, out, value, &text);
+    else if (strchr("diuxXofFeEgG", s.kind)) format_number(run, out, value, &s);
+    else
+        heed_jinja_fail(run, "a format has the unknown kind \"%c\"",
+                        s.kind >= ' ' && s.kind < 0x7F ? s.kind : '?');
+    return at;
+}
+
 jinja_value heed_jinja_format(jinja_run *run, jinja_value format, const jinja_value *values,
                               size_t count, const jinja_dict *names)
 {
     heed_buffer out = {0};
-    size_t used = 0;
+    format_values from = {.values = values, .count = count, .names = names};
     for (size_t at = 0;
          at < format.length && heed_jinja_spend(run, 1) && heed_jinja_fits(run, &out);) {
         const char *percent = memchr(format.text + at, '%', format.length - at);
         size_t plain = percent ? (size_t)(percent - format.text) - at : format.length - at;
         heed_buffer_append(&out, format.text + at, plain);
-        at += plain + (percent != NULL);
-        if (!percent) break;
-        specification s = {.precision = -1};
-        jinja_value value = jinja_missing();
-        if (at < format.length && format.text[at] == '(') {
-            const char *close = memchr(format.text + at, ')', format.length - at);
-            const jinja_value *have = close && names
-                                          ? heed_jinja_get(
-                                                run, names,
-                                                jinja_text(format.text + at + 1,
-                                                           (size_t)(close - format.text) - at - 1))
-                                          : NULL;
-            if (!have) heed_jinja_fail(run, "a format asks for a name that is not given");
-            if (!have) break;
-            value = *have;
-            at = (size_t)(close - format.text) + 1;
-        }
-        at = read_percent(run, format, at, &s);
-        if (heed_jinja_failed(run)) break;
-        if (s.kind == '%') {
-            heed_buffer_byte(&out, '%');
-            continue;
-        }
-        if (value.kind == JINJA_MISSING) {
-            if (used >= count || (names && used))
-                heed_jinja_fail(run, "a format asks for more values than are given");
-            else value = values[used++];
-        }
-        if (heed_jinja_failed(run)) break;
-        specification text = s;
-        text.align = s.left ? '<' : '>';
-        if (s.kind == 's' || s.kind == 'r') format_text(run, &out, value, &text);
-        else if (strchr("diuxXofFeEgG", s.kind)) format_number(run, &out, value, &s);
-        else
-            heed_jinja_fail(run, "a format has the unknown kind \"%c\"",
-                            s.kind >= ' ' && s.kind < 0x7F ? s.kind : '?');
+        at += plain;
+        if (percent) at = format_one(run, &out, format, at + 1, &from);
     }
-    if (!names && used < count && !heed_jinja_failed(run))
+    if (!names && from.used < count && !heed_jinja_failed(run))
         heed_jinja_fail(run, "a format uses fewer values than are given");
     return heed_jinja_take_buffer(run, &out);
 }

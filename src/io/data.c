@@ -121,8 +121,9 @@ heed_status heed_data_open_files(heed_data **result, const heed_data_files *file
         return heed_fail(error, HEED_E_ARG, "no data files given, expected at least one");
     HEED_TRY(data_new(&data, error));
     data->cancel = files->cancel;
-    heed_status status = files->pairs ? read_pairs(data, files, error)
-                                      : read_paths(data, files, error);
+    heed_status status;
+    if (files->pairs) status = read_pairs(data, files, error);
+    else status = read_paths(data, files, error);
     data->cancel = (heed_cancel){0};
     return finish(result, data, status, files->paths[0], error);
 }

@@ -66,8 +66,8 @@ static heed_status read_manifest(json_t **list, const char **kind, const char *f
 static heed_status read_record(record *known, const char *path, heed_error *error)
 {
     char *inside = heed_path_join(path, HEED_FOLDER_INCOMPLETE);
-    heed_status status = inside ? read_manifest(&known->lists[0], &known->kind, path, error)
-                                : fail_path(path, error);
+    if (!inside) return fail_path(path, error);
+    heed_status status = read_manifest(&known->lists[0], &known->kind, path, error);
     if (status == HEED_OK) status = read_manifest(&known->lists[1], &known->kind, inside, error);
     free(inside);
     return status;
@@ -360,8 +360,9 @@ heed_status heed_folder_open(heed_folder *folder, const char *path, heed_folder_
     if (*path == 0) return heed_fail(error, HEED_E_ARG, "the name of the output folder is empty");
     folder->path = heed_string_copy(path);
     folder->inside = heed_path_join(path, HEED_FOLDER_INCOMPLETE);
-    heed_status status = folder->path && folder->inside ? take(folder, error)
-                                                        : fail_path(path, error);
+    heed_status status;
+    if (folder->path && folder->inside) status = take(folder, error);
+    else status = fail_path(path, error);
     if (status != HEED_OK) heed_folder_close(folder);
     return status;
 }

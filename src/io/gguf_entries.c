@@ -250,9 +250,9 @@ const char *heed_gguf_string_at(const heed_gguf_entry *entry, size_t index, size
 static heed_status check_single(const heed_gguf *file, const char *key, bool fits,
                                 const char *expected, heed_error *error)
 {
-    return fits ? HEED_OK
-                : heed_fail(error, HEED_E_FORMAT, "%s: entry \"%.128s\": expected %s", file->where,
-                            key, expected);
+    if (fits) return HEED_OK;
+    return heed_fail(error, HEED_E_FORMAT, "%s: entry \"%.128s\": expected %s", file->where, key,
+                     expected);
 }
 
 heed_status heed_gguf_integer(const heed_gguf *file, const char *key, int64_t *value,

@@ -245,9 +245,9 @@ static heed_status write_index(const char *folder, const output_tensor *items, s
     }
     heed_buffer_text(&index, "\n  }\n}\n");
     char *path = heed_path_join(folder, "model.safetensors.index.json");
-    heed_status status = index.failed || !path
-                             ? heed_fail_memory(error, index.length, folder)
-                             : heed_file_write(path, index.data, index.length, error);
+    heed_status status;
+    if (index.failed || !path) status = heed_fail_memory(error, index.length, folder);
+    else status = heed_file_write(path, index.data, index.length, error);
     free(path);
     heed_buffer_free(&index);
     return status;
@@ -264,8 +264,8 @@ static heed_status write_shards(const char *folder, const heed_tensor_set *set,
         while (end < set->count && items[end].shard == items[first].shard) end++;
         shard_name(name, items[first].shard, shards);
         char *path = heed_path_join(folder, name);
-        status = path ? write_items(path, set, items + first, end - first, error)
-                      : heed_fail_memory(error, strlen(folder), folder);
+        if (path) status = write_items(path, set, items + first, end - first, error);
+        else status = heed_fail_memory(error, strlen(folder), folder);
         free(path);
     }
     if (status != HEED_OK) return status;

@@ -41,20 +41,23 @@ char *heed_weights_folder(const char *path)
     return heed_weights_is_name(path) ? heed_path_folder(path) : heed_string_copy(path);
 }
 
+/* All shards of an index, which becomes the path of the weights. */
+static heed_status open_index(heed_weights_file *file, const char *index, heed_error *error)
+{
+    file->path = heed_arena_string(file->arena, index);
+    if (!file->path) return heed_fail_memory(error, strlen(index) + 1, index);
+    return heed_weights_open_index(file, index, error);
+}
+
 /* A file alone, or, if an index beside it names it, all shards of that. */
 static heed_status open_named(heed_weights_file *file, const char *path, heed_error *error)
 {
     char *index = NULL;
     bool shard = false;
     HEED_TRY(heed_weights_index_of(path, &index, &shard, error));
-    heed_status status = HEED_OK;
-    if (shard) {
-        file->path = heed_arena_string(file->arena, index);
-        status = file->path ? heed_weights_open_index(file, index, error)
-                            : heed_fail_memory(error, strlen(index) + 1, index);
-    } else {
-        status = open_single(file, path, error);
-    }
+    heed_status status;
+    if (shard) status = open_index(file, index, error);
+    else status = open_single(file, path, error);
     if (shard && status == HEED_OK)
         status = heed_weights_note(file, error,
                                    "%s is one shard of a model: all that the index beside it names "
@@ -125,8 +128,8 @@ static heed_status fail_without_weights(const char *folder, heed_error *error)
 
 static heed_status open_folder(heed_weights_file *file, const char *folder, heed_error *error)
 {
-    char *single = heed_path_join(folder, "model.safetensors"),
-         *index = heed_path_join(folder, "model.safetensors.index.json");
+    char *single = heed_path_join(folder, "model.safetensors");
+    char *index = heed_path_join(folder, "model.safetensors.index.json");
     heed_status status;
     if (!single || !index) status = heed_fail_memory(error, strlen(folder) + 32, folder);
     else if (heed_path_exists(single)) {
@@ -138,10 +141,10 @@ static heed_status open_folder(heed_weights_file *file, const char *folder, heed
                 "model.safetensors is read, as in transformers",
                 folder);
     } else if (heed_path_exists(index)) {
-        file->path = heed_arena_string(file->arena, index);
-        status = file->path ? heed_weights_open_index(file, index, error)
-                            : heed_fail_memory(error, strlen(index) + 1, index);
-    } else status = fail_without_weights(folder, error);
+        status = open_index(file, index, error);
+    } else {
+        status = fail_without_weights(folder, error);
+    }
     free(single);
     free(index);
     return status;

@@ -248,9 +248,9 @@ static heed_status join_shards(heed_weights_file *file, json_t *map, heed_error 
     size_t most = json_object_size(map) + count;
     file->members = heed_allocate(count, sizeof *file->members);
     file->lost = heed_allocate(most, sizeof *file->lost);
-    bool ok = file->members && file->lost;
-    heed_status status = ok ? HEED_OK
-                            : heed_fail_memory(error, most * sizeof *candidates, file->path);
+    heed_status status = HEED_OK;
+    if (!file->members || !file->lost)
+        status = heed_fail_memory(error, most * sizeof *candidates, file->path);
     for (size_t i = 0; status == HEED_OK && i < count; i += copies) {
         const heed_member *one = &candidates[i];
         copies = 1;

@@ -238,8 +238,8 @@ heed_status heed_checkpoint_show(const char *run, int64_t step, const char *cons
 static heed_status remove_checkpoint(const char *run, int64_t step, heed_error *error)
 {
     char *path = path_of(run, step), *temporary = heed_temporary_path(run);
-    heed_status status = path && temporary ? HEED_OK
-                                           : heed_fail_memory(error, strlen(run) + 64, run);
+    heed_status status = HEED_OK;
+    if (!path || !temporary) status = heed_fail_memory(error, strlen(run) + 64, run);
     if (status == HEED_OK && rename(path, temporary) != 0)
         status = heed_fail_system(error, "rename", path);
     if (status == HEED_OK) status = heed_directory_remove(temporary, error);

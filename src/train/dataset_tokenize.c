@@ -290,8 +290,9 @@ heed_status heed_dataset_tokenize(heed_dataset *d, heed_error *error)
                          (long long)d->options.config->vocabulary);
     if (kind == HEED_DATA_CONVERSATIONS) return tokenize_conversations(d, error);
     heed_encoding scratch = {.cancel = d->options.cancel};
-    heed_status status = kind == HEED_DATA_PAIRS ? tokenize_pairs(d, &scratch, error)
-                                                 : tokenize_documents(d, &scratch, error);
+    heed_status status;
+    if (kind == HEED_DATA_PAIRS) status = tokenize_pairs(d, &scratch, error);
+    else status = tokenize_documents(d, &scratch, error);
     heed_encoding_free(&scratch);
     return status;
 }

@@ -6,6 +6,11 @@
    opaque; what a call returns as `char **` or arrays belongs to the caller and is freed with
    heed_free. A heed_context owns threads and kernels and must outlive what was made with it.
 
+   Options are structs whose {0} means all defaults; where a call takes a pointer to such a struct,
+   NULL means the same. A number for which 0 is a choice too is a heed_optional_int or
+   heed_optional_real (optional.h): options.temperature = heed_real(0.7). In results they say that a
+   number is absent. Files and folders have to be named, in structs too: HEED_E_ARG without them.
+
        heed_error error = {0};
        heed_context *context;
        heed_transformer *model;
@@ -19,6 +24,7 @@
 #define HEED_H
 
 #include <heed/dtype.h>
+#include <heed/optional.h>
 #include <heed/peak.h>
 #include <heed/status.h>
 #include <heed/train.h>
@@ -33,7 +39,7 @@ extern "C" {
 #pragma GCC visibility push(default) /* what the shared library exports */
 #endif
 
-/* "0.1.0". */
+/* "0.2.0". */
 const char *heed_version(void);
 /* Frees what heed handed out; NULL is fine. */
 void heed_free(void *memory);
@@ -81,7 +87,7 @@ typedef struct heed_observer_options {
     bool no_passes;
     /* each step that has run: op, shape, place, mean, least, largest, first values */
     void (*trace)(void *argument, const char *text);
-    /* each graph that is compiled, after its passes, and why products were not fused */
+    /* each graph that is compiled, after its passes, and why matmuls were not fused */
     void (*dump)(void *argument, const char *text);
     bool dot; /* dump for Graphviz instead of for reading */
     void *argument;
@@ -130,24 +136,31 @@ typedef struct heed_tokens {
     /* begin and end of each token in code points, 2 * count; NULL unless asked for */
     uint32_t *offsets;
 } heed_tokens;
-/* Ids of a text, or of a pair when `pair` is not NULL. special: let the model's special tokens be
-   added. Without, the vocabulary of a GGUF file takes special tokens spelled in the text as text,
-   as llama.cpp does; others find them, as the tokenizers library does. */
+typedef struct heed_tokenize_options {
+    const char *pair; /* a second text, encoded together with the first; NULL: none */
+    size_t pair_length;
+    /* Leave out the special tokens that the model adds. The vocabulary of a GGUF file then takes
+       special tokens spelled in the text as text, as llama.cpp does; others find them, as the
+       tokenizers library does. */
+    bool no_special;
+    bool offsets; /* fill heed_tokens.offsets */
+} heed_tokenize_options;
+/* Ids of a text. */
 heed_status heed_tokenize(const heed_tokenizer *tokenizer, const char *text, size_t length,
-                          const char *pair, size_t pair_length, bool special, bool offsets,
-                          heed_tokens *tokens, heed_error *error);
+                          const heed_tokenize_options *options, heed_tokens *tokens,
+                          heed_error *error);
 void heed_tokens_free(heed_tokens *tokens);
-/* Text of ids, NUL-terminated after *length bytes; heed_free. */
-heed_status heed_detokenize(const heed_tokenizer *tokenizer, const int32_t *ids, size_t count,
+/* Text of ids (offsets are not read), NUL-terminated after *length bytes; heed_free. */
+heed_status heed_detokenize(const heed_tokenizer *tokenizer, const heed_tokens *tokens,
                             bool skip_special, char **text, size_t *length, heed_error *error);
 /* Trains "bpe" or "char" on files (.txt, .jsonl with "text") and writes tokenizer.json into
-   `folder`, but not over one that heed did not write there. vocab_size 0: for char, all
-   characters. */
+   `folder`, but not over one that heed did not write there. */
 typedef struct heed_tokenizer_plan {
-    const char *kind;
+    const char *kind; /* NULL: char */
     const char *const *files;
     size_t file_count;
-    int64_t vocab_size, min_frequency;
+    int64_t vocab_size;    /* tokens in all; 0: all characters, for bpe it has to be given */
+    int64_t min_frequency; /* leave out what is rarer; 0: nothing */
     /* special tokens <pad>, </s>, <unk>, and </s> after every text: for sequence to sequence */
     bool sentence_ends;
     /* special tokens [PAD], [UNK], [CLS], [SEP], [MASK], and [CLS] text [SEP]: for masked language
@@ -159,19 +172,19 @@ heed_status heed_train_tokenizer(const heed_tokenizer_plan *plan, const char *fo
                                  size_t *vocab_size, heed_error *error);
 
 /* ---- how a model is loaded ---- */
-/* Choices when a model is loaded; all zeros: as the files are, exact. */
+/* Choices when a model is loaded; {0}: as the files are, exact. */
 typedef struct heed_load_options {
     /* matrices are rounded to this type where they are wider: "f16", "bf16", "q8_0", "q4_k" ...
-       (tied embeddings keep 8 bits); products over blocks round activations to 8 bits too. NULL: as
+       (tied embeddings keep 8 bits); quantized matmuls round activations to 8 bits too. NULL: as
        stored */
     const char *weights;
     /* type in which keys and values of earlier positions are kept: "f32" (NULL, exact), "f16" (as
        llama.cpp does; up to 65,504) or "bf16": half of the memory, or "i8" with a scale for each
        head and position: about a quarter; less accurate */
     const char *cache;
-    /* what products, those of attention too, are formed from: "f32" (NULL, exact) or "bf16":
-       operands are rounded, sums stay f32; faster where the processor multiplies bf16. Weights in
-       blocks are multiplied as ever */
+    /* type of the operands of matmuls and of attention: "f32" (NULL, exact) or "bf16", with sums in
+       f32, which is faster where the processor multiplies bf16. Quantized matmuls stay as they
+       are */
     const char *compute;
     /* Called for each thing that makes the model another than its files seem to say, one sentence
        each; NULL: nobody is told. */
@@ -196,15 +209,16 @@ heed_status heed_forward_files(heed_context *context, const heed_forward_task *t
 typedef struct heed_conversion {
     const char *model;  /* a model folder or a GGUF file; NULL with random */
     const char *random; /* path of a config.json: weights are drawn from the seed */
-    uint64_t seed;
-    const char *out; /* FILE.gguf, else a folder: new, empty, or of an earlier conversion */
-    /* of the matrices: "f16", "q8_0" ...; NULL: as they are (blocks become f32 in a folder) */
+    uint64_t seed;      /* of those weights; the default is 0 */
+    const char *out;    /* FILE.gguf, else a folder: new, empty, or of an earlier conversion */
+    /* of the matrices: "f16", "q8_0" ...; NULL: as they are (quantized ones become f32 in a
+       folder) */
     const char *dtype;
     /* borrowed for the call; a conversion that is cancelled leaves `out` as it was; NULL: none */
     const struct heed_hooks *hooks;
 } heed_conversion;
-/* Blocks are copied where their type stays, else rounded to the nearest. *notes: lines worth
-   telling, or NULL; free with heed_free. */
+/* Quantized matrices are copied bit by bit if their type stays; else numbers are rounded to the
+   nearest. *notes: lines worth telling, or NULL; free with heed_free. */
 heed_status heed_convert_model(const heed_conversion *how, char **notes, heed_error *error);
 
 /* ---- a loaded model ---- */
@@ -225,29 +239,30 @@ const heed_tokenizer *heed_transformer_tokenizer(const heed_transformer *transfo
 bool heed_transformer_has_source(const heed_transformer *transformer);
 
 /* ---- generation ---- */
-/* Preset with heed_generation_preset; a field left as it is takes what generation_config.json
-   says. */
+/* What is 0 or not set is what generation_config.json says, else what the comment says. */
 typedef struct heed_generation_options {
-    /* preset -1; max_new_tokens -1 after all: to the end of the context */
-    int64_t max_new_tokens, min_new_tokens;
-    /* positions that a sequence can have; preset 0: the model's */
-    int64_t context;
-    /* preset NaN; temperature 0: greedy */
-    double temperature, top_p, min_p, repeat_penalty, length_penalty;
-    int64_t top_k, no_repeat_ngram;               /* preset -1; 0: off */
-    double typical_p, epsilon_cutoff, eta_cutoff; /* preset NaN */
-    /* preset NaN; subtracted once, or for each time, that a token was written */
-    double presence_penalty, frequency_penalty;
+    heed_optional_int max_new_tokens; /* at least 1; else to the end of the context */
+    heed_optional_int min_new_tokens; /* 0 */
+    int64_t context;                  /* positions that a sequence can have; 0: the model's */
+    heed_optional_real temperature; /* 0 takes the likeliest token each time, and is the default */
+    heed_optional_real top_p, typical_p;                  /* 1: off */
+    heed_optional_real min_p, epsilon_cutoff, eta_cutoff; /* 0: off */
+    heed_optional_int top_k, no_repeat_ngram;             /* 0: off */
+    heed_optional_real repeat_penalty, length_penalty;    /* 1 */
+    /* subtracted once, or for each time, that a token was written; 0 */
+    heed_optional_real presence_penalty, frequency_penalty;
     /* logit bias: bias_values[i] is added to the score of bias_ids[i] */
     const int32_t *bias_ids;
     const float *bias_values;
     size_t bias_count;
-    int64_t beams, returned; /* preset -1 */
+    int64_t beams;    /* 0: 1, which is none */
+    int64_t returned; /* sequences for each prompt; 0: 1 */
     /* truncate: an over-long prompt keeps its end instead of being an error */
     bool early_stopping, truncate;
-    /* most likely tokens to report at each place; preset -1: none */
-    int64_t log_probabilities;
-    int64_t seed;            /* preset -1: from the clock when sampling */
+    /* report log-probabilities, and at each place those of so many of the likeliest tokens; not
+       set: none */
+    heed_optional_int log_probabilities;
+    heed_optional_int seed;  /* not set: from the clock, in seconds */
     const char *const *stop; /* strings that end a text */
     size_t stop_count;
     const int32_t *const *bad_words; /* id sequences that must not be written */
@@ -262,7 +277,6 @@ typedef struct heed_generation_options {
        NULL: none. One prompt of a decoder */
     const char *prompt_cache;
 } heed_generation_options;
-void heed_generation_preset(heed_generation_options *options);
 /* *notes: lines about options that were chosen and have no effect with the others and the model's
    generation_config.json, such as top_k where nothing is drawn, and about what that file says
    without effect; NULL: none. Free with heed_free. */
@@ -277,10 +291,17 @@ typedef struct heed_prompt {
     const int32_t *ids;
     size_t count;
 } heed_prompt;
+typedef struct heed_prompts {
+    const heed_prompt *items;
+    size_t count;
+} heed_prompts;
+/* One of the likeliest tokens in a place. Fewer tokens than were asked for can be written where the
+   options forbid others: the rest of the row is not set. */
 typedef struct heed_candidate {
+    bool set;
     int32_t id;
-    float log_probability;
-} heed_candidate; /* nats */
+    float log_probability; /* nats */
+} heed_candidate;
 
 typedef struct heed_result {
     size_t prompt, number; /* which prompt; 0, 1 ... among its sequences */
@@ -291,13 +312,17 @@ typedef struct heed_result {
     const char *finish;       /* "eos", "stop", "length", "context" */
     float *log_probabilities; /* (count), NULL unless asked for */
     heed_candidate *likely;   /* (count, log_probabilities of the options) */
-    double score;
+    /* of beams: the sum of log-probabilities / length ^ length_penalty; else the sum, if
+       log-probabilities were asked for */
+    heed_optional_real score;
 } heed_result;
 typedef struct heed_prompt_result {
-    size_t cut, count;        /* ids left out at the beginning; ids used */
-    int32_t *ids;             /* (count) */
-    float *log_probabilities; /* (count), the first NaN; decoders only */
-    heed_candidate *likely;
+    size_t cut, count; /* ids left out at the beginning; ids used */
+    int32_t *ids;      /* (count) */
+    /* (count - 1), of ids[1] and those that follow, for nothing predicts the first; decoders only,
+       NULL unless asked for */
+    float *log_probabilities;
+    heed_candidate *likely; /* (count - 1, log_probabilities of the options), in the same places */
 } heed_prompt_result;
 typedef struct heed_results {
     heed_result *items;
@@ -320,8 +345,8 @@ typedef struct heed_hooks {
 
 /* On failure, and when it was cancelled, *results holds the first results that were complete
    before; all of them when only the prompt cache could not be written. Free it in every case. */
-heed_status heed_transformer_generate(heed_transformer *transformer, const heed_prompt *prompts,
-                                      size_t count, const heed_generation_options *options,
+heed_status heed_transformer_generate(heed_transformer *transformer, const heed_prompts *prompts,
+                                      const heed_generation_options *options,
                                       const heed_hooks *hooks, heed_results *results,
                                       heed_error *error);
 
@@ -358,7 +383,7 @@ void heed_chat_free(heed_chat *chat);
 heed_status heed_chat_say(heed_chat *chat, const char *message,
                           const heed_generation_options *options, const heed_hooks *hooks,
                           heed_turn *turn, heed_error *error);
-/* How the next answer would be chosen: the options and, in place of fields left as preset, what the
+/* How the next answer would be chosen: the options and, in place of what is not set, what the
    model's files say (max_new_tokens and seed stay as they are). Fails as heed_chat_say would. */
 heed_status heed_chat_settings(const heed_chat *chat, const heed_generation_options *options,
                                heed_generation_options *in_force, heed_error *error);
@@ -376,15 +401,19 @@ heed_status heed_chat_text(const heed_chat *chat, char **text, heed_error *error
 /* ---- scoring and translation ---- */
 typedef struct heed_evaluation {
     int64_t tokens; /* scored */
-    /* mean nats a token, and exp of it; NaN when there was nothing to score */
-    double nll, perplexity;
-    double bleu; /* of --pairs, else NaN */
+    /* mean nats a token, and exp of it; not set when there was nothing to score */
+    heed_optional_real nll, perplexity;
+    heed_optional_real bleu; /* of heed_transformer_bleu */
     double seconds;
 } heed_evaluation;
-/* Files, one after another as one text; ids cut to max_tokens (0: not); windows of `context` ids
-   (0: the model's). */
-heed_status heed_transformer_score(heed_transformer *transformer, const char *const *files,
-                                   size_t count, int64_t max_tokens, int64_t context,
+typedef struct heed_score_task {
+    const char *const *files; /* one after another as one text */
+    size_t file_count;
+    int64_t max_tokens; /* only the first so many; 0: all */
+    int64_t context;    /* ids in a window; 0: the model's context */
+} heed_score_task;
+/* How well the model predicts text. */
+heed_status heed_transformer_score(heed_transformer *transformer, const heed_score_task *task,
                                    const heed_hooks *hooks, heed_evaluation *evaluation,
                                    heed_error *error);
 /* Multiple choice: each line of a .jsonl file has "context", "choices" (strings) and "answer" (an
@@ -415,42 +444,53 @@ heed_status heed_transformer_choose(heed_transformer *transformer, const heed_ch
 heed_status heed_transformer_translate(heed_transformer *transformer, const char *in_path,
                                        const char *out_path, const heed_generation_options *options,
                                        const heed_hooks *hooks, heed_error *error);
-/* Translates `source` and compares with `reference`: BLEU as sacrebleu (13a, cased), and the
-   references' own nll. */
-heed_status heed_transformer_bleu(heed_transformer *transformer, const char *source,
-                                  const char *reference, const heed_generation_options *options,
+typedef struct heed_bleu_task {
+    const char *source, *reference;            /* two files, aligned line by line */
+    const heed_generation_options *generation; /* how translations are written */
+} heed_bleu_task;
+/* Translates `source` and compares with `reference`: BLEU as sacrebleu (13a, cased), and of an
+   encoder-decoder the references' own nll. */
+heed_status heed_transformer_bleu(heed_transformer *transformer, const heed_bleu_task *task,
                                   const heed_hooks *hooks, heed_evaluation *evaluation,
                                   heed_error *error);
 
 /* ---- speed ---- */
+/* What was measured in one round. */
+typedef struct heed_speed_round {
+    heed_optional_int number; /* 0, 1 ...; not set: the model has been warmed up, rates are 0 */
+    double prefill_tokens_per_second, decode_tokens_per_second;
+} heed_speed_round;
 typedef struct heed_speed_task {
-    /* tokens to read, and to write after them (encoders: 0); of every sequence */
-    int64_t prompt, count;
+    /* tokens to read, of every sequence; 0: 512, or what a shorter context holds */
+    int64_t prompt;
+    /* tokens to write after them; not set: 128, or what the context holds; encoders write none */
+    heed_optional_int count;
     int64_t sequences; /* read and written together; 0: 1 */
     /* lengths to read are spread evenly from here to `prompt`; 0: all alike */
     int64_t shortest;
-    int64_t depth;  /* decoders: tokens in the cache of each sequence before */
-    int64_t rounds; /* 0: five; < 0: until `round` ends them */
+    int64_t depth;  /* decoders: tokens in the cache of each sequence before; 0: none */
+    int64_t rounds; /* 0: 5 */
+    bool endless;   /* rounds go on until `round` ends them, in place of `rounds` */
     bool peaks;     /* measure the machine as well, and fill in the shares */
-    /* Called after every round, and with -1 when all is warm: false ends the measurement. May be
-       NULL. */
-    bool (*round)(void *argument, int64_t number, double prefill_tokens_per_second,
-                  double decode_tokens_per_second);
+    /* Called when all is warm and after every round: false ends the measurement. May be NULL. */
+    bool (*round)(void *argument, const heed_speed_round *round);
     void *argument;
 } heed_speed_task;
 /* Of reading (prefill) or of writing (decode). Shares are of what all threads reach together:
    operations at the peaks of the numbers they are made in, bytes of weights and cache at the
-   bandwidth of memory; 0 without peaks. */
+   bandwidth of memory; not set if these were not measured. */
 typedef struct heed_speed_of {
+    bool measured; /* else nothing was read or written */
     /* median of the rounds, all sequences together; (largest - smallest) / median */
     double tokens_per_second, spread;
     double operations_per_token, bytes_per_token;
-    double compute_share, bandwidth_share;
+    heed_optional_real compute_share, bandwidth_share;
 } heed_speed_of;
 typedef struct heed_speed {
     heed_speed_of prefill, decode;
     size_t weight_bytes, cache_bytes, cache_bytes_per_token, resident_bytes;
-    heed_peak peak; /* with peaks */
+    bool has_peak; /* with `peaks` */
+    heed_peak peak;
 } heed_speed;
 heed_status heed_transformer_bench(heed_transformer *transformer, const heed_speed_task *task,
                                    heed_speed *speed, heed_error *error);
@@ -463,19 +503,15 @@ heed_status heed_transformer_bench(heed_transformer *transformer, const heed_spe
 heed_status heed_train(heed_context *context, const heed_train_options *options,
                        const heed_train_watcher *watcher, heed_train_report *report,
                        heed_error *error);
-/* Goes on with an interrupted run as its own files say; stop_at < 0: to its end. */
-heed_status heed_resume_training(heed_context *context, const char *run, int64_t stop_at,
+/* Goes on with an interrupted run as its own files say, and with what is chosen in `changes`:
+   max_steps (the schedule becomes that of a training begun with it), valid, eval_steps, save_steps,
+   logging_steps, save_total_limit, average_last and stop_at may change; data may have moved, but
+   holds the same. HEED_E_ARG naming another member that is chosen and differs from what the run
+   has. */
+heed_status heed_resume_training(heed_context *context, const char *run,
+                                 const heed_train_options *changes,
                                  const heed_train_watcher *watcher, heed_train_report *report,
                                  heed_error *error);
-/* The same with what is chosen in `changes` (heed_train_defaults() and some members; see its
-   `given`): max_steps (the schedule becomes that of a training begun with it), valid, eval_steps,
-   save_steps, logging_steps, save_total_limit, average_last and stop_at may change; data may have
-   moved, but holds the same. HEED_E_ARG naming another member that is chosen and differs from what
-   the run has. */
-heed_status heed_resume_training_with(heed_context *context, const char *run,
-                                      const heed_train_options *changes,
-                                      const heed_train_watcher *watcher, heed_train_report *report,
-                                      heed_error *error);
 
 #ifdef __GNUC__
 #pragma GCC visibility pop

@@ -279,8 +279,10 @@ static heed_status make_settings(const heed_chat *chat, const heed_generation_op
                                  heed_generation_settings *settings, heed_error *error)
 {
     HEED_TRY(heed_transformer_settings(chat->transformer, options, settings, error));
-    if (options->max_new_tokens < 0)
-        settings->max_new_tokens = heed_session_context(chat->session), settings->max_length = 0;
+    if (!heed_generation_options_or_default(options)->max_new_tokens.set) {
+        settings->max_new_tokens = heed_session_context(chat->session);
+        settings->max_length = 0;
+    }
     if (settings->beams > 1 || settings->returned > 1)
         return heed_fail(error, HEED_E_UNSUPPORTED,
                          "a conversation has one answer: no beams, one sequence");
@@ -302,21 +304,8 @@ heed_status heed_chat_settings(const heed_chat *chat, const heed_generation_opti
     heed_generation_settings_default(&s);
     heed_status status = make_settings(chat, options, &s, error);
     if (status == HEED_OK) {
-        *in_force = *options;
-        in_force->temperature = s.sample ? s.temperature : 0;
-        in_force->top_p = s.top_p;
-        in_force->min_p = s.min_p;
-        in_force->typical_p = s.typical_p;
-        in_force->epsilon_cutoff = s.epsilon_cutoff;
-        in_force->eta_cutoff = s.eta_cutoff;
-        in_force->repeat_penalty = s.repetition_penalty;
-        in_force->presence_penalty = s.presence_penalty;
-        in_force->frequency_penalty = s.frequency_penalty;
-        in_force->length_penalty = s.length_penalty;
-        in_force->top_k = s.top_k;
-        in_force->no_repeat_ngram = s.no_repeat_ngram;
-        in_force->beams = s.beams;
-        in_force->min_new_tokens = s.min_new_tokens;
+        *in_force = *heed_generation_options_or_default(options);
+        heed_generation_settings_show(&s, in_force);
     }
     heed_generation_settings_free(&s);
     return status;
@@ -373,20 +362,17 @@ heed_status heed_chat_say(heed_chat *chat, const char *message,
                           const heed_generation_options *options, const heed_hooks *hooks,
                           heed_turn *turn, heed_error *error)
 {
-    heed_generation_options preset;
     heed_generation_settings settings;
     heed_encoding ids = {0};
     json_t *messages = NULL;
     listener l = {.hooks = hooks, .begun = heed_clock_seconds()};
     ids.cancel = (heed_cancel){on_cancelled, &l};
     *turn = (heed_turn){0};
-    heed_generation_preset(&preset);
     heed_generation_settings_default(&settings);
     pthread_mutex_lock(&chat->transformer->turn);
     heed_status status = copy_messages(chat->messages, 0, &messages, error);
     if (status == HEED_OK) status = add_message(messages, "user", message, strlen(message), error);
-    if (status == HEED_OK)
-        status = make_settings(chat, options ? options : &preset, &settings, error);
+    if (status == HEED_OK) status = make_settings(chat, options, &settings, error);
     if (status == HEED_OK) status = reply(chat, messages, &settings, &ids, &l, turn, error);
     if (status == HEED_OK)
         status = add_message(messages, "assistant", l.text.data ? l.text.data : "", l.text.length,

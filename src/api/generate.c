@@ -10,189 +10,250 @@
 
 enum { SEQUENCES_AT_ONCE = 16 };
 
-typedef struct {
-    const heed_hooks *hooks;
-} forward_hooks;
+/* One call of heed_transformer_generate. */
+typedef struct call {
+    heed_transformer *transformer;
+    const heed_generation_options *options;
+    const heed_hooks *hooks;  /* NULL: none */
+    heed_encoding *encodings; /* of the prompts that are text */
+    heed_ids *ids;            /* of all prompts */
+    size_t count;
+    heed_generation_settings settings;
+    heed_session *session;
+    heed_generation generation;
+} call;
 
 static void on_text(void *argument, size_t prompt, size_t number, const char *text, size_t length)
 {
-    const heed_hooks *hooks = ((forward_hooks *)argument)->hooks;
+    const heed_hooks *hooks = argument;
     if (hooks->text) hooks->text(hooks->argument, prompt, number, text, length);
 }
 
 static bool on_cancelled(void *argument)
 {
-    const heed_hooks *hooks = ((forward_hooks *)argument)->hooks;
+    const heed_hooks *hooks = argument;
     return hooks->cancelled && hooks->cancelled(hooks->argument);
 }
 
-static heed_status encode_prompts(heed_transformer *t, const heed_prompt *prompts, size_t count,
-                                  const heed_hooks *hooks, heed_ids *ids, heed_encoding *encodings,
-                                  heed_error *error)
+/* ---- prompts ---- */
+
+static heed_status encode_prompt(call *c, size_t i, const heed_prompt *prompt, heed_error *error)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (!prompts[i].text) {
-            ids[i] = (heed_ids){prompts[i].ids, (int64_t)prompts[i].count};
-            continue;
-        }
-        const heed_tokenizer *tokenizer = heed_transformer_tokenizer(t, error);
-        if (!tokenizer) return error ? error->status : HEED_E_UNSUPPORTED;
-        encodings[i].cancel = heed_hooks_cancel(hooks);
-        HEED_TRY(heed_tokenizer_encode(tokenizer, prompts[i].text, prompts[i].length,
-                                       HEED_ENCODE_SPECIAL, &encodings[i], error));
-        ids[i] = (heed_ids){encodings[i].ids, (int64_t)encodings[i].count};
+    if (!prompt->text) {
+        c->ids[i] = (heed_ids){prompt->ids, (int64_t)prompt->count};
+        return HEED_OK;
     }
+    const heed_tokenizer *tokenizer = heed_transformer_tokenizer(c->transformer, error);
+    if (!tokenizer) return c->transformer->tokenizer_problem.status;
+    heed_encoding *encoding = &c->encodings[i];
+    encoding->cancel = heed_hooks_cancel(c->hooks);
+    HEED_TRY(heed_tokenizer_encode(tokenizer, prompt->text, prompt->length, HEED_ENCODE_SPECIAL,
+                                   encoding, error));
+    c->ids[i] = (heed_ids){encoding->ids, (int64_t)encoding->count};
     return HEED_OK;
 }
 
-/* Moves what the module generate made into the public form; both own the same memory for a moment.
-   Of a generation that failed those are taken that were complete, up to the first that was not:
-   lines of output then are those of the prompts. */
-static heed_status take_results(heed_generation *generation, const heed_ids *ids,
-                                heed_results *results, heed_error *error)
+static heed_status take_prompts(call *c, const heed_prompts *prompts, heed_error *error)
 {
-    _Static_assert(sizeof(heed_candidate) == sizeof(heed_token_score),
-                   "candidates are handed over as they are");
+    c->ids = heed_allocate(prompts->count, sizeof *c->ids);
+    c->encodings = heed_allocate(prompts->count, sizeof *c->encodings);
+    if (!c->ids || !c->encodings)
+        return heed_fail_memory(error, prompts->count * sizeof *c->encodings, "the prompts");
+    c->count = prompts->count;
+    for (size_t i = 0; i < c->count; i++) HEED_TRY(encode_prompt(c, i, &prompts->items[i], error));
+    return HEED_OK;
+}
+
+/* ---- results ---- */
+
+/* The likeliest tokens of some places; NULL where none were asked for. */
+static heed_status copy_candidates(const heed_token_score *from, size_t count, heed_candidate **to,
+                                   heed_error *error)
+{
+    if (!from) return HEED_OK;
+    *to = heed_allocate(count, sizeof **to);
+    if (!*to) return heed_fail_memory(error, count * sizeof **to, "the results");
+    for (size_t i = 0; i < count; i++)
+        if (from[i].id >= 0) (*to)[i] = (heed_candidate){true, from[i].id, from[i].log_probability};
+    return HEED_OK;
+}
+
+/* Tokens of a row of candidates. */
+static size_t row_length(const call *c)
+{
+    int64_t count = c->settings.log_probabilities;
+    return count > 0 ? (size_t)count : 0;
+}
+
+static heed_status take_result(const call *c, heed_generated *from, heed_result *to,
+                               heed_error *error)
+{
+    bool scored = c->settings.beams > 1 || c->settings.log_probabilities >= 0;
+    *to = (heed_result){
+        .prompt = from->prompt,
+        .number = from->number,
+        .ids = from->ids,
+        .count = from->count,
+        .text = from->text,
+        .text_length = from->text_length,
+        .finish = heed_finish_name(from->finish),
+        .log_probabilities = from->log_probabilities,
+    };
+    from->ids = NULL;
+    from->text = NULL;
+    from->log_probabilities = NULL;
+    if (scored) to->score = heed_real(from->score);
+    return copy_candidates(from->likely, to->count * row_length(c), &to->likely, error);
+}
+
+/* Nothing predicts a prompt's first id: its numbers begin with the second. */
+static heed_status take_prompt(const call *c, size_t i, heed_prompt_result *to, heed_error *error)
+{
+    heed_prompt_report *from = &c->generation.prompts[i];
+    size_t rest = from->count > 0 ? from->count - 1 : 0, row = row_length(c);
+    *to = (heed_prompt_result){
+        .cut = from->cut, .count = from->count, .log_probabilities = from->log_probabilities};
+    from->log_probabilities = NULL;
+    to->ids = heed_allocate(to->count, sizeof *to->ids);
+    if (!to->ids) return heed_fail_memory(error, to->count * sizeof *to->ids, "the results");
+    if (to->count) memcpy(to->ids, c->ids[i].ids + to->cut, to->count * sizeof *to->ids);
+    if (to->log_probabilities)
+        memmove(to->log_probabilities, to->log_probabilities + 1,
+                rest * sizeof *to->log_probabilities);
+    const heed_token_score *likely = from->likely ? from->likely + row : NULL;
+    return copy_candidates(likely, rest * row, &to->likely, error);
+}
+
+/* Moves what the module generate made into the public form. If the generation failed, this takes
+   what was complete up to the first sequence that was not: lines of output are then those of the
+   prompts. */
+static heed_status take_results(call *c, heed_results *results, heed_error *error)
+{
+    heed_generation *generation = &c->generation;
+    if (!generation->items) return HEED_OK;
     results->items = heed_allocate(generation->count, sizeof *results->items);
     results->prompts = heed_allocate(generation->prompt_count, sizeof *results->prompts);
     if (!results->items || !results->prompts)
         return heed_fail_memory(error, generation->count * sizeof *results->items, "the results");
-    for (size_t i = 0; i < generation->count && generation->items[i].finished; i++) {
-        heed_generated *g = &generation->items[i];
-        results->items[results->count++] = (heed_result){
-            .prompt = g->prompt,
-            .number = g->number,
-            .ids = g->ids,
-            .count = g->count,
-            .text = g->text,
-            .text_length = g->text_length,
-            .finish = heed_finish_name(g->finish),
-            .log_probabilities = g->log_probabilities,
-            .likely = (heed_candidate *)g->likely,
-            .score = g->score,
-        };
-        g->ids = NULL, g->text = NULL, g->log_probabilities = NULL, g->likely = NULL;
-    }
-    for (size_t i = 0; i < generation->prompt_count; i++) {
-        heed_prompt_report *p = &generation->prompts[i];
-        heed_prompt_result *to = &results->prompts[results->prompt_count++];
-        *to = (heed_prompt_result){
-            .cut = p->cut,
-            .count = p->count,
-            .log_probabilities = p->log_probabilities,
-            .likely = (heed_candidate *)p->likely,
-        };
-        p->log_probabilities = NULL, p->likely = NULL;
-        to->ids = heed_allocate(p->count, sizeof *to->ids);
-        if (!to->ids) return heed_fail_memory(error, p->count * sizeof *to->ids, "the results");
-        if (p->count) memcpy(to->ids, ids[i].ids + p->cut, p->count * sizeof *to->ids);
-    }
+    for (size_t i = 0; i < generation->count && generation->items[i].finished; i++)
+        HEED_TRY(take_result(c, &generation->items[i], &results->items[results->count++], error));
+    for (size_t i = 0; i < generation->prompt_count; i++)
+        HEED_TRY(take_prompt(c, i, &results->prompts[results->prompt_count++], error));
     return HEED_OK;
 }
 
 void heed_results_free(heed_results *results)
 {
     for (size_t i = 0; i < results->count; i++) {
-        free(results->items[i].ids), free(results->items[i].text);
-        free(results->items[i].log_probabilities), free(results->items[i].likely);
+        free(results->items[i].ids);
+        free(results->items[i].text);
+        free(results->items[i].log_probabilities);
+        free(results->items[i].likely);
     }
-    for (size_t i = 0; i < results->prompt_count; i++)
-        free(results->prompts[i].ids), free(results->prompts[i].log_probabilities),
-            free(results->prompts[i].likely);
+    for (size_t i = 0; i < results->prompt_count; i++) {
+        free(results->prompts[i].ids);
+        free(results->prompts[i].log_probabilities);
+        free(results->prompts[i].likely);
+    }
     free(results->items);
     free(results->prompts);
     *results = (heed_results){0};
 }
 
+/* ---- the generation ---- */
+
+/* Sequences of the session: as many as are written at once, and one for what prompts share or a
+   file keeps. */
+static int64_t count_sequences(const call *c)
+{
+    int64_t beams = c->settings.beams, returned = c->settings.returned;
+    int64_t each = heed_generate_sequences(&c->settings); /* of one prompt, at once */
+    if (beams > 1) each = 2 * beams;
+    int64_t wanted = (int64_t)c->count * (returned > 0 ? returned : 1);
+    if (beams > 1) wanted *= beams;
+    if (wanted > SEQUENCES_AT_ONCE) wanted = SEQUENCES_AT_ONCE;
+    bool shares = c->count > 1 || c->options->prompt_cache;
+    return (wanted < each ? each : wanted) + shares;
+}
+
+static heed_status check_prompt_cache(const call *c, heed_error *error)
+{
+    const char *path = c->options->prompt_cache;
+    if (!path) return HEED_OK;
+    if (c->count != 1 || c->settings.beams > 1 || c->settings.log_probabilities >= 0)
+        return heed_fail(error, HEED_E_ARG,
+                         "a prompt cache is for one prompt, without beams and log-probabilities of "
+                         "the prompt");
+    return heed_path_check_output(path, error);
+}
+
 /* With what a file keeps of earlier prompts, and what it shall keep of this one. *saved is the
    status of writing the file, whose error is recorded too; it is no failure of the generation. */
-static heed_status generate_cached(heed_session *session, const char *path,
-                                   const heed_tokenizer *tokenizer,
-                                   const heed_generation_settings *settings, const heed_ids *prompt,
-                                   const heed_generation_events *events,
-                                   heed_generation *generation, heed_status *saved,
-                                   heed_error *error)
+static heed_status write_cached(call *c, const heed_generator *generator,
+                                const heed_generation_events *events, heed_status *saved,
+                                heed_error *error)
 {
     heed_prefix prefix;
-    heed_prefix_begin(&prefix, session);
+    const char *path = c->options->prompt_cache;
+    heed_prefix_begin(&prefix, c->session);
     bool kept = heed_path_is_regular(path); /* pipes and devices only take what is written */
     heed_status status = kept ? heed_prefix_load(&prefix, path, error) : HEED_OK;
     if (status == HEED_OK)
-        status = heed_generate_from(&(heed_generator){session, tokenizer, settings}, &prefix,
-                                    prompt, events, generation, error);
+        status = heed_generate_from(generator, &prefix, c->ids, events, &c->generation, error);
     if (status == HEED_OK) *saved = heed_prefix_save(&prefix, path, error);
     heed_prefix_free(&prefix);
     return status;
 }
 
-static heed_status generate(heed_transformer *t, const heed_ids *ids, size_t count,
-                            const heed_generation_options *options, const heed_hooks *hooks,
-                            heed_results *results, heed_error *error)
+static heed_status write(call *c, const heed_tokenizer *tokenizer, heed_status *saved,
+                         heed_error *error)
 {
-    heed_generation_settings settings;
-    heed_generation generation = {0};
-    heed_session *session = NULL;
+    heed_generator generator = {c->session, tokenizer, &c->settings};
+    heed_generation_events forward = {
+        .text = on_text, .cancelled = on_cancelled, .argument = (void *)c->hooks};
+    const heed_generation_events *events = c->hooks ? &forward : NULL;
+    if (c->options->prompt_cache) return write_cached(c, &generator, events, saved, error);
+    return heed_generate(&generator, c->ids, c->count, events, &c->generation, error);
+}
+
+static heed_status generate(call *c, heed_results *results, heed_error *error)
+{
+    heed_transformer *t = c->transformer;
     heed_status saved = HEED_OK;
-    const heed_tokenizer *tokenizer = options->ids_only ? NULL
-                                                        : heed_transformer_tokenizer(t, error);
-    if (!tokenizer && !options->ids_only) return t->tokenizer_problem.status;
-    heed_status status = heed_transformer_settings(t, options, &settings, error);
-    if (status == HEED_OK) {
-        int64_t wanted = (int64_t)count * (settings.returned > 0 ? settings.returned : 1) *
-                         (settings.beams > 1 ? settings.beams : 1);
-        int64_t least = settings.beams > 1
-                            ? 2 * settings.beams
-                            : heed_generate_sequences(&settings); /* of one prompt, at once */
-        /* for what is shared */
-        int64_t sequences = wanted > SEQUENCES_AT_ONCE ? SEQUENCES_AT_ONCE : wanted,
-                spare = count > 1 || options->prompt_cache;
-        if (options->prompt_cache &&
-            (count != 1 || settings.beams > 1 || settings.log_probabilities >= 0))
-            status = heed_fail(error, HEED_E_ARG,
-                               "a prompt cache is for one prompt, without beams and "
-                               "log-probabilities of the prompt");
-        if (status == HEED_OK && options->prompt_cache)
-            status = heed_path_check_output(options->prompt_cache, error);
-        if (status == HEED_OK)
-            status = heed_transformer_session(t, (sequences < least ? least : sequences) + spare,
-                                              options->context, hooks, &session, error);
+    const heed_tokenizer *tokenizer = NULL;
+    if (!c->options->ids_only) {
+        tokenizer = heed_transformer_tokenizer(t, error);
+        if (!tokenizer) return t->tokenizer_problem.status;
     }
-    if (status == HEED_OK) {
-        forward_hooks forward = {hooks};
-        heed_generation_events events = {
-            .text = on_text, .cancelled = on_cancelled, .argument = &forward};
-        status = options->prompt_cache
-                     ? generate_cached(session, options->prompt_cache, tokenizer, &settings, ids,
-                                       hooks ? &events : NULL, &generation, &saved, error)
-                     : heed_generate(&(heed_generator){session, tokenizer, &settings}, ids, count,
-                                     hooks ? &events : NULL, &generation, error);
-    }
-    heed_status taken = generation.items ? take_results(&generation, ids, results, error) : HEED_OK;
+    HEED_TRY(heed_transformer_settings(t, c->options, &c->settings, error));
+    HEED_TRY(check_prompt_cache(c, error));
+    HEED_TRY(heed_transformer_session(t, count_sequences(c), c->options->context, c->hooks,
+                                      &c->session, error));
+    heed_status status = write(c, tokenizer, &saved, error);
+    heed_status taken = take_results(c, results, error);
     if (taken != HEED_OK) heed_results_free(results);
     if (status == HEED_OK) status = taken;
-    heed_generation_free(&generation);
-    heed_session_free(session);
-    heed_generation_settings_free(&settings);
     return status == HEED_OK ? saved : status;
 }
 
-heed_status heed_transformer_generate(heed_transformer *t, const heed_prompt *prompts, size_t count,
+heed_status heed_transformer_generate(heed_transformer *t, const heed_prompts *prompts,
                                       const heed_generation_options *options,
                                       const heed_hooks *hooks, heed_results *results,
                                       heed_error *error)
 {
+    call c = {
+        .transformer = t, .options = heed_generation_options_or_default(options), .hooks = hooks};
     *results = (heed_results){0};
-    heed_ids *ids = heed_allocate(count, sizeof *ids);
-    heed_encoding *encodings = heed_allocate(count, sizeof *encodings);
-    heed_status status = ids && encodings
-                             ? HEED_OK
-                             : heed_fail_memory(error, count * sizeof *encodings, "the prompts");
+    heed_generation_settings_default(&c.settings);
     pthread_mutex_lock(&t->turn);
-    if (status == HEED_OK) status = encode_prompts(t, prompts, count, hooks, ids, encodings, error);
-    if (status == HEED_OK) status = generate(t, ids, count, options, hooks, results, error);
+    heed_status status = take_prompts(&c, prompts, error);
+    if (status == HEED_OK) status = generate(&c, results, error);
     pthread_mutex_unlock(&t->turn);
-    for (size_t i = 0; encodings && i < count; i++) heed_encoding_free(&encodings[i]);
-    free(encodings);
-    free(ids);
+    heed_generation_free(&c.generation);
+    heed_session_free(c.session);
+    heed_generation_settings_free(&c.settings);
+    for (size_t i = 0; i < c.count; i++) heed_encoding_free(&c.encodings[i]);
+    free(c.encodings);
+    free(c.ids);
     return status;
 }

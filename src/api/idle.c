@@ -2,7 +2,6 @@
 #include "api/transformer.h"
 
 #include "base/buffer.h"
-#include <math.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -12,34 +11,36 @@ static const char *const reasons[CAUSES] = {
     [BY_DRAWING] = "while the likeliest token is taken each time: give --temp X above 0",
     [BY_BEAMS] = "without beams: give --beams 2 or more"};
 
-/* Integers are chosen from 0, numbers if they are not NaN. At `neutral` an option has no effect
-   that anybody could miss. */
+/* At `neutral` an option has no effect that anybody could miss. */
 static const struct {
     const char *flag;
     size_t offset;
-    enum { INTEGER, NUMBER, FLAG } kind;
+    enum { INTEGER, REAL, FLAG } kind;
     double neutral;
     cause cause;
 } options[] = {
 #define AT(name) offsetof(heed_generation_options, name)
     {"--top-k", AT(top_k), INTEGER, 0, BY_DRAWING},
-    {"--top-p", AT(top_p), NUMBER, 1, BY_DRAWING},
-    {"--min-p", AT(min_p), NUMBER, 0, BY_DRAWING},
-    {"--typical-p", AT(typical_p), NUMBER, 1, BY_DRAWING},
-    {"--epsilon-cutoff", AT(epsilon_cutoff), NUMBER, 0, BY_DRAWING},
-    {"--eta-cutoff", AT(eta_cutoff), NUMBER, 0, BY_DRAWING},
-    {"--length-penalty", AT(length_penalty), NUMBER, 1, BY_BEAMS},
+    {"--top-p", AT(top_p), REAL, 1, BY_DRAWING},
+    {"--min-p", AT(min_p), REAL, 0, BY_DRAWING},
+    {"--typical-p", AT(typical_p), REAL, 1, BY_DRAWING},
+    {"--epsilon-cutoff", AT(epsilon_cutoff), REAL, 0, BY_DRAWING},
+    {"--eta-cutoff", AT(eta_cutoff), REAL, 0, BY_DRAWING},
+    {"--length-penalty", AT(length_penalty), REAL, 1, BY_BEAMS},
     {"--early-stopping", AT(early_stopping), FLAG, 0, BY_BEAMS},
 #undef AT
 };
 
 static bool is_chosen(const heed_generation_options *given, size_t i)
 {
-    const char *at = (const char *)given + options[i].offset;
+    const void *at = (const char *)given + options[i].offset;
     if (options[i].kind == FLAG) return *(const bool *)at;
-    if (options[i].kind == INTEGER)
-        return *(const int64_t *)at >= 0 && (double)*(const int64_t *)at != options[i].neutral;
-    return !isnan(*(const double *)at) && *(const double *)at != options[i].neutral;
+    if (options[i].kind == INTEGER) {
+        heed_optional_int number = *(const heed_optional_int *)at;
+        return number.set && (double)number.value != options[i].neutral;
+    }
+    heed_optional_real number = *(const heed_optional_real *)at;
+    return number.set && number.value != options[i].neutral;
 }
 
 /* What the model's own files say without effect, a line each. */
@@ -60,6 +61,7 @@ heed_status heed_transformer_idle_options(heed_transformer *t, const heed_genera
     heed_generation_settings settings;
     heed_buffer text = {0};
     *notes = NULL;
+    given = heed_generation_options_or_default(given);
     heed_status status = heed_transformer_settings(t, given, &settings, error);
     const bool works[CAUSES] = {[BY_DRAWING] = settings.sample && settings.temperature > 0,
                                 [BY_BEAMS] = settings.beams > 1};

@@ -11,21 +11,14 @@ heed_status heed_train(heed_context *context, const heed_train_options *options,
     return heed_train_new(options, context->backend, watcher, report ? report : &unused, error);
 }
 
-heed_status heed_resume_training(heed_context *context, const char *run, int64_t stop_at,
+heed_status heed_resume_training(heed_context *context, const char *run,
+                                 const heed_train_options *changes,
                                  const heed_train_watcher *watcher, heed_train_report *report,
                                  heed_error *error)
 {
+    static const heed_train_options none = {0};
     heed_train_report unused;
-    return heed_train_resume(run, stop_at, context->backend, watcher, report ? report : &unused,
-                             error);
-}
-
-heed_status heed_resume_training_with(heed_context *context, const char *run,
-                                      const heed_train_options *changes,
-                                      const heed_train_watcher *watcher, heed_train_report *report,
-                                      heed_error *error)
-{
-    heed_train_report unused;
-    return heed_train_resume_with(run, changes, context->backend, watcher,
-                                  report ? report : &unused, error);
+    if (!run) return heed_fail(error, HEED_E_ARG, "no run to go on with: name its folder");
+    return heed_train_resume(run, changes ? changes : &none, context->backend, watcher,
+                             report ? report : &unused, error);
 }

@@ -3,10 +3,8 @@
 #include "base/memory.h"
 #include "io/weights.h"
 #include "tensor/dtype.h"
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 heed_cancel heed_hooks_cancel(const heed_hooks *hooks)
 {
@@ -67,15 +65,18 @@ static heed_status note_tokenizer(const heed_load_options *options, const heed_t
 heed_status heed_transformer_load(heed_transformer **result, heed_context *context,
                                   const char *folder, heed_error *error)
 {
-    return heed_transformer_load_with(result, context, folder, &(heed_load_options){0}, error);
+    return heed_transformer_load_with(result, context, folder, NULL, error);
 }
 
 heed_status heed_transformer_load_with(heed_transformer **result, heed_context *context,
                                        const char *folder, const heed_load_options *options,
                                        heed_error *error)
 {
+    static const heed_load_options defaults = {0};
     heed_model_options how = {.backend = context->backend};
     *result = NULL;
+    if (!options) options = &defaults;
+    if (!folder) return heed_fail(error, HEED_E_ARG, "no model: name its folder or file");
     HEED_TRY(heed_load_options_read(options, &how, error));
     heed_transformer *t = heed_allocate(1, sizeof *t);
     if (!t) return heed_fail_memory(error, sizeof *t, "the model");
@@ -129,120 +130,4 @@ heed_status heed_transformer_session(heed_transformer *t, int64_t sequences, int
     HEED_TRY(heed_session_new(session, t->model, t->context->backend, &options, error));
     heed_session_set_cancel(*session, heed_hooks_cancel(hooks));
     return HEED_OK;
-}
-
-void heed_generation_preset(heed_generation_options *options)
-{
-    *options = (heed_generation_options){
-        .max_new_tokens = -1,
-        .min_new_tokens = -1,
-        .temperature = NAN,
-        .top_p = NAN,
-        .min_p = NAN,
-        .repeat_penalty = NAN,
-        .length_penalty = NAN,
-        .typical_p = NAN,
-        .epsilon_cutoff = NAN,
-        .eta_cutoff = NAN,
-        .presence_penalty = NAN,
-        .frequency_penalty = NAN,
-        .top_k = -1,
-        .no_repeat_ngram = -1,
-        .beams = -1,
-        .returned = -1,
-        .log_probabilities = -1,
-        .seed = -1,
-    };
-}
-
-/* The options that were given, over what the files say. */
-static void overlay(const heed_generation_options *options, heed_generation_settings *settings)
-{
-    if (options->max_new_tokens >= 0)
-        settings->max_new_tokens = options->max_new_tokens, settings->max_length = 0;
-    if (options->min_new_tokens >= 0) settings->min_new_tokens = options->min_new_tokens;
-    if (!isnan(options->temperature)) {
-        settings->sample = options->temperature > 0;
-        if (options->temperature > 0) settings->temperature = options->temperature;
-    }
-    if (!isnan(options->top_p)) settings->top_p = options->top_p;
-    if (!isnan(options->min_p)) settings->min_p = options->min_p;
-    if (!isnan(options->repeat_penalty)) settings->repetition_penalty = options->repeat_penalty;
-    if (!isnan(options->length_penalty)) settings->length_penalty = options->length_penalty;
-    if (!isnan(options->typical_p)) settings->typical_p = options->typical_p;
-    if (!isnan(options->epsilon_cutoff)) settings->epsilon_cutoff = options->epsilon_cutoff;
-    if (!isnan(options->eta_cutoff)) settings->eta_cutoff = options->eta_cutoff;
-    if (!isnan(options->presence_penalty)) settings->presence_penalty = options->presence_penalty;
-    if (!isnan(options->frequency_penalty))
-        settings->frequency_penalty = options->frequency_penalty;
-    if (options->top_k >= 0) settings->top_k = options->top_k;
-    if (options->no_repeat_ngram >= 0) settings->no_repeat_ngram = options->no_repeat_ngram;
-    if (options->beams >= 0) settings->beams = options->beams;
-    if (options->returned >= 0) settings->returned = options->returned;
-    if (options->early_stopping) settings->early_stopping = HEED_EARLY_ALWAYS;
-    settings->log_probabilities = options->log_probabilities;
-    settings->truncate = options->truncate;
-    settings->seed = options->seed >= 0 ? (uint64_t)options->seed : (uint64_t)time(NULL);
-}
-
-/* The text as ids too: special tokens have no text. Ids that the model cannot write need no
-   forbidding. */
-static heed_status forbid_ids(const heed_tokenizer *tokenizer, const char *text, int64_t vocabulary,
-                              heed_generation_settings *settings, heed_error *error)
-{
-    heed_encoding ids = {0};
-    heed_status status = heed_tokenizer_encode(tokenizer, text, strlen(text),
-                                               heed_tokenizer_plain_flags(tokenizer), &ids, error);
-    bool writable = ids.count > 0;
-    for (size_t i = 0; i < ids.count; i++) writable &= ids.ids[i] < vocabulary;
-    if (status == HEED_OK && writable &&
-        !heed_id_table_add(&settings->bad_words, ids.ids, ids.count, 0))
-        status = heed_fail_memory(error, ids.count * sizeof *ids.ids, "the bad words");
-    heed_encoding_free(&ids);
-    return status;
-}
-
-static heed_status forbid_texts(const heed_transformer *t, const heed_generation_options *options,
-                                heed_generation_settings *settings, heed_error *error)
-{
-    const heed_tokenizer *tokenizer = heed_transformer_tokenizer(t, error);
-    int64_t vocabulary = heed_model_config(t->model)->vocabulary;
-    if (!tokenizer) return t->tokenizer_problem.status;
-    for (size_t i = 0; i < options->bad_text_count; i++)
-        HEED_TRY(forbid_ids(tokenizer, options->bad_texts[i], vocabulary, settings, error));
-    return heed_bad_texts_new(&settings->bad_texts, tokenizer, (size_t)vocabulary,
-                              options->bad_texts, options->bad_text_count, error);
-}
-
-heed_status heed_transformer_settings(heed_transformer *t, const heed_generation_options *options,
-                                      heed_generation_settings *settings, heed_error *error)
-{
-    heed_generation_settings_default(settings);
-    if (options->temperature < 0 || isinf(options->temperature))
-        return heed_fail(error, HEED_E_ARG,
-                         "temperature %g: expected a finite number, 0 (the likeliest token each "
-                         "time) or more",
-                         options->temperature);
-    if (options->max_new_tokens == 0)
-        return heed_fail(
-            error, HEED_E_ARG,
-            "0 new tokens: expected at least 1, or -1 for as many as the context holds");
-    if (!t->sidecar)
-        return heed_fail(error, t->sidecar_problem.status, "%s", t->sidecar_problem.message);
-    HEED_TRY(
-        heed_generation_settings_from(settings, t->sidecar, heed_model_config(t->model), error));
-    overlay(options, settings);
-    for (size_t i = 0; i < options->stop_count; i++)
-        HEED_TRY(heed_generation_settings_add_stop(settings, options->stop[i], error));
-    for (size_t i = 0; i < options->bias_count; i++)
-        if (!heed_id_table_add(&settings->sequence_bias, &options->bias_ids[i], 1,
-                               options->bias_values[i]))
-            return heed_fail_memory(error, sizeof(int32_t), "the logit bias");
-    for (size_t i = 0; i < options->bad_word_count; i++)
-        if (!heed_id_table_add(&settings->bad_words, options->bad_words[i],
-                               options->bad_word_lengths[i], 0))
-            return heed_fail_memory(error, options->bad_word_lengths[i] * sizeof(int32_t),
-                                    "the bad words");
-    if (options->bad_text_count) HEED_TRY(forbid_texts(t, options, settings, error));
-    return heed_generation_settings_check(settings, heed_model_config(t->model), error);
 }

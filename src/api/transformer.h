@@ -34,10 +34,16 @@ heed_cancel heed_hooks_cancel(const heed_hooks *hooks);
 heed_status heed_transformer_session(heed_transformer *transformer, int64_t sequences,
                                      int64_t context, const heed_hooks *hooks,
                                      heed_session **session, heed_error *error);
-/* The settings of generation_config.json with the options over them, checked. Free the settings in
-   every case. */
+/* The options, or the defaults in place of NULL. */
+const heed_generation_options *
+heed_generation_options_or_default(const heed_generation_options *options);
+/* settings.c: the settings of generation_config.json with the options (NULL: none) over them,
+   checked. Free the settings in every case. */
 heed_status heed_transformer_settings(heed_transformer *transformer,
                                       const heed_generation_options *options,
                                       heed_generation_settings *settings, heed_error *error);
+/* The way back: all numbers that the settings hold, but the lengths and seeds that were chosen. */
+void heed_generation_settings_show(const heed_generation_settings *settings,
+                                   heed_generation_options *options);
 
 #endif

@@ -11,7 +11,7 @@ typedef struct bench_task {
 static const heed_cli_option options[] = {
     HEED_CLI_OPTION(bench_task, speed.prompt, "prompt-tokens", 'p', HEED_CLI_COUNT, "N",
                     "Tokens to read (default 512)."),
-    HEED_CLI_OPTION(bench_task, speed.count, "new-tokens", 'n', HEED_CLI_COUNT, "N",
+    HEED_CLI_OPTION(bench_task, speed.count, "new-tokens", 'n', HEED_CLI_NATURAL, "N",
                     "Tokens to write (default 128; an encoder writes none)."),
     HEED_CLI_OPTION(bench_task, speed.sequences, "batch", 'b', HEED_CLI_COUNT, "B",
                     "Sequences read and written together (default 1)."),
@@ -41,7 +41,7 @@ static void preset(heed_cli_task *t)
 {
     bench_task *values = (bench_task *)t;
     values->speed = (heed_speed_task){
-        .prompt = 512, .count = 128, .sequences = 1, .rounds = 5, .peaks = true};
+        .prompt = 512, .count = heed_int(128), .sequences = 1, .rounds = 5, .peaks = true};
 }
 
 static int check(heed_cli_task *t)
@@ -70,7 +70,7 @@ static int check(heed_cli_task *t)
 
 static void print_rate(const char *what, heed_rate rate, int threads, double unit, const char *name)
 {
-    if (rate.all <= 0) return;
+    if (!rate.measured) return;
     printf("  %-24s %10.1f", what, unit * rate.one);
     if (threads > 1) printf(" %12.1f", unit * rate.all);
     printf(" %-8s %s\n", name, rate.how ? rate.how : "");
@@ -79,8 +79,10 @@ static void print_rate(const char *what, heed_rate rate, int threads, double uni
 static void print_peak(const heed_peak *p)
 {
     char l2[64], l3[64], text[32];
-    snprintf(l2, sizeof l2, "read from L2, %s", heed_cli_bytes_text((double)p->l2_bytes, text));
-    snprintf(l3, sizeof l3, "read from L3, %s", heed_cli_bytes_text((double)p->l3_bytes, text));
+    snprintf(l2, sizeof l2, "read from L2, %s",
+             heed_cli_bytes_text((double)p->l2_bytes.value, text));
+    snprintf(l3, sizeof l3, "read from L3, %s",
+             heed_cli_bytes_text((double)p->l3_bytes.value, text));
     printf("machine  %s, %d thread%s\n  %-24s %10s", p->isa, p->threads, p->threads == 1 ? "" : "s",
            "", "one thread");
     if (p->threads > 1) printf(" %4d threads", p->threads);
@@ -92,7 +94,8 @@ static void print_peak(const heed_peak *p)
     print_rate(l3, p->l3, p->threads, 1e-9, "GB/s");
     print_rate("read from memory", p->memory, p->threads, 1e-9, "GB/s");
     print_rate("read from memory", p->small_pages, p->threads, 1e-9, "GB/s");
-    if (p->threads > 1) printf("  %-24s %10s %12.2f us\n", "barrier", "", 1e6 * p->barrier_seconds);
+    if (p->threads > 1)
+        printf("  %-24s %10s %12.2f us\n", "barrier", "", 1e6 * p->barrier_seconds.value);
 }
 
 static json_t *rates_json(const heed_peak *p, bool all)
@@ -113,7 +116,7 @@ static json_t *rates_json(const heed_peak *p, bool all)
     for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {
         double rate = all ? rates[i].rate.all : rates[i].rate.one;
         json_object_set_new(object, rates[i].name,
-                            rate > 0 ? json_integer((json_int_t)rate) : json_null());
+                            rates[i].rate.measured ? json_integer((json_int_t)rate) : json_null());
     }
     return object;
 }
@@ -123,10 +126,10 @@ static json_t *peak_json(const heed_peak *p)
     json_t *object = rates_json(p, true);
     json_t *rest = json_pack("{s:i, s:s, s:f, s:b, s:I, s:I, s:{s:s, s:s, s:s}, s:o}", "threads",
                              p->threads, "instruction_set", p->isa, "barrier_seconds",
-                             p->barrier_seconds, "huge_pages", p->huge_pages, "l2_bytes",
-                             (json_int_t)p->l2_bytes, "l3_bytes", (json_int_t)p->l3_bytes, "how",
-                             "f32", p->f32.how, "bf16", p->bf16.how, "int8", p->int8.how,
-                             "one_thread", rates_json(p, false));
+                             p->barrier_seconds.value, "huge_pages", p->huge_pages, "l2_bytes",
+                             (json_int_t)p->l2_bytes.value, "l3_bytes",
+                             (json_int_t)p->l3_bytes.value, "how", "f32", p->f32.how, "bf16",
+                             p->bf16.how, "int8", p->int8.how, "one_thread", rates_json(p, false));
     if (!object || !rest || json_object_update(object, rest) != 0) {
         json_decref(object);
         object = NULL;
@@ -146,9 +149,9 @@ static json_t *speed_json(const heed_speed *s)
         s->decode.spread, "bytes_per_token", s->decode.bytes_per_token,
         "prefill_operations_per_token", s->prefill.operations_per_token,
         "decode_operations_per_token", s->decode.operations_per_token, "prefill_compute_share",
-        s->prefill.compute_share, "decode_compute_share", s->decode.compute_share,
-        "prefill_bandwidth_share", s->prefill.bandwidth_share, "decode_bandwidth_share",
-        s->decode.bandwidth_share, "weight_bytes", (json_int_t)s->weight_bytes, "cache_bytes",
+        s->prefill.compute_share.value, "decode_compute_share", s->decode.compute_share.value,
+        "prefill_bandwidth_share", s->prefill.bandwidth_share.value, "decode_bandwidth_share",
+        s->decode.bandwidth_share.value, "weight_bytes", (json_int_t)s->weight_bytes, "cache_bytes",
         (json_int_t)s->cache_bytes, "cache_bytes_per_token", (json_int_t)s->cache_bytes_per_token,
         "resident_bytes", (json_int_t)s->resident_bytes, "machine", peak_json(&s->peak));
 }
@@ -159,15 +162,15 @@ static void print_phase(const char *name, const heed_speed_of *s)
     printf("%-8s %10.1f tokens/s ±%.0f %%, each %.3g operations and %s read: %.0f %% of the "
            "compute peak, %.0f %% of the read bandwidth\n",
            name, s->tokens_per_second, 50 * s->spread, s->operations_per_token,
-           heed_cli_bytes_text(s->bytes_per_token, read), 100 * s->compute_share,
-           100 * s->bandwidth_share);
+           heed_cli_bytes_text(s->bytes_per_token, read), 100 * s->compute_share.value,
+           100 * s->bandwidth_share.value);
 }
 
 static void print_speed(const heed_speed *s)
 {
     char weights[32], cache[32], each[32], resident[32];
     print_phase("reading", &s->prefill);
-    if (s->decode.tokens_per_second > 0) print_phase("writing", &s->decode);
+    if (s->decode.measured) print_phase("writing", &s->decode);
     printf("memory   weights %s, cache %s (%s a token), process %s\n",
            heed_cli_bytes_text((double)s->weight_bytes, weights),
            heed_cli_bytes_text((double)s->cache_bytes, cache),
@@ -176,12 +179,13 @@ static void print_speed(const heed_speed *s)
 }
 
 /* Answers with the round, then waits for the next line. */
-static bool on_round(void *argument, int64_t number, double prefill, double decode)
+static bool on_round(void *argument, const heed_speed_round *round)
 {
     (void)argument;
     printf("{\"round\": %lld, \"prefill_tokens_per_second\": %.3f, \"decode_tokens_per_second\": "
            "%.3f}\n",
-           (long long)number, prefill, decode);
+           (long long)heed_int_or(round->number, -1), round->prefill_tokens_per_second,
+           round->decode_tokens_per_second);
     fflush(stdout);
     for (int c; (c = getchar()) != EOF;)
         if (c == '\n') return true;
@@ -202,7 +206,7 @@ static heed_status run(heed_cli_task *t)
     }
     if (values->on_request) {
         values->speed.round = on_round;
-        values->speed.rounds = -1;
+        values->speed.endless = true;
         values->speed.peaks = false;
     }
     heed_status status = heed_transformer_bench(t->transformer, &values->speed, &speed, &t->error);

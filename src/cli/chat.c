@@ -13,7 +13,8 @@
 typedef struct {
     heed_cli_task task;
     const char *system, *template_file, *load, *save, *message;
-    int64_t count, context;
+    heed_optional_int count;
+    int64_t context;
     bool keep_all;
     heed_cli_option_list stop;
     heed_chat *chat;
@@ -27,7 +28,7 @@ static const heed_cli_option options[] = {
     HEED_CLI_OPTION(chat_task, system, "system", 0, HEED_CLI_ANY_TEXT, "TEXT", "System prompt."),
     HEED_CLI_OPTION(chat_task, message, "prompt", 'p', HEED_CLI_ANY_TEXT, "TEXT",
                     "Say this, print the answer, end."),
-    HEED_CLI_OPTION(chat_task, count, "n", 'n', HEED_CLI_COUNT, "N",
+    HEED_CLI_OPTION(chat_task, count, "n", 'n', HEED_CLI_NATURAL, "N",
                     "New tokens of an answer at most (default: as many as fit)."),
     HEED_CLI_OPTION(chat_task, context, "context", 'c', HEED_CLI_COUNT, "T",
                     "Positions of the conversation (default: the model's context)."),
@@ -46,11 +47,6 @@ static const heed_cli_option options[] = {
     HEED_CLI_OPTION(chat_task, stop, "stop", 0, HEED_CLI_LIST, "TEXT",
                     "End an answer when this text comes; it is not printed."),
     {0}};
-
-static void preset(heed_cli_task *t)
-{
-    ((chat_task *)t)->count = -1;
-}
 
 static void print_text(void *argument, size_t prompt, size_t number, const char *text,
                        size_t length)
@@ -388,6 +384,5 @@ const heed_cli_command heed_cli_command_chat = {
     .shares = HEED_CLI_MODEL | HEED_CLI_COMPUTES | HEED_CLI_LOADS | HEED_CLI_SAMPLES |
               HEED_CLI_JSON | HEED_CLI_STOPS,
     .bytes = sizeof(chat_task),
-    .preset = preset,
     .run = run,
     .finish = finish};

@@ -5,7 +5,8 @@ typedef struct {
     heed_cli_task task;
     heed_cli_option_list text, pairs;
     const char *choices, *delimiter;
-    int64_t max_tokens, context, count;
+    int64_t max_tokens, context;
+    heed_optional_int count;
     bool special, each;
 } eval_task;
 
@@ -28,7 +29,7 @@ static const heed_cli_option options[] = {
                     "With --choices: begin contexts with the tokenizer's special tokens."),
     HEED_CLI_OPTION(eval_task, each, "each", 0, HEED_CLI_FLAG, NULL,
                     "With --choices: one JSON object a question first, with the log-likelihoods."),
-    HEED_CLI_OPTION(eval_task, count, "n", 'n', HEED_CLI_COUNT, "N",
+    HEED_CLI_OPTION(eval_task, count, "n", 'n', HEED_CLI_NATURAL, "N",
                     "With --pairs: new tokens of a line at most."),
     {0}};
 
@@ -40,11 +41,6 @@ static const heed_cli_option_rule rules[] = {
      "length-penalty early-stopping seed truncate",
      HEED_CLI_NEEDS, "pairs"},
     {0}};
-
-static void preset(heed_cli_task *t)
-{
-    ((eval_task *)t)->count = -1;
-}
 
 static int check(heed_cli_task *t)
 {
@@ -60,16 +56,16 @@ static heed_status print_evaluation(heed_cli_task *t, const heed_evaluation *e, 
 {
     if (t->json) {
         json_t *object = json_pack("{s:I, s:o, s:o}", "tokens", (json_int_t)e->tokens, "nll",
-                                   heed_cli_number_or_null(e->nll), "perplexity",
-                                   heed_cli_number_or_null(e->perplexity));
-        if (pairs) json_object_set_new(object, "bleu", heed_cli_number_or_null(e->bleu));
+                                   heed_cli_real_or_null(e->nll), "perplexity",
+                                   heed_cli_real_or_null(e->perplexity));
+        if (pairs) json_object_set_new(object, "bleu", heed_cli_real_or_null(e->bleu));
         json_object_set_new(object, "seconds", heed_cli_number_or_null(e->seconds));
         return heed_cli_print_json(object, 0, &t->error);
     }
-    if (pairs) printf("BLEU        %.2f\n", e->bleu);
+    if (e->bleu.set) printf("BLEU        %.2f\n", e->bleu.value);
     if (e->tokens)
         printf("tokens      %lld\nnll         %.4f nats a token\nperplexity  %.4f\n",
-               (long long)e->tokens, e->nll, e->perplexity);
+               (long long)e->tokens, e->nll.value, e->perplexity.value);
     printf("time        %.2f s\n", e->seconds);
     return HEED_OK;
 }
@@ -141,11 +137,16 @@ static heed_status run_choices(heed_cli_task *t, const eval_task *values)
 
 static heed_status score_text(heed_cli_task *t, const eval_task *values)
 {
+    heed_score_task asked = {
+        .files = values->text.items,
+        .file_count = values->text.count,
+        .max_tokens = values->max_tokens,
+        .context = values->context,
+    };
     heed_hooks hooks = heed_cli_task_hooks("tokens");
     heed_evaluation evaluation = {0};
-    heed_status status = heed_transformer_score(t->transformer, values->text.items,
-                                                values->text.count, values->max_tokens,
-                                                values->context, &hooks, &evaluation, &t->error);
+    heed_status status = heed_transformer_score(t->transformer, &asked, &hooks, &evaluation,
+                                                &t->error);
     heed_cli_progress_end();
     return status == HEED_OK ? print_evaluation(t, &evaluation, false) : status;
 }
@@ -155,12 +156,12 @@ static heed_status translate_pairs(heed_cli_task *t, const eval_task *values)
     heed_hooks hooks = heed_cli_task_hooks("lines");
     heed_evaluation evaluation = {0};
     heed_generation_options how;
+    heed_bleu_task asked = {
+        .source = values->pairs.items[0], .reference = values->pairs.items[1], .generation = &how};
     heed_status status = heed_cli_task_generation(t, values->count, &how);
     if (status == HEED_OK) status = heed_cli_task_note_idle(t, &how);
     if (status == HEED_OK)
-        status = heed_transformer_bleu(t->transformer, values->pairs.items[0],
-                                       values->pairs.items[1], &how, &hooks, &evaluation,
-                                       &t->error);
+        status = heed_transformer_bleu(t->transformer, &asked, &hooks, &evaluation, &t->error);
     heed_cli_progress_end();
     return status == HEED_OK ? print_evaluation(t, &evaluation, true) : status;
 }
@@ -191,6 +192,5 @@ const heed_cli_command heed_cli_command_eval = {
     .shares = HEED_CLI_MODEL | HEED_CLI_COMPUTES | HEED_CLI_LOADS | HEED_CLI_SAMPLES |
               HEED_CLI_JSON | HEED_CLI_STOPS,
     .bytes = sizeof(eval_task),
-    .preset = preset,
     .check = check,
     .run = run};

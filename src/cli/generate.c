@@ -3,12 +3,9 @@
 #include "task.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { UNSAID = INT_MIN }; /* -n was not given */
 
 typedef struct {
     heed_prompt *items;
@@ -20,7 +17,8 @@ typedef struct {
 typedef struct {
     heed_cli_task task;
     const char *prompt, *prompt_ids, *file, *prompt_cache;
-    int64_t count, context, num_return, logprobs;
+    heed_optional_int count, logprobs;
+    int64_t context, num_return;
     heed_cli_option_list stop;
     bool ids;
     prompt_list prompts;
@@ -41,12 +39,12 @@ static const heed_cli_option options[] = {
     HEED_CLI_OPTION(
         generate_task, prompt_cache, "prompt-cache", 0, HEED_CLI_TEXT, "FILE",
         "Keep what was read and written there; a prompt that begins alike is not read again."),
-    HEED_CLI_OPTION(generate_task, num_return, "num-return", 0, HEED_CLI_COUNT, "N",
+    HEED_CLI_OPTION(generate_task, num_return, "num-return", 0, HEED_CLI_POSITIVE, "N",
                     "Sequences for each prompt."),
     HEED_CLI_OPTION(generate_task, stop, "stop", 0, HEED_CLI_LIST, "TEXT",
                     "End when this text comes in the new text; it is not printed."),
     HEED_CLI_OPTION(
-        generate_task, logprobs, "logprobs", 0, HEED_CLI_COUNT, "K",
+        generate_task, logprobs, "logprobs", 0, HEED_CLI_NATURAL, "K",
         "One JSON object a sequence, with log-probabilities of prompt and new tokens and "
         "the K likeliest."),
     HEED_CLI_OPTION(generate_task, ids, "ids", 0, HEED_CLI_FLAG, NULL,
@@ -109,26 +107,41 @@ static void prompts_free(prompt_list *list)
     free(list->ids);
 }
 
-static json_t *scores(const int32_t *ids, const float *own, const heed_candidate *likely,
-                      size_t count, int64_t most)
+/* One token with its log-probability (NULL: it has none) and the likeliest tokens in its place. */
+static json_t *score(int32_t id, const float *own, const heed_candidate *row, int64_t most)
+{
+    json_t *top = json_array();
+    for (int64_t k = 0; row && k < most && row[k].set; k++)
+        json_array_append_new(top, json_pack("{s:i, s:o}", "id", row[k].id, "logprob",
+                                             heed_cli_number_or_null(row[k].log_probability)));
+    json_t *number = own ? heed_cli_number_or_null(*own) : json_null();
+    return json_pack("{s:i, s:o, s:o}", "id", id, "logprob", number, "top", top);
+}
+
+static json_t *prompt_scores(const heed_prompt_result *p, int64_t most)
 {
     json_t *array = json_array();
-    for (size_t i = 0; i < count; i++) {
-        json_t *top = json_array();
-        for (int64_t k = 0; likely && k < most && likely[i * (size_t)most + (size_t)k].id >= 0;
-             k++) {
-            const heed_candidate *c = &likely[i * (size_t)most + (size_t)k];
-            json_array_append_new(top, json_pack("{s:i, s:o}", "id", c->id, "logprob",
-                                                 heed_cli_number_or_null(c->log_probability)));
-        }
-        json_array_append_new(array,
-                              json_pack("{s:i, s:o, s:o}", "id", ids[i], "logprob",
-                                        heed_cli_number_or_null(own ? own[i] : NAN), "top", top));
+    if (p->count) json_array_append_new(array, score(p->ids[0], NULL, NULL, most));
+    for (size_t i = 1; i < p->count; i++) {
+        const heed_candidate *row = p->likely ? p->likely + (i - 1) * (size_t)most : NULL;
+        json_array_append_new(array, score(p->ids[i], &p->log_probabilities[i - 1], row, most));
     }
     return array;
 }
 
-static json_t *result_json(const heed_results *results, const heed_result *r, int64_t logprobs)
+static json_t *new_scores(const heed_result *r, int64_t most)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < r->count; i++) {
+        const float *own = r->log_probabilities ? &r->log_probabilities[i] : NULL;
+        const heed_candidate *row = r->likely ? r->likely + i * (size_t)most : NULL;
+        json_array_append_new(array, score(r->ids[i], own, row, most));
+    }
+    return array;
+}
+
+static json_t *result_json(const heed_results *results, const heed_result *r,
+                           heed_optional_int logprobs)
 {
     json_t *object = json_pack("{s:I, s:I, s:s}", "prompt", (json_int_t)r->prompt, "number",
                                (json_int_t)r->number, "finish", r->finish);
@@ -136,14 +149,12 @@ static json_t *result_json(const heed_results *results, const heed_result *r, in
     for (size_t i = 0; i < r->count; i++) json_array_append_new(ids, json_integer(r->ids[i]));
     json_object_set_new(object, "ids", ids);
     if (r->text) json_object_set_new(object, "text", json_stringn(r->text, r->text_length));
-    if (logprobs < 0) return object;
+    if (!logprobs.set) return object;
     const heed_prompt_result *p = &results->prompts[r->prompt];
     if (p->log_probabilities)
-        json_object_set_new(object, "prompt_tokens",
-                            scores(p->ids, p->log_probabilities, p->likely, p->count, logprobs));
-    json_object_set_new(object, "tokens",
-                        scores(r->ids, r->log_probabilities, r->likely, r->count, logprobs));
-    json_object_set_new(object, "score", heed_cli_number_or_null(r->score));
+        json_object_set_new(object, "prompt_tokens", prompt_scores(p, logprobs.value));
+    json_object_set_new(object, "tokens", new_scores(r, logprobs.value));
+    json_object_set_new(object, "score", heed_cli_real_or_null(r->score));
     return object;
 }
 
@@ -166,7 +177,7 @@ static heed_status print_results(generate_task *values, const heed_results *resu
     heed_status status = HEED_OK;
     for (size_t i = 0; status == HEED_OK && i < results->count; i++) {
         const heed_result *r = &results->items[i];
-        if (values->task.json || values->logprobs >= 0) {
+        if (values->task.json || values->logprobs.set) {
             json_t *object = result_json(results, r, values->logprobs);
             status = heed_cli_print_json(object, JSON_COMPACT, &values->task.error);
             continue;
@@ -189,14 +200,6 @@ static void stream_text(void *argument, size_t prompt, size_t number, const char
     heed_cli_output_flush();
 }
 
-static void preset(heed_cli_task *t)
-{
-    generate_task *values = (generate_task *)t;
-    values->count = UNSAID;
-    values->num_return = -1;
-    values->logprobs = -1;
-}
-
 static int check(heed_cli_task *t)
 {
     generate_task *values = (generate_task *)t;
@@ -204,10 +207,10 @@ static int check(heed_cli_task *t)
     if (!!values->prompt + !!values->prompt_ids + !!values->file != 1)
         return heed_cli_usage_error(t->command,
                                     "expected one of -p TEXT, --prompt-ids 1,2,3 and --file LINES");
-    if (values->count < -1 && values->count != UNSAID)
+    if (values->count.value < -1)
         return heed_cli_usage_error(
             t->command, "-n %lld: expected 1 or more, or -1 for as many as the context holds",
-            (long long)values->count);
+            (long long)values->count.value);
     if (values->prompt && !heed_cli_is_utf8(values->prompt, strlen(values->prompt)))
         return heed_cli_usage_error(t->command, "-p: the text is not valid UTF-8");
     if (values->prompt_ids && parse_ids(values->prompt_ids, &values->prompts, &t->error) != HEED_OK)
@@ -227,6 +230,12 @@ static heed_status read_prompts(generate_task *values, heed_error *error)
     return HEED_OK;
 }
 
+/* -n -1: as many as the context holds, whatever the model's files say. */
+static heed_optional_int most_tokens(const generate_task *values)
+{
+    return values->count.value == -1 ? heed_int(INT32_MAX) : values->count;
+}
+
 static heed_status run(heed_cli_task *t)
 {
     generate_task *values = (generate_task *)t;
@@ -234,8 +243,7 @@ static heed_status run(heed_cli_task *t)
     heed_generation_options how;
     heed_results results = {0};
     heed_status status = read_prompts(values, &t->error);
-    if (status == HEED_OK)
-        status = heed_cli_task_generation(t, values->count == -1 ? INT32_MAX : values->count, &how);
+    if (status == HEED_OK) status = heed_cli_task_generation(t, most_tokens(values), &how);
     if (status == HEED_OK) status = heed_cli_task_note_idle(t, &how);
     if (status != HEED_OK) return status;
     how.context = values->context;
@@ -245,14 +253,14 @@ static heed_status run(heed_cli_task *t)
     how.stop = values->stop.items;
     how.stop_count = values->stop.count;
     how.ids_only = values->ids && !values->stop.count;
-    bool streamed = prompts->count == 1 && values->num_return <= 1 && t->sampling.beams <= 1 &&
-                    !values->ids && !t->json && values->logprobs < 0;
+    bool streamed = prompts->count == 1 && values->num_return <= 1 && t->sampling.how.beams <= 1 &&
+                    !values->ids && !t->json && !values->logprobs.set;
     bool begun = false; /* some text stands on the line */
     heed_hooks hooks = {.text = streamed ? stream_text : NULL,
                         .cancelled = heed_cli_interrupted,
                         .argument = &begun};
-    status = heed_transformer_generate(t->transformer, prompts->items, prompts->count, &how, &hooks,
-                                       &results, &t->error);
+    heed_prompts asked = {prompts->items, prompts->count};
+    status = heed_transformer_generate(t->transformer, &asked, &how, &hooks, &results, &t->error);
     /* What was written before something failed is printed all the same. */
     heed_status printed = results.count ? print_results(values, &results, streamed) : HEED_OK;
     if (!results.count && begun) putchar('\n');
@@ -279,7 +287,6 @@ const heed_cli_command heed_cli_command_generate = {
     .shares = HEED_CLI_MODEL | HEED_CLI_COMPUTES | HEED_CLI_LOADS | HEED_CLI_SAMPLES |
               HEED_CLI_JSON | HEED_CLI_STOPS,
     .bytes = sizeof(generate_task),
-    .preset = preset,
     .check = check,
     .run = run,
     .finish = finish};

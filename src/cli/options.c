@@ -80,23 +80,51 @@ static bool check_not_empty(const heed_cli_command *command, const heed_cli_opti
     return false;
 }
 
+static const char *set_whole(const heed_cli_option *o, void *field, const char *text)
+{
+    char *end = NULL;
+    errno = 0;
+    long long number = strtoll(text, &end, 10);
+    bool plain = o->kind == HEED_CLI_COUNT || o->kind == HEED_CLI_POSITIVE;
+    bool valid = *text && !*end && !errno;
+    if (o->kind == HEED_CLI_POSITIVE && !(valid && number >= 1))
+        return "expected a whole number, 1 or more";
+    if (o->kind != HEED_CLI_INTEGER && !(valid && number >= 0))
+        return "expected a whole number, 0 or more";
+    if (!valid) return "expected a whole number";
+    if (plain) *(int64_t *)field = number;
+    else *(heed_optional_int *)field = heed_int(number);
+    return NULL;
+}
+
+static const char *set_real(const heed_cli_option *o, heed_optional_real *field, const char *text)
+{
+    char *end = NULL;
+    double number = strtod(text, &end);
+    bool valid = *text && !*end && !isnan(number);
+    if (o->kind == HEED_CLI_AMOUNT && !(valid && number >= 0))
+        return "expected a number, 0 or more";
+    if (!valid) return "expected a number";
+    *field = heed_real(number);
+    return NULL;
+}
+
 const char *heed_cli_option_set(const heed_cli_option *o, void *values, const char *text)
 {
-    char *field = (char *)values + o->offset, *end = NULL;
-    bool natural = o->kind == HEED_CLI_COUNT || o->kind == HEED_CLI_AMOUNT;
-    if (o->kind == HEED_CLI_INTEGER || o->kind == HEED_CLI_COUNT) {
-        errno = 0;
-        long long number = strtoll(text, &end, 10);
-        if (!*text || *end || errno || (natural && number < 0))
-            return natural ? "expected a whole number, 0 or more" : "expected a whole number";
-        *(int64_t *)field = number;
-    } else if (o->kind == HEED_CLI_NUMBER || o->kind == HEED_CLI_AMOUNT) {
-        double number = strtod(text, &end);
-        if (!*text || *end || isnan(number) || (natural && number < 0))
-            return natural ? "expected a number, 0 or more" : "expected a number";
-        *(double *)field = number;
-    } else if (o->kind == HEED_CLI_TEXT || o->kind == HEED_CLI_ANY_TEXT) {
-        *(const char **)field = text;
+    void *field = (char *)values + o->offset;
+    switch (o->kind) {
+    case HEED_CLI_COUNT:
+    case HEED_CLI_POSITIVE:
+    case HEED_CLI_INTEGER:
+    case HEED_CLI_NATURAL: return set_whole(o, field, text);
+    case HEED_CLI_NUMBER:
+    case HEED_CLI_AMOUNT: return set_real(o, field, text);
+    case HEED_CLI_TEXT:
+    case HEED_CLI_ANY_TEXT: *(const char **)field = text; break;
+    case HEED_CLI_FLAG:
+    case HEED_CLI_LIST:
+    case HEED_CLI_PAIR:
+    case HEED_CLI_HEADING: break;
     }
     return NULL;
 }

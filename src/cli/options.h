@@ -3,6 +3,7 @@
 #ifndef HEED_CLI_OPTIONS_H
 #define HEED_CLI_OPTIONS_H
 
+#include <heed/optional.h>
 #include <heed/status.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -10,11 +11,12 @@
 #include <stdio.h>
 
 typedef enum heed_cli_option_kind {
-    HEED_CLI_FLAG,    /* bool: true when given */
-    HEED_CLI_INTEGER, /* int64_t */
-    /* the same, 0 or more: what is below 0 in the library means that nobody chose */
-    HEED_CLI_COUNT,
-    HEED_CLI_NUMBER,   /* double */
+    HEED_CLI_FLAG,     /* bool: true when given */
+    HEED_CLI_COUNT,    /* int64_t, 0 or more: 0 means the same as leaving the option out */
+    HEED_CLI_POSITIVE, /* int64_t, 1 or more: 0 is how nobody chose */
+    HEED_CLI_INTEGER,  /* heed_optional_int */
+    HEED_CLI_NATURAL,  /* the same, 0 or more */
+    HEED_CLI_NUMBER,   /* heed_optional_real */
     HEED_CLI_AMOUNT,   /* the same, 0 or more */
     HEED_CLI_TEXT,     /* const char *: a path or a name; an empty one is a mistake */
     HEED_CLI_ANY_TEXT, /* the same, and it may be empty */

@@ -44,3 +44,8 @@ json_t *heed_cli_number_or_null(double number)
 {
     return isfinite(number) ? json_real(number) : json_null();
 }
+
+json_t *heed_cli_real_or_null(heed_optional_real number)
+{
+    return number.set ? heed_cli_number_or_null(number.value) : json_null();
+}

@@ -21,7 +21,8 @@ static bool is_real(const heed_cli_option *o)
 
 static bool is_whole(const heed_cli_option *o)
 {
-    return o->kind == HEED_CLI_INTEGER || o->kind == HEED_CLI_COUNT;
+    return o->kind == HEED_CLI_INTEGER || o->kind == HEED_CLI_NATURAL ||
+           o->kind == HEED_CLI_POSITIVE;
 }
 
 /* Finds the row of a name; the error of one that is no parameter names the nearest. */
@@ -58,8 +59,9 @@ static heed_status resolve(heed_cli_task *t, const heed_chat *chat, heed_generat
     const heed_cli_option *o, *count = NULL;
     for (heed_cli_option_walk walk = {.command = t->command}; (o = heed_cli_option_next(&walk));)
         if (!strcmp(o->name, "n")) count = o;
-    heed_status status = heed_cli_task_generation(
-        t, count ? *(int64_t *)((char *)t + count->offset) : -1, how);
+    heed_optional_int most = {0};
+    if (count) most = *(const heed_optional_int *)((const char *)t + count->offset);
+    heed_status status = heed_cli_task_generation(t, most, how);
     return status == HEED_OK ? heed_chat_settings(chat, how, in_force, &t->error) : status;
 }
 
@@ -78,10 +80,15 @@ static heed_status note_idle(heed_cli_task *t, const heed_generation_options *ho
 
 static void show(const heed_cli_option *o, const void *values)
 {
-    const char *field = (const char *)values + o->offset;
-    if (is_real(o)) heed_cli_note("%-16s %.15g", o->name, *(const double *)field);
-    else if (*(const int64_t *)field >= 0)
-        heed_cli_note("%-16s %lld", o->name, (long long)*(const int64_t *)field);
+    const void *field = (const char *)values + o->offset;
+    if (is_real(o)) {
+        heed_cli_note("%-16s %.15g", o->name, ((const heed_optional_real *)field)->value);
+        return;
+    }
+    heed_optional_int number = {0};
+    if (o->kind == HEED_CLI_POSITIVE) number = heed_int(*(const int64_t *)field);
+    else number = *(const heed_optional_int *)field;
+    if (number.set) heed_cli_note("%-16s %lld", o->name, (long long)number.value);
     else
         heed_cli_note("%-16s %s", o->name,
                       strcmp(o->name, "n") ? "from the clock" : "as many as fit");
@@ -98,7 +105,7 @@ static heed_status show_in_force(heed_cli_task *t, const heed_chat *chat,
     heed_cli_task *shown = malloc(t->command->bytes);
     if (!shown) return heed_fail(&t->error, HEED_E_NOMEM, "out of memory for the parameters");
     memcpy(shown, t, t->command->bytes);
-    heed_cli_sampling_show(&in_force, &shown->sampling);
+    shown->sampling.how = in_force;
     for (heed_cli_option_walk walk = {.command = t->command}; (o = heed_cli_option_next(&walk));) {
         bool wanted = only ? o == only : is_sampling(o) && (is_real(o) || is_whole(o));
         if (wanted) show(o, shown);
@@ -112,7 +119,7 @@ static heed_status change(heed_cli_task *t, const heed_chat *chat, const heed_cl
                           const char *value)
 {
     heed_generation_options how, in_force;
-    char *field = (char *)t + o->offset, before[sizeof(double)];
+    char *field = (char *)t + o->offset, before[sizeof(heed_optional_real)];
     memcpy(before, field, sizeof before);
     const char *problem = heed_cli_option_set(o, t, value);
     if (problem)

@@ -7,46 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-void heed_cli_sampling_preset(heed_cli_sampling_options *s)
-{
-    *s = (heed_cli_sampling_options){
-        .temp = NAN,
-        .top_p = NAN,
-        .min_p = NAN,
-        .repeat_penalty = NAN,
-        .length_penalty = NAN,
-        .typical_p = NAN,
-        .epsilon_cutoff = NAN,
-        .eta_cutoff = NAN,
-        .presence_penalty = NAN,
-        .frequency_penalty = NAN,
-        .top_k = -1,
-        .no_repeat_ngram = -1,
-        .beams = -1,
-        .min_new_tokens = -1,
-        .seed = -1,
-    };
-}
-
-void heed_cli_sampling_show(const heed_generation_options *options, heed_cli_sampling_options *s)
-{
-    s->temp = options->temperature;
-    s->top_p = options->top_p;
-    s->min_p = options->min_p;
-    s->repeat_penalty = options->repeat_penalty;
-    s->length_penalty = options->length_penalty;
-    s->typical_p = options->typical_p;
-    s->epsilon_cutoff = options->epsilon_cutoff;
-    s->eta_cutoff = options->eta_cutoff;
-    s->presence_penalty = options->presence_penalty;
-    s->frequency_penalty = options->frequency_penalty;
-    s->top_k = options->top_k;
-    s->no_repeat_ngram = options->no_repeat_ngram;
-    s->beams = options->beams;
-    s->min_new_tokens = options->min_new_tokens;
-    s->seed = options->seed;
-}
-
 static heed_status add_word(heed_cli_sampling_words *words, int32_t *ids, size_t length,
                             heed_error *error)
 {
@@ -161,23 +121,7 @@ heed_status heed_cli_sampling_apply(const heed_cli_sampling_options *s,
                                     heed_generation_options *options,
                                     heed_cli_sampling_words *words, heed_error *error)
 {
-    options->temperature = s->temp;
-    options->top_p = s->top_p;
-    options->min_p = s->min_p;
-    options->repeat_penalty = s->repeat_penalty;
-    options->length_penalty = s->length_penalty;
-    options->top_k = s->top_k;
-    options->no_repeat_ngram = s->no_repeat_ngram;
-    options->beams = s->beams;
-    options->min_new_tokens = s->min_new_tokens;
-    options->seed = s->seed;
-    options->early_stopping = s->early_stopping;
-    options->truncate = s->truncate;
-    options->typical_p = s->typical_p;
-    options->epsilon_cutoff = s->epsilon_cutoff;
-    options->eta_cutoff = s->eta_cutoff;
-    options->presence_penalty = s->presence_penalty;
-    options->frequency_penalty = s->frequency_penalty;
+    *options = s->how;
     heed_status status = read_bias(&s->logit_bias, options, words, error);
     if (status != HEED_OK) return status;
     if (!s->bad_words) return HEED_OK;

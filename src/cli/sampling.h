@@ -8,70 +8,64 @@
 #include <heed/heed.h>
 
 typedef struct heed_cli_sampling_options {
-    double temp, top_p, min_p, repeat_penalty, length_penalty, typical_p, epsilon_cutoff,
-        eta_cutoff, presence_penalty, frequency_penalty;
+    heed_generation_options how; /* its numbers; the lists stand below as they were given */
     heed_cli_option_list logit_bias;
-    int64_t top_k, no_repeat_ngram, beams, min_new_tokens, seed;
     const char *bad_words;
-    bool early_stopping, truncate;
 } heed_cli_sampling_options;
-
-void heed_cli_sampling_preset(heed_cli_sampling_options *sampling);
 
 /* Rows of an option table for a struct with the member `sampling`: the common table of shared.c. */
 #define HEED_CLI_SAMPLING_ROWS(type)                                                               \
     HEED_CLI_OPTION(                                                                               \
-        type, sampling.temp, "temp", 0, HEED_CLI_AMOUNT, "X",                                      \
+        type, sampling.how.temperature, "temp", 0, HEED_CLI_AMOUNT, "X",                           \
         "Temperature; 0 (default, unless do_sample is set) takes the most likely token "           \
         "each time."),                                                                             \
         HEED_CLI_OPTION(                                                                           \
-            type, sampling.top_k, "top-k", 0, HEED_CLI_COUNT, "K",                                 \
+            type, sampling.how.top_k, "top-k", 0, HEED_CLI_NATURAL, "K",                           \
             "Sample among the K most likely tokens; 0 (default) is off (transformers: 50)."),      \
-        HEED_CLI_OPTION(type, sampling.top_p, "top-p", 0, HEED_CLI_AMOUNT, "P",                    \
+        HEED_CLI_OPTION(type, sampling.how.top_p, "top-p", 0, HEED_CLI_AMOUNT, "P",                \
                         "Sample among the fewest tokens with total probability P."),               \
-        HEED_CLI_OPTION(type, sampling.min_p, "min-p", 0, HEED_CLI_AMOUNT, "P",                    \
+        HEED_CLI_OPTION(type, sampling.how.min_p, "min-p", 0, HEED_CLI_AMOUNT, "P",                \
                         "Leave out tokens less likely than P times the likeliest."),               \
-        HEED_CLI_OPTION(type, sampling.typical_p, "typical-p", 0, HEED_CLI_AMOUNT, "P",            \
+        HEED_CLI_OPTION(type, sampling.how.typical_p, "typical-p", 0, HEED_CLI_AMOUNT, "P",        \
                         "Sample among the most typical tokens with total probability P."),         \
-        HEED_CLI_OPTION(type, sampling.epsilon_cutoff, "epsilon-cutoff", 0, HEED_CLI_AMOUNT, "P",  \
-                        "Leave out tokens less likely than P."),                                   \
-        HEED_CLI_OPTION(type, sampling.eta_cutoff, "eta-cutoff", 0, HEED_CLI_AMOUNT, "P",          \
+        HEED_CLI_OPTION(type, sampling.how.epsilon_cutoff, "epsilon-cutoff", 0, HEED_CLI_AMOUNT,   \
+                        "P", "Leave out tokens less likely than P."),                              \
+        HEED_CLI_OPTION(type, sampling.how.eta_cutoff, "eta-cutoff", 0, HEED_CLI_AMOUNT, "P",      \
                         "The same with a bound that falls with the entropy."),                     \
         HEED_CLI_OPTION(                                                                           \
-            type, sampling.presence_penalty, "presence-penalty", 0, HEED_CLI_NUMBER, "X",          \
+            type, sampling.how.presence_penalty, "presence-penalty", 0, HEED_CLI_NUMBER, "X",      \
             "Subtract X from the scores of tokens that were written, not the prompt's."),          \
-        HEED_CLI_OPTION(type, sampling.frequency_penalty, "frequency-penalty", 0, HEED_CLI_NUMBER, \
-                        "X", "Subtract X for each time that a token was written."),                \
+        HEED_CLI_OPTION(type, sampling.how.frequency_penalty, "frequency-penalty", 0,              \
+                        HEED_CLI_NUMBER, "X",                                                      \
+                        "Subtract X for each time that a token was written."),                     \
         HEED_CLI_OPTION(type, sampling.logit_bias, "logit-bias", 0, HEED_CLI_LIST, "ID=X",         \
                         "Add X to the score of a token id, as in 15=-2.5."),                       \
-        HEED_CLI_OPTION(type, sampling.repeat_penalty, "repeat-penalty", 0, HEED_CLI_AMOUNT, "X",  \
+        HEED_CLI_OPTION(type, sampling.how.repeat_penalty, "repeat-penalty", 0, HEED_CLI_AMOUNT,   \
+                        "X",                                                                       \
                         "Above 1: make tokens that occurred, in the prompt too, less likely."),    \
-        HEED_CLI_OPTION(type, sampling.no_repeat_ngram, "no-repeat-ngram", 0, HEED_CLI_COUNT, "N", \
-                        "No N tokens in a row occur twice; 0 is off."),                            \
-        HEED_CLI_OPTION(type, sampling.min_new_tokens, "min-new-tokens", 0, HEED_CLI_COUNT, "N",   \
-                        "The end of sequence cannot come before N new tokens."),                   \
+        HEED_CLI_OPTION(type, sampling.how.no_repeat_ngram, "no-repeat-ngram", 0,                  \
+                        HEED_CLI_NATURAL, "N", "No N tokens in a row occur twice; 0 is off."),     \
+        HEED_CLI_OPTION(type, sampling.how.min_new_tokens, "min-new-tokens", 0, HEED_CLI_NATURAL,  \
+                        "N", "The end of sequence cannot come before N new tokens."),              \
         HEED_CLI_OPTION(type, sampling.bad_words, "bad-words", 0, HEED_CLI_TEXT, "FILE",           \
                         "Texts that must not be written, one a line: whatever tokens spell them, " \
                         "within words too, in any case (or a JSON array of ids)."),                \
-        HEED_CLI_OPTION(type, sampling.beams, "beams", 0, HEED_CLI_COUNT, "K",                     \
+        HEED_CLI_OPTION(type, sampling.how.beams, "beams", 0, HEED_CLI_POSITIVE, "K",              \
                         "Beam search over K hypotheses."),                                         \
-        HEED_CLI_OPTION(type, sampling.length_penalty, "length-penalty", 0, HEED_CLI_NUMBER, "X",  \
-                        "Beams: exponent of the length that scores are divided by."),              \
+        HEED_CLI_OPTION(type, sampling.how.length_penalty, "length-penalty", 0, HEED_CLI_NUMBER,   \
+                        "X", "Beams: exponent of the length that scores are divided by."),         \
         HEED_CLI_OPTION(                                                                           \
-            type, sampling.early_stopping, "early-stopping", 0, HEED_CLI_FLAG, NULL,               \
+            type, sampling.how.early_stopping, "early-stopping", 0, HEED_CLI_FLAG, NULL,           \
             "Beams: stop as soon as K hypotheses have ended (default: when none can become "       \
             "better)."),                                                                           \
         HEED_CLI_OPTION(                                                                           \
-            type, sampling.seed, "seed", 0, HEED_CLI_COUNT, "S",                                   \
+            type, sampling.how.seed, "seed", 0, HEED_CLI_NATURAL, "S",                             \
             "Random numbers: the same seed gives the same text (default: the clock, in "           \
             "seconds)."),                                                                          \
         HEED_CLI_OPTION(                                                                           \
-            type, sampling.truncate, "truncate", 0, HEED_CLI_FLAG, NULL,                           \
+            type, sampling.how.truncate, "truncate", 0, HEED_CLI_FLAG, NULL,                       \
             "A prompt longer than the context keeps its end instead of being an error.")
 
-/* The numbers of the library's options, back into the fields that option tables name. */
-void heed_cli_sampling_show(const heed_generation_options *options,
-                            heed_cli_sampling_options *sampling);
 /* Into the library's options; reads --bad-words the first time. Free with
    heed_cli_sampling_free. */
 typedef struct heed_cli_sampling_words {

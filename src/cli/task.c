@@ -21,11 +21,12 @@ heed_hooks heed_cli_task_hooks(const char *unit)
         .progress = show, .cancelled = heed_cli_interrupted, .argument = (void *)unit};
 }
 
-heed_status heed_cli_task_generation(heed_cli_task *t, int64_t count, heed_generation_options *how)
+heed_status heed_cli_task_generation(heed_cli_task *t, heed_optional_int count,
+                                     heed_generation_options *how)
 {
-    heed_generation_preset(how);
+    heed_status status = heed_cli_sampling_apply(&t->sampling, how, &t->sampling_words, &t->error);
     how->max_new_tokens = count;
-    return heed_cli_sampling_apply(&t->sampling, how, &t->sampling_words, &t->error);
+    return status;
 }
 
 heed_status heed_cli_task_note_idle(heed_cli_task *t, const heed_generation_options *how)
@@ -171,7 +172,6 @@ int heed_cli_task_run(const heed_cli_command *command, int argc, char **argv)
         return 1;
     }
     t->command = command;
-    heed_cli_sampling_preset(&t->sampling);
     if (command->preset) command->preset(t);
     if (heed_cli_options_parse(command, t, argc, argv, &t->words, &helped))
         exit_status = helped ? 0 : check(t);

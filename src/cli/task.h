@@ -35,8 +35,9 @@ int heed_cli_task_run(const heed_cli_command *command, int argc, char **argv);
 
 /* Hooks of a long task: a progress bar "12 of 340 UNIT", Ctrl-C. */
 heed_hooks heed_cli_task_hooks(const char *unit);
-/* What --temp ... and -n (count) say, over the preset. */
-heed_status heed_cli_task_generation(heed_cli_task *t, int64_t count, heed_generation_options *how);
+/* What --temp ... and -n (count) say, in place of what the model's files say. */
+heed_status heed_cli_task_generation(heed_cli_task *t, heed_optional_int count,
+                                     heed_generation_options *how);
 /* Notes about those of them that have no effect. */
 heed_status heed_cli_task_note_idle(heed_cli_task *t, const heed_generation_options *how);
 

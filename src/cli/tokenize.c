@@ -57,24 +57,22 @@ static const heed_cli_option_rule rules[] = {
     {0}};
 
 /* What is encoded together. */
-typedef struct {
-    const char *text;
-    size_t length;
-    const char *pair; /* the second text; NULL: none */
-    size_t pair_length;
-} text_pair;
+/* What a text is encoded with; a pair may come to it. */
+static heed_tokenize_options how_to_encode(const tokenize_task *values)
+{
+    return (heed_tokenize_options){.no_special = values->no_special, .offsets = values->offsets};
+}
 
 /* Prints the ids of a text, or of a pair. */
-static heed_status encode(const tokenize_task *values, const heed_tokenizer *tokenizer,
-                          const text_pair *in, heed_error *error)
+static heed_status encode(const heed_tokenizer *tokenizer, const char *text, size_t length,
+                          const heed_tokenize_options *how, heed_error *error)
 {
     heed_tokens tokens = {0};
-    heed_status status = heed_tokenize(tokenizer, in->text, in->length, in->pair, in->pair_length,
-                                       !values->no_special, values->offsets, &tokens, error);
+    heed_status status = heed_tokenize(tokenizer, text, length, how, &tokens, error);
     if (status != HEED_OK) return status;
-    if (values->offsets) fputs("{\"ids\": ", stdout);
+    if (how->offsets) fputs("{\"ids\": ", stdout);
     heed_cli_print_ids(tokens.ids, tokens.count);
-    if (values->offsets) {
+    if (how->offsets) {
         fputs(", \"offsets\": [", stdout);
         for (size_t i = 0; i < tokens.count; i++)
             printf("%s[%u, %u]", i ? ", " : "", tokens.offsets[2 * i], tokens.offsets[2 * i + 1]);
@@ -103,13 +101,10 @@ static heed_status encode_line(const tokenize_task *values, const heed_tokenizer
         return heed_fail(
             error, HEED_E_FORMAT,
             "half a surrogate pair (\"\\ud83d\" without the other half, say) is not text");
-    text_pair in = {
-        .text = json_string_value(text),
-        .length = json_string_length(text),
-        .pair = json_string_value(pair),
-        .pair_length = json_string_length(pair),
-    };
-    return encode(values, tokenizer, &in, error);
+    heed_tokenize_options how = how_to_encode(values);
+    how.pair = json_string_value(pair);
+    how.pair_length = json_string_length(pair);
+    return encode(tokenizer, json_string_value(text), json_string_length(text), &how, error);
 }
 
 /* Reads an array of token ids; free(*ids). */
@@ -150,8 +145,9 @@ static heed_status decode_line(const tokenize_task *values, const heed_tokenizer
     size_t length = 0;
     heed_status status = read_ids(array, &ids, error);
     if (status == HEED_OK)
-        status = heed_detokenize(tokenizer, ids, json_array_size(array), values->skip_special,
-                                 &text, &length, error);
+        status = heed_detokenize(tokenizer,
+                                 &(heed_tokens){.count = json_array_size(array), .ids = ids},
+                                 values->skip_special, &text, &length, error);
     if (status == HEED_OK) status = print_string(text, length, error);
     heed_free(text);
     free(ids);
@@ -242,11 +238,10 @@ static heed_status run(heed_cli_task *t)
     if (values->train) return train(values, &t->error);
     heed_status status = heed_tokenizer_load(&tokenizer, t->model, &t->error);
     if (status == HEED_OK) print_notes(tokenizer);
+    heed_tokenize_options how = how_to_encode(values);
     if (status == HEED_OK && values->jsonl) status = lines(values, tokenizer, &t->error);
-    else if (status == HEED_OK) {
-        text_pair in = {.text = values->text, .length = strlen(values->text)};
-        status = encode(values, tokenizer, &in, &t->error);
-    }
+    else if (status == HEED_OK)
+        status = encode(tokenizer, values->text, strlen(values->text), &how, &t->error);
     heed_tokenizer_free(tokenizer);
     return status;
 }

@@ -48,21 +48,21 @@ static const heed_cli_option options[] = {
     ROW(config, "config", HEED_CLI_TEXT, "FILE", "config.json of a new model."),
     ROW(family, "family", HEED_CLI_TEXT, "NAME",
         "heed (RMSNorm, rotary, SwiGLU; the default), gpt2, llama, bert, or transformer (2017)."),
-    ROW(layers, "layers", HEED_CLI_COUNT, "L", "Layers (4)."),
-    ROW(d_model, "d-model", HEED_CLI_COUNT, "D", "Width (128)."),
-    ROW(heads, "heads", HEED_CLI_COUNT, "H", "Attention heads (D / 32)."),
-    ROW(kv_heads, "kv-heads", HEED_CLI_COUNT, "K", "Key/value heads (as many as heads)."),
-    ROW(d_ff, "d-ff", HEED_CLI_COUNT, "F",
+    ROW(layers, "layers", HEED_CLI_POSITIVE, "L", "Layers (4)."),
+    ROW(d_model, "d-model", HEED_CLI_POSITIVE, "D", "Width (128)."),
+    ROW(heads, "heads", HEED_CLI_POSITIVE, "H", "Attention heads (D / 32)."),
+    ROW(kv_heads, "kv-heads", HEED_CLI_POSITIVE, "K", "Key/value heads (as many as heads)."),
+    ROW(d_ff, "d-ff", HEED_CLI_POSITIVE, "F",
         "Inner width of the feed-forward layers (the family's rule)."),
-    ROW(context, "context", HEED_CLI_COUNT, "T", "Tokens in a row (256)."),
+    ROW(context, "context", HEED_CLI_POSITIVE, "T", "Tokens in a row (256)."),
     HEED_CLI_SECTION("Length"),
     ROW(max_steps, "max-steps", HEED_CLI_TEXT, "N|Ne|Nt",
         "Updates, epochs (3e) or tokens (2000000t); default 1e."),
-    ROW(batch_size, "batch-size", HEED_CLI_COUNT, "B",
+    ROW(batch_size, "batch-size", HEED_CLI_POSITIVE, "B",
         "Rows of T tokens (16), or pairs (32), in one run of the model."),
-    ROW(gradient_accumulation_steps, "gradient-accumulation-steps", HEED_CLI_COUNT, "N",
+    ROW(gradient_accumulation_steps, "gradient-accumulation-steps", HEED_CLI_POSITIVE, "N",
         "Runs in one update (1)."),
-    ROW(stop_at, "stop-at", HEED_CLI_COUNT, "STEP",
+    ROW(stop_at, "stop-at", HEED_CLI_NATURAL, "STEP",
         "End after this update with a checkpoint, as if interrupted."),
     HEED_CLI_SECTION("Update rule"),
     ROW(optimizer, "optimizer", HEED_CLI_TEXT, "NAME", "adamw (default), adam or sgd."),
@@ -70,10 +70,10 @@ static const heed_cli_option options[] = {
         "Highest rate (1e-3; --init 5e-5; sgd 0.1)."),
     ROW(lr_scheduler_type, "lr-scheduler-type", HEED_CLI_TEXT, "NAME",
         "constant, linear, cosine, inverse_sqrt, warmup_stable_decay ... (cosine)."),
-    ROW(warmup_steps, "warmup-steps", HEED_CLI_COUNT, "N", "Updates in which the rate rises."),
+    ROW(warmup_steps, "warmup-steps", HEED_CLI_NATURAL, "N", "Updates in which the rate rises."),
     ROW(warmup_ratio, "warmup-ratio", HEED_CLI_AMOUNT, "X",
         "The same as a share of all updates (0.05)."),
-    ROW(decay_steps, "decay-steps", HEED_CLI_COUNT, "N",
+    ROW(decay_steps, "decay-steps", HEED_CLI_NATURAL, "N",
         "warmup_stable_decay: updates in which the rate falls (a fifth)."),
     ROW(min_lr_rate, "min-lr-rate", HEED_CLI_AMOUNT, "X",
         "Lowest rate as a share of the highest, where the schedule has one."),
@@ -96,16 +96,17 @@ static const heed_cli_option options[] = {
         "Matmuls read bf16 operands; weights and sums stay f32."),
     ROW(gradient_checkpointing, "gradient-checkpointing", HEED_CLI_FLAG, NULL,
         "Keep only the ends of layers and compute the rest again: less memory, more time."),
-    ROW(seed, "seed", HEED_CLI_COUNT, "S", "First weights, order of the data, dropout (1)."),
+    ROW(seed, "seed", HEED_CLI_NATURAL, "S", "First weights, order of the data, dropout (1)."),
     HEED_CLI_SECTION("What is written when"),
-    ROW(eval_steps, "eval-steps", HEED_CLI_COUNT, "N",
+    ROW(eval_steps, "eval-steps", HEED_CLI_NATURAL, "N",
         "Validate each N updates (ten times in all)."),
-    ROW(save_steps, "save-steps", HEED_CLI_COUNT, "N",
+    ROW(save_steps, "save-steps", HEED_CLI_NATURAL, "N",
         "Checkpoint each N updates (at each validation)."),
-    ROW(logging_steps, "logging-steps", HEED_CLI_COUNT, "N", "A line in log.jsonl each N updates."),
-    ROW(save_total_limit, "save-total-limit", HEED_CLI_COUNT, "N",
+    ROW(logging_steps, "logging-steps", HEED_CLI_POSITIVE, "N",
+        "A line in log.jsonl each N updates."),
+    ROW(save_total_limit, "save-total-limit", HEED_CLI_NATURAL, "N",
         "Checkpoints kept beside best and last; 0 keeps all."),
-    ROW(average_last, "average-last", HEED_CLI_COUNT, "K",
+    ROW(average_last, "average-last", HEED_CLI_NATURAL, "K",
         "RUN/average becomes the mean of the last K checkpoints."),
     HEED_CLI_OPTION(train_task, quiet, "quiet", 'q', HEED_CLI_FLAG, NULL,
                     "No lines about the progress."),
@@ -132,9 +133,9 @@ static void show_begin(void *context, const heed_train_summary *s)
     if (values->quiet) return;
     heed_cli_note("model     %.2f M parameters, written as %s, objective %s",
                   1e-6 * (double)s->parameters, s->model_type, s->objective);
-    if (s->free_bytes)
+    if (s->free_bytes.set)
         snprintf(fits, sizeof fits, "; fits into the %s that are free",
-                 heed_cli_bytes_text((double)s->free_bytes, left));
+                 heed_cli_bytes_text((double)s->free_bytes.value, left));
     heed_cli_note("memory    weights, gradients and optimizer %s, activations %s%s",
                   heed_cli_bytes_text((double)s->parameter_bytes, parameters),
                   heed_cli_bytes_text((double)s->activation_bytes, activations), fits);
@@ -149,18 +150,21 @@ static void show_step(void *context, const heed_train_progress *p)
     const train_task *values = context;
     char left[32];
     double fraction = p->steps ? (double)p->step / (double)p->steps : 0;
-    if (isnan(p->loss)) { /* an evaluation alone, which an interruption had left out */
+    double loss = p->loss.value, valid = p->eval_loss.value;
+    bool best = p->eval_loss.set && valid <= p->best_eval_loss.value;
+    if (!p->loss.set) { /* an evaluation alone, which an interruption had left out */
         if (!values->quiet)
-            heed_cli_note("step %6lld  valid %.4f", (long long)p->step, p->eval_loss);
+            heed_cli_note("step %6lld  valid %.4f", (long long)p->step,
+                          heed_real_or(p->eval_loss, NAN));
         return;
     }
-    if (!isnan(p->eval_loss) && !values->quiet)
-        heed_cli_note("step %6lld  loss %.4f  valid %.4f%s", (long long)p->step, p->loss,
-                      p->eval_loss, p->eval_loss <= p->best_eval_loss ? "  best so far" : "");
+    if (p->eval_loss.set && !values->quiet)
+        heed_cli_note("step %6lld  loss %.4f  valid %.4f%s", (long long)p->step, loss, valid,
+                      best ? "  best so far" : "");
     if (p->step < p->steps)
         heed_cli_progress_show(fraction, "step %lld/%lld  loss %.3f  %.0f tokens/s  %s left",
-                               (long long)p->step, (long long)p->steps, p->loss,
-                               p->tokens_per_second, heed_cli_duration_text(p->seconds_left, left));
+                               (long long)p->step, (long long)p->steps, loss, p->tokens_per_second,
+                               heed_cli_duration_text(p->seconds_left, left));
 }
 
 static void show_evaluation(void *context, size_t done, size_t total)
@@ -187,17 +191,18 @@ static void show_end(const train_task *values, const heed_train_report *report)
     };
     const char *run = values->resume ? values->resume : values->train.out;
     char time[32], next[64] = "";
-    if (isnan(report->loss))
+    if (!report->loss.set)
         heed_cli_note(
             "all %lld updates were done before; heed train --resume %s --max-steps N trains on",
             (long long)report->steps, run);
     else
         heed_cli_note("%lld updates in %s, %.0f tokens/s; loss %.4f", (long long)report->steps,
                       heed_cli_duration_text(report->seconds, time), report->tokens_per_second,
-                      report->loss);
-    if (!isnan(report->best_eval_loss))
-        heed_cli_note("validation %.4f, best %.4f at update %lld", report->eval_loss,
-                      report->best_eval_loss, (long long)report->best_step);
+                      report->loss.value);
+    if (report->best_eval_loss.set)
+        heed_cli_note("validation %.4f, best %.4f at update %lld",
+                      heed_real_or(report->eval_loss, NAN), report->best_eval_loss.value,
+                      (long long)report->best_step.value);
     for (size_t i = 0; values->objective && i < sizeof uses / sizeof *uses; i++)
         if (!strcmp(uses[i].objective, values->objective))
             snprintf(next, sizeof next, "%s", uses[i].next);
@@ -205,11 +210,6 @@ static void show_end(const train_task *values, const heed_train_report *report)
     if (!*next) return;
     fprintf(stderr, "the curve is %s/loss.svg; next: ", run);
     heed_cli_note(next, run);
-}
-
-static void preset(heed_cli_task *t)
-{
-    ((train_task *)t)->train = heed_train_defaults();
 }
 
 static int check(heed_cli_task *t)
@@ -238,12 +238,11 @@ static heed_status run(heed_cli_task *t)
         .should_stop = heed_cli_interrupted,
         .trouble = show_trouble,
     };
-    values->train.given = t->words.given.items;
-    values->train.given_count = t->words.given.count;
-    heed_status status = values->resume
-                             ? heed_resume_training_with(t->context, values->resume, &values->train,
-                                                         &watcher, &report, &t->error)
-                             : heed_train(t->context, &values->train, &watcher, &report, &t->error);
+    heed_status status = HEED_OK;
+    if (values->resume)
+        status = heed_resume_training(t->context, values->resume, &values->train, &watcher, &report,
+                                      &t->error);
+    else status = heed_train(t->context, &values->train, &watcher, &report, &t->error);
     heed_cli_progress_end();
     if (status == HEED_OK && !values->quiet) show_end(values, &report);
     if (status == HEED_E_CANCELLED && report.steps > 0)
@@ -270,6 +269,5 @@ const heed_cli_command heed_cli_command_train = {
     .rules = rules,
     .shares = HEED_CLI_COMPUTES | HEED_CLI_OBSERVED | HEED_CLI_STOPS,
     .bytes = sizeof(train_task),
-    .preset = preset,
     .check = check,
     .run = run};

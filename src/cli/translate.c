@@ -4,7 +4,7 @@
 typedef struct {
     heed_cli_task task;
     const char *in, *out;
-    int64_t count;
+    heed_optional_int count;
 } translate_task;
 
 static const heed_cli_option options[] = {
@@ -12,14 +12,9 @@ static const heed_cli_option options[] = {
                     "Text to translate, a sentence a line."),
     HEED_CLI_OPTION(translate_task, out, "out", 0, HEED_CLI_TEXT, "FILE",
                     "Where the translation goes, line by line."),
-    HEED_CLI_OPTION(translate_task, count, "n", 'n', HEED_CLI_COUNT, "N",
+    HEED_CLI_OPTION(translate_task, count, "n", 'n', HEED_CLI_NATURAL, "N",
                     "New tokens of a line at most (default: generation_config.json)."),
     {0}};
-
-static void preset(heed_cli_task *t)
-{
-    ((translate_task *)t)->count = -1;
-}
 
 static int check(heed_cli_task *t)
 {
@@ -51,6 +46,5 @@ const heed_cli_command heed_cli_command_translate = {
     .shares = HEED_CLI_MODEL | HEED_CLI_COMPUTES | HEED_CLI_LOADS | HEED_CLI_SAMPLES |
               HEED_CLI_STOPS,
     .bytes = sizeof(translate_task),
-    .preset = preset,
     .check = check,
     .run = run};

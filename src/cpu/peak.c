@@ -114,6 +114,7 @@ static void measure(measurement *m, int threads, task *work, heed_rate *rate)
     keep_best(m, 1, &rate->one);
     if (threads > 1) keep_best(m, threads, &rate->all);
     if (rate->all < rate->one) rate->all = rate->one;
+    rate->measured = rate->one > 0;
 }
 
 static void measure_compute(measurement *m, int threads, const heed_peak_loop *loop,
@@ -147,16 +148,18 @@ typedef struct blocks {
    miss L2. */
 static void choose_parts(blocks *b, const heed_peak *peak)
 {
-    size_t room = peak->l3_bytes / 2 / (size_t)peak->threads;
-    b->l2_part = peak->l2_bytes / 2;
-    b->l3_part = 4 * peak->l2_bytes < room ? 4 * peak->l2_bytes : room;
-    if (b->l3_part < peak->l2_bytes + peak->l2_bytes / 2) b->l3_part = 0;
+    size_t l2 = (size_t)peak->l2_bytes.value, l3 = (size_t)peak->l3_bytes.value;
+    size_t room = l3 / 2 / (size_t)peak->threads;
+    b->l2_part = l2 / 2;
+    b->l3_part = 4 * l2 < room ? 4 * l2 : room;
+    if (b->l3_part < l2 + l2 / 2) b->l3_part = 0;
 }
 
 static heed_status take_blocks(blocks *b, const heed_peak *peak, heed_error *error)
 {
     size_t available = heed_memory_available(), room = available / 8;
-    b->bytes = 4 * peak->l3_bytes > memory_bytes ? 4 * peak->l3_bytes : memory_bytes;
+    b->bytes = 4 * (size_t)peak->l3_bytes.value;
+    if (b->bytes < memory_bytes) b->bytes = memory_bytes;
     choose_parts(b, peak);
     if (b->bytes < b->l3_part * (size_t)peak->threads)
         b->bytes = b->l3_part * (size_t)peak->threads;
@@ -192,9 +195,18 @@ static void run_rounds(measurement *m, const heed_backend *backend, const blocks
         if (peak->threads > 1) keep_best(m, peak->threads, &barriers);
     }
     if (!bf16)
-        peak->bf16 = (heed_rate){peak->f32.one, peak->f32.all,
-                                 "absent: bf16 is widened and multiplied as f32"};
-    peak->barrier_seconds = barriers > 0 ? 1 / barriers : 0;
+        peak->bf16 = (heed_rate){.measured = peak->f32.measured,
+                                 .one = peak->f32.one,
+                                 .all = peak->f32.all,
+                                 .how = "absent: bf16 is widened and multiplied as f32"};
+    if (barriers > 0) peak->barrier_seconds = heed_real(1 / barriers);
+}
+
+/* Of the caches of one level, if the system says. */
+static heed_optional_int cache_bytes(int level)
+{
+    size_t bytes = heed_cache_level_bytes(level);
+    return (heed_optional_int){.set = bytes > 0, .value = (int64_t)bytes};
 }
 
 heed_status heed_cpu_peak(const heed_backend *backend, heed_peak *peak, heed_error *error)
@@ -202,8 +214,8 @@ heed_status heed_cpu_peak(const heed_backend *backend, heed_peak *peak, heed_err
     blocks b = {0};
     *peak = (heed_peak){.threads = backend->pool ? heed_pool_threads(backend->pool) : 1,
                         .isa = heed_isa_name(backend->isa),
-                        .l2_bytes = heed_cache_level_bytes(2),
-                        .l3_bytes = heed_cache_level_bytes(3)};
+                        .l2_bytes = cache_bytes(2),
+                        .l3_bytes = cache_bytes(3)};
     if (peak->threads > MOST_THREADS) peak->threads = 1;
     measurement *m = heed_allocate(1, sizeof *m);
     heed_status status = m ? take_blocks(&b, peak, error)

@@ -3,92 +3,11 @@
 #include "base/file.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define AT(name) offsetof(heed_train_options, name)
-/* clang-format off */
-#define FIELD(name, kind) {#name, HEED_FIELD_##kind, AT(name), 0, 0, 0, false}
-#define LIST(name) {#name, HEED_FIELD_PATHS, AT(name), AT(name##_count), 0, 0, false}
-#define RANGE(name, kind, low, high) {#name, HEED_FIELD_##kind, AT(name), 0, low, high, false}
-#define CHOSEN(name, kind, low, high) {#name, HEED_FIELD_##kind, AT(name), 0, low, high, true}
-/* clang-format on */
-
-static const double most = 9e15; /* integers up to here are exact in JSON readers too */
-
-const heed_train_field heed_train_fields[] = {
-    LIST(data),
-    LIST(valid),
-    FIELD(pairs, FLAG),
-    FIELD(tokenizer, PATH),
-    FIELD(template_file, PATH),
-    CHOSEN(template_time, INTEGER, 0, most),
-    FIELD(objective, TEXT),
-    FIELD(init, PATH),
-    FIELD(config, PATH),
-    FIELD(family, TEXT),
-    CHOSEN(layers, INTEGER, 1, 4096),
-    CHOSEN(d_model, INTEGER, 1, 1 << 20),
-    CHOSEN(heads, INTEGER, 1, 1 << 16),
-    CHOSEN(kv_heads, INTEGER, 1, 1 << 16),
-    CHOSEN(d_ff, INTEGER, 1, 1 << 24),
-    CHOSEN(context, INTEGER, 4, 1 << 24),
-    FIELD(max_steps, TEXT),
-    CHOSEN(batch_size, INTEGER, 1, 1 << 24),
-    RANGE(gradient_accumulation_steps, INTEGER, 1, 1 << 20),
-    FIELD(optimizer, TEXT),
-    CHOSEN(learning_rate, NUMBER, 0, 1e6),
-    CHOSEN(weight_decay, NUMBER, 0, 1e6),
-    FIELD(decay_all, FLAG),
-    RANGE(adam_beta1, NUMBER, 0, 1),
-    CHOSEN(adam_beta2, NUMBER, 0, 1),
-    RANGE(adam_epsilon, NUMBER, 0, 1),
-    RANGE(momentum, NUMBER, 0, 1),
-    FIELD(nesterov, FLAG),
-    FIELD(amsgrad, FLAG),
-    RANGE(max_grad_norm, NUMBER, 0, 1e30),
-    FIELD(lr_scheduler_type, TEXT),
-    CHOSEN(warmup_steps, INTEGER, 0, most),
-    CHOSEN(warmup_ratio, NUMBER, 0, 1),
-    CHOSEN(decay_steps, INTEGER, 0, most),
-    CHOSEN(min_lr_rate, NUMBER, 0, 1),
-    CHOSEN(dropout, NUMBER, 0, 0.999),
-    RANGE(label_smoothing, NUMBER, 0, 0.999),
-    FIELD(bf16, FLAG),
-    FIELD(gradient_checkpointing, FLAG),
-    RANGE(seed, INTEGER, 0, most),
-    CHOSEN(eval_steps, INTEGER, 0, most),
-    CHOSEN(save_steps, INTEGER, 0, most),
-    RANGE(logging_steps, INTEGER, 1, most),
-    CHOSEN(save_total_limit, INTEGER, 0, 1 << 20),
-    RANGE(average_last, INTEGER, 0, 1 << 16)};
-enum { FIELDS = sizeof heed_train_fields / sizeof *heed_train_fields };
-const size_t heed_train_field_count = FIELDS;
-
-heed_train_options heed_train_defaults(void)
-{
-    heed_train_options o = {
-        .optimizer = "adamw",
-        .max_steps = "1e",
-        .gradient_accumulation_steps = 1,
-        .adam_beta1 = 0.9,
-        .adam_beta2 = -1,
-        .adam_epsilon = 1e-8,
-        .max_grad_norm = 1,
-        .logging_steps = 1,
-        .stop_at = -1,
-        .seed = 1,
-    };
-    for (int i = 0; i < FIELDS; i++) {
-        if (!heed_train_fields[i].chosen) continue;
-        char *at = (char *)&o + heed_train_fields[i].offset;
-        if (heed_train_fields[i].kind == HEED_FIELD_INTEGER) *(int64_t *)at = -1;
-        else *(double *)at = -1;
-    }
-    return o;
-}
+static const double longest = 9e15; /* counts up to here are exact in JSON readers too */
 
 heed_status heed_length_parse(heed_length *length, const char *text, heed_error *error)
 {
@@ -99,7 +18,7 @@ heed_status heed_length_parse(heed_length *length, const char *text, heed_error 
     if (strcmp(end, "t") == 0) length->unit = HEED_LENGTH_TOKENS;
     bool has_unit = length->unit != HEED_LENGTH_STEPS;
     bool is_number = end != text && (has_unit || *end == '\0');
-    bool in_range = length->value > 0 && length->value < most;
+    bool in_range = length->value > 0 && length->value < longest;
     if (is_number && in_range && (has_unit || length->value == floor(length->value)))
         return HEED_OK;
     return heed_fail(error, HEED_E_ARG,
@@ -108,15 +27,13 @@ heed_status heed_length_parse(heed_length *length, const char *text, heed_error 
                      text);
 }
 
-heed_status heed_train_options_copy(heed_train_options *copy, const heed_train_options *options,
-                                    heed_arena *arena, heed_error *error)
+heed_status heed_run_options_copy(heed_run_options *copy, const heed_run_options *options,
+                                  heed_arena *arena, heed_error *error)
 {
     *copy = *options;
-    copy->given = NULL; /* who chose what is of use only while the options are read */
-    copy->given_count = 0;
     copy->out = options->out != NULL ? heed_arena_string(arena, options->out) : NULL;
     bool ok = options->out == NULL || copy->out != NULL;
-    for (int i = 0; i < FIELDS; i++) {
+    for (size_t i = 0; i < heed_train_field_count; i++) {
         char *at = (char *)copy + heed_train_fields[i].offset;
         if (heed_train_fields[i].kind == HEED_FIELD_TEXT ||
             heed_train_fields[i].kind == HEED_FIELD_PATH) {
@@ -135,21 +52,26 @@ heed_status heed_train_options_copy(heed_train_options *copy, const heed_train_o
     return ok ? HEED_OK : heed_fail_memory(error, 4096, "the options");
 }
 
-static heed_status check_number(const heed_train_field *f, double value, heed_error *error)
+/* A number that the trainer still has to choose is in any range. */
+static heed_status check_number(const heed_train_field *field, double value, heed_error *error)
 {
-    if ((f->chosen && value < 0) || (value >= f->low && value <= f->high)) return HEED_OK;
-    return heed_fail(error, HEED_E_ARG, "%s %.15g: expected a number from %.15g to %.15g", f->name,
-                     value, f->low, f->high);
+    if (field->preset < 0 && value < 0) return HEED_OK;
+    return heed_train_field_check(field, value, error);
 }
 
-heed_status heed_train_options_check(const heed_train_options *o, heed_error *error)
+static bool is_whole(const heed_train_field *field)
 {
-    for (int i = 0; i < FIELDS; i++) {
-        const char *at = (const char *)o + heed_train_fields[i].offset;
-        if (heed_train_fields[i].kind == HEED_FIELD_INTEGER)
-            HEED_TRY(check_number(&heed_train_fields[i], (double)*(const int64_t *)at, error));
-        if (heed_train_fields[i].kind == HEED_FIELD_NUMBER)
-            HEED_TRY(check_number(&heed_train_fields[i], *(const double *)at, error));
+    return field->kind == HEED_FIELD_COUNT || field->kind == HEED_FIELD_INTEGER;
+}
+
+heed_status heed_run_options_check(const heed_run_options *o, heed_error *error)
+{
+    for (size_t i = 0; i < heed_train_field_count; i++) {
+        const heed_train_field *field = &heed_train_fields[i];
+        const void *at = (const char *)o + field->offset;
+        if (is_whole(field)) HEED_TRY(check_number(field, (double)*(const int64_t *)at, error));
+        if (field->kind == HEED_FIELD_REAL)
+            HEED_TRY(check_number(field, *(const double *)at, error));
     }
     if (o->data_count == 0) return heed_fail(error, HEED_E_ARG, "no data: give --data FILE...");
     if (o->out == NULL || *o->out == '\0')
@@ -213,7 +135,7 @@ static void put_paths(heed_buffer *out, const char *const *paths, size_t count)
     heed_buffer_byte(out, ']');
 }
 
-static void put_field(heed_buffer *out, const heed_train_field *f, const heed_train_options *o)
+static void put_field(heed_buffer *out, const heed_train_field *f, const heed_run_options *o)
 {
     const char *at = (const char *)o + f->offset;
     switch (f->kind) {
@@ -224,18 +146,19 @@ static void put_field(heed_buffer *out, const heed_train_field *f, const heed_tr
                   *(const size_t *)((const char *)o + f->count_offset));
         break;
     case HEED_FIELD_FLAG: heed_buffer_text(out, *(const bool *)at ? "true" : "false"); break;
+    case HEED_FIELD_COUNT:
     case HEED_FIELD_INTEGER:
         heed_buffer_printf(out, "%lld", (long long)*(const int64_t *)at);
         break;
-    case HEED_FIELD_NUMBER: heed_json_put_number(out, *(const double *)at); break;
+    case HEED_FIELD_REAL: heed_json_put_number(out, *(const double *)at); break;
     }
 }
 
-heed_status heed_train_options_write(const heed_train_options *options, const char *path,
-                                     heed_error *error)
+heed_status heed_run_options_write(const heed_run_options *options, const char *path,
+                                   heed_error *error)
 {
     heed_buffer out = {0};
-    for (int i = 0; i < FIELDS; i++) {
+    for (size_t i = 0; i < heed_train_field_count; i++) {
         heed_buffer_printf(&out, "%s  \"%s\": ", i == 0 ? "{\n" : ",\n", heed_train_fields[i].name);
         put_field(&out, &heed_train_fields[i], options);
     }
@@ -246,9 +169,8 @@ heed_status heed_train_options_write(const heed_train_options *options, const ch
     return status;
 }
 
-static heed_status read_paths(const heed_train_field *f, const json_t *member,
-                              heed_train_options *o, const char *where, heed_arena *arena,
-                              heed_error *error)
+static heed_status read_paths(const heed_train_field *f, const json_t *member, heed_run_options *o,
+                              const char *where, heed_arena *arena, heed_error *error)
 {
     if (!json_is_array(member))
         return heed_fail(error, HEED_E_FORMAT, "%s: %s: expected a list of files", where, f->name);
@@ -268,7 +190,7 @@ static heed_status read_paths(const heed_train_field *f, const json_t *member,
     return HEED_OK;
 }
 
-static heed_status read_field(const heed_train_field *f, const json_t *json, heed_train_options *o,
+static heed_status read_field(const heed_train_field *f, const json_t *json, heed_run_options *o,
                               const char *where, heed_arena *arena, heed_error *error)
 {
     char *at = (char *)o + f->offset;
@@ -285,22 +207,23 @@ static heed_status read_field(const heed_train_field *f, const json_t *json, hee
         return HEED_OK;
     case HEED_FIELD_PATHS: return read_paths(f, member, o, where, arena, error);
     case HEED_FIELD_FLAG: return heed_json_boolean(json, f->name, (bool *)at, where, error);
+    case HEED_FIELD_COUNT:
     case HEED_FIELD_INTEGER: return heed_json_integer(json, f->name, (int64_t *)at, where, error);
-    case HEED_FIELD_NUMBER: return heed_json_number(json, f->name, (double *)at, where, error);
+    case HEED_FIELD_REAL: return heed_json_number(json, f->name, (double *)at, where, error);
     }
     return HEED_OK;
 }
 
-heed_status heed_train_options_read(heed_train_options *options, const char *path,
-                                    heed_arena *arena, heed_error *error)
+heed_status heed_run_options_read(heed_run_options *options, const char *path, heed_arena *arena,
+                                  heed_error *error)
 {
     json_t *json = NULL;
-    *options = heed_train_defaults();
+    *options = heed_run_options_default();
     HEED_TRY(heed_json_read(&json, path, error));
     heed_status status = HEED_OK;
     if (!json_is_object(json))
         status = heed_fail(error, HEED_E_FORMAT, "%s: expected an object", path);
-    for (int i = 0; i < FIELDS && status == HEED_OK; i++)
+    for (size_t i = 0; i < heed_train_field_count && status == HEED_OK; i++)
         status = read_field(&heed_train_fields[i], json, options, path, arena, error);
     json_decref(json);
     return status;

@@ -8,14 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- what was chosen ---- */
+/* ---- values ---- */
 
-static const void *member(const heed_train_options *options, const heed_train_field *field)
+static const void *member(const heed_run_options *options, const heed_train_field *field)
 {
     return (const char *)options + field->offset;
 }
 
-static size_t list_count(const heed_train_options *options, const heed_train_field *field)
+static size_t list_count(const heed_run_options *options, const heed_train_field *field)
 {
     return *(const size_t *)((const char *)options + field->count_offset);
 }
@@ -40,7 +40,7 @@ static heed_status same_path(const char *a, const char *b, bool *same, heed_erro
     return status;
 }
 
-static heed_status same_paths(const heed_train_options *a, const heed_train_options *b,
+static heed_status same_paths(const heed_run_options *a, const heed_run_options *b,
                               const heed_train_field *field, bool *same, heed_error *error)
 {
     const char *const *left = *(const char *const *const *)member(a, field);
@@ -51,7 +51,7 @@ static heed_status same_paths(const heed_train_options *a, const heed_train_opti
     return HEED_OK;
 }
 
-static heed_status same_value(const heed_train_options *a, const heed_train_options *b,
+static heed_status same_value(const heed_run_options *a, const heed_run_options *b,
                               const heed_train_field *field, bool *same, heed_error *error)
 {
     const void *left = member(a, field), *right = member(b, field);
@@ -63,8 +63,9 @@ static heed_status same_value(const heed_train_options *a, const heed_train_opti
         return same_path(*(const char *const *)left, *(const char *const *)right, same, error);
     case HEED_FIELD_PATHS: return same_paths(a, b, field, same, error);
     case HEED_FIELD_FLAG: *same = *(const bool *)left == *(const bool *)right; break;
+    case HEED_FIELD_COUNT:
     case HEED_FIELD_INTEGER: *same = *(const int64_t *)left == *(const int64_t *)right; break;
-    case HEED_FIELD_NUMBER: *same = *(const double *)left == *(const double *)right; break;
+    case HEED_FIELD_REAL: *same = *(const double *)left == *(const double *)right; break;
     }
     return HEED_OK;
 }
@@ -77,23 +78,9 @@ void heed_train_option_spell(const char *name, char *text, size_t size)
         if (*at == '_') *at = '-';
 }
 
-bool heed_train_options_chosen(const heed_train_options *options, const heed_train_field *field)
-{
-    const heed_train_options defaults = heed_train_defaults();
-    char flag[64];
-    heed_train_option_spell(field->name, flag, sizeof flag);
-    for (size_t i = 0; i < options->given_count; i++)
-        if (strcmp(options->given[i], flag + 2) == 0) return true;
-    bool same = true;
-    if (field->kind == HEED_FIELD_PATHS) return list_count(options, field) > 0;
-    if (field->kind == HEED_FIELD_PATH) return *(const char *const *)member(options, field) != NULL;
-    (void)same_value(options, &defaults, field, &same, NULL); /* of these kinds none can fail */
-    return !same;
-}
-
 /* ---- words for messages ---- */
 
-static void put_value(const heed_train_options *options, const heed_train_field *field, char *text,
+static void put_value(const heed_run_options *options, const heed_train_field *field, char *text,
                       size_t size)
 {
     const void *at = member(options, field);
@@ -104,9 +91,10 @@ static void put_value(const heed_train_options *options, const heed_train_field 
     if (field->kind == HEED_FIELD_PATHS && list_count(options, field) > 0)
         string = **(const char *const *const *)at;
     if (string != NULL) snprintf(text, size, "%.200s", string);
-    if (field->kind == HEED_FIELD_INTEGER && *(const int64_t *)at >= 0)
+    bool whole = field->kind == HEED_FIELD_COUNT || field->kind == HEED_FIELD_INTEGER;
+    if (whole && *(const int64_t *)at >= 0)
         snprintf(text, size, "%lld", (long long)*(const int64_t *)at);
-    if (field->kind == HEED_FIELD_NUMBER && *(const double *)at >= 0)
+    if (field->kind == HEED_FIELD_REAL && *(const double *)at >= 0)
         snprintf(text, size, "%.15g", *(const double *)at);
 }
 
@@ -125,7 +113,7 @@ static bool may_change(const char *name)
 
 /* HEED_E_ARG with what is wanted now and what the run was started with: "with VALUE" or "without
    it". */
-static heed_status refuse(const heed_train_options *run, const heed_train_options *changes,
+static heed_status refuse(const heed_run_options *run, const heed_run_options *changes,
                           const heed_train_field *field, heed_error *error)
 {
     char name[64], wanted[256], had[256], started[300] = "without it";
@@ -139,13 +127,14 @@ static heed_status refuse(const heed_train_options *run, const heed_train_option
                      name, *wanted ? " " : "", wanted, started, run->out);
 }
 
-static void take_over(heed_train_options *run, const heed_train_options *changes,
+static void take_over(heed_run_options *run, const heed_run_options *changes,
                       const heed_train_field *field)
 {
     static const size_t sizes[] = {
-        [HEED_FIELD_TEXT] = sizeof(char *),     [HEED_FIELD_PATH] = sizeof(char *),
-        [HEED_FIELD_PATHS] = sizeof(char **),   [HEED_FIELD_FLAG] = sizeof(bool),
-        [HEED_FIELD_INTEGER] = sizeof(int64_t), [HEED_FIELD_NUMBER] = sizeof(double)};
+        [HEED_FIELD_TEXT] = sizeof(char *),   [HEED_FIELD_PATH] = sizeof(char *),
+        [HEED_FIELD_PATHS] = sizeof(char **), [HEED_FIELD_FLAG] = sizeof(bool),
+        [HEED_FIELD_COUNT] = sizeof(int64_t), [HEED_FIELD_INTEGER] = sizeof(int64_t),
+        [HEED_FIELD_REAL] = sizeof(double)};
     memcpy((char *)run + field->offset, member(changes, field), sizes[field->kind]);
     if (field->kind == HEED_FIELD_PATHS)
         *(size_t *)((char *)run + field->count_offset) = list_count(changes, field);
@@ -165,36 +154,38 @@ static heed_status check_out(const char *run, const char *out, heed_error *error
 
 /* A template was read from its file once; since then the run's tokenizer has it. Whether it is the
    same is seen when that is loaded. */
-static bool is_kept_template(const heed_train_options *run, const heed_train_options *changes,
+static bool is_kept_template(const heed_run_options *run, const heed_run_options *changes,
                              const heed_train_field *field)
 {
     return strcmp(field->name, "template_file") == 0 && run->template_file == NULL &&
            strcmp(changes->template_file, "none") != 0;
 }
 
-heed_status heed_train_options_extend(heed_train_options *run, const heed_train_options *changes,
-                                      heed_train_extension *extension, heed_error *error)
+heed_status heed_run_options_extend(heed_run_options *run, const heed_train_options *changes,
+                                    heed_train_extension *extension, heed_error *error)
 {
+    heed_run_options wanted;
     *extension = (heed_train_extension){.max_steps = run->max_steps};
+    HEED_TRY(heed_run_options_from(&wanted, changes, error));
     HEED_TRY(check_out(run->out, changes->out, error));
     for (size_t i = 0; i < heed_train_field_count; i++) {
         const heed_train_field *field = &heed_train_fields[i];
         bool same = true;
         if (!heed_train_options_chosen(changes, field)) continue;
-        HEED_TRY(same_value(run, changes, field, &same, error));
+        HEED_TRY(same_value(run, &wanted, field, &same, error));
         if (same) continue;
-        if (is_kept_template(run, changes, field)) {
+        if (is_kept_template(run, &wanted, field)) {
             extension->template_file = changes->template_file;
             continue;
         }
-        if (!may_change(field->name)) return refuse(run, changes, field, error);
+        if (!may_change(field->name)) return refuse(run, &wanted, field, error);
         extension->any = true;
         extension->data |= strcmp(field->name, "data") == 0;
         extension->valid |= strcmp(field->name, "valid") == 0;
         extension->length |= strcmp(field->name, "max_steps") == 0;
-        take_over(run, changes, field);
+        take_over(run, &wanted, field);
     }
-    run->stop_at = changes->stop_at;
+    run->stop_at = wanted.stop_at;
     return HEED_OK;
 }
 

@@ -1,33 +1,37 @@
-/* options_internal.h: the options as a table, for options*.c and the trainer. */
+/* options_internal.h: the options as a table (options_table.c), for options*.c and the trainer. */
 #ifndef HEED_TRAIN_OPTIONS_INTERNAL_H
 #define HEED_TRAIN_OPTIONS_INTERNAL_H
 
 #include "train/options.h"
 
 typedef enum heed_field_kind {
-    HEED_FIELD_TEXT,
-    HEED_FIELD_PATH,
-    HEED_FIELD_PATHS,
-    HEED_FIELD_FLAG,
-    HEED_FIELD_INTEGER,
-    HEED_FIELD_NUMBER
+    HEED_FIELD_TEXT,    /* the same in both structs, NULL: the default */
+    HEED_FIELD_PATH,    /* the same */
+    HEED_FIELD_PATHS,   /* a list and its count */
+    HEED_FIELD_FLAG,    /* bool */
+    HEED_FIELD_COUNT,   /* int64_t in both; 0 in heed_train_options: the default */
+    HEED_FIELD_INTEGER, /* heed_optional_int, and int64_t in heed_run_options */
+    HEED_FIELD_REAL     /* heed_optional_real, and double in heed_run_options */
 } heed_field_kind;
 
-/* One option: where it lies, and for HEED_FIELD_PATHS where its count lies. Numbers must be within
-   [low, high], or below 0 where `chosen`. */
+/* One option: where it lies in heed_train_options (given) and in heed_run_options, the counts of
+   HEED_FIELD_PATHS too. Numbers are within [low, high]; `preset` is the default, -1 if the trainer
+   chooses it. */
 typedef struct heed_train_field {
     const char *name;
     heed_field_kind kind;
-    size_t offset, count_offset;
-    double low, high;
-    bool chosen;
+    size_t given, offset, given_count, count_offset;
+    double low, high, preset;
 } heed_train_field;
 
 extern const heed_train_field heed_train_fields[];
 extern const size_t heed_train_field_count;
 
-/* Whether somebody chose this option: it is among options->given, or differs from its default. */
+heed_run_options heed_run_options_default(void);
+/* Did somebody choose this option? */
 bool heed_train_options_chosen(const heed_train_options *options, const heed_train_field *field);
+/* HEED_E_ARG for a number out of the option's range. */
+heed_status heed_train_field_check(const heed_train_field *field, double value, heed_error *error);
 /* "--learning-rate" for learning_rate. */
 void heed_train_option_spell(const char *name, char *text, size_t size);
 

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-heed_status heed_setup_data(heed_data **data, const heed_train_options *o, bool valid,
+heed_status heed_setup_data(heed_data **data, const heed_run_options *o, bool valid,
                             heed_cancel cancel, heed_error *error)
 {
     heed_data_files files = {.paths = o->data, .count = o->data_count, .pairs = o->pairs};
@@ -62,7 +62,7 @@ static heed_status train_characters(heed_tokenizer **tokenizer, const heed_data 
 
 /* The model of init was trained for the ids of its own tokenizer: in another one, a token has the
    same id or none. */
-static heed_status check_ids(const heed_train_options *o, const heed_tokenizer *tokenizer,
+static heed_status check_ids(const heed_run_options *o, const heed_tokenizer *tokenizer,
                              heed_error *error)
 {
     heed_tokenizer *own = NULL;
@@ -87,7 +87,7 @@ static heed_status check_ids(const heed_train_options *o, const heed_tokenizer *
     return status;
 }
 
-static heed_status open_tokenizer(heed_tokenizer **tokenizer, const heed_train_options *o,
+static heed_status open_tokenizer(heed_tokenizer **tokenizer, const heed_run_options *o,
                                   const heed_data *data, const heed_objective *objective,
                                   heed_cancel cancel, heed_error *error)
 {
@@ -116,7 +116,7 @@ static heed_status open_tokenizer(heed_tokenizer **tokenizer, const heed_train_o
     return train_characters(tokenizer, data, objective, cancel, error);
 }
 
-heed_status heed_setup_tokenizer(heed_tokenizer **tokenizer, const heed_train_options *o,
+heed_status heed_setup_tokenizer(heed_tokenizer **tokenizer, const heed_run_options *o,
                                  const heed_data *data, const heed_objective *objective,
                                  heed_cancel cancel, heed_error *error)
 {
@@ -141,7 +141,7 @@ static heed_status take_template(heed_chat_template **chat, const char *choice, 
     return status;
 }
 
-heed_status heed_setup_chat(heed_chat_template **chat, const heed_train_options *o,
+heed_status heed_setup_chat(heed_chat_template **chat, const heed_run_options *o,
                             const heed_data *data, heed_tokenizer *tokenizer, heed_error *error)
 {
     *chat = NULL;
@@ -175,7 +175,7 @@ static heed_status read_config(heed_config *config, const char *path, heed_error
     return status;
 }
 
-heed_status heed_setup_objective(const heed_objective **objective, const heed_train_options *o,
+heed_status heed_setup_objective(const heed_objective **objective, const heed_run_options *o,
                                  const heed_config *init, const heed_data *data, heed_error *error)
 {
     heed_config config;
@@ -242,7 +242,7 @@ static int64_t chosen(int64_t value, int64_t otherwise)
     return value >= 0 ? value : otherwise;
 }
 
-static heed_status set_sizes(heed_config *config, const heed_train_options *o, heed_error *error)
+static heed_status set_sizes(heed_config *config, const heed_run_options *o, heed_error *error)
 {
     config->d_model = chosen(o->d_model, 128);
     int64_t heads = chosen(o->heads, config->d_model >= 64 ? config->d_model / 32 : 1);
@@ -259,7 +259,7 @@ static heed_status set_sizes(heed_config *config, const heed_train_options *o, h
     return HEED_OK;
 }
 
-static heed_status from_family(heed_config *config, const heed_train_options *o,
+static heed_status from_family(heed_config *config, const heed_run_options *o,
                                const heed_objective *objective, const heed_tokenizer *tokenizer,
                                const heed_data *data, heed_error *error)
 {
@@ -274,7 +274,7 @@ static heed_status from_family(heed_config *config, const heed_train_options *o,
     return set_vocabulary(config, tokenizer, data, error);
 }
 
-static heed_status from_file(heed_config *config, const heed_train_options *o,
+static heed_status from_file(heed_config *config, const heed_run_options *o,
                              const heed_objective *objective, const heed_tokenizer *tokenizer,
                              heed_error *error)
 {
@@ -290,7 +290,7 @@ static heed_status from_file(heed_config *config, const heed_train_options *o,
     return HEED_OK;
 }
 
-heed_status heed_setup_config(heed_config *config, const heed_train_options *o,
+heed_status heed_setup_config(heed_config *config, const heed_run_options *o,
                               const heed_objective *objective, const heed_tokenizer *tokenizer,
                               const heed_data *data, heed_error *error)
 {

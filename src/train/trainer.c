@@ -70,7 +70,7 @@ heed_status heed_trainer_write_options(heed_trainer *t, heed_error *error)
 {
     char *path = in_run(t, "run.json");
     if (path == NULL) return heed_fail_memory(error, 256, "a path");
-    heed_status status = heed_train_options_write(&t->options, path, error);
+    heed_status status = heed_run_options_write(&t->options, path, error);
     free(path);
     return status;
 }
@@ -90,9 +90,11 @@ heed_status heed_trainer_new(heed_trainer **trainer, const heed_train_options *o
 {
     heed_trainer *t = NULL;
     *trainer = NULL;
-    HEED_TRY(heed_train_options_check(options, error));
+    heed_run_options run;
+    HEED_TRY(heed_run_options_from(&run, options, error));
+    HEED_TRY(heed_run_options_check(&run, error));
     HEED_TRY(heed_trainer_allocate(&t, backend, watcher, error));
-    heed_status status = heed_train_options_copy(&t->options, options, t->arena, error);
+    heed_status status = heed_run_options_copy(&t->options, &run, t->arena, error);
     if (status == HEED_OK) {
         status = begin_run(t, options, error);
         if (status != HEED_OK) heed_trainer_leave_folder(t);
@@ -103,6 +105,12 @@ heed_status heed_trainer_new(heed_trainer **trainer, const heed_train_options *o
 }
 
 /* ---- running ---- */
+
+/* NaN is how the trainer and its files say that nothing was measured. */
+static heed_optional_real measured(double value)
+{
+    return isnan(value) ? (heed_optional_real){0} : heed_real(value);
+}
 
 /* How many epochs all updates are. No update reaches over the end of an epoch: the last one of each
    has what units are left. */
@@ -131,7 +139,7 @@ static void note_begun(const heed_trainer *t)
         .parameters = heed_model_element_count(t->model),
         .parameter_bytes = t->parameter_bytes,
         .activation_bytes = t->activation_bytes,
-        .free_bytes = t->free_bytes,
+        .free_bytes = {t->free_bytes > 0, (int64_t)t->free_bytes},
         .steps = t->steps,
         .first_step = t->place.step,
         .tokens_per_epoch = (int64_t)heed_dataset_tokens(t->data),
@@ -173,7 +181,7 @@ static size_t put_updates(heed_trainer *t, const heed_train_progress *p, heed_lo
     size_t n = 0;
     fields[n++] = HEED_LOG_F("loss", labels > 0 ? place->pending_loss / labels : NAN);
     fields[n++] = HEED_LOG_F("lr", p->learning_rate);
-    fields[n++] = HEED_LOG_F("grad_norm", p->grad_norm);
+    fields[n++] = HEED_LOG_F("grad_norm", heed_real_or(p->grad_norm, NAN));
     fields[n++] = HEED_LOG_I("tokens", (int64_t)place->tokens);
     fields[n++] = HEED_LOG_F("tokens_per_second", speed);
     place->pending_loss = 0;
@@ -189,9 +197,9 @@ static heed_status write_line(heed_trainer *t, const heed_train_progress *p, hee
     size_t n = 0;
     fields[n++] = HEED_LOG_I("step", p->step);
     fields[n++] = HEED_LOG_F("epoch", p->epoch);
-    if (t->place.step % t->options.logging_steps == 0 && !isnan(p->loss))
+    if (t->place.step % t->options.logging_steps == 0 && p->loss.set)
         n += put_updates(t, p, fields + n);
-    if (!isnan(p->eval_loss)) fields[n++] = HEED_LOG_F("eval_loss", p->eval_loss);
+    if (p->eval_loss.set) fields[n++] = HEED_LOG_F("eval_loss", p->eval_loss.value);
     if (n <= 2) return HEED_OK;
     heed_error problem = {0};
     (void)heed_log_write(t->log, fields, n, &problem);
@@ -221,11 +229,13 @@ static heed_status evaluate(heed_trainer *t, heed_train_progress *p, bool *impro
 {
     heed_train_place *place = &t->place;
     heed_error problem = {0};
-    heed_status status = heed_trainer_evaluate(t, &p->eval_loss, &problem);
+    double loss = NAN;
+    heed_status status = heed_trainer_evaluate(t, &loss, &problem);
+    p->eval_loss = measured(loss);
     place->unevaluated = status != HEED_OK;
-    *improved = status == HEED_OK && !isnan(p->eval_loss) && !(p->eval_loss >= place->best_loss);
+    *improved = status == HEED_OK && p->eval_loss.set && !(loss >= place->best_loss);
     if (*improved) {
-        place->best_loss = p->eval_loss;
+        place->best_loss = loss;
         place->best_step = place->step;
     }
     if (status == HEED_E_CANCELLED) *stopped = true;
@@ -244,7 +254,7 @@ static heed_status follow_up(heed_trainer *t, heed_train_progress *p, bool last,
     if (t->valid != NULL && (place->unevaluated || due(step, t->options.eval_steps) || ends))
         status = evaluate(t, p, &improved, stopped, error);
     last = last || *stopped;
-    p->best_eval_loss = place->best_loss;
+    p->best_eval_loss = measured(place->best_loss);
     HEED_TRY(write_line(t, p, error));
     HEED_TRY(status);
     if (!improved && !last && !due(step, t->options.save_steps)) return HEED_OK;
@@ -263,13 +273,10 @@ static heed_status catch_up(heed_trainer *t, heed_train_report *report, bool *st
         .step = t->place.step,
         .steps = t->steps,
         .epoch = epoch_of(t),
-        .loss = NAN,
-        .grad_norm = NAN,
-        .eval_loss = NAN,
     };
     if (!t->place.unevaluated) return HEED_OK;
     HEED_TRY(follow_up(t, &p, true, stopped, error));
-    if (!isnan(p.eval_loss)) report->eval_loss = p.eval_loss;
+    if (p.eval_loss.set) report->eval_loss = p.eval_loss;
     if (t->watcher.step != NULL) t->watcher.step(t->watcher.context, &p);
     return HEED_OK;
 }
@@ -291,10 +298,9 @@ static heed_status one_update(heed_trainer *t, run_clock *clock, heed_train_repo
         .step = step,
         .steps = t->steps,
         .epoch = epoch_of(t),
-        .loss = t->loss,
+        .loss = heed_real(t->loss),
         .learning_rate = t->rate,
-        .grad_norm = t->grad_norm,
-        .eval_loss = NAN,
+        .grad_norm = heed_real(t->grad_norm),
     };
     p.tokens_per_second = speed(t, heed_clock_seconds() - began,
                                 (double)(t->place.tokens - tokens));
@@ -307,7 +313,7 @@ static heed_status one_update(heed_trainer *t, run_clock *clock, heed_train_repo
                      (double)(clock->until - step);
     bool last = step >= clock->until;
     HEED_TRY(follow_up(t, &p, last, stopped, error));
-    if (!isnan(p.eval_loss)) report->eval_loss = p.eval_loss;
+    if (p.eval_loss.set) report->eval_loss = p.eval_loss;
     if (t->watcher.step != NULL) t->watcher.step(t->watcher.context, &p);
     return HEED_OK;
 }
@@ -374,12 +380,7 @@ heed_status heed_trainer_run(heed_trainer *t, heed_train_report *report, heed_er
 {
     run_clock clock = {.began = heed_clock_seconds(), .until = t->steps};
     heed_error problem = {0};
-    *report = (heed_train_report){
-        .steps = t->place.step,
-        .loss = NAN,
-        .eval_loss = NAN,
-        .best_eval_loss = t->place.best_loss,
-    };
+    *report = (heed_train_report){.steps = t->place.step};
     if (t->options.stop_at >= 0 && t->options.stop_at < clock.until)
         clock.until = t->options.stop_at;
     t->first_step = t->place.step;
@@ -396,9 +397,9 @@ heed_status heed_trainer_run(heed_trainer *t, heed_train_report *report, heed_er
         status = heed_trainer_average(t, error);
     finish_log(t);
     report->steps = t->place.step;
-    report->best_eval_loss = t->place.best_loss;
-    report->best_step = t->place.best_step;
-    report->loss = clock.loss_count > 0 ? clock.loss_sum / (double)clock.loss_count : NAN;
+    report->best_eval_loss = measured(t->place.best_loss);
+    if (report->best_eval_loss.set) report->best_step = heed_int(t->place.best_step);
+    if (clock.loss_count > 0) report->loss = heed_real(clock.loss_sum / (double)clock.loss_count);
     report->seconds = heed_clock_seconds() - clock.began;
     report->tokens_per_second = report->seconds > 0 ? (double)clock.tokens / report->seconds : 0;
     return status;
@@ -409,7 +410,7 @@ heed_status heed_train_new(const heed_train_options *options, const heed_backend
                            heed_error *error)
 {
     heed_trainer *t = NULL;
-    *report = (heed_train_report){.loss = NAN, .eval_loss = NAN, .best_eval_loss = NAN};
+    *report = (heed_train_report){0};
     HEED_TRY(heed_trainer_new(&t, options, backend, watcher, error));
     heed_status status = heed_trainer_run(t, report, error);
     heed_trainer_free(t);

@@ -20,16 +20,12 @@ heed_status heed_trainer_new(heed_trainer **trainer, const heed_train_options *o
                              const heed_backend *backend, const heed_train_watcher *watcher,
                              heed_error *error);
 /* Goes on from RUN's newest checkpoint (from the beginning when there is none) with the options of
-   RUN/run.json; stop_at as there. HEED_E_FORMAT when the data is not what it was. */
-heed_status heed_trainer_resume(heed_trainer **trainer, const char *run, int64_t stop_at,
-                                const heed_backend *backend, const heed_train_watcher *watcher,
-                                heed_error *error);
-/* The same with what is chosen in `changes`, which are borrowed for the call: length, validation,
-   saving and logging may change, and data may have moved. HEED_E_ARG naming another option that
-   differs. */
-heed_status heed_trainer_resume_with(heed_trainer **trainer, const char *run,
-                                     const heed_train_options *changes, const heed_backend *backend,
-                                     const heed_train_watcher *watcher, heed_error *error);
+   RUN/run.json and what is chosen in `changes` ({0}: nothing), which are borrowed for the call:
+   length, validation, saving and logging may change, and data may have moved. HEED_E_ARG naming
+   another option that differs; HEED_E_FORMAT when the data is not what it was. */
+heed_status heed_trainer_resume(heed_trainer **trainer, const char *run,
+                                const heed_train_options *changes, const heed_backend *backend,
+                                const heed_train_watcher *watcher, heed_error *error);
 void heed_trainer_free(heed_trainer *trainer); /* NULL is fine */
 
 /* Trains to the end, to stop_at or until the watcher stops it (HEED_E_CANCELLED, after a
@@ -39,15 +35,12 @@ void heed_trainer_free(heed_trainer *trainer); /* NULL is fine */
    message says so. */
 heed_status heed_trainer_run(heed_trainer *trainer, heed_train_report *report, heed_error *error);
 
-/* new or resume (options NULL), run, free. */
+/* new or resume, run, free. */
 heed_status heed_train_new(const heed_train_options *options, const heed_backend *backend,
                            const heed_train_watcher *watcher, heed_train_report *report,
                            heed_error *error);
-heed_status heed_train_resume_with(const char *run, const heed_train_options *changes,
-                                   const heed_backend *backend, const heed_train_watcher *watcher,
-                                   heed_train_report *report, heed_error *error);
-heed_status heed_train_resume(const char *run, int64_t stop_at, const heed_backend *backend,
-                              const heed_train_watcher *watcher, heed_train_report *report,
-                              heed_error *error);
+heed_status heed_train_resume(const char *run, const heed_train_options *changes,
+                              const heed_backend *backend, const heed_train_watcher *watcher,
+                              heed_train_report *report, heed_error *error);
 
 #endif

@@ -23,7 +23,7 @@ static int64_t usual_context(const heed_trainer *t, const heed_data *data)
     return conversations && t->config.context > CONVERSATION ? CONVERSATION : t->config.context;
 }
 
-static double usual_learning_rate(const heed_train_options *o)
+static double usual_learning_rate(const heed_run_options *o)
 {
     if (strcmp(o->optimizer, "sgd") == 0) return 0.1;
     return o->init != NULL ? 5e-5 : 1e-3;
@@ -31,7 +31,7 @@ static double usual_learning_rate(const heed_train_options *o)
 
 heed_status heed_trainer_choose(heed_trainer *t, const heed_data *data, heed_error *error)
 {
-    heed_train_options *o = &t->options;
+    heed_run_options *o = &t->options;
     bool adamw = strcmp(o->optimizer, "adamw") == 0;
     o->objective = t->objective->name;
     choose_integer(&o->context, usual_context(t, data));
@@ -75,8 +75,8 @@ static heed_status count_steps(const heed_trainer *t, const char *max_steps, int
     return HEED_OK;
 }
 
-static heed_status make_schedule(const heed_train_options *o, int64_t total,
-                                 heed_schedule *schedule, heed_error *error)
+static heed_status make_schedule(const heed_run_options *o, int64_t total, heed_schedule *schedule,
+                                 heed_error *error)
 {
     heed_schedule_kind kind = HEED_SCHEDULE_CONSTANT;
     HEED_TRY(heed_schedule_by_name(&kind, o->lr_scheduler_type, error));
@@ -90,7 +90,7 @@ static heed_status make_schedule(const heed_train_options *o, int64_t total,
     return HEED_OK;
 }
 
-static int64_t warmup_of(const heed_train_options *o, int64_t steps)
+static int64_t warmup_of(const heed_run_options *o, int64_t steps)
 {
     return (int64_t)ceil(o->warmup_ratio * (double)steps);
 }
@@ -104,7 +104,7 @@ static int64_t decay_of(int64_t steps)
    followed from the old length is chosen again, what somebody chose stays. */
 static heed_status renew_lengths(heed_trainer *t, heed_error *error)
 {
-    heed_train_options *o = &t->options;
+    heed_run_options *o = &t->options;
     int64_t begun = 0;
     if (!t->extension.length) return HEED_OK;
     HEED_TRY(count_steps(t, t->extension.max_steps, &begun, error));
@@ -115,7 +115,7 @@ static heed_status renew_lengths(heed_trainer *t, heed_error *error)
 }
 
 /* Checkpoints that are kept: all of them if somebody chose when to save. */
-static int64_t usual_save_limit(const heed_train_options *o, bool chose_when)
+static int64_t usual_save_limit(const heed_run_options *o, bool chose_when)
 {
     if (chose_when) return 0;
     return o->average_last > 2 ? o->average_last : 2;
@@ -123,7 +123,7 @@ static int64_t usual_save_limit(const heed_train_options *o, bool chose_when)
 
 heed_status heed_trainer_choose_by_steps(heed_trainer *t, heed_error *error)
 {
-    heed_train_options *o = &t->options;
+    heed_run_options *o = &t->options;
     heed_schedule_kind kind = HEED_SCHEDULE_CONSTANT;
     HEED_TRY(count_steps(t, o->max_steps, &t->steps, error));
     HEED_TRY(heed_schedule_by_name(&kind, o->lr_scheduler_type, error));
@@ -143,7 +143,7 @@ heed_status heed_trainer_choose_by_steps(heed_trainer *t, heed_error *error)
 heed_status heed_trainer_rule(const heed_trainer *t, heed_optimizer_options *rule,
                               heed_error *error)
 {
-    const heed_train_options *o = &t->options;
+    const heed_run_options *o = &t->options;
     *rule = heed_optimizer_default(HEED_OPTIMIZER_ADAMW);
     HEED_TRY(heed_optimizer_by_name(&rule->kind, o->optimizer, error));
     rule->beta1 = o->adam_beta1;

@@ -47,7 +47,7 @@ static heed_status check_outside(const char *out, const char *const *data, size_
 /* Neither in a run of another training nor in the data. */
 static heed_status check_place(const heed_trainer *t, heed_error *error)
 {
-    const heed_train_options *o = &t->options;
+    const heed_run_options *o = &t->options;
     char *real = NULL;
     HEED_TRY(heed_path_resolve(&real, o->out, error));
     char *above = heed_path_folder(real);
@@ -64,13 +64,13 @@ static heed_status check_place(const heed_trainer *t, heed_error *error)
 /* Whether RUN/run.json is one that heed wrote; HEED_E_ARG when it is something else. */
 static heed_status read_owner(heed_trainer *t, bool *training, heed_error *error)
 {
-    heed_train_options found;
+    heed_run_options found;
     heed_error problem = {0};
     char *path = heed_path_join(t->options.out, "run.json");
     if (path == NULL) return heed_fail_memory(error, 256, "a path");
     *training = heed_path_exists(path);
     heed_status status = HEED_OK;
-    if (*training) status = heed_train_options_read(&found, path, t->arena, &problem);
+    if (*training) status = heed_run_options_read(&found, path, t->arena, &problem);
     free(path);
     if (status == HEED_OK) return HEED_OK;
     if (status == HEED_E_NOMEM) return heed_fail(error, status, "%s", problem.message);

@@ -39,7 +39,7 @@ typedef struct heed_train_place {
 
 struct heed_trainer {
     heed_arena *arena;              /* of the options' strings */
-    heed_train_options options;     /* with every choice made */
+    heed_run_options options;       /* with every choice made */
     heed_train_extension extension; /* of a training that goes on */
     const heed_backend *backend;
     heed_train_watcher watcher;

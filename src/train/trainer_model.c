@@ -85,7 +85,7 @@ static heed_status open_random(heed_trainer *t, const heed_data *data,
    they are if the training has another one. */
 static heed_status load_company(heed_trainer *t, heed_error *error)
 {
-    const heed_train_options *o = &t->options;
+    const heed_run_options *o = &t->options;
     heed_sidecar_scope scope = o->tokenizer ? HEED_SIDECAR_SETTINGS : HEED_SIDECAR_ALL;
     if (o->init) return heed_sidecar_load(&t->sidecar, o->init, scope, error);
     return o->config ? heed_sidecar_from_config(&t->sidecar, o->config, error) : HEED_OK;
@@ -93,7 +93,7 @@ static heed_status load_company(heed_trainer *t, heed_error *error)
 
 static heed_status open_new(heed_trainer *t, const heed_data *data, heed_error *error)
 {
-    const heed_train_options *o = &t->options;
+    const heed_run_options *o = &t->options;
     if (o->init != NULL) HEED_TRY(heed_config_load(&t->config, o->init, error));
     HEED_TRY(
         heed_setup_objective(&t->objective, o, o->init != NULL ? &t->config : NULL, data, error));

@@ -64,7 +64,7 @@ static heed_status note_epsilon(heed_trainer *t, heed_error *error)
 heed_status heed_trainer_note_idle(heed_trainer *t, const heed_train_options *chosen,
                                    heed_error *error)
 {
-    const heed_train_options *o = &t->options;
+    const heed_run_options *o = &t->options;
     const char *decay = o->weight_decay > 0 ? "decay" : "none";
     const char *data = t->data->packing.whole_texts ? "conversations" : "none";
     const char *valid = t->valid != NULL ? "valid" : "none";

@@ -17,15 +17,14 @@ static heed_status read_options(heed_trainer *t, const heed_train_options *chang
     char *path = heed_path_join(out, "run.json");
     if (path == NULL) return heed_fail_memory(error, 256, "a path");
     heed_status status = HEED_OK;
-    if (heed_path_exists(path))
-        status = heed_train_options_read(&t->options, path, t->arena, error);
+    if (heed_path_exists(path)) status = heed_run_options_read(&t->options, path, t->arena, error);
     else status = heed_fail(error, HEED_E_ARG, "%s is no training: it has no run.json", out);
     free(path);
     t->options.out = out;
     HEED_TRY(status);
-    HEED_TRY(heed_train_options_extend(&t->options, changes, &t->extension, error));
-    const heed_train_options merged = t->options;
-    return heed_train_options_copy(&t->options, &merged, t->arena, error);
+    HEED_TRY(heed_run_options_extend(&t->options, changes, &t->extension, error));
+    const heed_run_options merged = t->options;
+    return heed_run_options_copy(&t->options, &merged, t->arena, error);
 }
 
 /* ---- what cannot be known before the checkpoint is read ---- */
@@ -46,7 +45,7 @@ static heed_status check_files(const char *const *paths, size_t count, const cha
 
 static heed_status check_data(const heed_trainer *t, const char *checkpoint, heed_error *error)
 {
-    const heed_train_options *o = &t->options;
+    const heed_run_options *o = &t->options;
     HEED_TRY(check_files(o->data, o->data_count, "--data", error));
     HEED_TRY(check_files(o->valid, o->valid_count, "--valid", error));
     if (checkpoint != NULL || !t->extension.data) return HEED_OK;
@@ -171,9 +170,9 @@ static heed_status continue_run(heed_trainer *t, const heed_train_options *chang
     return heed_trainer_open_log(t, error);
 }
 
-heed_status heed_trainer_resume_with(heed_trainer **trainer, const char *run,
-                                     const heed_train_options *changes, const heed_backend *backend,
-                                     const heed_train_watcher *watcher, heed_error *error)
+heed_status heed_trainer_resume(heed_trainer **trainer, const char *run,
+                                const heed_train_options *changes, const heed_backend *backend,
+                                const heed_train_watcher *watcher, heed_error *error)
 {
     heed_trainer *t = NULL;
     *trainer = NULL;
@@ -188,32 +187,14 @@ heed_status heed_trainer_resume_with(heed_trainer **trainer, const char *run,
     return status;
 }
 
-heed_status heed_trainer_resume(heed_trainer **trainer, const char *run, int64_t stop_at,
-                                const heed_backend *backend, const heed_train_watcher *watcher,
-                                heed_error *error)
-{
-    heed_train_options changes = heed_train_defaults();
-    changes.stop_at = stop_at;
-    return heed_trainer_resume_with(trainer, run, &changes, backend, watcher, error);
-}
-
-heed_status heed_train_resume_with(const char *run, const heed_train_options *changes,
-                                   const heed_backend *backend, const heed_train_watcher *watcher,
-                                   heed_train_report *report, heed_error *error)
+heed_status heed_train_resume(const char *run, const heed_train_options *changes,
+                              const heed_backend *backend, const heed_train_watcher *watcher,
+                              heed_train_report *report, heed_error *error)
 {
     heed_trainer *t = NULL;
-    *report = (heed_train_report){.loss = NAN, .eval_loss = NAN, .best_eval_loss = NAN};
-    HEED_TRY(heed_trainer_resume_with(&t, run, changes, backend, watcher, error));
+    *report = (heed_train_report){0};
+    HEED_TRY(heed_trainer_resume(&t, run, changes, backend, watcher, error));
     heed_status status = heed_trainer_run(t, report, error);
     heed_trainer_free(t);
     return status;
-}
-
-heed_status heed_train_resume(const char *run, int64_t stop_at, const heed_backend *backend,
-                              const heed_train_watcher *watcher, heed_train_report *report,
-                              heed_error *error)
-{
-    heed_train_options changes = heed_train_defaults();
-    changes.stop_at = stop_at;
-    return heed_train_resume_with(run, &changes, backend, watcher, report, error);
 }

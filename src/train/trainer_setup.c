@@ -76,7 +76,7 @@ static heed_status open_optimizer(heed_trainer *t, heed_error *error)
 
 static heed_status open_engine(heed_trainer *t, heed_error *error)
 {
-    const heed_train_options *o = &t->options;
+    const heed_run_options *o = &t->options;
     heed_loss_term terms[4];
     HEED_TRY(heed_engine_new(&t->engine, t->model, t->backend, error));
     heed_engine_set_cancel(t->engine, heed_trainer_cancel(t));
@@ -113,7 +113,7 @@ static heed_status may_go_on(const heed_trainer *t, heed_error *error)
 heed_status heed_trainer_prepare(heed_trainer *t, const char *checkpoint, heed_error *error)
 {
     heed_data *data = NULL;
-    HEED_TRY(heed_train_options_check(&t->options, error));
+    HEED_TRY(heed_run_options_check(&t->options, error));
     HEED_TRY(heed_setup_data(&data, &t->options, false, heed_trainer_cancel(t), error));
     heed_status status = may_go_on(t, error);
     if (status == HEED_OK) status = heed_trainer_open_model(t, data, checkpoint, error);

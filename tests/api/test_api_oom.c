@@ -59,10 +59,12 @@ static heed_status tokenize(void *context, heed_error *error)
     size_t length = 0;
     heed_status status = heed_tokenizer_load(&tokenizer, s->folder, error);
     if (status == HEED_OK)
-        status = heed_tokenize(tokenizer, "Hello world", 11, "and again", 9, true, true, &tokens,
-                               error);
+        status = heed_tokenize(
+            tokenizer, "Hello world", 11,
+            &(heed_tokenize_options){.pair = "and again", .pair_length = 9, .offsets = true},
+            &tokens, error);
     if (status == HEED_OK)
-        status = heed_detokenize(tokenizer, tokens.ids, tokens.count, true, &text, &length, error);
+        status = heed_detokenize(tokenizer, &tokens, true, &text, &length, error);
     heed_free(text);
     heed_tokens_free(&tokens);
     heed_tokenizer_free(tokenizer);
@@ -84,18 +86,18 @@ static heed_status generate(void *context, heed_error *error)
     static const int32_t ids[] = {5, 6, 7};
     const heed_prompt prompts[] = {{.text = "Hello world", .length = 11}, {.ids = ids, .count = 3}};
     static const char *const stop[] = {"\n\n"};
-    heed_generation_options how;
+    const heed_generation_options how = {
+        .max_new_tokens = heed_int(3),
+        .log_probabilities = heed_int(2),
+        .seed = heed_int(1),
+        .temperature = heed_real(1),
+        .returned = 2,
+        .stop = stop,
+        .stop_count = 1,
+    };
     heed_results results;
-    heed_generation_preset(&how);
-    how.max_new_tokens = 3;
-    how.log_probabilities = 2;
-    how.seed = 1;
-    how.temperature = 1;
-    how.returned = 2;
-    how.stop = stop;
-    how.stop_count = 1;
-    heed_status status = heed_transformer_generate(s->model, prompts, 2, &how, NULL, &results,
-                                                   error);
+    heed_status status = heed_transformer_generate(s->model, &(heed_prompts){prompts, 2}, &how,
+                                                   NULL, &results, error);
     heed_results_free(&results);
     return status;
 }
@@ -105,20 +107,19 @@ static heed_status score(void *context, heed_error *error)
     const setting *s = context;
     const char *files[] = {s->text_file};
     heed_evaluation evaluation;
-    return heed_transformer_score(s->model, files, 1, 60, 0, NULL, &evaluation, error);
+    const heed_score_task task = {.files = files, .file_count = 1, .max_tokens = 60};
+    return heed_transformer_score(s->model, &task, NULL, &evaluation, error);
 }
 
 static heed_status translate(void *context, heed_error *error)
 {
     const setting *s = context;
-    heed_generation_options how;
+    const heed_generation_options how = {.max_new_tokens = heed_int(2), .truncate = true};
+    const heed_bleu_task task = {
+        .source = s->text_file, .reference = s->text_file, .generation = &how};
     heed_evaluation evaluation;
-    heed_generation_preset(&how);
-    how.max_new_tokens = 2;
-    how.truncate = true;
     HEED_TRY(heed_transformer_translate(s->model, s->text_file, s->out_file, &how, NULL, error));
-    return heed_transformer_bleu(s->model, s->text_file, s->text_file, &how, NULL, &evaluation,
-                                 error);
+    return heed_transformer_bleu(s->model, &task, NULL, &evaluation, error);
 }
 
 static heed_status forward(void *context, heed_error *error)

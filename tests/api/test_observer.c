@@ -1,4 +1,4 @@
-/* Looking on through the public interface: the same ids, a trace, a dump, a profile. */
+/* An observer through the public interface: the same ids, a trace, a dump, a profile. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -39,18 +39,15 @@ static size_t write_ids(const heed_observer_options *observer, int threads, int3
     static const int32_t prompt[] = {5, 6, 7};
     heed_context *context = NULL;
     heed_transformer *model = NULL;
-    heed_generation_options how;
+    const heed_generation_options how = {
+        .max_new_tokens = heed_int(8), .temperature = heed_real(0), .ids_only = true};
     heed_results results = {0};
     heed_context_options options = {.threads = threads, .observer = observer};
     if (heed_context_new(&context, &options, &error) ||
         heed_transformer_load(&model, context, HEED_FIXTURES "/gpt2", &error))
         fail_msg("%s", error.message);
-    heed_generation_preset(&how);
-    how.max_new_tokens = 8;
-    how.temperature = 0;
-    how.ids_only = true;
-    if (heed_transformer_generate(model, &(heed_prompt){.ids = prompt, .count = 3}, 1, &how, NULL,
-                                  &results, &error))
+    const heed_prompt first = {.ids = prompt, .count = 3};
+    if (heed_transformer_generate(model, &(heed_prompts){&first, 1}, &how, NULL, &results, &error))
         fail_msg("%s", error.message);
     size_t count = results.items[0].count;
     assert_in_range(count, 1, 8);

@@ -25,11 +25,12 @@ static heed_context *context_of(int threads, const char *isa, bool reference)
     return context;
 }
 
-static bool until_second(void *argument, int64_t number, double prefill, double decode)
+static bool until_second(void *argument, const heed_speed_round *round)
 {
-    assert_true(number < 0 || (prefill > 0 && decode > 0));
+    assert_true(!round->number.set ||
+                (round->prefill_tokens_per_second > 0 && round->decode_tokens_per_second > 0));
     ++*(int *)argument;
-    return number < 1;
+    return heed_int_or(round->number, 0) < 1;
 }
 
 static void speed_comes_with_shares(void **state)
@@ -44,9 +45,9 @@ static void speed_comes_with_shares(void **state)
         fail_msg("%s", error.message);
     heed_speed_task task = {
         .prompt = 16,
-        .count = 4,
+        .count = heed_int(4),
         .sequences = 2,
-        .rounds = -1,
+        .endless = true,
         .peaks = true,
         .round = until_second,
         .argument = &calls,
@@ -57,19 +58,17 @@ static void speed_comes_with_shares(void **state)
     for (int i = 0; i < 2; i++) {
         assert_true(sides[i]->tokens_per_second > 0 && sides[i]->operations_per_token > 0 &&
                     sides[i]->bytes_per_token > 0);
-        assert_true(sides[i]->compute_share > 0 && sides[i]->compute_share < 1 &&
-                    sides[i]->bandwidth_share > 0);
+        assert_true(sides[i]->measured && sides[i]->compute_share.value > 0 &&
+                    sides[i]->compute_share.value < 1 && sides[i]->bandwidth_share.value > 0);
     }
     assert_int_equal(speed.peak.threads, heed_processor_count() < 2 ? 1 : 2);
-    task.peaks = false;
-    task.round = NULL;
-    task.rounds = 1;
+    task = (heed_speed_task){.prompt = 16, .count = heed_int(0), .rounds = 1};
     if (heed_transformer_bench(model, &task, &speed, &error)) fail_msg("%s", error.message);
-    assert_true(speed.prefill.compute_share == 0 && speed.peak.threads == 0 &&
-                speed.prefill.tokens_per_second > 0);
+    assert_true(!speed.prefill.compute_share.set && !speed.has_peak && speed.prefill.measured &&
+                !speed.decode.measured);
     if (heed_context_peak(context, &peak, &error)) fail_msg("%s", error.message);
     assert_true(peak.threads == (heed_processor_count() < 2 ? 1 : 2) && peak.f32.all > 1e6 &&
-                peak.memory.all > 1e6 && (peak.threads == 1 || peak.barrier_seconds > 0));
+                peak.memory.all > 1e6 && (peak.threads == 1 || peak.barrier_seconds.value > 0));
     heed_transformer_free(model);
     heed_context_free(context);
 }

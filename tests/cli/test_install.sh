@@ -38,7 +38,7 @@ done
 if [ -e "$library/libheed.so" ]; then
   printf '#include <heed/heed.h>\n#include <heed/graph.h>\n' |
     ${CC:-cc} -E -P -I"$prefix/include" - | grep -v '^#' | tr -d '\n' | tr ';{}' '\n\n\n' |
-    grep -v typedef | grep -oE '^[^(]*[ *]heed_[a-z0-9_]+ *\(' | grep -oE 'heed_[a-z0-9_]+ *\($' |
+    grep -vE 'typedef|static inline' | grep -oE '^[^(]*[ *]heed_[a-z0-9_]+ *\(' | grep -oE 'heed_[a-z0-9_]+ *\($' |
       tr -d ' (' | sort -u > "$prefix/declared"
   nm -D --defined-only "$library/libheed.so" | awk '{print $3}' |
     grep -vE '^__|^_(init|fini|end|edata)$|^__bss_start$' | sed 's/@.*//' |

@@ -20,11 +20,12 @@ static void every_peak_is_measured(void **state)
             const heed_rate *rates[] = {&peak.f32, &peak.bf16, &peak.int8, &peak.memory,
                                         &peak.small_pages};
             for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {
-                assert_true(rates[i]->one > 1e7 && rates[i]->all >= rates[i]->one);
+                assert_true(rates[i]->measured && rates[i]->one > 1e7 &&
+                            rates[i]->all >= rates[i]->one);
                 assert_true(strlen(rates[i]->how) > 0);
             }
-            assert_true((peak.l2.one > 0) == (peak.l2_bytes > 0));
-            assert_true((peak.barrier_seconds > 0) == (threads > 1));
+            assert_true(peak.l2.measured == peak.l2_bytes.set);
+            assert_true(peak.barrier_seconds.set == (threads > 1));
             if (!heed_isa_has_bf16() || isa < HEED_ISA_AVX512)
                 assert_non_null(strstr(peak.bf16.how, "absent"));
             if (isa == HEED_ISA_GENERIC) assert_non_null(strstr(peak.int8.how, "emulated"));

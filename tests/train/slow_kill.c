@@ -14,7 +14,8 @@ static void child(const heed_train_options *o, bool exists)
     heed_train_report report;
     heed_error error = {0};
     heed_backend *backend = backend_of(1);
-    heed_status status = exists ? heed_train_resume(o->out, -1, backend, NULL, &report, &error)
+    heed_status status = exists ? heed_train_resume(o->out, &no_changes, backend, NULL, &report,
+                                                    &error)
                                 : heed_train_new(o, backend, NULL, &report, &error);
     if (status != HEED_OK) fprintf(stderr, "%s\n", error.message);
     _exit(status == HEED_OK ? 0 : 1);
@@ -50,12 +51,12 @@ static void test_kills(void **state)
          *killed = strdup(scratch_path(&work, "killed")), a[700], b[700], run_json[700];
     heed_train_options o = small_options((const char *const[]){data}, whole);
     o.max_steps = "400";
-    o.save_steps = 1;
-    o.save_total_limit = 3;
+    o.save_steps = heed_int(1);
+    o.save_total_limit = heed_int(3);
     o.valid = o.data;
     o.valid_count = 1;
-    o.eval_steps = 7;
-    o.dropout = 0.1;
+    o.eval_steps = heed_int(7);
+    o.dropout = heed_real(0.1);
     heed_backend *backend = backend_of(1);
     heed_train_report report;
     assert_ok(heed_train_new(&o, backend, NULL, &report, &error));
@@ -92,7 +93,7 @@ static void test_kills(void **state)
     }
     backend = backend_of(1);
     if (heed_path_exists(run_json))
-        assert_ok(heed_train_resume(killed, -1, backend, NULL, &report, &error));
+        assert_ok(heed_train_resume(killed, &no_changes, backend, NULL, &report, &error));
     else assert_ok(heed_train_new(&o, backend, NULL, &report, &error));
     heed_cpu_backend_free(backend);
     snprintf(a, sizeof a, "%s/last", whole);

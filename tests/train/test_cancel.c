@@ -37,7 +37,7 @@ static void go_on(const char *run)
 {
     heed_backend *backend = backend_of(1);
     heed_train_report report;
-    assert_ok(heed_train_resume(run, -1, backend, NULL, &report, &error));
+    assert_ok(heed_train_resume(run, &no_changes, backend, NULL, &report, &error));
     heed_cpu_backend_free(backend);
 }
 
@@ -76,10 +76,10 @@ static void a_training_is_cancelled_anywhere(void **state)
              *out = strdup(scratch_path(&work, "parted"));
         heed_train_options o = small_options((const char *const[]){data}, whole);
         o.gradient_accumulation_steps = 2;
-        o.dropout = 0.1;
+        o.dropout = heed_real(0.1);
         o.max_steps = "4";
-        o.save_steps = 100;
-        o.eval_steps = 2;
+        o.save_steps = heed_int(100);
+        o.eval_steps = heed_int(2);
         o.valid = o.data;
         o.valid_count = 1;
         o.layers = 1;

@@ -89,7 +89,7 @@ static void lose(heed_train_options options, const change *c, const char *whole)
     assert_non_null(newest);
     assert_in_range(saved, AT, AT + 2);
     overwrite(c->path, kept.data, kept.length);
-    assert_ok(heed_train_resume(options.out, -1, backend, NULL, &report, &error));
+    assert_ok(heed_train_resume(options.out, &no_changes, backend, NULL, &report, &error));
     snprintf(a, sizeof a, "%.600s/last", whole);
     snprintf(b, sizeof b, "%.600s/last", options.out);
     assert_same_checkpoint(a, b);
@@ -104,13 +104,13 @@ static void data_that_changes_loses_no_update(void **state)
     char *data = id_file("train.bin", 1), *valid = id_file("valid.bin", 2), *config = config_file();
     char *whole = strdup(scratch_path(&work, "whole")), *out = strdup(scratch_path(&work, "out"));
     heed_train_options o = small_options((const char *const[]){data}, whole);
-    o.layers = o.d_model = o.heads = -1;
+    o.layers = o.d_model = o.heads = 0;
     o.config = config;
     o.valid = (const char *const[]){valid};
     o.valid_count = 1;
-    o.eval_steps = 6;
-    o.save_steps = 100;
-    o.dropout = 0.1;
+    o.eval_steps = heed_int(6);
+    o.save_steps = heed_int(100);
+    o.dropout = heed_real(0.1);
     assert_ok(train(&o, &(change){0}, &error));
     o.out = out;
     for (int i = 0; i < 4; i++) {
@@ -132,12 +132,12 @@ static void numbers_that_fail_are_not_saved(void **state)
     char *newest = NULL;
     int64_t saved = -1;
     heed_train_options o = small_options((const char *const[]){data}, out);
-    o.save_steps = 100;
+    o.save_steps = heed_int(100);
     o.max_steps = "40";
     o.optimizer = "sgd";
-    o.learning_rate = 1e6;
-    o.weight_decay = 1e6;
-    o.max_grad_norm = 0;
+    o.learning_rate = heed_real(1e6);
+    o.weight_decay = heed_real(1e6);
+    o.max_grad_norm = heed_real(0);
     o.lr_scheduler_type = "constant";
     assert_fails(HEED_E_ARG, "the loss is no longer finite", train(&o, &(change){0}, &error));
     assert_ok(heed_checkpoint_newest(out, &newest, &saved, &error));
@@ -161,13 +161,13 @@ static void a_tiny_epsilon_is_named(void **state)
     for (size_t i = 0; i < IDS; i++) ids[i] = (uint16_t)(i % 7);
     char *data = strdup(scratch_file(&work, "few.bin", ids, sizeof ids));
     heed_train_options o = small_options((const char *const[]){data}, out);
-    o.layers = o.d_model = o.heads = -1;
+    o.layers = o.d_model = o.heads = 0;
     o.config = config;
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
         bool noted = false;
         heed_train_report report;
         heed_train_watcher watcher = {.context = &noted, .begun = begun};
-        o.adam_epsilon = values[i];
+        o.adam_epsilon = heed_real(values[i]);
         assert_fails(HEED_E_ARG, "adam_epsilon",
                      heed_train_new(&o, backend, &watcher, &report, &error));
         assert_true(noted);

@@ -21,16 +21,16 @@ static void test_every_objective_learns(void **state)
         o.layers = cases[i].layers;
         o.valid = o.data;
         o.valid_count = 1;
-        o.dropout = 0;
+        o.dropout = heed_real(0);
         o.max_steps = "150";
         o.batch_size = 16;
-        o.learning_rate = 5e-3;
-        o.eval_steps = 50;
+        o.learning_rate = heed_real(5e-3);
+        o.eval_steps = heed_int(50);
         heed_train_report report = train(&o, 2);
         assert_int_equal(report.steps, 150);
-        if (!(report.eval_loss < cases[i].limit))
-            fail_msg("%s: loss %g after 150 updates", cases[i].file, report.eval_loss);
-        assert_true(report.best_eval_loss <= report.eval_loss);
+        if (!(report.eval_loss.value < cases[i].limit))
+            fail_msg("%s: loss %g after 150 updates", cases[i].file, report.eval_loss.value);
+        assert_true(report.best_eval_loss.value <= report.eval_loss.value);
         assert_ok(heed_directory_remove(out, &error));
         free(data);
         free(out);
@@ -74,15 +74,16 @@ static void test_conversations_are_learned_and_resumed(void **state)
     o.template_file = jinja;
     o.valid = o.data;
     o.valid_count = 1;
-    o.dropout = 0;
-    o.learning_rate = 1e-2;
+    o.dropout = heed_real(0);
+    o.learning_rate = heed_real(1e-2);
     o.batch_size = 8;
     o.max_steps = "60";
     heed_train_report report = train(&o, 2);
-    if (!(report.eval_loss < 0.1))
-        fail_msg("loss %g: the answers are certain, the questions would not be", report.eval_loss);
+    if (!report.eval_loss.set || report.eval_loss.value >= 0.1)
+        fail_msg("loss %g: the answers are certain, the questions would not be",
+                 report.eval_loss.value);
     o.out = parted;
-    o.stop_at = 20;
+    o.stop_at = heed_int(20);
     train(&o, 1);
     assert_int_equal(unlink(jinja), 0);
     resume(parted, -1, 3);
@@ -109,9 +110,9 @@ static void test_run_folder(void **state)
     heed_train_options o = small_options((const char *const[]){data}, out);
     o.valid = o.data;
     o.valid_count = 1;
-    o.eval_steps = 4;
-    o.save_steps = 6;
-    o.average_last = 2;
+    o.eval_steps = heed_int(4);
+    o.save_steps = heed_int(6);
+    o.average_last = heed_int(2);
     o.logging_steps = 2;
     heed_train_report report = train(&o, 1);
     static const char *const names[] = {"run.json",
@@ -137,14 +138,14 @@ static void test_run_folder(void **state)
     assert_ok(heed_log_read(&eval, path, "eval_loss", &error));
     assert_int_equal(loss.count, 6);
     assert_int_equal(eval.count, 3);
-    assert_true(eval.y[2] == report.eval_loss && loss.x[5] == 12);
+    assert_true(eval.y[2] == report.eval_loss.value && loss.x[5] == 12);
     heed_log_series_free(&loss);
     heed_log_series_free(&eval);
     heed_backend *backend = backend_of(1);
     assert_fails(HEED_E_ARG, "--resume", heed_train_new(&o, backend, NULL, &report, &error));
     char *tuned = in_work("tuned");
     o = small_options((const char *const[]){data}, tuned);
-    o.layers = o.d_model = o.heads = o.context = -1;
+    o.layers = o.d_model = o.heads = o.context = 0;
     o.init = out; /* RUN itself is a model */
     assert_ok(heed_train_new(&o, backend, NULL, &report, &error));
     heed_cpu_backend_free(backend);
@@ -167,7 +168,7 @@ static void test_ids_need_no_tokenizer(void **state)
     snprintf(path, sizeof path, "%s/tokenizer.json", first);
     assert_false(heed_path_exists(path));
     o = small_options((const char *const[]){data}, tuned);
-    o.layers = o.d_model = o.heads = -1;
+    o.layers = o.d_model = o.heads = 0;
     o.init = first;
     assert_int_equal(train(&o, 1).steps, 12);
     heed_backend *backend = backend_of(1);
@@ -222,24 +223,24 @@ static void test_errors(void **state)
     o.data = (const char *const[]){"/nothing here.txt"};
     assert_fails(HEED_E_IO, "nothing here", heed_train_new(&o, backend, NULL, &report, &error));
     assert_fails(HEED_E_ARG, "run.json",
-                 heed_train_resume("/nothing here", -1, backend, NULL, &report, &error));
+                 heed_train_resume("/nothing here", &no_changes, backend, NULL, &report, &error));
     o = good;
     o.optimizer = "sgd";
-    o.learning_rate = 1e6;
-    o.weight_decay = 1e6;
+    o.learning_rate = heed_real(1e6);
+    o.weight_decay = heed_real(1e6);
     o.lr_scheduler_type = "constant";
-    o.max_grad_norm = 0;
-    o.save_steps = 1;
+    o.max_grad_norm = heed_real(0);
+    o.save_steps = heed_int(1);
     /* each update multiplies the weights by -1e12 */
     assert_fails(HEED_E_ARG, "\"model.embed_tokens.weight\" is no longer finite",
                  heed_train_new(&o, backend, NULL, &report, &error));
     free(data);
     data = data_file(&work, "o.txt", 7, 100); /* other words under the same name */
     assert_fails(HEED_E_FORMAT, "not what it was",
-                 heed_train_resume(out, -1, backend, NULL, &report, &error));
+                 heed_train_resume(out, &no_changes, backend, NULL, &report, &error));
     scratch_file(&work, "errors/run.json", "{", 1);
     assert_fails(HEED_E_FORMAT, "run.json",
-                 heed_train_resume(out, -1, backend, NULL, &report, &error));
+                 heed_train_resume(out, &no_changes, backend, NULL, &report, &error));
     heed_cpu_backend_free(backend);
     free(data);
     free(pairs);

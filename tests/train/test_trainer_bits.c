@@ -24,7 +24,7 @@ static void test_resumed_is_uninterrupted(void **state)
         o.valid_count = 1;
         train(&o, 2);
         o.out = parted;
-        o.stop_at = 1;
+        o.stop_at = heed_int(1);
         heed_train_report report = train(&o, 1);
         assert_int_equal(report.steps, 1);
         report = resume(parted, 7, 2);
@@ -81,11 +81,11 @@ static void test_rounded_copies_survive_interruption(void **state)
     o.family = "gpt2";
     o.valid = o.data;
     o.valid_count = 1;
-    o.eval_steps = 3;
-    o.average_last = 2;
+    o.eval_steps = heed_int(3);
+    o.average_last = heed_int(2);
     train(&o, 2);
     o.out = parted;
-    o.stop_at = 5;
+    o.stop_at = heed_int(5);
     o.gradient_checkpointing = true;
     train(&o, 1);
     resume(parted, 9, 3);
@@ -98,7 +98,7 @@ static void test_rounded_copies_survive_interruption(void **state)
     assert_same_file(a, b, "model.safetensors");
     /* and rounding tells */
     o.out = plain;
-    o.stop_at = -1;
+    o.stop_at = (heed_optional_int){0};
     o.gradient_checkpointing = false;
     o.bf16 = false;
     train(&o, 1);
@@ -129,16 +129,16 @@ static void test_accumulation_is_the_large_batch(void **state)
     heed_train_options o = small_options((const char *const[]){data}, large);
     o.batch_size = 12;
     o.max_steps = "1";
-    o.dropout = 0.2;
+    o.dropout = heed_real(0.2);
     o.optimizer = "sgd";
-    o.learning_rate = 1;
+    o.learning_rate = heed_real(1);
     o.lr_scheduler_type = "constant";
     heed_train_report one = train(&o, 1);
     o.out = small;
     o.batch_size = 4;
     o.gradient_accumulation_steps = 3;
     heed_train_report three = train(&o, 1);
-    assert_true(fabs(one.loss - three.loss) < 1e-6 * one.loss);
+    assert_true(fabs(one.loss.value - three.loss.value) < 1e-6 * one.loss.value);
     heed_safetensors *x = NULL, *y = NULL;
     snprintf(path, sizeof path, "%s/model.safetensors", large);
     assert_ok(heed_safetensors_open_whole(&x, path, &error));

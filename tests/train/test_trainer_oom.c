@@ -14,7 +14,8 @@ static heed_status scenario(void *context, heed_error *error)
 {
     oom_case *c = context;
     heed_train_report report;
-    if (c->resumes) return heed_train_resume(c->options.out, -1, c->backend, NULL, &report, error);
+    if (c->resumes)
+        return heed_train_resume(c->options.out, &no_changes, c->backend, NULL, &report, error);
     HEED_TRY(heed_directory_remove(c->options.out, error));
     return heed_train_new(&c->options, c->backend, NULL, &report, error);
 }
@@ -36,10 +37,10 @@ static void test_each_allocation(void **state)
     c.options.valid = c.options.data;
     c.options.valid_count = 1;
     c.options.gradient_accumulation_steps = 2;
-    c.options.average_last = 2;
-    c.options.save_steps = 1;
+    c.options.average_last = heed_int(2);
+    c.options.save_steps = heed_int(1);
     assert_true(fail_alloc_each(scenario, &c) > 100);
-    c.options.stop_at = 1;
+    c.options.stop_at = heed_int(1);
     heed_error error = {0};
     if (scenario(&c, &error) != HEED_OK) fail_msg("%s", error.message);
     c.resumes = true;

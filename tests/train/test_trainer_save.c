@@ -24,8 +24,8 @@ static int start(void **state)
     o.heads = 1;
     o.context = 16;
     o.max_steps = "3";
-    o.save_steps = 1;
-    o.stop_at = 2;
+    o.save_steps = heed_int(1);
+    o.stop_at = heed_int(2);
     assert_ok(heed_train_new(&o, backend, NULL, &report, &error));
     return 0;
 }
@@ -51,7 +51,8 @@ static const char *in_run(const char *name)
 static heed_status go_on(heed_error *error)
 {
     heed_train_report report;
-    return heed_train_resume(out, 2, backend, NULL, &report, error);
+    return heed_train_resume(out, &(heed_train_options){.stop_at = heed_int(2)}, backend, NULL,
+                             &report, error);
 }
 
 static heed_buffer read_file(const char *name)
@@ -201,13 +202,13 @@ static void an_older_checkpoint_takes_over(void **state)
                                         "checkpoint-2/trainer.json"};
     heed_train_report report;
     heed_buffer expected, found;
-    assert_ok(heed_train_resume(out, -1, backend, NULL, &report, &error));
+    assert_ok(heed_train_resume(out, &no_changes, backend, NULL, &report, &error));
     expected = read_file("checkpoint-3/model.safetensors");
     for (size_t n = 0; n < sizeof names / sizeof *names; n++) {
         assert_ok(heed_directory_remove(in_run("checkpoint-3"), &error));
         heed_buffer whole = read_file(names[n]);
         write_file(names[n], whole.data, whole.length / 2);
-        assert_ok(heed_train_resume(out, -1, backend, NULL, &report, &error));
+        assert_ok(heed_train_resume(out, &no_changes, backend, NULL, &report, &error));
         found = read_file("checkpoint-3/model.safetensors");
         assert_int_equal(found.length, expected.length);
         assert_memory_equal(found.data, expected.data, expected.length);

@@ -26,7 +26,9 @@ static inline heed_train_report resume(const char *run, int64_t stop_at, int thr
 {
     heed_backend *backend = backend_of(threads);
     heed_train_report report;
-    assert_ok(heed_train_resume(run, stop_at, backend, NULL, &report, &error));
+    heed_train_options changes = {0};
+    if (stop_at >= 0) changes.stop_at = heed_int(stop_at);
+    assert_ok(heed_train_resume(run, &changes, backend, NULL, &report, &error));
     heed_cpu_backend_free(backend);
     return report;
 }
@@ -48,10 +50,10 @@ typedef struct objective_case {
 static inline void bits_options(heed_train_options *o)
 {
     o->gradient_accumulation_steps = 2;
-    o->dropout = 0.1;
-    o->save_steps = 4;
-    o->max_grad_norm = 0.5;
-    o->label_smoothing = 0.1;
+    o->dropout = heed_real(0.1);
+    o->save_steps = heed_int(4);
+    o->max_grad_norm = heed_real(0.5);
+    o->label_smoothing = heed_real(0.1);
 }
 
 #endif

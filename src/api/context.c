@@ -1,4 +1,4 @@
-#include "api/api.h"
+#include "api/api_internal.h"
 #include "api/observer.h"
 
 #include "base/memory.h"

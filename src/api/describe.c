@@ -1,5 +1,5 @@
 /* What `heed info` prints, as JSON. */
-#include "api/api.h"
+#include "api/api_internal.h"
 
 #include "base/cpu.h"
 #include "base/json.h"

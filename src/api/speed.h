@@ -2,7 +2,7 @@
 #ifndef HEED_API_SPEED_H
 #define HEED_API_SPEED_H
 
-#include "api/api.h"
+#include "api/api_internal.h"
 
 /* Seconds that these operations would take all threads at the peaks of their numbers. */
 double heed_seconds_at_peak(const double operations[HEED_NUMBERS], const heed_peak *peak);

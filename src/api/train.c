@@ -1,5 +1,5 @@
 /* Training for the public interface: the trainer on the context's backend. */
-#include "api/api.h"
+#include "api/api_internal.h"
 
 #include "train/trainer.h"
 

@@ -2,7 +2,7 @@
 #ifndef HEED_API_TRANSFORMER_H
 #define HEED_API_TRANSFORMER_H
 
-#include "api/api.h"
+#include "api/api_internal.h"
 #include "base/cancel.h"
 #include "generate/session.h"
 #include "generate/settings.h"

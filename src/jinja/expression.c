@@ -12,7 +12,7 @@
      - + of one operand
      attributes, items and calls
      filters and tests */
-#include "jinja/tree.h"
+#include "jinja/tree_internal.h"
 
 #include <stdlib.h>
 #include <string.h>

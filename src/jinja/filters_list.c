@@ -1,7 +1,7 @@
 /* filters_list.c: Jinja's filters that take values apart, choose among them and put them together.
    Those that are generators in Jinja give generators: they are true even when nothing comes out,
    and can be walked once. */
-#include "jinja/filters.h"
+#include "jinja/filters_internal.h"
 
 #include <string.h>
 

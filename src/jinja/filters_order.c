@@ -1,6 +1,6 @@
 /* filters_order.c: Jinja's filters that compare elements: sort, groupby, unique, min, max, sum.
    Orders are stable and, unless asked, ignore the case of strings. */
-#include "jinja/filters.h"
+#include "jinja/filters_internal.h"
 
 #include <string.h>
 

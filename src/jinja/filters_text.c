@@ -1,6 +1,6 @@
 /* filters_text.c: Jinja's filters that make text or numbers of one value. */
 #include "jinja/characters.h"
-#include "jinja/filters.h"
+#include "jinja/filters_internal.h"
 #include "base/unicode.h"
 
 #include <math.h>

@@ -2,7 +2,7 @@
    rules of Jinja: trim_blocks drops the line feed after a block or comment, lstrip_blocks the
    blanks before one at the beginning of a line, '-' all white space, '+' neither. */
 #include "jinja/characters.h"
-#include "jinja/tree.h"
+#include "jinja/tree_internal.h"
 #include "base/unicode.h"
 
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* nodes.c: making nodes and lists of them, and taking tokens one at a time. Nesting is counted, so
    that no template can exhaust the stack. */
-#include "jinja/tree.h"
+#include "jinja/tree_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* parse.c: the statements of a template. */
-#include "jinja/tree.h"
+#include "jinja/tree_internal.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* reader.c: what all of the reader uses: failures, memory that lives as long as the template,
    names. */
-#include "jinja/tree.h"
+#include "jinja/tree_internal.h"
 
 #include <stdarg.h>
 #include <stdio.h>

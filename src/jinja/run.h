@@ -3,7 +3,7 @@
 #ifndef HEED_JINJA_RUN_H
 #define HEED_JINJA_RUN_H
 
-#include "jinja/tree.h"
+#include "jinja/tree_internal.h"
 
 /* Names that belong together; the outermost scope holds one value for every name of the template,
    the others what was set in them. */

@@ -1,6 +1,6 @@
 /* tests.c: Jinja's tests (`value is name`), and where filters and tests are found by name. */
 #include "jinja/characters.h"
-#include "jinja/filters.h"
+#include "jinja/filters_internal.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* A configuration out of the metadata of a GGUF file. What other files say by keys follows here
    from which tensors are there: biases, an output matrix of its own. */
-#include "model/family/decoder.h"
+#include "model/family/decoder_internal.h"
 #include "base/memory.h"
 #include "base/utf8.h"
 #include "io/gguf.h"

@@ -2,7 +2,7 @@
 #ifndef HEED_NN_ATTENTION_H
 #define HEED_NN_ATTENTION_H
 
-#include "nn/block.h"
+#include "nn/block_internal.h"
 
 /* Multi-head attention with projections. Queries come from x; keys and values from x too (self),
    from `memory` (cross), or lie in caches already. x (N,D), memory (S,D), result (N,D). Sources:

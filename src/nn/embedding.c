@@ -1,5 +1,5 @@
 /* What the first layer reads. */
-#include "nn/block.h"
+#include "nn/block_internal.h"
 
 heed_value heed_nn_embedding_build(heed_graph *graph, const heed_nn_embedding *embedding)
 {

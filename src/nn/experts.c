@@ -1,5 +1,5 @@
 /* Experts in the place of the feed-forward sublayer. */
-#include "nn/block.h"
+#include "nn/block_internal.h"
 
 /* Weights (N,J) of the experts that each row chooses, and which they are. */
 static heed_value route(heed_graph *graph, const heed_nn_experts *experts, heed_nn_routing *routing)

@@ -1,5 +1,5 @@
 /* Linear layers and the feed-forward sublayer. */
-#include "nn/block.h"
+#include "nn/block_internal.h"
 
 heed_value heed_nn_apply(heed_graph *graph, heed_value x, const heed_nn_linear *linear)
 {

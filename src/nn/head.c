@@ -1,5 +1,5 @@
 /* Pieces of task heads and losses. */
-#include "nn/block.h"
+#include "nn/block_internal.h"
 
 heed_value heed_nn_pooler(heed_graph *graph, heed_value x, const heed_nn_linear *linear)
 {

@@ -1,5 +1,5 @@
 /* Norms and the two ends of a sublayer. */
-#include "nn/block.h"
+#include "nn/block_internal.h"
 
 heed_value heed_nn_normalize(heed_graph *graph, heed_value x, const heed_nn_norm *norm)
 {

@@ -119,7 +119,7 @@ void REAL(heed_attention_reference)(const heed_kernel_args *args)
 }
 
 #if !HEED_REAL_DOUBLE
-#include "op/attention_check.h"
+#include "op/attention_check_internal.h"
 
 heed_status heed_attention_check(const heed_infer *infer, heed_error *error)
 {

@@ -15,7 +15,7 @@
    Errors:   those of attention; HEED_E_SHAPE if y, lse or dy do not fit q
    Source:   Dao et al. 2022, algorithm 4 */
 #include "op/attention.h"
-#include "op/attention_check.h"
+#include "op/attention_check_internal.h"
 #include "op/check.h"
 
 HEED_REFERENCE(attention_backward);

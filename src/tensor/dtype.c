@@ -1,6 +1,6 @@
 #include "tensor/dtype.h"
 
-#include "tensor/qblock.h"
+#include "tensor/qblock_internal.h"
 #include <math.h>
 #include <strings.h>
 

@@ -1,7 +1,7 @@
 /* IQ4_NL: 32 numbers as one of 16 levels that lie denser around zero; x = d * level[q]. Bytes:
       2  scale d
      16  nibbles: low ones numbers 0-15, high ones 16-31 */
-#include "tensor/qblock.h"
+#include "tensor/qblock_internal.h"
 
 const int8_t heed_iq4_levels[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
                                     1,    13,   25,  38,  53,  69,  89,  113};

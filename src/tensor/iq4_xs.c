@@ -3,7 +3,7 @@
        2  the two high bits of scale i, in bits 2i
        4  low nibbles of the scales
      128  nibbles: of each run 16 bytes as in IQ4_NL */
-#include "tensor/qblock.h"
+#include "tensor/qblock_internal.h"
 
 void heed_iq4_xs_decode(const void *block, float *values)
 {

@@ -3,7 +3,7 @@
       1  exponent e
      16  nibbles: low ones numbers 0-15, high ones 16-31
    Source: OCP Microscaling Formats 1.0, section 5. */
-#include "tensor/qblock.h"
+#include "tensor/qblock_internal.h"
 
 void heed_mxfp4_decode(const void *block, float *values)
 {

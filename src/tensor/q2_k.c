@@ -4,7 +4,7 @@
          numbers 32j to 32j+31
       2  scale d
       2  scale dmin of the minima */
-#include "tensor/qblock.h"
+#include "tensor/qblock_internal.h"
 
 void heed_q2_k_decode(const void *block, float *values)
 {

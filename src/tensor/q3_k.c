@@ -4,7 +4,7 @@
      12  scales of 6 bits: the low four bits of scale i in a nibble of byte i % 8 (low for i < 8),
          the two others in bits 2(i / 4) of byte 8 + i % 4
       2  scale d */
-#include "tensor/qblock.h"
+#include "tensor/qblock_internal.h"
 
 static int scale_of(const uint8_t *packed, int i)
 {

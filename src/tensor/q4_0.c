@@ -1,7 +1,7 @@
 /* Q4_0: 32 numbers of 4 bits; x = d * (q - 8). Bytes:
       2  scale d
      16  nibbles: low ones numbers 0-15, high ones 16-31 */
-#include "tensor/qblock.h"
+#include "tensor/qblock_internal.h"
 
 void heed_q4_0_decode(const void *block, float *values)
 {

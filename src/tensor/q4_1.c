@@ -2,7 +2,7 @@
       2  scale d
       2  minimum m
      16  nibbles: low ones numbers 0-15, high ones 16-31 */
-#include "tensor/qblock.h"
+#include "tensor/qblock_internal.h"
 
 void heed_q4_1_decode(const void *block, float *values)
 {

@@ -3,7 +3,7 @@
        2  scale dmin of the minima
       12  scales s and minima m of 6 bits (heed_k_scale_minimum)
      128  nibbles: for each 64 numbers 32 bytes, whose low nibbles are the first 32 */
-#include "tensor/qblock.h"
+#include "tensor/qblock_internal.h"
 
 void heed_q4_k_decode(const void *block, float *values)
 {

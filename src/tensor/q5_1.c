@@ -3,7 +3,7 @@
       2  minimum m
       4  the fifth bits: bit i of number i
      16  nibbles: low ones numbers 0-15, high ones 16-31 */
-#include "tensor/qblock.h"
+#include "tensor/qblock_internal.h"
 
 void heed_q5_1_decode(const void *block, float *values)
 {

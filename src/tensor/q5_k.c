@@ -2,7 +2,7 @@
       16  d, dmin, scales and minima, as in Q4_K
       32  the fifth bits: bit j of byte i of number 32j + i
      128  nibbles, as in Q4_K */
-#include "tensor/qblock.h"
+#include "tensor/qblock_internal.h"
 
 void heed_q5_k_decode(const void *block, float *values)
 {

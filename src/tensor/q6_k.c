@@ -5,7 +5,7 @@
           32j to 32j+31
       16  scales s, signed
        2  scale d */
-#include "tensor/qblock.h"
+#include "tensor/qblock_internal.h"
 
 void heed_q6_k_decode(const void *block, float *values)
 {

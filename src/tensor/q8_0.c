@@ -1,7 +1,7 @@
 /* Q8_0: 32 numbers of 8 bits; x = d * q. Bytes:
       2  scale d
      32  the numbers, signed */
-#include "tensor/qblock.h"
+#include "tensor/qblock_internal.h"
 
 void heed_q8_0_decode(const void *block, float *values)
 {

@@ -1,6 +1,6 @@
 #include "tensor/qblock_dot.h"
 
-#include "tensor/qblock.h"
+#include "tensor/qblock_internal.h"
 
 static uint16_t get_bits(const uint8_t *bytes)
 {

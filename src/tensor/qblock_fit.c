@@ -1,5 +1,5 @@
 /* Choosing scales when numbers are put into qblocks. */
-#include "tensor/qblock.h"
+#include "tensor/qblock_internal.h"
 
 enum { CANDIDATES = 12, ROUNDS = 3 };
 

@@ -5,7 +5,7 @@
       2  scale d
    A byte b holds its digits as the fraction b / 256 in base 3, rounded up, so that digit n is the
    integer part of 3 * (b * 3^n mod 256) / 256. */
-#include "tensor/qblock.h"
+#include "tensor/qblock_internal.h"
 
 static float *decode_run(const uint8_t *bytes, int count, int digits, float d, float *values)
 {

@@ -2,7 +2,7 @@
      64  pairs of bits: for each half of 128 numbers 32 bytes, whose bits 2j and 2j+1 are the
          numbers 32j to 32j+31
       2  scale d */
-#include "tensor/qblock.h"
+#include "tensor/qblock_internal.h"
 
 void heed_tq2_0_decode(const void *block, float *values)
 {

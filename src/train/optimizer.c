@@ -5,7 +5,7 @@
 #include "base/memory.h"
 #include "cpu/backend.h"
 #include "graph/observer.h"
-#include "train/update.h"
+#include "train/update_internal.h"
 
 #include <math.h>
 #include <stdlib.h>

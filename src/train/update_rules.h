@@ -1,6 +1,6 @@
 /* update_rules.h: what update_generic.c, update_avx2.c and update_avx512.c compile;
    HEED_UPDATE_TABLE names the table. */
-#include "train/update.h"
+#include "train/update_internal.h"
 
 #include <math.h>
 

@@ -1,6 +1,6 @@
 /* The pieces between attentions: what each builds, by the numbers it gives and the nodes it
    needs. */
-#include "nn/block.h"
+#include "nn/block_internal.h"
 #include "support/evaluate.h"
 
 enum { ROWS = 3, WIDTH = 4 };

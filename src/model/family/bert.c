@@ -1,6 +1,6 @@
 /* BERT (Devlin et al. 2018): post-norm encoder, learned positions, token types, pooler, masked
    words and next sentence. */
-#include "model/family/decoder.h"
+#include "model/family/decoder_internal.h"
 
 #include <string.h>
 

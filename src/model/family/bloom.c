@@ -1,6 +1,6 @@
 /* BLOOM (Le Scao et al. 2022): ALiBi, a layer norm after the embedding, q, k and v of a head
    together. */
-#include "model/family/decoder.h"
+#include "model/family/decoder_internal.h"
 
 static const heed_config preset = {HEED_DECODER,
                                    .position = HEED_POSITION_ALIBI,

@@ -1,6 +1,6 @@
 /* What many families share: spellings of kinds, common keys, rotary settings in both styles of
    config.json. */
-#include "model/family/decoder.h"
+#include "model/family/decoder_internal.h"
 
 #include <math.h>
 #include <string.h>

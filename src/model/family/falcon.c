@@ -1,7 +1,7 @@
 /* Falcon (Almazrouei et al. 2023), all three builds: one key/value head and attention beside the
    feed-forward (7B), groups of heads with a norm for each side (40B, 180B), or ALiBi and one after
    the other (RW). */
-#include "model/family/decoder.h"
+#include "model/family/decoder_internal.h"
 #include "model/family/gguf.h"
 
 static const heed_config preset = {HEED_DECODER,

@@ -3,7 +3,7 @@
 #ifndef HEED_MODEL_FAMILY_GGUF_H
 #define HEED_MODEL_FAMILY_GGUF_H
 
-#include "model/family/decoder.h"
+#include "model/family/decoder_internal.h"
 
 /* Tensors of the model; of a layer; of a layer with `count` weights in one; with a bias; a norm. */
 /* clang-format off */

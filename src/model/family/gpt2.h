@@ -2,7 +2,7 @@
 #ifndef HEED_MODEL_FAMILY_GPT2_H
 #define HEED_MODEL_FAMILY_GPT2_H
 
-#include "model/family/decoder.h"
+#include "model/family/decoder_internal.h"
 
 /* clang-format off */
 #define HEED_GPT2_KEYS \

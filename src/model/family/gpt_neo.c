@@ -1,5 +1,5 @@
 /* GPT-Neo (Black et al. 2021): GPT-2 with unscaled scores and a window in some layers. */
-#include "model/family/decoder.h"
+#include "model/family/decoder_internal.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* GPT-NeoX (Black et al. 2022) and Pythia: attention and feed-forward side by side, each with its
    layer norm; rotary positions on a part of each head; q, k and v of a head together. */
-#include "model/family/decoder.h"
+#include "model/family/decoder_internal.h"
 #include "model/family/gguf.h"
 
 static const heed_config preset = {HEED_DECODER,

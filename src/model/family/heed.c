@@ -1,6 +1,6 @@
 /* heed: every kind chosen freely in config.json, for research. Names follow Llama where Llama has
    the part. */
-#include "model/family/decoder.h"
+#include "model/family/decoder_internal.h"
 
 static const char *const arrangement_names[] = {"decoder", "encoder", "encoder-decoder", NULL};
 static const char *const order_names[] = {"halves", "interleaved", NULL};

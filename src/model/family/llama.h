@@ -2,7 +2,7 @@
 #ifndef HEED_MODEL_FAMILY_LLAMA_H
 #define HEED_MODEL_FAMILY_LLAMA_H
 
-#include "model/family/decoder.h"
+#include "model/family/decoder_internal.h"
 
 /* Settings of the presets of Llama and of the families that kept its layers. */
 /* clang-format off */

@@ -1,6 +1,6 @@
 /* Marian (Junczys-Dowmunt et al. 2018): the encoder-decoder of Vaswani et al. 2017, post-norm,
    sinusoidal positions, one embedding. */
-#include "model/family/decoder.h"
+#include "model/family/decoder_internal.h"
 
 #include <math.h>
 

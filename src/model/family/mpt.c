@@ -1,6 +1,6 @@
 /* MPT (MosaicML 2023): ALiBi, layer norms without biases, no biases at all, q, k and v in one
    tensor. */
-#include "model/family/decoder.h"
+#include "model/family/decoder_internal.h"
 #include "model/family/gguf.h"
 
 #include <math.h>

@@ -1,6 +1,6 @@
 /* OPT (Zhang et al. 2022): learned positions from row 2 on, ReLU; the 350M model has its norms
    after the sublayers and a narrower embedding. */
-#include "model/family/decoder.h"
+#include "model/family/decoder_internal.h"
 
 static const heed_config preset = {HEED_DECODER,
                                    .position = HEED_POSITION_LEARNED,

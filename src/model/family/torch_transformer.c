@@ -1,6 +1,6 @@
 /* torch.nn.Transformer: the encoder-decoder of 2017 without embeddings; rows come as vectors. q, k
    and v lie in one tensor. */
-#include "model/family/decoder.h"
+#include "model/family/decoder_internal.h"
 
 static const heed_config preset = {
     .arrangement = HEED_ENCODER_DECODER,

@@ -1,8 +1,8 @@
-/* update.h: the inner loops of the optimizers, compiled once per instruction set. They consist of
-   additions, multiplications, divisions and square roots, none contracted, so all instruction sets
-   give equal bits. */
-#ifndef HEED_TRAIN_UPDATE_H
-#define HEED_TRAIN_UPDATE_H
+/* update_internal.h: the inner loops of the optimizers, compiled once per instruction set. They
+   consist of additions, multiplications, divisions and square roots, none contracted, so all
+   instruction sets give equal bits. */
+#ifndef HEED_TRAIN_UPDATE_INTERNAL_H
+#define HEED_TRAIN_UPDATE_INTERNAL_H
 
 #include "train/optimizer.h"
 

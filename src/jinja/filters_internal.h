@@ -1,6 +1,7 @@
-/* filters.h: the tables that the filters stand in; each ends with a record without a name. */
-#ifndef HEED_JINJA_FILTERS_H
-#define HEED_JINJA_FILTERS_H
+/* filters_internal.h: the tables that the filters stand in; each ends with a record without a name.
+   */
+#ifndef HEED_JINJA_FILTERS_INTERNAL_H
+#define HEED_JINJA_FILTERS_INTERNAL_H
 
 #include "jinja/value.h"
 

@@ -1,7 +1,7 @@
-/* api.h: the objects that the handles of heed/heed.h stand for. This module turns public tasks into
-   calls of the modules before it. */
-#ifndef HEED_API_API_H
-#define HEED_API_API_H
+/* api_internal.h: the objects that the handles of heed/heed.h stand for. This module turns public
+   tasks into calls of the modules before it. */
+#ifndef HEED_API_API_INTERNAL_H
+#define HEED_API_API_INTERNAL_H
 
 #include "base/cpu.h"
 #include "cpu/backend.h"

@@ -1,9 +1,9 @@
-/* qblock.h: formats in which a qblock of numbers shares its scales. Each has a file of its own that
-   says how a qblock lies in memory; all numbers are little-endian, scales are f16 unless said.
-   Source of the layouts: the GGUF specification and the published tables of ggml's block types.
-   dtypes.def lists them. */
-#ifndef HEED_TENSOR_QBLOCK_H
-#define HEED_TENSOR_QBLOCK_H
+/* qblock_internal.h: formats in which a qblock of numbers shares its scales. Each has a file of its
+   own that says how a qblock lies in memory; all numbers are little-endian, scales are f16 unless
+   said. Source of the layouts: the GGUF specification and the published tables of ggml's block
+   types. dtypes.def lists them. */
+#ifndef HEED_TENSOR_QBLOCK_INTERNAL_H
+#define HEED_TENSOR_QBLOCK_INTERNAL_H
 
 #include "tensor/dtype.h"
 #include <math.h>

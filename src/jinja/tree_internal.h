@@ -1,7 +1,7 @@
-/* tree.h: the compiled form of a template: tokens while it is read, a tree of nodes in one arena
-   afterwards. */
-#ifndef HEED_JINJA_TREE_H
-#define HEED_JINJA_TREE_H
+/* tree_internal.h: the compiled form of a template: tokens while it is read, a tree of nodes in one
+   arena afterwards. */
+#ifndef HEED_JINJA_TREE_INTERNAL_H
+#define HEED_JINJA_TREE_INTERNAL_H
 
 #include "jinja/value.h"
 

@@ -1,6 +1,6 @@
-/* attention_check.h: what the records of attention and of its gradient have in common. */
-#ifndef HEED_OP_ATTENTION_CHECK_H
-#define HEED_OP_ATTENTION_CHECK_H
+/* attention_check_internal.h: what the records of attention and of its gradient have in common. */
+#ifndef HEED_OP_ATTENTION_CHECK_INTERNAL_H
+#define HEED_OP_ATTENTION_CHECK_INTERNAL_H
 
 #include "graph/op.h"
 

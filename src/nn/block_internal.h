@@ -1,7 +1,7 @@
-/* block.h: the pieces between attentions, each a few builder calls. Absent weights are
+/* block_internal.h: the pieces between attentions, each a few builder calls. Absent weights are
    HEED_NONE. */
-#ifndef HEED_NN_BLOCK_H
-#define HEED_NN_BLOCK_H
+#ifndef HEED_NN_BLOCK_INTERNAL_H
+#define HEED_NN_BLOCK_INTERNAL_H
 
 #include "nn/kinds.h"
 #include <heed/graph.h>

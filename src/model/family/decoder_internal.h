@@ -1,6 +1,7 @@
-/* decoder.h: what the tables of most decoders share: shorthand for names, keys and settings. */
-#ifndef HEED_MODEL_FAMILY_DECODER_H
-#define HEED_MODEL_FAMILY_DECODER_H
+/* decoder_internal.h: what the tables of most decoders share: shorthand for names, keys and
+   settings. */
+#ifndef HEED_MODEL_FAMILY_DECODER_INTERNAL_H
+#define HEED_MODEL_FAMILY_DECODER_INTERNAL_H
 
 #include "model/family.h"
 

@@ -69,8 +69,7 @@ int64_t heed_forward_label(const heed_forward_call *call, int64_t place);
 /* Finds the labels, or the cotangents where nothing is scored. */
 heed_status heed_forward_read_targets(heed_forward_call *call, heed_error *error);
 heed_status heed_forward_check_labels(const heed_forward_call *call, heed_error *error);
-/* Chooses the token that stands for each sequence, where the head pools one, and marks it
-   needed. */
+/* Chooses the token that stands for each sequence if the head pools one, and marks it needed. */
 heed_status heed_forward_choose_pooled(heed_forward_call *call, heed_error *error);
 /* Marks the tokens that need a row because they are scored. */
 void heed_forward_mark_needed(heed_forward_call *call);

@@ -226,6 +226,39 @@ static void mark_fully_masked(heed_forward_call *call)
     }
 }
 
+static heed_status open_encoder_decoder(heed_forward_call *call, heed_error *error)
+{
+    bool floats = call->config->float_inputs;
+    bool given = floats || heed_forward_input(call, "decoder_input_ids");
+    const char *source_mask = floats ? "src_key_padding_mask" : "attention_mask";
+    const char *mask = floats ? "tgt_key_padding_mask" : "decoder_attention_mask";
+    HEED_TRY(open_stack(call, &call->source, "input_ids", "src", source_mask, error));
+    if (given) HEED_TRY(open_stack(call, &call->main, "decoder_input_ids", "tgt", mask, error));
+    else HEED_TRY(shift_labels(call, error));
+    if (call->main.padded.batch != call->source.padded.batch)
+        return heed_fail(error, HEED_E_SHAPE,
+                         "%lld source sequences, %lld target sequences; expected equal numbers",
+                         (long long)call->source.padded.batch, (long long)call->main.padded.batch);
+    read_mask(&call->source);
+    return check_memory_mask(call, error);
+}
+
+/* A model of one stack: positions and token types may be given too. */
+static heed_status open_single(heed_forward_call *call, heed_error *error)
+{
+    heed_forward_stack *stack = &call->main;
+    HEED_TRY(open_stack(call, stack, "input_ids", "src", "attention_mask", error));
+    stack->positions = heed_forward_input(call, "position_ids");
+    stack->types = heed_forward_input(call, "token_type_ids");
+    if (stack->types && call->config->token_types == 0)
+        return heed_fail(error, HEED_E_UNSUPPORTED,
+                         "input \"in.token_type_ids\": models of type %s have no table of token "
+                         "types here; leave it out",
+                         call->config->model_type);
+    HEED_TRY(heed_forward_check_grid(stack->positions, &stack->padded, true, error));
+    return heed_forward_check_grid(stack->types, &stack->padded, false, error);
+}
+
 heed_status heed_forward_open(heed_forward_call *call, heed_error *error)
 {
     const heed_config *config = call->config;
@@ -233,33 +266,8 @@ heed_status heed_forward_open(heed_forward_call *call, heed_error *error)
     call->choices = 1;
     HEED_TRY(check_names(call, error));
     HEED_TRY(heed_forward_read_targets(call, error));
-    if (call->both) {
-        HEED_TRY(open_stack(call, &call->source, "input_ids", "src",
-                            config->float_inputs ? "src_key_padding_mask" : "attention_mask",
-                            error));
-        bool given = config->float_inputs || heed_forward_input(call, "decoder_input_ids");
-        const char *mask = config->float_inputs ? "tgt_key_padding_mask" : "decoder_attention_mask";
-        if (given) HEED_TRY(open_stack(call, &call->main, "decoder_input_ids", "tgt", mask, error));
-        else HEED_TRY(shift_labels(call, error));
-        if (call->main.padded.batch != call->source.padded.batch)
-            return heed_fail(error, HEED_E_SHAPE,
-                             "%lld source sequences, %lld target sequences; expected equal numbers",
-                             (long long)call->source.padded.batch,
-                             (long long)call->main.padded.batch);
-        read_mask(&call->source);
-        HEED_TRY(check_memory_mask(call, error));
-    } else {
-        HEED_TRY(open_stack(call, &call->main, "input_ids", "src", "attention_mask", error));
-        call->main.positions = heed_forward_input(call, "position_ids");
-        call->main.types = heed_forward_input(call, "token_type_ids");
-        if (call->main.types && config->token_types == 0)
-            return heed_fail(error, HEED_E_UNSUPPORTED,
-                             "input \"in.token_type_ids\": models of type %s have no table of "
-                             "token types here; leave it out",
-                             config->model_type);
-        HEED_TRY(heed_forward_check_grid(call->main.positions, &call->main.padded, true, error));
-        HEED_TRY(heed_forward_check_grid(call->main.types, &call->main.padded, false, error));
-    }
+    if (call->both) HEED_TRY(open_encoder_decoder(call, error));
+    else HEED_TRY(open_single(call, error));
     read_mask(&call->main);
     HEED_TRY(count_seen(call, &call->main, error));
     read_segments(call, &call->main);
@@ -271,9 +279,9 @@ heed_status heed_forward_open(heed_forward_call *call, heed_error *error)
         HEED_TRY(heed_rows_new(&call->source.rows, &call->source.padded, false, error));
         HEED_TRY(check_tokens(call, &call->source, HEED_STACK_ENCODER, error));
     }
-    bool means = config->head == HEED_HEAD_NONE && config->arrangement == HEED_ENCODER_ONLY;
-    HEED_TRY(heed_rows_new(&call->main.rows, &call->main.padded, means, error));
     bool encoder = config->arrangement == HEED_ENCODER_ONLY;
+    bool seen_first = encoder && config->head == HEED_HEAD_NONE; /* the mean is over seen rows */
+    HEED_TRY(heed_rows_new(&call->main.rows, &call->main.padded, seen_first, error));
     return check_tokens(call, &call->main, encoder ? HEED_STACK_ENCODER : HEED_STACK_DECODER,
                         error);
 }

@@ -42,9 +42,11 @@ typedef struct heed_build {
     int64_t routed_layers; /* with experts, so far */
 } heed_build;
 
-/* Builds the graph. Externals are declared in a fixed order: every weight that is there; the bf16
-   working copies of those that have one; for TRAIN the gradient of every parameter that is there;
-   for ENCODE and DECODE the caches, kind by kind, layer by layer. */
+/* Builds the graph. Externals are declared in a fixed order:
+   1. every weight that is there;
+   2. the bf16 working copies of those that have one;
+   3. for TRAIN the gradient of every parameter that is there;
+   4. for ENCODE and DECODE the caches, kind by kind, layer by layer. */
 heed_status heed_build_graph(heed_graph *graph, const heed_model *model,
                              const heed_program_spec *spec, const char *const *cotangents,
                              heed_error *error);

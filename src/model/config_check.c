@@ -76,8 +76,7 @@ static heed_status check_stack(const heed_config *config, const heed_stack *stac
     HEED_TRY(
         check_range(where, "the number of key/value heads", stack->kv_heads, 1, 1 << 14, error));
     HEED_TRY(check_range(where, "the width of a head", stack->head_width, 1, 1 << 14, error));
-    HEED_TRY(
-        check_range(where, "the inner width of the feed-forward", stack->d_ff, 1, 1 << 24, error));
+    HEED_TRY(check_range(where, "the width of the feed-forward", stack->d_ff, 1, 1 << 24, error));
     if (stack->heads % stack->kv_heads)
         return heed_fail(error, HEED_E_FORMAT,
                          "%s: %lld heads and %lld key/value heads; expected heads to be a multiple",
@@ -178,10 +177,9 @@ static heed_status check_experts(const heed_config *config, const char *where, h
                          1 << 17, error));
     HEED_TRY(check_range(where, "the number of experts that a token chooses",
                          config->experts_per_token, 1, config->experts, error));
-    HEED_TRY(
-        check_range(where, "the inner width of an expert", config->expert_d_ff, 1, 1 << 24, error));
-    HEED_TRY(check_range(where, "the inner width of the shared expert", config->shared_d_ff, 0,
-                         1 << 24, error));
+    HEED_TRY(check_range(where, "the width of an expert", config->expert_d_ff, 1, 1 << 24, error));
+    HEED_TRY(check_range(where, "the width of the shared expert", config->shared_d_ff, 0, 1 << 24,
+                         error));
     HEED_TRY(check_range(where, "the step from one layer with experts to the next",
                          config->expert_step, 1, HEED_MAX_LAYERS, error));
     if (!isfinite(config->balance_weight) || !isfinite(config->swiglu_alpha) ||

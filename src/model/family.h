@@ -93,13 +93,13 @@ enum {
     HEED_NAME_ONE_NORM = 4096,  /* ... and of all others */
     /* rows of a head stand in rotary pairs: row i of its first half, row i of its second */
     HEED_NAME_PAIRS = 8192,
-    HEED_NAME_INTERLEAVED = 16384, /* the rows of the parts take turns */
+    HEED_NAME_INTERLEAVED = 16384, /* the rows of fused weights alternate */
     HEED_NAME_VECTOR = 32768       /* a matrix of one row stored as (n) */
 };
 
 typedef struct heed_weight_name {
-    /* heed_role; where `fused` weights share a tensor, rows of one after those of another, the
-       first one's */
+    /* heed_role; if `fused` weights share a tensor, the rows of one after those of the other, the
+       role of the first */
     uint8_t role;
     uint8_t stack_id; /* heed_stack_id */
     uint8_t fused;    /* 0 counts as 1 */
@@ -156,8 +156,8 @@ typedef struct heed_architecture {
     int32_t head;
 } heed_architecture;
 
-/* How GGUF files name a family. Their gains are stored whole (norm_offset 0), their matrices
-   (O,I). */
+/* How GGUF files name a family. Their gains are stored as they are (norm_offset 0), their
+   matrices as (O,I). */
 typedef struct heed_gguf_names {
     const char *architecture;        /* general.architecture, which stands before the keys too */
     const heed_key *keys;            /* what follows "architecture." in the entries */
@@ -187,12 +187,11 @@ typedef enum heed_initial_rule {
     HEED_INITIAL_XAVIER
 } heed_initial_rule;
 
-/* What rotary positions may turn of a head: all of it; a part of it, in whole pairs; a part, where
-   an odd number of channels is rounded up. */
+/* Which channels of a head rotary positions may rotate. */
 typedef enum heed_rotary_coverage {
     HEED_ROTARY_ALL,
-    HEED_ROTARY_PAIRS,
-    HEED_ROTARY_ROUNDED_UP
+    HEED_ROTARY_PAIRS,     /* some of them, an even number */
+    HEED_ROTARY_ROUNDED_UP /* some of them; an odd number is rounded up */
 } heed_rotary_coverage;
 
 struct heed_family {

@@ -22,8 +22,8 @@ typedef struct heed_model_options {
        error */
     bool missing_head;
     uint64_t seed;
-    /* inference: matrices that a matmul reads are converted to `narrow_dtype` where that is
-       narrower than their stored type */
+    /* inference: matrices that a matmul reads are converted to `narrow_dtype` if that is narrower
+       than their stored type */
     bool narrows;
     /* f16, bf16, or a quantized type that has an encoder; tied embeddings keep 8 bits at least */
     heed_dtype narrow_dtype;
@@ -58,8 +58,8 @@ heed_status heed_model_save(const heed_model *model, const char *folder, heed_dt
                             heed_error *error);
 
 /* Writes a GGUF file: metadata and tensors in the names of its family, `tokenizer` (entries, may be
-   NULL) after the model's own. dtype: of matrices, any float or quantized type that has an encoder,
-   HEED_DTYPE_COUNT: as stored; vectors and tables of positions are f32. Rows whose length is not a
+   NULL) after the model's own. dtype: of matrices, any float or quantized type that has an encoder;
+   HEED_DTYPE_COUNT: as stored. Vectors and tables of positions are f32. Rows whose length is not a
    multiple of the type's qblock get the nearest smaller type that fits. Errors: HEED_E_UNSUPPORTED
    for families without GGUF names and for settings that GGUF cannot say. */
 heed_status heed_model_save_gguf(const heed_model *model, const char *path, heed_dtype dtype,

@@ -98,7 +98,7 @@ static bool may_overflow(const save_state *state, const heed_tensor *tensor, hee
 
 /* Before anything is written: every value fits the type that its tensor gets. */
 static heed_status check_values(const save_state *state, const char *path,
-                                const heed_tensor_set *set, bool blocks, heed_error *error)
+                                const heed_tensor_set *set, bool may_quantize, heed_error *error)
 {
     for (size_t i = 0; i < set->count; i++) {
         if (set->tensors[i].data) continue;
@@ -109,7 +109,7 @@ static heed_status check_values(const save_state *state, const char *path,
             .option = "--dtype",
             .dtype = set->tensors[i].dtype,
             .columns = tensor->rank > 1 ? tensor->shape[tensor->rank - 1] : 0,
-            .may_quantize = blocks};
+            .may_quantize = may_quantize};
         if (!may_overflow(state, tensor, target.dtype)) continue;
         float *values = heed_allocate(tensor->elements + 1, sizeof *values);
         if (!values)
@@ -120,7 +120,7 @@ static heed_status check_values(const save_state *state, const char *path,
             status = heed_values_fit(&target, values + at, some, (heed_element_place){at, 1},
                                      error);
             if (status == HEED_OK)
-                status = heed_cancel_check(state->model->cancel, "looking at tensors", error);
+                status = heed_cancel_check(state->model->cancel, "checking tensors", error);
         }
         free(values);
         HEED_TRY(status);
@@ -212,16 +212,17 @@ heed_status heed_model_save(const heed_model *model, const char *folder, heed_dt
                             heed_error *error)
 {
     if (dtype != HEED_F32 && dtype != HEED_F16 && dtype != HEED_BF16 && dtype != HEED_DTYPE_COUNT)
-        return heed_fail(
-            error, HEED_E_ARG,
-            "%s: a folder holds weights as f32, f16 or bf16; blocks need a name that ends in .gguf",
-            folder);
+        return heed_fail(error, HEED_E_ARG,
+                         "%s: a folder holds weights as f32, f16 or bf16; quantized types need a "
+                         "name that ends in "
+                         ".gguf",
+                         folder);
     heed_config as;
     save_state state = {.model = model};
     const heed_family *family = heed_config_written_family(&model->config, &as);
     bool own_names = family == model->config.family && model->names == family->weights;
     const char *prefix = own_names ? model->prefix : heed_family_prefix(family, as.head);
-    /* GGUF files keep gains whole */
+    /* GGUF files store gains without an offset */
     if (family == model->config.family && !own_names) as.norm_offset = family->preset->norm_offset;
     state.gain_shift = (float)(model->config.norm_offset - as.norm_offset);
     HEED_TRY(heed_model_create(&state.written, &as, &(heed_model_options){0}, error));

@@ -22,7 +22,7 @@ typedef struct heed_tensor {
     int32_t expert;
     int rank;
     int64_t shape[3]; /* on disk */
-    /* as (O,I), all fused weights together, experts one after the other in each; columns 0: a
+    /* as (O,I): all fused weights together, in each the experts one after the other; columns 0: a
        vector */
     int64_t rows, columns;
     int64_t stack; /* experts in this tensor; 0: no stack */
@@ -159,8 +159,8 @@ bool heed_weights_matches(const char *name, const char *prefix, const char *patt
 
 heed_status heed_model_note_add(heed_model *model, heed_error *error, const char *format, ...)
     HEED_PRINTF(3, 4);
-/* The same of what makes the model another than its files seem to say: told as soon as it is
-   loaded. */
+/* A note on what makes the model another than its files seem to say. It is told as soon as the
+   model is loaded. */
 heed_status heed_model_note_aloud(heed_model *model, heed_error *error, const char *format, ...)
     HEED_PRINTF(3, 4);
 /* An empty model with this configuration. */

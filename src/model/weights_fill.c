@@ -38,9 +38,9 @@ static int64_t grouped_row(const heed_tensor *tensor, int64_t row)
     return (group * heads_per_group + in_group) * width + row % width;
 }
 
-/* Rows of a tensor with experts or with fused weights that take turns. Numbered here: the first
-   weight of each matrix, then the second of each. On disk: matrix after matrix, in each the fused
-   weights one after the other, or row by row in turns. */
+/* Rows of a tensor with experts, or with fused weights whose rows alternate. Numbered here: the
+   first weight of each matrix, then the second of each. On disk: matrix after matrix, in each the
+   fused weights one after the other, or their rows in turn. */
 static disk_rows stacked_rows(const heed_tensor *tensor, int64_t row, int64_t most, disk_rows disk)
 {
     int64_t matrices = tensor->stack ? tensor->stack : 1, height = tensor->rows / matrices;

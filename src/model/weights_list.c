@@ -138,6 +138,30 @@ static heed_status add_expert_tensor(heed_model *model, heed_tensor *tensor)
     return HEED_OK;
 }
 
+/* The weight of one role that the tensor holds; the tensor grows by its rows. */
+static heed_status add_tensor_weight(heed_model *model, heed_tensor *tensor, heed_role role,
+                                     heed_error *error)
+{
+    const heed_config *config = &model->config;
+    const heed_stack_id stack_id = (heed_stack_id)tensor->entry->stack_id;
+    heed_weight weight = {
+        .stack_id = (uint8_t)stack_id,
+        .role = (uint8_t)role,
+        .tensor = (int32_t)model->n_tensors,
+        .first_row = tensor->rows,
+        .parameter = !(tensor->entry->flags & HEED_NAME_BUFFER),
+    };
+    heed_role_shape(config, stack_id, role, &weight.rows, &weight.columns);
+    if (!model->index[stack_id][role]) HEED_TRY(add_index(model, stack_id, role, error));
+    if (heed_roles[role].layered == HEED_BY_EXPERT) weight.stack = config->experts;
+    if (weight.stack && tensor->expert < 0) tensor->stack = weight.stack;
+    tensor->rows += weight.rows * (tensor->stack ? tensor->stack : 1);
+    tensor->columns = weight.columns;
+    if (weight.stack) weight.rows *= weight.stack;
+    if (role == HEED_ROLE_POSITION_EMBEDDING) weight.hidden_rows = config->position_offset;
+    return add_weight(model, weight, tensor->layer, error);
+}
+
 static heed_status add_tensor(heed_model *model, const heed_weight_name *entry, const char *prefix,
                               int64_t layer, int64_t expert, heed_error *error)
 {
@@ -161,27 +185,8 @@ static heed_status add_tensor(heed_model *model, const heed_weight_name *entry, 
     if (expert > 0) return add_expert_tensor(model, &tensor);
     /* What nothing reads is there when a file has it. */
     tensor.absent = entry->role == HEED_ROLE_SPARE_BIAS || entry->role == HEED_ROLE_SPARE_EMBEDDING;
-    for (int i = 0; i < fused; i++) {
-        heed_role role = (heed_role)(entry->role + i);
-        heed_weight weight = {
-            .stack_id = entry->stack_id,
-            .role = (uint8_t)role,
-            .tensor = (int32_t)model->n_tensors,
-            .first_row = tensor.rows,
-            .parameter = !(entry->flags & HEED_NAME_BUFFER),
-        };
-        heed_role_shape(config, (heed_stack_id)entry->stack_id, role, &weight.rows,
-                        &weight.columns);
-        if (!model->index[entry->stack_id][role])
-            HEED_TRY(add_index(model, (heed_stack_id)entry->stack_id, role, error));
-        if (heed_roles[role].layered == HEED_BY_EXPERT) weight.stack = config->experts;
-        if (weight.stack && expert < 0) tensor.stack = weight.stack;
-        tensor.rows += weight.rows * (tensor.stack ? tensor.stack : 1);
-        tensor.columns = weight.columns;
-        if (weight.stack) weight.rows *= weight.stack;
-        if (role == HEED_ROLE_POSITION_EMBEDDING) weight.hidden_rows = config->position_offset;
-        HEED_TRY(add_weight(model, weight, layer, error));
-    }
+    for (int i = 0; i < fused; i++)
+        HEED_TRY(add_tensor_weight(model, &tensor, (heed_role)(entry->role + i), error));
     shape_tensor(&tensor, heed_stack_by_id(config, (heed_stack_id)entry->stack_id));
     model->tensors[model->n_tensors++] = tensor;
     return HEED_OK;

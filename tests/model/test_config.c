@@ -84,7 +84,7 @@ static const bad_config bad[] = {
     {LLAMA(", \"head_dim\": 7"), HEED_E_FORMAT, "7 wide"},
     {LLAMA(", \"intermediate_size\": 4611686018427387904"), HEED_E_FORMAT,
      "intermediate_size is 4611686018427387904"},
-    {LLAMA(", \"intermediate_size\": 100000000"), HEED_E_FORMAT, "inner width"},
+    {LLAMA(", \"intermediate_size\": 100000000"), HEED_E_FORMAT, "width of the feed-forward"},
     {LLAMA(", \"rms_norm_eps\": 0"), HEED_E_FORMAT, "epsilon"},
     {LLAMA(", \"rms_norm_eps\": -1"), HEED_E_FORMAT, "epsilon"},
     {LLAMA(", \"rms_norm_eps\": \"x\""), HEED_E_FORMAT, "rms_norm_eps"},

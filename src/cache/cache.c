@@ -246,8 +246,8 @@ static heed_status commit(heed_cache *cache, int64_t wanted, int64_t growing, he
     /* at most `pages`: they hold every sequence at full length with pages of its own */
     int64_t mark = cache->mark + more;
     size_t before = bytes_at_mark(cache, cache->mark), after = bytes_at_mark(cache, mark);
-    size_t bytes = (after - before) * (size_t)cache->options.arrays,
-           held = heed_cache_committed(cache);
+    size_t bytes = (after - before) * (size_t)cache->options.arrays;
+    size_t held = heed_cache_committed(cache);
     const size_t budget = cache->options.budget;
     size_t spare = budget > held ? budget - held : 0;
     if (!budget) spare = heed_memory_available();
@@ -394,8 +394,9 @@ heed_status heed_cache_extend(heed_cache *cache, const heed_cache_growth *growth
     }
     HEED_TRY(commit(cache, count_wanted(cache, growth, count), count, error));
     for (int64_t i = 0; i < count; i++) {
-        int64_t sequence = growth[i].sequence, length = cache->lengths[sequence],
-                more = growth[i].positions;
+        int64_t sequence = growth[i].sequence;
+        int64_t length = cache->lengths[sequence];
+        int64_t more = growth[i].positions;
         if (more && shared_page(cache, sequence) >= 0) copy_last_page(cache, sequence);
         int32_t *table = table_of(cache, sequence);
         for (int64_t page = pages_of(length); page < pages_of(length + more); page++)

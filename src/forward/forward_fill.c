@@ -204,8 +204,8 @@ static void fill_scores(const heed_forward_call *call, const target *to,
     heed_loss_term terms[4] = {{"", 0}, {"", 0}, {"", 0}, {"", 0}};
     int64_t counts[4] = {0};
     int count = heed_engine_loss_terms(call->model, terms), at = 0;
-    int64_t tokens = fill_token_labels(call, to),
-            classes = fill_class_labels(call, input_of(to, "", "class_labels"));
+    int64_t tokens = fill_token_labels(call, to);
+    int64_t classes = fill_class_labels(call, input_of(to, "", "class_labels"));
     int64_t targets = fill_targets(call, input_of(to, "", "targets"));
     fill_grid(call, to, spec->sequences, spec->queries);
     int64_t batch = call->main.padded.batch, length = call->main.padded.length;

@@ -93,8 +93,8 @@ static void restore_weights(const heed_forward_stack *query, const heed_forward_
     for (int64_t h = 0; h < heads; h++)
         for (int64_t i = 0; i < q[HEED_SEQUENCE_QUERY_LENGTH]; i++)
             for (int64_t j = 0; j < k[HEED_SEQUENCE_KEY_LENGTH]; j++) {
-                int64_t at = query->rows.place[q[HEED_SEQUENCE_QUERY_START] + i],
-                        to = key->rows.place[k[HEED_SEQUENCE_KEY_START] + j];
+                int64_t at = query->rows.place[q[HEED_SEQUENCE_QUERY_START] + i];
+                int64_t to = key->rows.place[k[HEED_SEQUENCE_KEY_START] + j];
                 if (query->padded.keep[at])
                     values[((b * heads + h) * T + at % T) * S + to % S] =
                         data[(h * most_queries + i) * most_keys + j];

@@ -3,9 +3,7 @@
 #include "graph/plan.h"
 #include "tensor/dtype.h"
 
-#include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 
 /* ---- externals ---- */
 
@@ -134,96 +132,6 @@ static void declare_caches(heed_build *b)
     }
 }
 
-/* ---- what the stacks and heads ask for ---- */
-
-heed_value heed_build_weight(const heed_build *b, heed_stack_id stack_id, heed_role role,
-                             int64_t layer)
-{
-    int32_t index = heed_weights_find(b->model, stack_id, role, layer);
-    return index < 0 ? HEED_NONE : b->weights[index];
-}
-
-heed_nn_linear heed_build_linear(const heed_build *b, heed_stack_id stack_id, heed_role weight,
-                                 heed_role bias, int64_t layer)
-{
-    return (heed_nn_linear){heed_build_weight(b, stack_id, weight, layer),
-                            heed_build_weight(b, stack_id, bias, layer)};
-}
-
-heed_nn_norm heed_build_norm(const heed_build *b, heed_stack_id stack_id, heed_role gain,
-                             int64_t layer)
-{
-    heed_value weight = heed_build_weight(b, stack_id, gain, layer);
-    return (heed_nn_norm){
-        .kind = (heed_norm_kind)b->config->norm,
-        .gain = weight,
-        .bias = HEED_NONE,
-        .eps = (float)b->config->norm_eps,
-        .offset = (float)b->config->norm_offset,
-        .present = weight != HEED_NONE,
-    };
-}
-
-heed_value heed_build_token_table(const heed_build *b, heed_stack_id stack_id)
-{
-    heed_value own = heed_build_weight(b, stack_id, HEED_ROLE_TOKEN_EMBEDDING, 0);
-    if (own != HEED_NONE) return own;
-    return heed_build_weight(b, HEED_STACK_MODEL, HEED_ROLE_TOKEN_EMBEDDING, 0);
-}
-
-static int64_t most_rows(const heed_program_spec *spec, heed_extent extent)
-{
-    switch (extent) {
-    case HEED_EXTENT_ROWS: return spec->rows;
-    case HEED_EXTENT_SOURCE_ROWS: return spec->source_rows;
-    case HEED_EXTENT_SEQUENCES: return spec->sequences;
-    case HEED_EXTENT_GATHERED: return spec->gathered;
-    default: return 0;
-    }
-}
-
-heed_value heed_build_input(const heed_build *b, const heed_stack_inputs *inputs, const char *name,
-                            heed_dtype dtype, heed_extent extent, int64_t columns)
-{
-    int64_t rows = most_rows(b->spec, extent);
-    char full[64];
-    snprintf(full, sizeof full, "%s%s", inputs ? inputs->prefix : "", name);
-    return heed_input(b->graph, full, dtype, heed_shape_live(extent, rows, columns));
-}
-
-double heed_build_rate(const heed_build *b, double rate, bool overridden)
-{
-    if (b->spec->purpose != HEED_PURPOSE_TRAIN || b->spec->dropout == 0) return 0;
-    return b->spec->dropout < 0 || !overridden ? rate : (double)b->spec->dropout;
-}
-
-bool heed_build_drops(const heed_build *b)
-{
-    const heed_config *c = b->config;
-    return heed_build_rate(b, c->embedding_dropout, true) > 0 ||
-           heed_build_rate(b, c->residual_dropout, true) > 0 ||
-           heed_build_rate(b, c->activation_dropout, false) > 0 ||
-           heed_build_rate(b, c->classifier_dropout, true) > 0;
-}
-
-void heed_build_publish(heed_build *b, heed_value value, const char *format, ...)
-{
-    char name[96], cotangent[112];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(name, sizeof name, format, arguments);
-    va_end(arguments);
-    if (value <= 0) return;
-    heed_output(b->graph, name, value);
-    for (const char *const *wanted = b->cotangents; wanted && *wanted; wanted++) {
-        if (strcmp(*wanted, name) != 0 || b->n_terms == 8) continue;
-        snprintf(cotangent, sizeof cotangent, "cotangent.%s", name);
-        heed_value weight = heed_input(b->graph, cotangent, HEED_F32,
-                                       heed_value_shape(b->graph, value));
-        b->terms[b->n_terms++] = heed_nn_sum(b->graph, heed_multiply(b->graph, value, weight));
-    }
-}
-
 /* ---- inputs of the stacks ---- */
 
 static void declare_rotary(heed_build *b, heed_stack_inputs *inputs)
@@ -247,8 +155,6 @@ static void declare_inputs(heed_build *b, heed_stack_inputs *inputs)
     const heed_program_spec *spec = b->spec;
     inputs->sequences = heed_build_input(b, inputs, "sequences", HEED_I32, HEED_EXTENT_SEQUENCES,
                                          HEED_SEQUENCE_FIELDS);
-    inputs->query_index = inputs->key_index = inputs->samples = inputs->positions = inputs->rotary =
-        inputs->rotary_local = inputs->slopes = HEED_NONE;
     if (spec->indexed) {
         inputs->query_index = heed_build_input(b, inputs, "query_index", HEED_I32, inputs->extent,
                                                0);
@@ -369,17 +275,7 @@ heed_status heed_build_graph(heed_graph *graph, const heed_model *model,
                         .model = model,
                         .config = &model->config,
                         .spec = spec,
-                        .cotangents = cotangents,
-                        .memory = HEED_NONE,
-                        .cross_sequences = HEED_NONE,
-                        .cross_page_table = HEED_NONE,
-                        .cross_slots = HEED_NONE,
-                        .page_table = HEED_NONE,
-                        .slots = HEED_NONE,
-                        .loss_scale = HEED_NONE,
-                        .counted = HEED_NONE,
-                        .load = HEED_NONE,
-                        .share = HEED_NONE};
+                        .cotangents = cotangents};
     heed_build *b = &build;
     size_t layers = (size_t)heed_model_cache_layers(model) + 1;
     b->weights = heed_arena_take(graph->arena, model->n_weights + 1, sizeof *b->weights);
@@ -393,12 +289,32 @@ heed_status heed_build_graph(heed_graph *graph, const heed_model *model,
     declare_weights(b);
     declare_caches(b);
     declare_stack_inputs(b);
-    bool both = model->config.arrangement == HEED_ENCODER_DECODER,
-         scored = spec->purpose == HEED_PURPOSE_LOSS || spec->purpose == HEED_PURPOSE_TRAIN;
+    bool both = model->config.arrangement == HEED_ENCODER_DECODER;
+    bool scored = spec->purpose == HEED_PURPOSE_LOSS || spec->purpose == HEED_PURPOSE_TRAIN;
     if (both && spec->purpose != HEED_PURPOSE_DECODE) b->memory = heed_build_stack(b, &b->source);
     if (spec->purpose == HEED_PURPOSE_ENCODE) heed_build_fill_cross(b);
     else heed_build_head(b, heed_build_stack(b, &b->main));
     HEED_TRY(heed_graph_status(graph, error));
     if (scored) return finish_loss(b, error);
     return reads_bf16(model, spec) ? heed_pass_precision(graph, error) : HEED_OK;
+}
+
+static uint32_t passes_of(const heed_program_spec *spec)
+{
+    if (spec->no_passes) return HEED_PASS_NONE;
+    return HEED_PASS_DEFAULT | (spec->checkpointing ? HEED_PASS_RECOMPUTE : 0);
+}
+
+heed_status heed_build_plan(const heed_model *model, const heed_backend *backend,
+                            const heed_program_spec *spec, const char *const *cotangents,
+                            heed_plan **plan, heed_error *error)
+{
+    *plan = NULL;
+    heed_graph *graph = heed_graph_new();
+    if (!graph) return heed_fail_memory(error, sizeof graph, "a graph");
+    heed_plan_options options = {.passes = passes_of(spec)};
+    heed_status status = heed_build_graph(graph, model, spec, cotangents, error);
+    if (status == HEED_OK) status = heed_plan_new(graph, backend, &options, plan, error);
+    heed_graph_free(graph);
+    return status;
 }

@@ -7,7 +7,7 @@
 #include "model/engine.h"
 #include "model/weights.h"
 
-/* What one stack reads, the encoder or the decoder. Absent inputs are HEED_NONE. */
+/* What one stack reads, the encoder or the decoder. Absent inputs are HEED_NONE, which is 0. */
 typedef struct heed_stack_inputs {
     heed_stack_id stack_id;
     heed_extent extent;                     /* of its rows */
@@ -62,13 +62,13 @@ void heed_build_bind(const heed_model *model, const heed_program_spec *spec,
 bool heed_build_has_cache(const heed_model *model, const heed_program_spec *spec,
                           heed_cache_kind kind);
 
-/* ---- shared by build_stack.c and build_head.c ---- */
-/* HEED_NONE when absent */
+/* ---- what build.c, build_stack.c and build_head.c ask for ---- */
+/* A weight, or HEED_NONE if the model has none in this role. */
 heed_value heed_build_weight(const heed_build *b, heed_stack_id stack_id, heed_role role,
                              int64_t layer);
 heed_nn_linear heed_build_linear(const heed_build *b, heed_stack_id stack_id, heed_role weight,
                                  heed_role bias, int64_t layer);
-/* its bias is the role after the gain */
+/* The role of its bias comes after that of the gain. */
 heed_nn_norm heed_build_norm(const heed_build *b, heed_stack_id stack_id, heed_role gain,
                              int64_t layer);
 heed_value heed_build_token_table(const heed_build *b, heed_stack_id stack_id);

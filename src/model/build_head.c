@@ -9,13 +9,6 @@ static bool is_scored(const heed_build *b)
     return b->spec->purpose == HEED_PURPOSE_LOSS || b->spec->purpose == HEED_PURPOSE_TRAIN;
 }
 
-heed_problem heed_build_problem(const heed_config *config, const heed_program_spec *spec)
-{
-    if (spec->problem != HEED_PROBLEM_UNKNOWN) return (heed_problem)spec->problem;
-    if (config->problem != HEED_PROBLEM_UNKNOWN) return (heed_problem)config->problem;
-    return config->labels == 1 ? HEED_PROBLEM_REGRESSION : HEED_PROBLEM_SINGLE;
-}
-
 /* One term of the loss: its sum (1), scaled by its place in loss_scale. */
 static void add_term(heed_build *b, heed_value sum)
 {
@@ -102,7 +95,6 @@ static void words(heed_build *b, heed_value x, const char *output)
     heed_nn_linear transform = heed_build_linear(b, HEED_STACK_MODEL, HEED_ROLE_TRANSFORM_WEIGHT,
                                                  HEED_ROLE_TRANSFORM_BIAS, 0);
     heed_nn_norm norm = heed_build_norm(b, HEED_STACK_MODEL, HEED_ROLE_TRANSFORM_NORM_GAIN, 0);
-    norm.bias = heed_build_weight(b, HEED_STACK_MODEL, HEED_ROLE_TRANSFORM_NORM_BIAS, 0);
     if (transform.weight != HEED_NONE)
         x = heed_nn_transform(b->graph, x, &transform, (heed_unary_kind)config->activation, &norm);
     heed_nn_linear matrix = heed_build_linear(b, HEED_STACK_MODEL, HEED_ROLE_LM_WEIGHT,

@@ -3,29 +3,15 @@
 
 #include <math.h>
 
-static heed_nn_norm norm_with_bias(const heed_build *b, heed_stack_id stack_id, heed_role gain,
-                                   int64_t layer)
-{
-    heed_nn_norm norm = heed_build_norm(b, stack_id, gain, layer);
-    norm.bias = heed_build_weight(b, stack_id, (heed_role)(gain + 1), layer);
-    return norm;
-}
-
 static heed_value embed(heed_build *b, const heed_stack_inputs *inputs)
 {
     const heed_config *config = b->config;
     heed_nn_embedding embedding = {
         .padding = config->family->trains_padding ? -1 : config->pad_id,
-        .ids = HEED_NONE,
-        .token_table = HEED_NONE,
         .projection = heed_build_weight(b, inputs->stack_id, HEED_ROLE_EMBEDDING_PROJECTION, 0),
-        .vectors = HEED_NONE,
-        .positions = HEED_NONE,
-        .position_table = HEED_NONE,
-        .types = HEED_NONE,
         .type_table = heed_build_weight(b, inputs->stack_id, HEED_ROLE_TYPE_EMBEDDING, 0),
         .scale = config->embedding_scale,
-        .norm = norm_with_bias(b, inputs->stack_id, HEED_ROLE_EMBEDDING_NORM_GAIN, 0),
+        .norm = heed_build_norm(b, inputs->stack_id, HEED_ROLE_EMBEDDING_NORM_GAIN, 0),
         .dropout = heed_build_rate(b, config->embedding_dropout, true),
         .samples = inputs->samples};
     if (config->float_inputs)
@@ -99,14 +85,11 @@ static heed_attention_layer self_attention(const heed_build *b, const heed_stack
                                     layer),
         .clip = (float)b->config->qkv_clip,
         .qk_norm = (heed_qk_norm)b->config->qk_norm,
-        .query_norm = norm_with_bias(b, stack_id, HEED_ROLE_QUERY_NORM_GAIN, layer),
-        .key_norm = norm_with_bias(b, stack_id, HEED_ROLE_KEY_NORM_GAIN, layer),
+        .query_norm = heed_build_norm(b, stack_id, HEED_ROLE_QUERY_NORM_GAIN, layer),
+        .key_norm = heed_build_norm(b, stack_id, HEED_ROLE_KEY_NORM_GAIN, layer),
         .rotary_query = rotary,
         .rotary_key = rotary,
         .rotary_interleaved = b->config->rope.interleaved,
-        .memory = HEED_NONE,
-        .key_cache = HEED_NONE,
-        .value_cache = HEED_NONE,
         .slots = b->slots,
         .inputs = {.sequences = inputs->sequences,
                    .query_index = inputs->query_index,
@@ -136,18 +119,9 @@ static heed_attention_layer cross_attention(const heed_build *b, int64_t layer)
                                    HEED_ROLE_CROSS_VALUE_BIAS, layer),
         .output = heed_build_linear(b, stack_id, HEED_ROLE_CROSS_OUTPUT_WEIGHT,
                                     HEED_ROLE_CROSS_OUTPUT_BIAS, layer),
-        .rotary_query = HEED_NONE,
-        .rotary_key = HEED_NONE,
         .memory = b->memory,
         .slots = b->cross_slots,
-        .key_cache = HEED_NONE,
-        .value_cache = HEED_NONE,
-        .inputs = {.sequences = b->cross_sequences,
-                   .query_index = HEED_NONE,
-                   .key_index = HEED_NONE,
-                   .page_table = b->cross_page_table,
-                   .slopes = HEED_NONE,
-                   .sinks = HEED_NONE},
+        .inputs = {.sequences = b->cross_sequences, .page_table = b->cross_page_table},
         .options = attention_options(b, &b->main, layer, true)};
     if (b->spec->purpose == HEED_PURPOSE_DECODE || b->spec->purpose == HEED_PURPOSE_ENCODE) {
         attention.key_cache = b->caches[HEED_CACHE_CROSS_KEY][layer];
@@ -163,8 +137,8 @@ static heed_nn_sublayer sublayer_of(const heed_build *b, const heed_stack_inputs
 {
     return (heed_nn_sublayer){
         .place = (heed_norm_place)b->config->norm_place,
-        .norm = norm_with_bias(b, inputs->stack_id, norm, layer),
-        .post_norm = norm_with_bias(b, inputs->stack_id, post_norm, layer),
+        .norm = heed_build_norm(b, inputs->stack_id, norm, layer),
+        .post_norm = heed_build_norm(b, inputs->stack_id, post_norm, layer),
         .scale = b->config->residual_scale,
         .dropout = heed_build_rate(b, b->config->residual_dropout, true),
         .samples = inputs->samples,
@@ -186,10 +160,17 @@ static heed_nn_feed_forward feed_forward(const heed_build *b, const heed_stack_i
         .samples = inputs->samples};
 }
 
+/* A linear layer without bias of the shared expert; absent if the model has none. */
+static heed_nn_linear shared_matrix(const heed_build *b, const heed_stack_inputs *inputs,
+                                    heed_role role, int64_t layer)
+{
+    return (heed_nn_linear){.weight = heed_build_weight(b, inputs->stack_id, role, layer)};
+}
+
 static heed_nn_experts experts(const heed_build *b, const heed_stack_inputs *inputs, int64_t layer)
 {
     const heed_config *config = b->config;
-    heed_nn_experts all = {
+    return (heed_nn_experts){
         .router = heed_build_linear(b, inputs->stack_id, HEED_ROLE_ROUTER_WEIGHT,
                                     HEED_ROLE_ROUTER_BIAS, layer),
         .up = heed_build_linear(b, inputs->stack_id, HEED_ROLE_EXPERT_UP_WEIGHT,
@@ -205,20 +186,12 @@ static heed_nn_experts experts(const heed_build *b, const heed_stack_inputs *inp
         .activation = (heed_unary_kind)config->activation,
         .swiglu_alpha = config->swiglu_alpha,
         .swiglu_limit = config->swiglu_limit,
-        .shared_router = {
-            heed_build_weight(b, inputs->stack_id, HEED_ROLE_SHARED_ROUTER_WEIGHT, layer),
-            HEED_NONE}};
-    all.shared = (heed_nn_feed_forward){
-        .up = {heed_build_weight(b, inputs->stack_id, HEED_ROLE_SHARED_UP_WEIGHT, layer),
-               HEED_NONE},
-        .gate = {heed_build_weight(b, inputs->stack_id, HEED_ROLE_SHARED_GATE_WEIGHT, layer),
-                 HEED_NONE},
-        .down = {heed_build_weight(b, inputs->stack_id, HEED_ROLE_SHARED_DOWN_WEIGHT, layer),
-                 HEED_NONE},
-        .gated = true,
-        .activation = (heed_unary_kind)config->activation,
-        .samples = HEED_NONE};
-    return all;
+        .shared_router = shared_matrix(b, inputs, HEED_ROLE_SHARED_ROUTER_WEIGHT, layer),
+        .shared = {.up = shared_matrix(b, inputs, HEED_ROLE_SHARED_UP_WEIGHT, layer),
+                   .gate = shared_matrix(b, inputs, HEED_ROLE_SHARED_GATE_WEIGHT, layer),
+                   .down = shared_matrix(b, inputs, HEED_ROLE_SHARED_DOWN_WEIGHT, layer),
+                   .gated = true,
+                   .activation = (heed_unary_kind)config->activation}};
 }
 
 /* Adds one layer to the counts from which the balance of experts is computed. Source: Fedus et al.
@@ -273,10 +246,10 @@ static heed_value parallel_layer(heed_build *b, const heed_stack_inputs *inputs,
                                  int64_t layer)
 {
     heed_attention_layer attention = self_attention(b, inputs, layer);
-    heed_nn_norm first = norm_with_bias(b, inputs->stack_id, HEED_ROLE_ATTENTION_NORM_GAIN, layer),
-                 second = first;
+    heed_nn_norm first = heed_build_norm(b, inputs->stack_id, HEED_ROLE_ATTENTION_NORM_GAIN, layer);
+    heed_nn_norm second = first;
     if (b->config->residual == HEED_RESIDUAL_PARALLEL_TWO_NORMS)
-        second = norm_with_bias(b, inputs->stack_id, HEED_ROLE_FFN_NORM_GAIN, layer);
+        second = heed_build_norm(b, inputs->stack_id, HEED_ROLE_FFN_NORM_GAIN, layer);
     double rate = heed_build_rate(b, b->config->residual_dropout, true);
     heed_scope(b->graph, "%s.%lld.attention", stack_name(inputs), (long long)layer);
     heed_value normed = heed_nn_normalize(b->graph, x, &first);
@@ -332,7 +305,7 @@ heed_value heed_build_stack(heed_build *b, const heed_stack_inputs *inputs)
     }
     heed_checkpoint(b->graph, x);
     heed_scope(b->graph, "%s.final_norm", stack_name(inputs));
-    heed_nn_norm last = norm_with_bias(b, inputs->stack_id, HEED_ROLE_FINAL_NORM_GAIN, 0);
+    heed_nn_norm last = heed_build_norm(b, inputs->stack_id, HEED_ROLE_FINAL_NORM_GAIN, 0);
     x = heed_nn_normalize(b->graph, x, &last);
     heed_value projection = heed_build_weight(b, inputs->stack_id, HEED_ROLE_OUTPUT_PROJECTION, 0);
     if (projection != HEED_NONE) x = heed_linear(b->graph, x, projection, HEED_NONE);

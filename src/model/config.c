@@ -7,7 +7,6 @@
 #include "tensor/dtype.h"
 
 #include <dirent.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -184,30 +183,4 @@ heed_status heed_config_preset(heed_config *config, const char *name, heed_error
     config->vocabulary = config->d_model = config->context = 0;
     config->encoder = config->decoder = (heed_stack){0};
     return HEED_OK;
-}
-
-/* ---- what follows from a configuration ---- */
-
-bool heed_config_has_experts(const heed_config *config, int64_t layer)
-{
-    return config->experts > 0 && (layer + 1) % config->expert_step == 0 &&
-           !(config->dense[layer / 8] >> (layer % 8) & 1);
-}
-
-bool heed_config_windowed(const heed_config *config, int64_t layer)
-{
-    return config->window > 0 && (config->windowed[layer / 8] >> (layer % 8) & 1);
-}
-
-int64_t heed_config_reach(const heed_config *config)
-{
-    bool grows = config->position == HEED_POSITION_ROTARY &&
-                 config->rope.kind == HEED_ROPE_DYNAMIC && config->rope.factor > 1;
-    double reach = grows ? (double)config->context * config->rope.factor : (double)config->context;
-    return reach < INT32_MAX / 2 ? (int64_t)reach : config->context;
-}
-
-const heed_stack *heed_config_main(const heed_config *config)
-{
-    return config->arrangement == HEED_ENCODER_ONLY ? &config->encoder : &config->decoder;
 }

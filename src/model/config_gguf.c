@@ -328,13 +328,6 @@ void heed_config_begin_gguf(heed_config *config, const heed_family *family)
     config->rope.base = 10000;
 }
 
-void heed_config_window_step(heed_config *config, int64_t step)
-{
-    memset(config->windowed, 0, sizeof config->windowed);
-    for (int64_t i = 0; config->window > 0 && i < HEED_MAX_LAYERS; i++)
-        if (step == 0 || (i + 1) % step != 0) heed_config_window_layer(config, i);
-}
-
 /* Which layers look through the window: by the step, or by a list of flags. */
 static heed_status read_windows(heed_config *config, const heed_gguf *file, heed_error *error)
 {

@@ -40,8 +40,8 @@ static bool has_two_sets(const heed_rope *rope)
 static bool key_wanted(const heed_config *config, const heed_key *key)
 {
     const void *field = (const char *)config + key->offset;
-    bool rotary = config->position == HEED_POSITION_ROTARY,
-         scaled = config->rope.kind == HEED_ROPE_LINEAR || config->rope.kind == HEED_ROPE_YARN;
+    bool rotary = config->position == HEED_POSITION_ROTARY;
+    bool scaled = config->rope.kind == HEED_ROPE_LINEAR || config->rope.kind == HEED_ROPE_YARN;
     bool two_sets = has_two_sets(&config->rope);
     if (!strcmp(key->name, "rope.scaling.factor")) return rotary && scaled;
     if (!strcmp(key->name, "rope.scaling.attn_factor")) return rotary && two_sets;

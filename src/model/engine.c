@@ -1,7 +1,6 @@
 /* Plans by bucket, one workspace, bound memory. */
 #include "model/build.h"
 #include "graph/plan.h"
-#include "tensor/scaled_rows.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -115,26 +114,6 @@ static heed_status check_spec(const heed_program_spec *spec, heed_error *error)
     return HEED_OK;
 }
 
-static uint32_t passes_of(const heed_program_spec *spec)
-{
-    if (spec->no_passes) return HEED_PASS_NONE;
-    return HEED_PASS_DEFAULT | (spec->checkpointing ? HEED_PASS_RECOMPUTE : 0);
-}
-
-heed_status heed_build_plan(const heed_model *model, const heed_backend *backend,
-                            const heed_program_spec *spec, const char *const *cotangents,
-                            heed_plan **plan, heed_error *error)
-{
-    *plan = NULL;
-    heed_graph *graph = heed_graph_new();
-    if (!graph) return heed_fail_memory(error, sizeof graph, "a graph");
-    heed_plan_options options = {.passes = passes_of(spec)};
-    heed_status status = heed_build_graph(graph, model, spec, cotangents, error);
-    if (status == HEED_OK) status = heed_plan_new(graph, backend, &options, plan, error);
-    heed_graph_free(graph);
-    return status;
-}
-
 static heed_status find_plan(heed_engine *engine, const heed_program_spec *key, heed_plan **plan,
                              heed_error *error)
 {
@@ -206,80 +185,7 @@ bool heed_engine_has_output(const heed_engine *engine, const char *name)
     return engine->current && heed_plan_has_output(engine->current, name);
 }
 
-int64_t heed_model_cache_layers(const heed_model *model)
-{
-    return heed_config_main(&model->config)->layers;
-}
-
-heed_dtype heed_model_cache_dtype(const heed_model *model)
-{
-    return model->cache;
-}
-
-int64_t heed_model_cache_columns(const heed_model *model)
-{
-    const heed_stack *stack = heed_config_main(&model->config);
-    return model->cache == HEED_I8 ? heed_scaled_row_bytes(stack->kv_heads, stack->head_width)
-                                   : stack->kv_heads * stack->head_width;
-}
-
-int64_t heed_model_cache_width(const heed_model *model)
-{
-    const heed_stack *stack = heed_config_main(&model->config);
-    return stack->kv_heads * stack->head_width;
-}
-
-void heed_model_cache_widen(const heed_model *model, const void *row, float *values)
-{
-    const heed_stack *stack = heed_config_main(&model->config);
-    int64_t width = stack->head_width;
-    if (model->cache == HEED_I8)
-        for (int64_t head = 0; head < stack->kv_heads; head++)
-            heed_scaled_run_decode(row, stack->kv_heads, width, head, values + head * width);
-    else heed_convert(values, HEED_F32, row, model->cache, (size_t)(stack->kv_heads * width));
-}
-
 void heed_engine_bind_cache(heed_engine *engine, heed_cache_kind kind, int64_t layer, void *data)
 {
     engine->caches[kind][layer] = data;
-}
-
-/* Has any layer experts? */
-static bool routes(const heed_config *config)
-{
-    for (int64_t layer = 0; layer < config->decoder.layers; layer++)
-        if (heed_config_has_experts(config, layer)) return true;
-    return false;
-}
-
-int heed_engine_loss_terms(const heed_model *model, heed_loss_term terms[4])
-{
-    const heed_config *config = &model->config;
-    heed_problem problem = heed_build_problem(config, &(heed_program_spec){0});
-    switch ((heed_head)config->head) {
-    case HEED_HEAD_CAUSAL_LM:
-    case HEED_HEAD_MASKED_LM:
-    case HEED_HEAD_TOKEN_CLASS:
-        terms[0] = (heed_loss_term){"tokens", 1};
-        if (config->head != HEED_HEAD_CAUSAL_LM || !config->router_outputs || !routes(config))
-            return 1;
-        terms[1] = (heed_loss_term){"balance", (float)config->balance_weight};
-        return 2;
-    case HEED_HEAD_PRETRAINING:
-        terms[0] = (heed_loss_term){"tokens", 1};
-        terms[1] = (heed_loss_term){"sentences", 1};
-        return 2;
-    case HEED_HEAD_NEXT_SENTENCE:
-    case HEED_HEAD_CHOICE: terms[0] = (heed_loss_term){"sentences", 1}; return 1;
-    case HEED_HEAD_SEQUENCE_CLASS:
-        terms[0] = (heed_loss_term){problem == HEED_PROBLEM_SINGLE ? "sentences" : "targets", 1};
-        return 1;
-    case HEED_HEAD_QUESTION:
-        terms[0] = (heed_loss_term){"start", 0.5f};
-        terms[1] = (heed_loss_term){"end", 0.5f};
-        return 2;
-    case HEED_HEAD_NONE:
-    case HEED_HEAD_COUNT: break;
-    }
-    return 0;
 }

@@ -42,8 +42,8 @@ static bool feeds_forward(const heed_config *config)
 static bool layer_role_wanted(const heed_config *config, heed_stack_id stack_id, heed_role role)
 {
     bool cross = stack_id == HEED_STACK_DECODER && config->arrangement == HEED_ENCODER_DECODER;
-    bool sandwich = config->norm_place == HEED_NORM_SANDWICH,
-         own_norm = config->residual != HEED_RESIDUAL_PARALLEL;
+    bool sandwich = config->norm_place == HEED_NORM_SANDWICH;
+    bool own_norm = config->residual != HEED_RESIDUAL_PARALLEL;
     switch (role) {
     case HEED_ROLE_ATTENTION_NORM_GAIN:
     case HEED_ROLE_ATTENTION_NORM_BIAS:

@@ -90,8 +90,8 @@ heed_status heed_weights_initialize(heed_model *model, heed_tensor *tensor, uint
     bool drawn = initial == HEED_INITIAL_NORMAL || initial == HEED_INITIAL_RESIDUAL ||
                  initial == HEED_INITIAL_EMBEDDING;
     bool xavier = drawn && config->family->initial == HEED_INITIAL_XAVIER && tensor->columns > 0;
-    double scale = deviation(model, tensor),
-           bound = sqrt(6.0 / (double)(tensor->rows + tensor->columns + (tensor->columns == 0)));
+    double scale = deviation(model, tensor);
+    double bound = sqrt(6.0 / (double)(tensor->rows + tensor->columns + (tensor->columns == 0)));
     heed_status status = HEED_OK;
     for (size_t i = 0; i < tensor->elements && status == HEED_OK; i++) {
         if (i % DRAWN_AT_ONCE == 0)

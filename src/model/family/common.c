@@ -16,16 +16,6 @@ const heed_key heed_common_keys[] = {
     HEED_KEY("pad_token_id", ID, pad_id),   HEED_KEY("tie_word_embeddings", FLAG, tied),
     HEED_KEY("use_cache", FLAG, use_cache), {0}};
 
-void heed_config_window_all(heed_config *config)
-{
-    memset(config->windowed, config->window > 0 ? 0xFF : 0, sizeof config->windowed);
-}
-
-void heed_config_window_layer(heed_config *config, int64_t layer)
-{
-    config->windowed[layer / 8] |= (uint8_t)(1u << (layer % 8));
-}
-
 heed_status heed_layer_types_read(heed_config *config, const json_t *json, bool *found,
                                   const char *where, heed_error *error)
 {

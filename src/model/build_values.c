@@ -1,0 +1,94 @@
+/* The values of a graph that stacks and heads ask for: weights, inputs, dropout rates, outputs. */
+#include "model/build.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+heed_value heed_build_weight(const heed_build *b, heed_stack_id stack_id, heed_role role,
+                             int64_t layer)
+{
+    int32_t index = heed_weights_find(b->model, stack_id, role, layer);
+    return index < 0 ? HEED_NONE : b->weights[index];
+}
+
+heed_nn_linear heed_build_linear(const heed_build *b, heed_stack_id stack_id, heed_role weight,
+                                 heed_role bias, int64_t layer)
+{
+    return (heed_nn_linear){heed_build_weight(b, stack_id, weight, layer),
+                            heed_build_weight(b, stack_id, bias, layer)};
+}
+
+heed_nn_norm heed_build_norm(const heed_build *b, heed_stack_id stack_id, heed_role gain,
+                             int64_t layer)
+{
+    heed_value weight = heed_build_weight(b, stack_id, gain, layer);
+    return (heed_nn_norm){
+        .kind = (heed_norm_kind)b->config->norm,
+        .gain = weight,
+        .bias = heed_build_weight(b, stack_id, (heed_role)(gain + 1), layer),
+        .eps = (float)b->config->norm_eps,
+        .offset = (float)b->config->norm_offset,
+        .present = weight != HEED_NONE,
+    };
+}
+
+heed_value heed_build_token_table(const heed_build *b, heed_stack_id stack_id)
+{
+    heed_value own = heed_build_weight(b, stack_id, HEED_ROLE_TOKEN_EMBEDDING, 0);
+    if (own != HEED_NONE) return own;
+    return heed_build_weight(b, HEED_STACK_MODEL, HEED_ROLE_TOKEN_EMBEDDING, 0);
+}
+
+static int64_t most_rows(const heed_program_spec *spec, heed_extent extent)
+{
+    switch (extent) {
+    case HEED_EXTENT_ROWS: return spec->rows;
+    case HEED_EXTENT_SOURCE_ROWS: return spec->source_rows;
+    case HEED_EXTENT_SEQUENCES: return spec->sequences;
+    case HEED_EXTENT_GATHERED: return spec->gathered;
+    default: return 0;
+    }
+}
+
+heed_value heed_build_input(const heed_build *b, const heed_stack_inputs *inputs, const char *name,
+                            heed_dtype dtype, heed_extent extent, int64_t columns)
+{
+    int64_t rows = most_rows(b->spec, extent);
+    char full[64];
+    snprintf(full, sizeof full, "%s%s", inputs ? inputs->prefix : "", name);
+    return heed_input(b->graph, full, dtype, heed_shape_live(extent, rows, columns));
+}
+
+double heed_build_rate(const heed_build *b, double rate, bool overridden)
+{
+    if (b->spec->purpose != HEED_PURPOSE_TRAIN || b->spec->dropout == 0) return 0;
+    return b->spec->dropout < 0 || !overridden ? rate : (double)b->spec->dropout;
+}
+
+bool heed_build_drops(const heed_build *b)
+{
+    const heed_config *c = b->config;
+    return heed_build_rate(b, c->embedding_dropout, true) > 0 ||
+           heed_build_rate(b, c->residual_dropout, true) > 0 ||
+           heed_build_rate(b, c->activation_dropout, false) > 0 ||
+           heed_build_rate(b, c->classifier_dropout, true) > 0;
+}
+
+void heed_build_publish(heed_build *b, heed_value value, const char *format, ...)
+{
+    char name[96], cotangent[112];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(name, sizeof name, format, arguments);
+    va_end(arguments);
+    if (value <= 0) return;
+    heed_output(b->graph, name, value);
+    for (const char *const *wanted = b->cotangents; wanted && *wanted; wanted++) {
+        if (strcmp(*wanted, name) != 0 || b->n_terms == 8) continue;
+        snprintf(cotangent, sizeof cotangent, "cotangent.%s", name);
+        heed_value weight = heed_input(b->graph, cotangent, HEED_F32,
+                                       heed_value_shape(b->graph, value));
+        b->terms[b->n_terms++] = heed_nn_sum(b->graph, heed_multiply(b->graph, value, weight));
+    }
+}

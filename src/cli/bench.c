@@ -1,4 +1,4 @@
-/* heed bench: how fast a model reads and writes, and what the machine can do. */
+/* heed bench: measures how fast a model reads and writes, and what the machine can do. */
 #include "task.h"
 
 typedef struct bench_task {
@@ -178,7 +178,7 @@ static void print_speed(const heed_speed *s)
            heed_cli_bytes_text((double)s->resident_bytes, resident));
 }
 
-/* Answers with the round, then waits for the next line. */
+/* Prints the round, then waits for the next line. */
 static bool on_round(void *argument, const heed_speed_round *round)
 {
     (void)argument;

@@ -1,4 +1,4 @@
-/* heed chat: a conversation, by lines: from a person at a terminal, or from a pipe. */
+/* heed chat: holds a conversation, line by line, at a terminal or through a pipe. */
 #include "interrupt.h"
 #include "line_input.h"
 #include "params.h"
@@ -218,7 +218,7 @@ static heed_status obey(chat_task *values, char *line)
 
 /* ---- keeping the conversation ---- */
 
-/* Writes the conversation to --save where it has changed. */
+/* Writes the conversation to --save if it has changed. */
 static heed_status save_changes(chat_task *values, heed_error *error)
 {
     if (!values->save || !values->changed) return HEED_OK;
@@ -227,7 +227,7 @@ static heed_status save_changes(chat_task *values, heed_error *error)
     return status;
 }
 
-/* Whether saving again replaces what was saved. stdout, a pipe and a device get the conversation
+/* Whether saving again replaces what was saved. stdout, a pipe or a device gets the conversation
    once, at the end. */
 static bool is_replaced(const char *path)
 {
@@ -237,7 +237,7 @@ static bool is_replaced(const char *path)
     return !open_file && (stat(path, &found) != 0 || S_ISREG(found.st_mode));
 }
 
-/* After a turn a failure is told once, since the next turn tries again. */
+/* Saves after a turn. A failure is reported once, since the next turn tries again. */
 static void save_turn(chat_task *values)
 {
     heed_error error = {0};
@@ -252,7 +252,7 @@ static void save_turn(chat_task *values)
     values->warned = true;
 }
 
-/* A conversation that cannot be written to --save goes into a new file for temporary things. */
+/* Keeps a conversation that cannot be written to --save in a new temporary file. */
 static void rescue(const chat_task *values)
 {
     const char *folder = getenv("TMPDIR");
@@ -270,7 +270,7 @@ static void rescue(const chat_task *values)
     heed_cli_note("heed chat: the conversation could not be kept in %s either, it is lost", folder);
 }
 
-/* Saves what no turn has saved; an earlier error remains the one that is told. */
+/* Saves what no turn has saved. An earlier error remains the one that is reported. */
 static heed_status save_at_end(chat_task *values, heed_status status)
 {
     heed_error error = {0};
@@ -284,7 +284,8 @@ static heed_status save_at_end(chat_task *values, heed_status status)
 
 /* ---- the conversation ---- */
 
-/* At a terminal an error is told and the conversation goes on; from a pipe it ends the program. */
+/* At a terminal an error is reported and the conversation goes on; from a pipe it ends the
+   program. */
 static heed_status settle(chat_task *values, heed_status status)
 {
     if (status == HEED_OK || status == HEED_E_CANCELLED || !heed_cli_line_input_is_live())
@@ -294,7 +295,7 @@ static heed_status settle(chat_task *values, heed_status status)
     return HEED_OK;
 }
 
-/* One line; a blank one says nothing. */
+/* Obeys or answers one line; a blank one is skipped. */
 static heed_status take_line(chat_task *values, char *line)
 {
     heed_status status = HEED_OK;
@@ -304,7 +305,8 @@ static heed_status take_line(chat_task *values, char *line)
     return settle(values, status);
 }
 
-/* Ctrl-C at a terminal ends an answer; another signal, or Ctrl-C elsewhere, ends the program. */
+/* Whether the conversation ends. Ctrl-C at a terminal ends an answer; another signal, or Ctrl-C
+   elsewhere, ends the program. */
 static bool is_over(const chat_task *values)
 {
     bool asked = heed_cli_interrupted(NULL) &&
@@ -357,7 +359,7 @@ static heed_status run(heed_cli_task *t)
     if (status != HEED_OK) return status;
     values->changed = true;
     status = save_at_end(values, converse(values));
-    /* Ctrl-C ends an answer; where none is being written, or no other can follow, it ends the
+    /* Ctrl-C ends an answer; if none is being written, or no other can follow, it ends the
        program. */
     if (status == HEED_OK && heed_cli_interrupted(NULL))
         status = heed_fail(&t->error, HEED_E_CANCELLED, "interrupted");

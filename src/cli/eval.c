@@ -1,4 +1,4 @@
-/* heed eval: how well a model predicts text, or translates. */
+/* heed eval: measures how well a model predicts text, answers questions or translates. */
 #include "task.h"
 
 typedef struct {

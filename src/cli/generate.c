@@ -1,4 +1,4 @@
-/* heed generate: prompts in, text (or ids) out. */
+/* heed generate: continues prompts with text or ids. */
 #include "interrupt.h"
 #include "task.h"
 
@@ -75,7 +75,7 @@ static heed_status parse_ids(const char *text, prompt_list *list, heed_error *er
     return HEED_OK;
 }
 
-/* Every line is a prompt, a blank one too. */
+/* Every line is a prompt, even a blank one. */
 static heed_status read_lines(const char *path, prompt_list *list, heed_error *error)
 {
     heed_line_file *file = NULL;
@@ -171,7 +171,7 @@ static void note_cuts(const heed_results *results)
                           i + 1);
 }
 
-/* What was streamed needs no more than its line end. */
+/* Prints the results. A text that was streamed needs only its line end. */
 static heed_status print_results(generate_task *values, const heed_results *results, bool streamed)
 {
     heed_status status = HEED_OK;
@@ -255,13 +255,13 @@ static heed_status run(heed_cli_task *t)
     how.ids_only = values->ids && !values->stop.count;
     bool streamed = prompts->count == 1 && values->num_return <= 1 && t->sampling.how.beams <= 1 &&
                     !values->ids && !t->json && !values->logprobs.set;
-    bool begun = false; /* some text stands on the line */
+    bool begun = false; /* some text is on the line */
     heed_hooks hooks = {.text = streamed ? stream_text : NULL,
                         .cancelled = heed_cli_interrupted,
                         .argument = &begun};
     heed_prompts asked = {prompts->items, prompts->count};
     status = heed_transformer_generate(t->transformer, &asked, &how, &hooks, &results, &t->error);
-    /* What was written before something failed is printed all the same. */
+    /* Print what was complete before something failed. */
     heed_status printed = results.count ? print_results(values, &results, streamed) : HEED_OK;
     if (!results.count && begun) putchar('\n');
     if (status != HEED_OK && results.count && !values->prompt_cache)

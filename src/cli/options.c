@@ -62,13 +62,13 @@ static const heed_cli_option *find_letter(const heed_cli_command *command, char 
     return NULL;
 }
 
-/* What stands before a name on the command line. */
+/* The dashes before a name on the command line. */
 static const char *dashes(const char *name)
 {
     return name[1] ? "--" : "-";
 }
 
-/* An empty path or name is what a shell variable that is not set leaves on the command line. */
+/* A shell variable that is not set leaves an empty path or name on the command line. */
 static bool check_not_empty(const heed_cli_command *command, const heed_cli_option *o,
                             const char *text)
 {
@@ -181,8 +181,8 @@ static bool value_follows(const command_line *line)
     return line->at + 1 < line->argc && line->argv[line->at + 1][0] != '-';
 }
 
-/* Takes the values of option o from the words that follow its own; `attached` is what stood after
-   '=' or after the letter. */
+/* Takes the values of option o from the words after its own. `attached` is the value in its own
+   word, after '=' or after the letter; NULL if there is none. */
 static bool take_values(command_line *line, const heed_cli_option *o, const char *attached)
 {
     int wanted = o->kind == HEED_CLI_PAIR ? 2 : 1, taken = 0;
@@ -203,14 +203,14 @@ static bool take_values(command_line *line, const heed_cli_option *o, const char
     return true;
 }
 
-/* Whether a second value takes the place of the first one. */
+/* Whether a second value replaces the first one. */
 static bool is_single(const heed_cli_option *o)
 {
     return o->kind != HEED_CLI_FLAG && o->kind != HEED_CLI_LIST && o->kind != HEED_CLI_PAIR;
 }
 
-/* The option of a word: --NAME, --NAME=VALUE, -x, -xVALUE or -x=VALUE; NULL if there is none.
-   *attached is the value in the word, or NULL. */
+/* Finds the option that a word names: --NAME, --NAME=VALUE, -x, -xVALUE or -x=VALUE; NULL if there
+   is none. *attached is the value in the word, or NULL. */
 static const heed_cli_option *named_option(const heed_cli_command *command, const char *word,
                                            const char **attached)
 {
@@ -276,7 +276,7 @@ bool heed_cli_option_given(const heed_cli_option_words *words, const char *name)
     return false;
 }
 
-/* Takes the next of names with blanks between them; false at the end. */
+/* Takes the next of several names separated by blanks; false at the end. */
 static bool next_name(const char **names, char name[LONGEST_WORD + 1])
 {
     size_t length = strcspn(*names, " ");
@@ -286,7 +286,7 @@ static bool next_name(const char **names, char name[LONGEST_WORD + 1])
     return length > 0;
 }
 
-/* Adds "--name" to the text, after " or " if it has some already. */
+/* Adds "--name" to the text, after " or " if the text is not empty. */
 static void spell_name(const char *name, char *text, size_t size)
 {
     size_t used = strlen(text);
@@ -295,7 +295,7 @@ static void spell_name(const char *name, char *text, size_t size)
     if (length < 0 || (size_t)length >= size - used) text[used] = 0; /* no room: left out */
 }
 
-/* One option that was given, against the others of its rule. */
+/* Checks an option that was given against the others of its rule. */
 static int check_rule(const heed_cli_command *command, const heed_cli_option_words *words,
                       const char *name, const heed_cli_option_rule *rule)
 {

@@ -1,5 +1,7 @@
-/* options.h: one table of options feeds the parser, --help, the man page and shell completion. A
-   command has a table of its own and a share in the common ones (shared.c). */
+/* options.h: the tables of options.
+
+   One table feeds the parser, --help, the man page and shell completion. A command has a table of
+   its own and shares others (shared.c). */
 #ifndef HEED_CLI_OPTIONS_H
 #define HEED_CLI_OPTIONS_H
 
@@ -48,12 +50,12 @@ typedef struct heed_cli_option {
 #define HEED_CLI_SECTION(text) {"", 0, HEED_CLI_HEADING, NULL, text, 0}
 /* clang-format on */
 
-/* What options mean together. Both texts are names with blanks between them; each of the first is
-   compared with the others. A table of rules ends with a row without names. */
+/* A rule about options that are given together. Both texts are names separated by blanks; each of
+   the first is compared with the others. A table of rules ends with a row without names. */
 typedef enum heed_cli_option_relation {
-    HEED_CLI_NEEDS,   /* without any of the others it has no effect: a note */
-    HEED_CLI_IDLE,    /* with any of the others it has no effect: a note */
-    HEED_CLI_EXCLUDES /* it contradicts each of the others: a usage error */
+    HEED_CLI_NEEDS,   /* without any of the others it has no effect, which is noted */
+    HEED_CLI_IDLE,    /* with any of the others it has no effect, which is noted */
+    HEED_CLI_EXCLUDES /* it contradicts each of the others, which is a usage error */
 } heed_cli_option_relation;
 typedef struct heed_cli_option_rule {
     const char *names;
@@ -63,35 +65,35 @@ typedef struct heed_cli_option_rule {
 
 typedef struct heed_cli_task heed_cli_task; /* task.h */
 
-/* A command: what it says of itself, its options, and what it alone does. Its struct of values
-   begins with a task. */
+/* A command: its texts, its options and the functions that only it has. Its struct of values begins
+   with a heed_cli_task. */
 typedef struct heed_cli_command {
     const char *name, *arguments, *summary; /* "MODEL [options]", one line */
-    /* paragraphs; commands, one a line, two blanks in front */
+    /* paragraphs; commands, one a line, indented by two blanks */
     const char *description, *examples;
     const heed_cli_option *options;    /* its own */
     const heed_cli_option_rule *rules; /* about all its options; NULL: none */
     unsigned shares;                   /* bits of the enum below */
     size_t bytes;                      /* of its struct of values */
-    /* values that are not zero before parsing; NULL: none */
+    /* sets the values that are not zero before parsing; NULL if there are none */
     void (*preset)(heed_cli_task *t);
-    /* 0, or what heed_cli_usage_error returned; NULL: nothing to check */
+    /* returns 0 or what heed_cli_usage_error returned; NULL if there is nothing to check */
     int (*check)(heed_cli_task *t);
     heed_status (*run)(heed_cli_task *t); /* errors go to t->error */
-    /* frees what the command allocated, in every case; NULL: nothing */
+    /* frees what the command allocated, in every case; NULL if there is nothing */
     void (*finish)(heed_cli_task *t);
 } heed_cli_command;
 
-/* What a command shares with others, and how it is run. */
+/* What a command shares with others. */
 enum {
-    HEED_CLI_MODEL = 1,       /* MODEL, as -m or as the first word */
-    HEED_CLI_MODEL_MAYBE = 2, /* the same, and none is fine */
+    HEED_CLI_MODEL = 1,       /* MODEL, given with -m or as the first word */
+    HEED_CLI_MODEL_MAYBE = 2, /* the same, but it may be left out */
     HEED_CLI_COMPUTES = 4,    /* a context: -t */
-    HEED_CLI_LOADS = 8,       /* the model, if one is named, loaded; observed too */
+    HEED_CLI_LOADS = 8,       /* the model is loaded if one is named; it can be observed */
     HEED_CLI_SAMPLES = 16,    /* how tokens are chosen */
     HEED_CLI_JSON = 32,       /* --json */
     HEED_CLI_OBSERVED = 64,   /* what is computed can be observed: --profile, --trace ... */
-    /* types in which a model is stored and computed, where HEED_CLI_LOADS does not load it */
+    /* types in which a model is stored and computed, unless HEED_CLI_LOADS loads it */
     HEED_CLI_TYPES = 128,
     HEED_CLI_STOPS =
         256 /* asks heed_cli_interrupted() now and then: Ctrl-C ends it in good order */
@@ -106,27 +108,27 @@ typedef struct heed_cli_option_walk {
 } heed_cli_option_walk;
 const heed_cli_option *heed_cli_option_next(heed_cli_option_walk *walk);
 
-/* Fills `values` (preset with defaults) from argv; words that belong to no option go to
-   `positional`, the names of the options that were met to `given`. On a mistake prints what was
-   wrong, the nearest option and where to find help, and returns false: exit with 2. --help prints
-   the page and sets *helped. */
+/* Fills `values` (preset with defaults) from argv. Words that belong to no option go to
+   `positional`, the names of the options that were given to `given`.
+   On a mistake prints what was wrong, the nearest option and where to find help, and returns false;
+   the program then exits with 2. --help prints the page and sets *helped. */
 typedef struct heed_cli_option_words {
     heed_cli_option_list positional, given;
 } heed_cli_option_words;
 bool heed_cli_options_parse(const heed_cli_command *command, void *values, int argc, char **argv,
                             heed_cli_option_words *words, bool *helped);
 bool heed_cli_option_given(const heed_cli_option_words *words, const char *name);
-/* Applies the command's rules to the options given: 0 after notes about those without effect, 2
-   after a usage error. */
+/* Applies the command's rules to the options given. Returns 0, after notes about those without
+   effect, or 2 after a usage error. */
 int heed_cli_options_check_rules(const heed_cli_command *command,
                                  const heed_cli_option_words *words);
-/* false, after a message, if memory is out */
+/* Returns false, after a message, if memory is out. */
 bool heed_cli_option_list_add(heed_cli_option_list *list, const char *item);
-/* Sets the field of an option that takes one value. Returns NULL, or what is expected instead of
-   `text`; the field is as before then. A text is borrowed. */
+/* Sets the field of an option that takes one value. Returns NULL, or what was expected instead of
+   `text`; then the field is unchanged. A text is borrowed. */
 const char *heed_cli_option_set(const heed_cli_option *o, void *values, const char *text);
 void heed_cli_option_list_free(heed_cli_option_list *list);
-/* A usage error in the style of heed_cli_options_parse; returns 2. */
+/* Prints a usage error in the style of heed_cli_options_parse. Returns 2. */
 int heed_cli_usage_error(const heed_cli_command *command, const char *format, ...)
     HEED_PRINTF(2, 3);
 

@@ -25,7 +25,7 @@ static bool is_whole(const heed_cli_option *o)
            o->kind == HEED_CLI_POSITIVE;
 }
 
-/* Finds the row of a name; the error of one that is no parameter names the nearest. */
+/* Finds the option of a name. If there is none, the error names the nearest. */
 static const heed_cli_option *find_parameter(heed_cli_task *t, const char *name)
 {
     const char *names[64];
@@ -51,8 +51,8 @@ static const heed_cli_option *find_parameter(heed_cli_task *t, const char *name)
     return NULL;
 }
 
-/* What the options say, into `how`; with what the model's files say for those that nobody chose,
-   into `in_force`. Checks all of them as the next answer would. */
+/* Writes the options into `how`, and into `in_force` the same with the settings of the model's
+   files where no option is given. Checks all of them as the next answer would. */
 static heed_status resolve(heed_cli_task *t, const heed_chat *chat, heed_generation_options *how,
                            heed_generation_options *in_force)
 {
@@ -114,7 +114,7 @@ static heed_status show_in_force(heed_cli_task *t, const heed_chat *chat,
     return HEED_OK;
 }
 
-/* Changes one parameter; if the settings would not do, it is as before. */
+/* Changes one parameter. If the settings are not valid then, it keeps its value. */
 static heed_status change(heed_cli_task *t, const heed_chat *chat, const heed_cli_option *o,
                           const char *value)
 {

@@ -27,7 +27,7 @@ static heed_status add_word(heed_cli_sampling_words *words, int32_t *ids, size_t
     return HEED_OK;
 }
 
-/* "[1, 2]": a sequence of ids. */
+/* Adds a sequence of ids, as in "[1, 2]". */
 static heed_status add_ids(const json_t *array, const char *line, const char *place,
                            heed_cli_sampling_words *words, heed_error *error)
 {
@@ -46,7 +46,7 @@ static heed_status add_ids(const json_t *array, const char *line, const char *pl
                      line);
 }
 
-/* One line: a JSON array of ids, or text. */
+/* Reads one line: a JSON array of ids, or text. */
 static heed_status read_word(const char *line, size_t length, const char *place,
                              heed_cli_sampling_words *words, heed_error *error)
 {
@@ -61,8 +61,8 @@ static heed_status read_word(const char *line, size_t length, const char *place,
     return heed_cli_text_list_add(&words->texts, line, length, error);
 }
 
-/* --bad-words FILE, once for all answers of a task: blank lines, and blanks around a word, mean
-   nothing. A file without words is most likely a mistake. */
+/* Reads --bad-words FILE, once for all answers of a task. Blank lines, and blanks around a word,
+   are ignored. A file without words is most likely a mistake, so it is noted. */
 static heed_status read_words(const char *path, heed_cli_sampling_words *words, heed_error *error)
 {
     heed_line_file *file = NULL;

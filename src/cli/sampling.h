@@ -1,4 +1,4 @@
-/* sampling.h: the options that generate, translate and eval --pairs share. */
+/* sampling.h: the options of generate, chat, translate and eval --pairs that choose tokens. */
 #ifndef HEED_CLI_SAMPLING_H
 #define HEED_CLI_SAMPLING_H
 
@@ -8,12 +8,12 @@
 #include <heed/heed.h>
 
 typedef struct heed_cli_sampling_options {
-    heed_generation_options how; /* its numbers; the lists stand below as they were given */
+    heed_generation_options how; /* the numbers; the lists below are as they were given */
     heed_cli_option_list logit_bias;
     const char *bad_words;
 } heed_cli_sampling_options;
 
-/* Rows of an option table for a struct with the member `sampling`: the common table of shared.c. */
+/* Rows of an option table for a struct with the member `sampling`. shared.c has the table. */
 #define HEED_CLI_SAMPLING_ROWS(type)                                                               \
     HEED_CLI_OPTION(                                                                               \
         type, sampling.how.temperature, "temp", 0, HEED_CLI_AMOUNT, "X",                           \

@@ -108,7 +108,7 @@ static heed_status make_context(heed_cli_task *t)
     return status;
 }
 
-/* Everything that the run of a command expects: signals, the trace, the context, the model. */
+/* Prepares what the run of a command needs: signals, the trace, the context, the model. */
 static heed_status prepare(heed_cli_task *t)
 {
     static const heed_hooks stop = {.cancelled = heed_cli_interrupted};
@@ -126,8 +126,8 @@ static heed_status prepare(heed_cli_task *t)
     return status;
 }
 
-/* Whatever was printed goes out before an error is told. A stdout that has failed is the error to
-   tell, unless a signal ended the task: what else went wrong follows from it. */
+/* Flushes what was printed before an error is reported. If stdout has failed, that is the error to
+   report, unless a signal ended the task: any other error is a consequence. */
 static heed_status report(heed_cli_task *t, heed_status status)
 {
     char *profile = NULL;

@@ -1,6 +1,8 @@
-/* task.h: one run of a command: the options that commands share, the context, the model, what is to
-   be freed. main() finds the command and calls heed_cli_task_run; the command's own file has its
-   table of options, a check and a run. */
+/* task.h: one run of a command.
+
+   It holds the options that commands share, the context, the model and everything to be freed.
+   main() finds the command and calls heed_cli_task_run; the command's own file has its table of
+   options, a check and a run. */
 #ifndef HEED_CLI_TASK_H
 #define HEED_CLI_TASK_H
 
@@ -15,7 +17,7 @@
 
 struct heed_cli_task {
     const heed_cli_command *command;
-    heed_cli_option_words words; /* of the command line: without an option; options given */
+    heed_cli_option_words words; /* the words without an option, and the options given */
     heed_error error;
     heed_context *context;         /* HEED_CLI_COMPUTES */
     heed_transformer *transformer; /* HEED_CLI_LOADS */
@@ -33,7 +35,7 @@ struct heed_cli_task {
    status. */
 int heed_cli_task_run(const heed_cli_command *command, int argc, char **argv);
 
-/* Hooks of a long task: a progress bar "12 of 340 UNIT", Ctrl-C. */
+/* Returns the hooks of a long task: a progress bar "12 of 340 UNIT", and Ctrl-C. */
 heed_hooks heed_cli_task_hooks(const char *unit);
 /* What --temp ... and -n (count) say, in place of what the model's files say. */
 heed_status heed_cli_task_generation(heed_cli_task *t, heed_optional_int count,

@@ -1,4 +1,4 @@
-/* heed tokenize: text to ids and back, line by line; training of vocabularies. */
+/* heed tokenize: turns text into ids and back, line by line, and trains vocabularies. */
 #include "task.h"
 
 #include <stdlib.h>
@@ -56,8 +56,7 @@ static const heed_cli_option_rule rules[] = {
     {"no-special offsets pairs", HEED_CLI_IDLE, "decode"},
     {0}};
 
-/* What is encoded together. */
-/* What a text is encoded with; a pair may come to it. */
+/* The options of encoding; the caller adds a pair if there is one. */
 static heed_tokenize_options how_to_encode(const tokenize_task *values)
 {
     return (heed_tokenize_options){.no_special = values->no_special, .offsets = values->offsets};
@@ -154,7 +153,7 @@ static heed_status decode_line(const tokenize_task *values, const heed_tokenizer
     return status;
 }
 
-/* One object, or with --decode also an array. */
+/* Takes one object; with --decode it may be an array. */
 static heed_status take_line(const tokenize_task *values, const heed_tokenizer *tokenizer,
                              const char *text, size_t length, const char *place, heed_error *error)
 {
@@ -169,7 +168,7 @@ static heed_status take_line(const tokenize_task *values, const heed_tokenizer *
     return status;
 }
 
-/* Blank lines are passed over. */
+/* Takes every line of --jsonl; blank ones are skipped. */
 static heed_status lines(const tokenize_task *values, const heed_tokenizer *tokenizer,
                          heed_error *error)
 {

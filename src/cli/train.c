@@ -1,4 +1,4 @@
-/* heed train: a new model, a fine-tuned one, or on with an interrupted run. */
+/* heed train: trains a new model, fine-tunes one, or resumes a run. */
 #include "interrupt.h"
 #include "task.h"
 
@@ -9,7 +9,7 @@ typedef struct {
     heed_cli_task task;
     heed_train_options train;
     heed_cli_option_list data, valid;
-    const char *resume, *objective; /* the latter as the trainer chose it */
+    const char *resume, *objective; /* the objective is the one that the trainer chose */
     bool quiet, conversations;
 } train_task;
 
@@ -82,11 +82,12 @@ static const heed_cli_option options[] = {
     ROW(decay_all, "decay-all", HEED_CLI_FLAG, NULL, "Biases and norms decay too."),
     ROW(max_grad_norm, "max-grad-norm", HEED_CLI_AMOUNT, "X",
         "Clip the gradient's norm (1); 0 is off."),
-    ROW(adam_beta1, "adam-beta1", HEED_CLI_AMOUNT, "X", "0.9."),
-    ROW(adam_beta2, "adam-beta2", HEED_CLI_AMOUNT, "X", "0.95 for clm, else 0.999."),
-    ROW(adam_epsilon, "adam-epsilon", HEED_CLI_AMOUNT, "X", "1e-8."),
-    ROW(momentum, "momentum", HEED_CLI_AMOUNT, "X", "Of sgd."),
-    ROW(nesterov, "nesterov", HEED_CLI_FLAG, NULL, "Of sgd."),
+    ROW(adam_beta1, "adam-beta1", HEED_CLI_AMOUNT, "X", "Decay of the mean of gradients (0.9)."),
+    ROW(adam_beta2, "adam-beta2", HEED_CLI_AMOUNT, "X",
+        "Decay of the mean of squared gradients (0.95 for clm, else 0.999)."),
+    ROW(adam_epsilon, "adam-epsilon", HEED_CLI_AMOUNT, "X", "Added to the denominator (1e-8)."),
+    ROW(momentum, "momentum", HEED_CLI_AMOUNT, "X", "Momentum of sgd (0)."),
+    ROW(nesterov, "nesterov", HEED_CLI_FLAG, NULL, "sgd uses Nesterov momentum."),
     HEED_CLI_SECTION("Regularization, precision, memory"),
     ROW(dropout, "dropout", HEED_CLI_AMOUNT, "X",
         "Share of activations dropped (as the configuration says)."),
@@ -152,7 +153,7 @@ static void show_step(void *context, const heed_train_progress *p)
     double fraction = p->steps ? (double)p->step / (double)p->steps : 0;
     double loss = p->loss.value, valid = p->eval_loss.value;
     bool best = p->eval_loss.set && valid <= p->best_eval_loss.value;
-    if (!p->loss.set) { /* an evaluation alone, which an interruption had left out */
+    if (!p->loss.set) { /* only the evaluation that an interruption left out */
         if (!values->quiet)
             heed_cli_note("step %6lld  valid %.4f", (long long)p->step,
                           heed_real_or(p->eval_loss, NAN));
@@ -179,7 +180,7 @@ static void show_trouble(void *context, const char *text)
     heed_cli_note("heed train: %s", text);
 }
 
-/* What was reached, and how to go on from here. */
+/* Prints what was reached, and how to go on. */
 static void show_end(const train_task *values, const heed_train_report *report)
 {
     static const struct {

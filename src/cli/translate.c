@@ -1,4 +1,4 @@
-/* heed translate: a file through a model, line by line. */
+/* heed translate: translates a file line by line. */
 #include "task.h"
 
 typedef struct {

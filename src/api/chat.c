@@ -252,9 +252,11 @@ static heed_status fit(const heed_chat *chat, json_t *messages,
     }
 }
 
+/* One turn: what is read, what has been written so far, and who listens. */
 typedef struct listener {
     const heed_hooks *hooks;
-    heed_buffer text;
+    heed_encoding ids; /* of the conversation */
+    heed_buffer text;  /* of the answer */
     double begun, first;
     bool cancelled;
 } listener;
@@ -312,12 +314,12 @@ heed_status heed_chat_settings(const heed_chat *chat, const heed_generation_opti
 }
 
 /* Writes the answer after the ids; a cancelled one counts as an answer. */
-static heed_status answer(heed_chat *chat, const heed_generation_settings *settings,
-                          const heed_encoding *ids, listener *l, heed_turn *turn, heed_error *error)
+static heed_status answer(heed_chat *chat, const heed_generation_settings *settings, listener *l,
+                          heed_turn *turn, heed_error *error)
 {
     heed_generation generation = {0};
     heed_generation_events events = {.text = on_text, .cancelled = on_cancelled, .argument = l};
-    heed_ids prompt = {ids->ids, (int64_t)ids->count};
+    heed_ids prompt = {l->ids.ids, (int64_t)l->ids.count};
     heed_error problem = {0};
     heed_session_set_cancel(chat->session, (heed_cancel){on_cancelled, l});
     heed_generator generator = {chat->session, chat->transformer->tokenizer, settings};
@@ -332,7 +334,7 @@ static heed_status answer(heed_chat *chat, const heed_generation_settings *setti
         turn->new_tokens = generation.items[0].count;
         turn->kept_tokens = generation.prompts[0].kept;
     } else heed_fail(error, status, "%s", problem.message);
-    turn->prompt_tokens = ids->count;
+    turn->prompt_tokens = l->ids.count;
     turn->context = (size_t)heed_session_context(chat->session);
     turn->seconds = heed_clock_seconds() - l->begun;
     turn->prompt_seconds = l->first > 0 ? l->first - l->begun : turn->seconds;
@@ -345,12 +347,12 @@ static heed_status answer(heed_chat *chat, const heed_generation_settings *setti
 /* Reads the conversation and answers; where it is cancelled while it is being read, the answer is
    empty. */
 static heed_status reply(heed_chat *chat, json_t *messages,
-                         const heed_generation_settings *settings, heed_encoding *ids, listener *l,
-                         heed_turn *turn, heed_error *error)
+                         const heed_generation_settings *settings, listener *l, heed_turn *turn,
+                         heed_error *error)
 {
     heed_error problem = {0};
-    heed_status status = fit(chat, messages, settings, ids, &turn->dropped, &problem);
-    if (status == HEED_OK) return answer(chat, settings, ids, l, turn, error);
+    heed_status status = fit(chat, messages, settings, &l->ids, &turn->dropped, &problem);
+    if (status == HEED_OK) return answer(chat, settings, l, turn, error);
     if (status != HEED_E_CANCELLED) return heed_fail(error, status, "%s", problem.message);
     turn->finish = "cancelled";
     turn->seconds = turn->prompt_seconds = heed_clock_seconds() - l->begun;
@@ -363,17 +365,16 @@ heed_status heed_chat_say(heed_chat *chat, const char *message,
                           heed_turn *turn, heed_error *error)
 {
     heed_generation_settings settings;
-    heed_encoding ids = {0};
     json_t *messages = NULL;
     listener l = {.hooks = hooks, .begun = heed_clock_seconds()};
-    ids.cancel = (heed_cancel){on_cancelled, &l};
+    l.ids.cancel = (heed_cancel){on_cancelled, &l};
     *turn = (heed_turn){0};
     heed_generation_settings_default(&settings);
     pthread_mutex_lock(&chat->transformer->turn);
     heed_status status = copy_messages(chat->messages, 0, &messages, error);
     if (status == HEED_OK) status = add_message(messages, "user", message, strlen(message), error);
     if (status == HEED_OK) status = make_settings(chat, options, &settings, error);
-    if (status == HEED_OK) status = reply(chat, messages, &settings, &ids, &l, turn, error);
+    if (status == HEED_OK) status = reply(chat, messages, &settings, &l, turn, error);
     if (status == HEED_OK)
         status = add_message(messages, "assistant", l.text.data ? l.text.data : "", l.text.length,
                              error);
@@ -387,7 +388,7 @@ heed_status heed_chat_say(heed_chat *chat, const char *message,
     }
     json_decref(messages);
     heed_buffer_free(&l.text);
-    heed_encoding_free(&ids);
+    heed_encoding_free(&l.ids);
     heed_generation_settings_free(&settings);
     return status;
 }

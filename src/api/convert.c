@@ -195,8 +195,10 @@ static heed_status load_company(conversion *c, bool to_gguf, heed_error *error)
 heed_status heed_convert_model(const heed_conversion *how, char **notes, heed_error *error)
 {
     conversion c = {.how = how, .dtype = HEED_DTYPE_COUNT};
-    bool gguf = heed_gguf_is_name(how->out);
     *notes = NULL;
+    if (!how->out || (!how->model && !how->random))
+        return heed_fail(error, HEED_E_ARG, "nothing to convert: name the model and its new place");
+    bool gguf = heed_gguf_is_name(how->out);
     if (how->dtype) HEED_TRY(heed_weight_type_read(how->dtype, &c.dtype, error));
     if (gguf) HEED_TRY(heed_path_check_output(how->out, error));
     if (!gguf) HEED_TRY(heed_folder_open(&c.folder, how->out, HEED_FOLDER_MODEL, false, error));

@@ -266,8 +266,10 @@ static heed_status describe_model(heed_context *context, const char *model, json
         describe_stack(&d, "encoder", &config->encoder);
         describe_stack(&d, "decoder", &config->decoder);
         /* float inputs, no table */
-        if (!config->vocabulary)
-            json_object_del(d.json, "vocabulary"), json_object_del(d.json, "context");
+        if (!config->vocabulary) {
+            json_object_del(d.json, "vocabulary");
+            json_object_del(d.json, "context");
+        }
         put(&d, "dtype", json_string(heed_dtypes[dtype].name));
         put(&d, "weights_bytes", json_integer((json_int_t)heed_model_bytes(loaded)));
         put(&d, "training_bytes", json_integer((json_int_t)size.training_bytes));

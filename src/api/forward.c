@@ -57,6 +57,8 @@ heed_status heed_forward_files(heed_context *context, const heed_forward_task *t
     heed_model *model = NULL;
     size_t count = 0;
     heed_model_options load = {.backend = context->backend, .training = task->gradients};
+    if (!task->model || !task->input || !task->output)
+        return heed_fail(error, HEED_E_ARG, "nothing to run: name model, input and output");
     if (task->load.weights && task->gradients)
         return heed_fail(error, HEED_E_ARG,
                          "gradients are those of the weights as stored: leave out the type %s",

@@ -43,12 +43,12 @@ void heed_observer_begin(heed_context *context, const heed_observer_options *opt
     context->observer = (heed_observer){
         .check_finite = options->nan_guard,
         .no_passes = options->no_passes,
-        .compiled = options->dump ? dump : NULL,
-        .trace = options->trace ? trace : NULL,
         .argument = context,
-        .profile = options->profile ? &context->profile : NULL,
         .turn = &context->turn,
     };
+    if (options->dump) context->observer.compiled = dump;
+    if (options->trace) context->observer.trace = trace;
+    if (options->profile) context->observer.profile = &context->profile;
     context->backend->observer = &context->observer;
 }
 
@@ -57,7 +57,7 @@ void heed_observer_begin(heed_context *context, const heed_observer_options *opt
 static int by_time(const void *a, const void *b)
 {
     double x = ((const heed_profile_line *)a)->seconds, y = ((const heed_profile_line *)b)->seconds;
-    return x < y ? 1 : x > y ? -1 : 0;
+    return (x < y) - (x > y);
 }
 
 /* The number that most of the operations are made in. */
@@ -73,15 +73,16 @@ static const char *number_of(const double flops[HEED_NUMBERS])
 static void put_line(heed_buffer *out, const heed_profile_line *line, const char *op,
                      const heed_peak *peak, double all)
 {
-    double seconds = line->seconds > 0 ? line->seconds : 1e-12, bytes = line->bytes / seconds,
-           flops = 0;
+    double seconds = line->seconds > 0 ? line->seconds : 1e-12;
+    double bytes = line->bytes / seconds, flops = 0, share = 0, memory_share = 0;
+    if (all > 0) share = 100 * line->seconds / all;
+    if (peak->memory.measured) memory_share = 100 * bytes / peak->memory.all;
     for (int n = 0; n < HEED_NUMBERS; n++) flops += line->flops[n] / seconds;
     heed_buffer_printf(
         out, "%-26s %-28s %8lld %10.2f %6.1f%% %9.2f %-4s %5.0f%% %10.2f %8.2f %5.0f%%\n", op,
-        line->kernel, (long long)line->runs, 1e3 * line->seconds,
-        all > 0 ? 100 * line->seconds / all : 0, 1e-9 * flops, number_of(line->flops),
-        100 * heed_seconds_at_peak(line->flops, peak) / seconds, 1e-6 * line->bytes, 1e-9 * bytes,
-        peak->memory.all > 0 ? 100 * bytes / peak->memory.all : 0);
+        line->kernel, (long long)line->runs, 1e3 * line->seconds, share, 1e-9 * flops,
+        number_of(line->flops), 100 * heed_seconds_at_peak(line->flops, peak) / seconds,
+        1e-6 * line->bytes, 1e-9 * bytes, memory_share);
 }
 
 heed_status heed_context_profile(heed_context *context, char **text, heed_error *error)
@@ -97,7 +98,9 @@ heed_status heed_context_profile(heed_context *context, char **text, heed_error 
     for (size_t i = 0; i < profile->count; i++) {
         const heed_profile_line *line = &profile->lines[i];
         for (int n = 0; n < HEED_NUMBERS; n++) sum.flops[n] += line->flops[n];
-        sum.seconds += line->seconds, sum.bytes += line->bytes, sum.runs += line->runs;
+        sum.seconds += line->seconds;
+        sum.bytes += line->bytes;
+        sum.runs += line->runs;
     }
     heed_buffer_printf(&out, "%-26s %-28s %8s %10s %7s %9s %-4s %6s %10s %8s %6s\n",
                        "op (+ steps on its rows)", "kernel", "runs", "ms", "share", "GFLOP/s", "in",

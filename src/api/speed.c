@@ -80,10 +80,11 @@ heed_status heed_transformer_bench(heed_transformer *t, const heed_speed_task *t
         .shortest = task->shortest,
         .sequences = task->sequences,
         .depth = task->depth,
-        .rounds = task->endless ? -1 : task->rounds,
-        .visitor = task->round ? on_round : NULL,
+        .rounds = task->rounds,
         .argument = (void *)task,
     };
+    if (task->endless) bench.rounds = -1;
+    if (task->round) bench.visitor = on_round;
     *speed = (heed_speed){0};
     HEED_TRY(check_task(task, error));
     choose_lengths(task, heed_model_config(t->model), &bench);

@@ -19,6 +19,7 @@ heed_status heed_resume_training(heed_context *context, const char *run,
     static const heed_train_options none = {0};
     heed_train_report unused;
     if (!run) return heed_fail(error, HEED_E_ARG, "no run to go on with: name its folder");
-    return heed_train_resume(run, changes ? changes : &none, context->backend, watcher,
-                             report ? report : &unused, error);
+    if (!changes) changes = &none;
+    if (!report) report = &unused;
+    return heed_train_resume(run, changes, context->backend, watcher, report, error);
 }

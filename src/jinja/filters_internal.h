@@ -1,5 +1,5 @@
-/* filters_internal.h: the tables that the filters stand in; each ends with a record without a name.
-   */
+/* filters_internal.h: the tables that the filters stand in; each ends with a record without a
+   name. */
 #ifndef HEED_JINJA_FILTERS_INTERNAL_H
 #define HEED_JINJA_FILTERS_INTERNAL_H
 

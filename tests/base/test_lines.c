@@ -2,26 +2,11 @@
    that are none. */
 #include "base/lines.h"
 
-#include "support/test.h"
+#include "support/one_file.h"
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
-
-static char path[] = "/tmp/heed-lines-XXXXXX";
-
-static int make_file(void **state)
-{
-    (void)state;
-    int descriptor = mkstemp(path);
-    return descriptor < 0 ? -1 : close(descriptor);
-}
-
-static int remove_file(void **state)
-{
-    (void)state;
-    return unlink(path);
-}
 
 static void put(const char *bytes, size_t length)
 {

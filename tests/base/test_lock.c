@@ -1,11 +1,7 @@
 /* One holder at a time, in this process and in others; a holder that was killed holds nothing. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include "base/lock.h"
+
+#include "support/one_file.h"
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -13,21 +9,6 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-static char path[] = "/tmp/heed-lock-XXXXXX";
-
-static int make_file(void **state)
-{
-    (void)state;
-    int descriptor = mkstemp(path);
-    return descriptor < 0 ? -1 : close(descriptor);
-}
-
-static int remove_file(void **state)
-{
-    (void)state;
-    return unlink(path);
-}
 
 static void a_second_holder_is_refused(void **state)
 {

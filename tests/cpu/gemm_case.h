@@ -160,6 +160,12 @@ static inline bool same_bits(float a, float b)
     return x == y || (isnan(a) && isnan(b));
 }
 
+/* C (m,n) of A (m,k), both dense; B is for the caller to lay out. */
+static inline heed_gemm dense_gemm(int64_t m, int64_t n, int64_t k, const void *a, void *c)
+{
+    return (heed_gemm){.m = m, .n = n, .k = k, .a = a, .a_stride = k, .c = c, .c_stride = n};
+}
+
 /* Runs all parts, in an order that depends on `seed`, with scratch of exactly the size asked
    for. */
 static inline void run_all(const heed_gemm *gemm, heed_isa isa, int parts, int seed)

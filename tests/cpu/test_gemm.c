@@ -266,21 +266,13 @@ static void one_few_and_many_rows_have_the_same_bits(void **state)
             for (size_t mode = 0; mode < 2 * sizeof dtypes / sizeof *dtypes; mode++) {
                 const size_t d = mode / 2;
                 float *b = random_b(k, n, dtypes[d]);
-                heed_gemm gemm = {
-                    .m = most,
-                    .n = n,
-                    .k = k,
-                    .a = a.data,
-                    .a_stride = k,
-                    .c = all.data,
-                    .c_stride = n,
-                    .bf16_operands = mode % 2,
-                    .prepacked = kind % 2,
-                    .bias = bias.data,
-                    .activation = HEED_UNARY_GELU,
-                    .b_kind = kinds[kind],
-                    .b_dtype = dtypes[d],
-                };
+                heed_gemm gemm = dense_gemm(most, n, k, a.data, all.data);
+                gemm.bf16_operands = mode % 2;
+                gemm.prepacked = kind % 2;
+                gemm.bias = bias.data;
+                gemm.activation = HEED_UNARY_GELU;
+                gemm.b_kind = kinds[kind];
+                gemm.b_dtype = dtypes[d];
                 gemm.b_stride = gemm.b_kind == HEED_GEMM_B_NT ? k : n;
                 guarded laid = lay_out_b(&gemm, b, (heed_isa)isa);
                 run_all(&gemm, (heed_isa)isa, heed_gemm_parts(&gemm, (heed_isa)isa), 0);
@@ -331,18 +323,10 @@ static void threads_do_not_change_bits(void **state)
     for (int isa = HEED_ISA_GENERIC; isa <= (int)heed_isa_detect(); isa++)
         for (size_t mode = 0; mode < 2 * sizeof kinds / sizeof *kinds; mode++) {
             float *b = random_b(k, n, HEED_BF16);
-            heed_gemm gemm = {
-                .m = m,
-                .n = n,
-                .k = k,
-                .a = a.data,
-                .a_stride = k,
-                .c = one.data,
-                .c_stride = n,
-                .b_kind = kinds[mode / 2],
-                .b_dtype = HEED_BF16,
-                .bf16_operands = mode % 2,
-            };
+            heed_gemm gemm = dense_gemm(m, n, k, a.data, one.data);
+            gemm.b_kind = kinds[mode / 2];
+            gemm.b_dtype = HEED_BF16;
+            gemm.bf16_operands = mode % 2;
             gemm.b_stride = gemm.b_kind == HEED_GEMM_B_NT ? k : n;
             guarded laid = lay_out_b(&gemm, b, (heed_isa)isa);
             run_all(&gemm, (heed_isa)isa, 1, 0);

@@ -14,18 +14,10 @@ static void the_chain_is_within_its_error_bound(void **state)
     guarded a = random_floats(m * k), c = guarded_new((size_t)(m * n) * 4);
     float *b = random_b(k, n, HEED_F32);
     for (int isa = HEED_ISA_GENERIC; isa <= (int)heed_isa_detect(); isa++) {
-        heed_gemm gemm = {
-            .m = m,
-            .n = n,
-            .k = k,
-            .a = a.data,
-            .a_stride = k,
-            .b_kind = HEED_GEMM_B_NN,
-            .b = b,
-            .b_stride = n,
-            .c = c.data,
-            .c_stride = n,
-        };
+        heed_gemm gemm = dense_gemm(m, n, k, a.data, c.data);
+        gemm.b_kind = HEED_GEMM_B_NN;
+        gemm.b = b;
+        gemm.b_stride = n;
         run_all(&gemm, (heed_isa)isa, heed_gemm_parts(&gemm, (heed_isa)isa), 0);
         for (int64_t i = 0; i < m * n; i++) {
             double exact = 0, size = 0;
@@ -62,18 +54,10 @@ static void special_values_stay_in_their_row_and_column(void **state)
             b[5 * n + 40] = 3e38f;
             b[7 * n + 33] = 0;
             b[280 * n + 50] = 0;
-            heed_gemm gemm = {
-                .m = m,
-                .n = n,
-                .k = k,
-                .a = a.data,
-                .a_stride = k,
-                .c = c.data,
-                .c_stride = n,
-                .b_kind = kinds[mode / 2],
-                .bf16_operands = mode % 2,
-                .prepacked = mode / 2 % 2,
-            };
+            heed_gemm gemm = dense_gemm(m, n, k, a.data, c.data);
+            gemm.b_kind = kinds[mode / 2];
+            gemm.bf16_operands = mode % 2;
+            gemm.prepacked = mode / 2 % 2;
             gemm.b_stride = gemm.b_kind == HEED_GEMM_B_NT ? k : n;
             guarded laid = lay_out_b(&gemm, b, (heed_isa)isa);
             run_all(&gemm, (heed_isa)isa, heed_gemm_parts(&gemm, (heed_isa)isa), 0);
@@ -100,18 +84,10 @@ static void tiny_values_round_once(void **state)
         for (int64_t i = 0; i < m * k; i++)
             ((float *)a.data)[i] = ldexpf(((float *)a.data)[i], -(int)random_below(150));
         for (int64_t i = 0; i < k * n; i++) b[i] = ldexpf(b[i], (int)random_below(40) - 40);
-        heed_gemm gemm = {
-            .m = m,
-            .n = n,
-            .k = k,
-            .a = a.data,
-            .a_stride = k,
-            .c = c.data,
-            .c_stride = n,
-            .b_kind = HEED_GEMM_B_NN,
-            .b = b,
-            .b_stride = n,
-        };
+        heed_gemm gemm = dense_gemm(m, n, k, a.data, c.data);
+        gemm.b_kind = HEED_GEMM_B_NN;
+        gemm.b = b;
+        gemm.b_stride = n;
         run_all(&gemm, (heed_isa)isa, 1, 0);
         float *expected = exact_order_sums(&gemm, b, NULL);
         for (int64_t i = 0; i < m * n; i++) assert_true(same_bits(gemm.c[i], expected[i]));
@@ -138,19 +114,11 @@ static void operands_round_as_defined(void **state)
             ((uint32_t *)b.data)[i] = i < sizeof special / sizeof *special ? special[i]
                                                                            : random_bits();
         const float one = 1;
-        heed_gemm gemm = {
-            .m = 1,
-            .n = COUNT,
-            .k = 1,
-            .a = &one,
-            .a_stride = 1,
-            .b_kind = HEED_GEMM_B_NN,
-            .b = b.data,
-            .b_stride = COUNT,
-            .c = c.data,
-            .c_stride = COUNT,
-            .bf16_operands = true,
-        };
+        heed_gemm gemm = dense_gemm(1, COUNT, 1, &one, c.data);
+        gemm.b_kind = HEED_GEMM_B_NN;
+        gemm.b = b.data;
+        gemm.b_stride = COUNT;
+        gemm.bf16_operands = true;
         for (int side = 0; side < 2; side++) {
             if (side) { /* the same values as A */
                 gemm.m = COUNT;
@@ -193,19 +161,11 @@ static void halfway_sums_round_once(void **state)
             uneven += expected[i] != (float)((double)a * (double)b[i] + (double)c[i]);
         }
         assert_true(uneven > 0); /* the case that is meant does occur */
-        heed_gemm gemm = {
-            .m = 1,
-            .n = COUNT,
-            .k = 1,
-            .a = &a,
-            .a_stride = 1,
-            .b_kind = HEED_GEMM_B_NN,
-            .b = b,
-            .b_stride = COUNT,
-            .c = c,
-            .c_stride = COUNT,
-            .accumulate = true,
-        };
+        heed_gemm gemm = dense_gemm(1, COUNT, 1, &a, c);
+        gemm.b_kind = HEED_GEMM_B_NN;
+        gemm.b = b;
+        gemm.b_stride = COUNT;
+        gemm.accumulate = true;
         run_all(&gemm, (heed_isa)isa, 1, 0);
         for (int i = 0; i < COUNT; i++) assert_true(same_bits(c[i], expected[i]));
     }

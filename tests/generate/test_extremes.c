@@ -2,7 +2,7 @@
    penalties and biases leave finite scores finite; beams with any length penalty return an answer.
  */
 #include "generate/choose.h"
-#include "generate/logits.h"
+#include "generate/logits_case.h"
 #include "generate/support.h"
 #include <float.h>
 #include <math.h>
@@ -10,25 +10,13 @@
 enum { V = 6 };
 
 /* Runs the processors of these kinds that `config` asks for, after the ids 0 1 0, of which 0 is
- * given. */
+   given. */
 static void apply_kinds(const char *config, unsigned kinds, float scores[V])
 {
     static const int32_t ids[] = {0, 1, 0};
-    heed_generation_settings settings;
-    heed_generation_settings_default(&settings);
-    json_t *json = NULL;
-    assert_ok(heed_json_parse(&json, config, strlen(config), "case", &error));
-    assert_ok(heed_generation_settings_read(&settings, json, "case", &error));
-    heed_logits_scratch scratch;
-    assert_ok(heed_logits_scratch_new(&scratch, V, &error));
-    heed_logits_chain chain;
-    heed_logits_chain_make(&chain, &settings, kinds);
-    heed_logits_context context = {
+    const heed_logits_context context = {
         .ids = ids, .count = 3, .prompt = 1, .source = ids, .source_count = 3};
-    heed_logits_chain_apply(&chain, &settings, &context, scores, &scratch);
-    heed_logits_scratch_free(&scratch);
-    json_decref(json);
-    heed_generation_settings_free(&settings);
+    apply_processors(config, kinds, &context, scores, V);
 }
 
 static void apply(const char *config, float scores[V])

@@ -1,9 +1,8 @@
 /* Logits processors against transformers: fixture sampling, one processor at a time, and fixture
    logits_processors, whole chains built from members of generation_config.json
    (tools/oracle/logits_processors.py). */
-#include "generate/logits.h"
+#include "generate/logits_case.h"
 #include "generate/choose.h"
-#include "support/oracle.h"
 #include <math.h>
 
 static void compare(const char *name, int64_t row, const float *found, const float *wanted,
@@ -134,19 +133,8 @@ static void single_processors_equal_transformers(void **state)
 static void run_one(const char *config, const heed_logits_context *context, float *scores,
                     int64_t vocabulary)
 {
-    heed_generation_settings settings;
-    heed_generation_settings_default(&settings);
-    json_t *json = NULL;
-    assert_ok(heed_json_parse(&json, config, strlen(config), "case", &error));
-    assert_ok(heed_generation_settings_read(&settings, json, "case", &error));
-    heed_logits_scratch scratch;
-    assert_ok(heed_logits_scratch_new(&scratch, vocabulary, &error));
-    heed_logits_chain chain;
-    heed_logits_chain_make(&chain, &settings, HEED_LOGITS_ALWAYS | HEED_LOGITS_SAMPLING);
-    heed_logits_chain_apply(&chain, &settings, context, scores, &scratch);
-    heed_logits_scratch_free(&scratch);
-    json_decref(json);
-    heed_generation_settings_free(&settings);
+    apply_processors(config, HEED_LOGITS_ALWAYS | HEED_LOGITS_SAMPLING, context, scores,
+                     vocabulary);
 }
 
 static void presence_and_frequency_count_new_tokens(void **state)

@@ -5,6 +5,7 @@
 #include "tensor/dtype.h"
 #include "support/copy.h"
 #include "support/fixtures.h"
+#include "support/same_tensors.h"
 
 static const heed_backend reference = {.name = "reference"};
 
@@ -118,32 +119,6 @@ static float *parameter_values(const heed_model *model, const char *name, size_t
     return NULL;
 }
 
-/* Every tensor of folder a, but those whose names hold `dropped`, is in folder b with the same
-   bytes, and none else. */
-static void assert_same_files(const char *a, const char *b, const char *dropped)
-{
-    char path[600];
-    heed_safetensors *x = NULL, *y = NULL;
-    snprintf(path, sizeof path, "%s/model.safetensors", a);
-    assert_ok(heed_safetensors_open_whole(&x, path, &error));
-    snprintf(path, sizeof path, "%s/model.safetensors", b);
-    assert_ok(heed_safetensors_open_whole(&y, path, &error));
-    size_t compared = 0;
-    for (size_t i = 0; i < heed_safetensors_count(x); i++) {
-        const heed_stored_tensor *t = heed_safetensors_at(x, i);
-        if (dropped && strstr(t->name, dropped)) continue;
-        const heed_stored_tensor *other = heed_safetensors_find(y, t->name);
-        if (!other) fail_msg("%s was not written", t->name);
-        if (other->dtype != t->dtype || other->bytes != t->bytes ||
-            memcmp(t->data, other->data, t->bytes) != 0)
-            fail_msg("%s differs", t->name);
-        compared++;
-    }
-    assert_int_equal(compared, heed_safetensors_count(y));
-    heed_safetensors_close(x);
-    heed_safetensors_close(y);
-}
-
 /* Opened for training or packed for inference, on either backend: the file comes back. */
 static void what_was_loaded_is_what_is_saved(void **state)
 {
@@ -183,7 +158,7 @@ static void what_was_loaded_is_what_is_saved(void **state)
             assert_ok(heed_model_load(&model, path, &options, &error));
             assert_ok(heed_model_save(model, s.folder, HEED_DTYPE_COUNT, &error));
             /* GPT-2 has a causal mask in every layer, which is dropped by name. */
-            assert_same_files(path, s.folder, fixtures[i].dropped);
+            assert_same_tensors(path, s.folder, fixtures[i].dropped);
             heed_config before = *heed_model_config(model), after;
             assert_ok(heed_config_load(&after, s.folder, &error));
             assert_true(before.family == after.family && before.head == after.head &&

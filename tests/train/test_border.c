@@ -173,6 +173,13 @@ static void a_token_that_cannot_be_written_is_not_learned(void **state)
     close_subject(&s);
 }
 
+/* A conversation with two answers. */
+static const char two_answers[] =
+    "{\"messages\": [{\"role\": \"user\", \"content\": \"the word\"}, "
+    "{\"role\": \"assistant\", \"content\": \"the end\"}, "
+    "{\"role\": \"user\", \"content\": \"a word\"}, {\"role\": "
+    "\"assistant\", \"content\": \"word and more\"}]}\n";
+
 /* A generation prompt that ends in a blank: each answer becomes a text of its own, after the ids
    that lead up to it. */
 static void answers_follow_what_asks_for_them(void **state)
@@ -181,12 +188,8 @@ static void answers_follow_what_asks_for_them(void **state)
     static const char template[] =
         "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}"
         "{% if add_generation_prompt %}assistant: {% endif %}";
-    static const char lines[] = "{\"messages\": [{\"role\": \"user\", \"content\": \"the word\"}, "
-                                "{\"role\": \"assistant\", \"content\": \"the end\"}, "
-                                "{\"role\": \"user\", \"content\": \"a word\"}, {\"role\": "
-                                "\"assistant\", \"content\": \"word and more\"}]}\n";
     subject s;
-    open_subject(&s, "bytebpe-smollm", template, lines);
+    open_subject(&s, "bytebpe-smollm", template, two_answers);
     assert_int_equal(s.data->split, 1);
     assert_int_equal(s.data->stream.texts, 2);
     check_text(&s, 0, "user: the word\nassistant: ", "user: the word\nassistant: the end\n", 0);
@@ -203,12 +206,8 @@ static void usual_templates_have_clean_borders(void **state)
     static const char template[] =
         "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
         "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
-    static const char lines[] = "{\"messages\": [{\"role\": \"user\", \"content\": \"the word\"}, "
-                                "{\"role\": \"assistant\", \"content\": \"the end\"}, "
-                                "{\"role\": \"user\", \"content\": \"a word\"}, {\"role\": "
-                                "\"assistant\", \"content\": \"word and more\"}]}\n";
     subject s;
-    open_subject(&s, "bytebpe-smollm", template, lines);
+    open_subject(&s, "bytebpe-smollm", template, two_answers);
     assert_int_equal(s.data->split, 0);
     assert_int_equal(s.data->stream.texts, 1);
     close_subject(&s);

@@ -5,7 +5,7 @@
 #include "nn/attention.h"
 #include "graph/ir.h"
 #include "model/engine.h"
-#include "model/weights.h"
+#include "model/weights_internal.h"
 
 /* What one stack reads, the encoder or the decoder. Absent inputs are HEED_NONE, which is 0. */
 typedef struct heed_stack_inputs {

@@ -1,5 +1,5 @@
 /* A model's life, its parameters, its notes. */
-#include "model/weights.h"
+#include "model/weights_internal.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* The rows of a model's KV caches: how many, of which type, how wide. */
 #include "model/engine.h"
-#include "model/weights.h"
+#include "model/weights_internal.h"
 #include "tensor/scaled_rows.h"
 
 int64_t heed_model_cache_layers(const heed_model *model)

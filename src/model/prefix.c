@@ -1,6 +1,6 @@
 /* What stands before the names of a model's tensors: the family's own prefix, and the names of
    wrappers before that. */
-#include "model/weights.h"
+#include "model/weights_internal.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,7 @@
    the family it is written as; and writing GGUF files. */
 #include "base/file.h"
 #include "io/gguf.h"
-#include "model/weights.h"
+#include "model/weights_internal.h"
 #include "model/weights_range.h"
 #include "tensor/dtype.h"
 

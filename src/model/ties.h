@@ -4,7 +4,7 @@
 #ifndef HEED_MODEL_TIES_H
 #define HEED_MODEL_TIES_H
 
-#include "model/weights.h"
+#include "model/weights_internal.h"
 
 /* What stands in for tied tensors that the file lacks; NULL: nothing does. */
 typedef struct heed_ties {

@@ -1,6 +1,6 @@
 /* Filling weights: packed into the backend's panels, or as rows; and reading them back. */
 #include "cpu/backend.h"
-#include "model/weights.h"
+#include "model/weights_internal.h"
 #include "model/weights_range.h"
 #include "tensor/dtype.h"
 

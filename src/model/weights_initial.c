@@ -2,7 +2,7 @@
    them. */
 #include "base/rng.h"
 #include "model/engine.h"
-#include "model/weights.h"
+#include "model/weights_internal.h"
 
 #include <math.h>
 #include <stdlib.h>

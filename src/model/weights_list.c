@@ -1,5 +1,5 @@
 /* Listing the tensors and weights that a configuration wants, by its family's table of names. */
-#include "model/weights.h"
+#include "model/weights_internal.h"
 #include "tensor/dtype.h"
 
 #include <stdio.h>

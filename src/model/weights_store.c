@@ -1,7 +1,7 @@
 /* Where weights are kept: their types and layouts, their memory, their bf16 working copies. */
 #include "cpu/backend.h"
 #include "graph/attributes.h"
-#include "model/weights.h"
+#include "model/weights_internal.h"
 #include "tensor/alignment.h"
 #include "tensor/dtype.h"
 

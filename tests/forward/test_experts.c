@@ -3,7 +3,7 @@
 #include "cpu/backend.h"
 #include "io/safetensors.h"
 #include "forward/forward.h"
-#include "model/weights.h"
+#include "model/weights_internal.h"
 #include "support/fixtures.h"
 #include "support/same_tensors.h"
 

@@ -1,4 +1,5 @@
-/* logits_case.h: the logits processors that a generation_config.json asks for, applied to scores. */
+/* logits_case.h: the logits processors that a generation_config.json asks for, applied to
+   scores. */
 #ifndef HEED_TESTS_GENERATE_LOGITS_CASE_H
 #define HEED_TESTS_GENERATE_LOGITS_CASE_H
 

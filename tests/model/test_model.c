@@ -1,7 +1,7 @@
 /* Loading, saving, new models: every tensor used once, every error by name, what is written loads
    again with the same values. */
 #include "cpu/backend.h"
-#include "model/weights.h"
+#include "model/weights_internal.h"
 #include "tensor/dtype.h"
 #include "support/copy.h"
 #include "support/fixtures.h"

@@ -6,7 +6,7 @@
 #include "base/json.h"
 #include "cpu/backend.h"
 #include "forward/forward.h"
-#include "model/weights.h"
+#include "model/weights_internal.h"
 #include "support/test.h"
 #include <math.h>
 

@@ -1,8 +1,8 @@
-/* weights.h: how a model holds its weights. A tensor is what lies on disk under one name and is
-   trained as one parameter; a weight is what a graph binds: a whole tensor, some rows of one (q, k,
-   v kept in one tensor), or a table computed when the model is made. */
-#ifndef HEED_MODEL_WEIGHTS_H
-#define HEED_MODEL_WEIGHTS_H
+/* weights_internal.h: how a model holds its weights. A tensor is what lies on disk under one name
+   and is trained as one parameter; a weight is what a graph binds: a whole tensor, some rows of one
+   (q, k, v kept in one tensor), or a table computed when the model is made. */
+#ifndef HEED_MODEL_WEIGHTS_INTERNAL_H
+#define HEED_MODEL_WEIGHTS_INTERNAL_H
 
 #include "base/memory.h"
 #include "io/stored.h"

@@ -98,7 +98,7 @@ static heed_status run_loss(const heed_forward_call *call, const heed_backend *b
     heed_operand value = {0};
     if (status == HEED_OK && call->main.rows.count > 0)
         status = heed_plan_output(p.plan, p.workspace, "loss", &value, error);
-    if (status == HEED_OK && value.data) *loss = *(const float *)value.data;
+    if (status == HEED_OK && value.present) *loss = *(const float *)value.data;
     if (status == HEED_OK && heed_forward_is_empty(call)) *loss = NAN;
     if (status == HEED_OK && options->gradients)
         status = add_gradients(call->model, outputs, error);

@@ -41,8 +41,8 @@ void heed_tensor_list_free(heed_tensor_list *list)
     *list = (heed_tensor_list){0};
 }
 
-/* The functions below add one output each. Where nothing was run, from->data is NULL and the output
-   zeros. */
+/* The functions below add one output each. An operand that nothing computed is not present, and its
+   output is zeros. */
 
 /* (N,D) -> (B,T,D); with `squeeze` the single score of a row: (N,1) -> (B,T). */
 static heed_status restore_rows(const heed_forward_stack *stack, const char *name,
@@ -54,7 +54,7 @@ static heed_status restore_rows(const heed_forward_stack *stack, const char *nam
     heed_shape shape = heed_shape_of(squeeze ? 2 : 3, sizes);
     float *values = NULL;
     HEED_TRY(heed_tensor_list_add(outputs, "out.", name, shape, &values, error));
-    for (int64_t row = 0; from->data && row < stack->rows.count; row++) {
+    for (int64_t row = 0; from->present && row < stack->rows.count; row++) {
         int64_t place = stack->rows.place[row];
         if (stack->padded.keep[place])
             memcpy(values + place * columns, (const float *)from->data + row * from->row_stride,
@@ -74,7 +74,7 @@ static heed_status restore_sequences(const heed_forward_call *call, const char *
         shape = heed_shape_2(call->choices > 0 ? batch / call->choices : 0, call->choices);
     float *values = NULL;
     HEED_TRY(heed_tensor_list_add(outputs, "out.", name, shape, &values, error));
-    for (int64_t b = 0; from->data && b < batch; b++)
+    for (int64_t b = 0; from->present && b < batch; b++)
         memcpy(values + b * columns, (const float *)from->data + b * from->row_stride,
                (size_t)columns * sizeof *values);
     return HEED_OK;
@@ -112,7 +112,7 @@ static heed_status restore_attention(const heed_forward_call *call, const char *
                        key->padded.length};
     float *values = NULL;
     HEED_TRY(heed_tensor_list_add(outputs, "out.", name, heed_shape_of(4, sizes), &values, error));
-    for (int64_t s = 0; from->data && s < query->rows.sequences; s++)
+    for (int64_t s = 0; from->present && s < query->rows.sequences; s++)
         restore_weights(query, key, s, from, values);
     return HEED_OK;
 }

@@ -56,7 +56,7 @@ static void add_region(heed_profile *profile, const heed_step *steps, const heed
         if (a->op->cost) cost = a->op->cost(a);
         else
             for (int j = 0; j < a->n_in + a->n_out; j++)
-                if (a->in[j].data)
+                if (a->in[j].present)
                     cost.bytes += (double)heed_shape_elements(a->in[j].shape) *
                                   heed_dtype_width(a->in[j].dtype);
         line.flops[cost.number] += cost.flops;
@@ -69,7 +69,7 @@ static void add_region(heed_profile *profile, const heed_step *steps, const heed
    it fills. */
 static bool is_readable(const heed_graph *graph, heed_value value, const heed_operand *operand)
 {
-    if (!operand->data || value <= 0 || graph->values[value].kind == HEED_VALUE_STATE ||
+    if (!operand->present || value <= 0 || graph->values[value].kind == HEED_VALUE_STATE ||
         heed_dtype_is_quantized(operand->dtype))
         return false;
     return graph->values[value].node < 0 ||

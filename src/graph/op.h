@@ -30,10 +30,11 @@ typedef enum heed_layout {
 } heed_layout;
 
 /* One input or output of a running kernel. `shape` holds the live count in dim[0]. Rows (axis 0)
-   lie row_stride elements apart; within a row the elements are contiguous. A missing optional
-   operand has data NULL. */
+   lie row_stride elements apart; within a row the elements are contiguous. An optional operand that
+   a step does not have is not `present`, and all of it is 0. */
 typedef struct heed_operand {
-    void *data;
+    void *data; /* NULL while the plan is made: maximal shapes have no addresses */
+    bool present;
     heed_dtype dtype;
     heed_layout layout;
     heed_shape shape;
@@ -184,7 +185,7 @@ int64_t heed_shape_rows(heed_shape shape); /* dim[0]; 1 for a scalar */
 /* An operand that may be absent; NULL if it is. */
 static inline const heed_operand *heed_optional(const heed_kernel_args *args, int i)
 {
-    return i < args->n_in && args->in[i].data ? &args->in[i] : NULL;
+    return i < args->n_in && args->in[i].present ? &args->in[i] : NULL;
 }
 
 /* Extent of the last axis; 1 for a scalar. */

@@ -19,19 +19,20 @@ heed_operand heed_plan_operand(const heed_plan *plan, heed_value value)
     int64_t stride = plan->places ? plan->places[value].row_stride
                                   : heed_shape_columns(info->shape);
     return (heed_operand){
-        .dtype = info->dtype, .layout = info->layout, .shape = info->shape, .row_stride = stride};
+        .present = true,
+        .dtype = info->dtype,
+        .layout = info->layout,
+        .shape = info->shape,
+        .row_stride = stride,
+    };
 }
 
 heed_kernel_args heed_plan_maximal_args(const heed_plan *plan, const heed_node *node,
                                         heed_operand *operands)
 {
-    static char present; /* a non-NULL mark: maximal arguments carry no data */
-    for (int j = 0; j < node->n_in + node->n_out; j++) {
+    for (int j = 0; j < node->n_in + node->n_out; j++)
         operands[j] = heed_plan_operand(plan,
                                         j < node->n_in ? node->in[j] : node->out[j - node->n_in]);
-        bool absent = j < node->n_in && node->in[j] <= 0;
-        operands[j].data = absent ? NULL : &present;
-    }
     return (heed_kernel_args){
         .op = node->op,
         .in = operands,

@@ -23,7 +23,12 @@ typedef struct {
 /* A matrix of rows that lie one after the other. */
 static heed_operand operand_of(heed_dtype dtype, heed_shape shape, int64_t columns)
 {
-    return (heed_operand){.dtype = dtype, .shape = shape, .row_stride = columns};
+    return (heed_operand){
+        .present = true,
+        .dtype = dtype,
+        .shape = shape,
+        .row_stride = columns,
+    };
 }
 
 static heed_shape live_rows(int64_t columns)
@@ -46,10 +51,7 @@ static bool takes_panels(const heed_backend *backend, const panel_question *ques
         .runtime = &runtime,
         .isa = backend->isa,
     };
-    /* maximal arguments carry no data, only a mark that the operand is there */
-    static char present;
     in[question->weight].layout = question->layout;
-    for (int i = 0; i < args.n_in; i++) in[i].data = &present;
     return heed_backend_find(backend, question->op, &args) != NULL;
 }
 

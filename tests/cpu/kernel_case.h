@@ -127,7 +127,8 @@ static inline case_operands case_operands_new(const kernel_case *c, int64_t gap,
         if (value <= 0) continue;
         const heed_value_info *info = &c->graph->values[value];
         heed_operand *x = &all.operand[i];
-        *x = (heed_operand){.dtype = info->dtype,
+        *x = (heed_operand){.present = true,
+                            .dtype = info->dtype,
                             .shape = info->shape,
                             .row_stride = heed_shape_columns(info->shape)};
         const bool blocks = heed_dtype_is_quantized(x->dtype);

@@ -46,7 +46,8 @@ static inline evaluation evaluate_new(const heed_graph *graph, bool wide, heed_r
     for (size_t v = 1; v < graph->n_values; v++) {
         const heed_value_info *info = &graph->values[v];
         heed_operand *operand = &e.operands[v];
-        *operand = (heed_operand){.dtype = info->dtype,
+        *operand = (heed_operand){.present = true,
+                                  .dtype = info->dtype,
                                   .shape = info->shape,
                                   .row_stride = heed_shape_columns(info->shape) + EVALUATE_GAP};
         size_t element = evaluate_element(&e, info->dtype),

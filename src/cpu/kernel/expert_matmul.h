@@ -120,7 +120,7 @@ static inline heed_gemm expert_gemm(const heed_kernel_args *args, int64_t expert
                        .c_stride = y->shape.dim[2],
                        .bf16_operands = p->bf16_operands,
                        .activation = p->activation,
-                       .bias = bias ? float_row(bias, expert) : NULL,
+                       .bias = bias ? float_row_from(bias, expert, 0) : NULL,
                        .gate_stride = y->shape.dim[2]};
 }
 
@@ -202,7 +202,7 @@ static inline heed_gemm outer_gemm(const heed_kernel_args *args, int64_t expert)
                        .b_kind = HEED_GEMM_B_NN,
                        .b_dtype = HEED_F32,
                        .b_stride = b->shape.dim[2],
-                       .c = float_row(y, expert),
+                       .c = float_row_from(y, expert, 0),
                        .c_stride = b->shape.dim[2]};
 }
 

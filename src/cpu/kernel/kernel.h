@@ -22,6 +22,12 @@ static inline float *float_row(const heed_operand *x, int64_t i)
     return (float *)x->data + i * x->row_stride;
 }
 
+/* Row i from column `column` on. The addresses of a step that is only planned are NULL. */
+static inline float *float_row_from(const heed_operand *x, int64_t i, int64_t column)
+{
+    return x->data ? float_row(x, i) + column : NULL;
+}
+
 static inline int32_t integer_at(const heed_operand *x, int64_t i)
 {
     return ((const int32_t *)x->data)[i * x->row_stride];
@@ -168,9 +174,9 @@ static inline bool is_f32_rows(const heed_operand *x)
 static inline bool all_f32_rows(const heed_kernel_args *args)
 {
     for (int i = 0; i < args->n_in; i++)
-        if (args->in[i].data && !is_f32_rows(&args->in[i])) return false;
+        if (args->in[i].present && !is_f32_rows(&args->in[i])) return false;
     for (int i = 0; i < args->n_out; i++)
-        if (args->out[i].data && !is_f32_rows(&args->out[i])) return false;
+        if (args->out[i].present && !is_f32_rows(&args->out[i])) return false;
     return true;
 }
 

@@ -95,6 +95,7 @@ static inline heed_operand logits_of(const loss_chunk *c)
     shape.dim[1] = c->vocabulary;
     return (heed_operand){
         .data = c->logits,
+        .present = true,
         .dtype = HEED_F32,
         .layout = HEED_LAYOUT_ROWS,
         .shape = shape,

@@ -26,18 +26,17 @@ static inline heed_gemm_b_kind kind_of_b(const heed_operand *b, bool transposed)
     return transposed ? HEED_GEMM_B_NT : HEED_GEMM_B_NN;
 }
 
-/* Where the elements lie that such a matmul reads. A kernel that is only asked whether it fits has
-   no data. */
+/* Where the elements lie that such a matmul reads; NULL while the step is only planned. */
 static inline const void *data_of_b(const heed_operand *b, bool transposed, heed_isa isa)
 {
     size_t first = 0, bytes;
-    if (b->layout == HEED_LAYOUT_PANELS_BOTH && !transposed && b->data)
+    if (!b->data) return NULL;
+    if (b->layout == HEED_LAYOUT_PANELS_BOTH && !transposed)
         heed_gemm_copy_bytes(isa, b->shape.dim[0], b->shape.dim[1], &first, &bytes);
     return (const char *)b->data + first;
 }
 
-/* a times b into columns from `column` on of y, which has no data where a kernel is only asked
-   whether it fits. */
+/* a times b into columns from `column` on of y. */
 static inline heed_gemm plain_matmul(const heed_operand *a, const heed_operand *b,
                                      const heed_operand *y, heed_matmul_attributes how,
                                      heed_isa isa, int64_t column)
@@ -54,7 +53,7 @@ static inline heed_gemm plain_matmul(const heed_operand *a, const heed_operand *
                        .b_dtype = b->dtype,
                        .b = data_of_b(b, transpose_b, isa),
                        .b_stride = b->row_stride,
-                       .c = y->data ? (float *)y->data + column : NULL,
+                       .c = float_row_from(y, 0, column),
                        .c_stride = y->row_stride};
 }
 
@@ -101,11 +100,11 @@ static inline matmuls matmuls_of(const heed_kernel_args *args)
         g->activation = p->activation;
         if (bias) g->bias = bias->data;
         if (gate) {
-            g->gate = float_row(gate, 0) + column;
+            g->gate = float_row_from(gate, 0, column);
             g->gate_stride = gate->row_stride;
         }
         if (residual) {
-            g->residual = float_row(residual, 0) + column;
+            g->residual = float_row_from(residual, 0, column);
             g->residual_stride = residual->row_stride;
         }
         column += p->gated ? 0 : g->n;
@@ -151,7 +150,7 @@ static inline bool matmul_fits(const heed_kernel_args *args)
     for (int i = 0; i < args->n_in; i++) {
         const heed_operand *x = &args->in[i];
         bool weight = fused ? i >= HEED_FUSED_B && i < HEED_FUSED_BIAS : i == 1;
-        if (x->data &&
+        if (x->present &&
             (weight ? !floating_rows(x) && !fits_as_quantized(args, x, fused) : !is_f32_rows(x)))
             return false;
     }

@@ -1,3 +1,4 @@
+/* cache.c: reserves and commits the memory of a KV cache and keeps its page tables. */
 #include "cache/cache.h"
 #include "base/memory.h"
 #include "base/number.h"
@@ -12,33 +13,37 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 
+/* The length of a sequence that is not held. */
 enum { UNUSED = -1 };
 
 struct heed_cache {
     heed_cache_options options;
-    int64_t pages;              /* in each array */
-    int64_t table_pages;        /* that one sequence can have */
-    size_t os_page, page_bytes; /* of one page in one array */
-    size_t array_bytes;         /* from one array to the next: whole pages */
-    char *memory;               /* arrays, reserved */
-    int64_t mark;               /* pages below it are committed */
-    int32_t *references;        /* (pages) */
-    int32_t *free_pages;        /* (pages) committed ones that nobody holds, the last first */
+    int64_t pages;              /* pages in each array */
+    int64_t table_pages;        /* pages that one sequence can have */
+    size_t os_page, page_bytes; /* the system's page; bytes of a page in one array */
+    size_t array_bytes;         /* bytes from one array to the next, a multiple of os_page */
+    char *memory;               /* the reserved arrays */
+    int64_t mark;               /* all pages below it are committed */
+    int32_t *references;        /* (pages) sequences that hold each page */
+    int32_t *free_pages;        /* (pages) a stack of committed pages that no sequence holds */
     int64_t free_count;
-    /* (pages) owners that are about to write into a page; 0 between calls */
+    /* (pages) how many owners are about to write into a page; all 0 between calls */
     int32_t *growing;
-    int32_t *tables;  /* (sequences, table_pages) */
-    int64_t *lengths; /* (sequences), UNUSED */
+    int32_t *tables;  /* (sequences,table_pages) */
+    int64_t *lengths; /* (sequences) positions, or UNUSED */
     heed_cancel cancel;
 };
 
 /* ---- sizes ---- */
 
+/* The number of pages that hold this many positions. */
 static int64_t pages_of(int64_t positions)
 {
     return positions / HEED_PAGE_POSITIONS + (positions % HEED_PAGE_POSITIONS != 0);
 }
 
+/* Computes the sizes of the cache from its options, and the bytes to reserve. Fails with HEED_E_ARG
+   for options without meaning and for products that overflow. */
 static heed_status set_sizes(heed_cache *cache, size_t *reserved, heed_error *error)
 {
     const heed_cache_options *options = &cache->options;
@@ -51,7 +56,7 @@ static heed_status set_sizes(heed_cache *cache, size_t *reserved, heed_error *er
             (long long)options->arrays, (long long)options->columns, (long long)options->sequences,
             (long long)options->positions);
     cache->table_pages = pages_of(options->positions);
-    /* Rows of the arrays are numbered by 32 bits in the page table and the slots. */
+    /* The page table and the slots number the rows of an array by 32 bits. */
     int64_t most = INT32_MAX / HEED_PAGE_POSITIONS;
     if (options->positions > INT32_MAX - HEED_PAGE_POSITIONS ||
         cache->table_pages > most / options->sequences)
@@ -80,7 +85,8 @@ static heed_status set_sizes(heed_cache *cache, size_t *reserved, heed_error *er
     return HEED_OK;
 }
 
-/* Address space for every sequence at `pages` pages; NULL, with errno, when the system refuses. */
+/* Reserves address space for every sequence at `pages` pages; *bytes is its size. Returns NULL and
+   sets errno if the system refuses. */
 static char *reserve(const heed_cache *cache, int64_t pages, size_t *bytes)
 {
     size_t array = heed_round_up(cache->page_bytes * (size_t)(pages * cache->options.sequences),
@@ -91,7 +97,8 @@ static char *reserve(const heed_cache *cache, int64_t pages, size_t *bytes)
     return memory == MAP_FAILED ? NULL : memory;
 }
 
-/* The most positions of each sequence that address space is granted for, found by trying. */
+/* The most positions of each sequence for which the system grants address space, found by
+   bisection. */
 static int64_t context_that_fits(const heed_cache *cache)
 {
     int64_t fits = 0, refused = cache->table_pages;
@@ -203,7 +210,8 @@ void heed_cache_set_cancel(heed_cache *cache, heed_cancel cancel)
 
 /* ---- committing ---- */
 
-/* Makes pages writable and present. Pages that are present already keep what they hold. */
+/* Makes memory writable and backs it at once. Memory that is backed already keeps its content.
+   Returns false if the system has no memory. */
 static bool populate(char *begin, size_t bytes, size_t os_page)
 {
     if (mprotect(begin, bytes, PROT_READ | PROT_WRITE) != 0) return false;
@@ -216,11 +224,14 @@ static bool populate(char *begin, size_t bytes, size_t os_page)
     return true;
 }
 
+/* The bytes of one array that are committed when all pages below `mark` are. */
 static size_t bytes_at_mark(const heed_cache *cache, int64_t mark)
 {
     return heed_round_up((size_t)mark * cache->page_bytes, cache->os_page);
 }
 
+/* The error that memory is short, with the context that would fit if all held sequences were
+   equally long. */
 static heed_status fail_commit(const heed_cache *cache, int64_t wanted, size_t bytes, size_t spare,
                                int64_t growing, heed_error *error)
 {
@@ -238,12 +249,13 @@ static heed_status fail_commit(const heed_cache *cache, int64_t wanted, size_t b
                      (long long)context, (long long)held);
 }
 
-/* Commits so that `wanted` pages are free. */
+/* Commits memory until `wanted` pages are free. `growing` is the number of sequences that grow, for
+   the error. */
 static heed_status commit(heed_cache *cache, int64_t wanted, int64_t growing, heed_error *error)
 {
     int64_t more = wanted - cache->free_count;
     if (more <= 0) return HEED_OK;
-    /* at most `pages`: they hold every sequence at full length with pages of its own */
+    /* The mark stays within `pages`, which hold every sequence at full length without sharing. */
     int64_t mark = cache->mark + more;
     size_t before = bytes_at_mark(cache, cache->mark), after = bytes_at_mark(cache, mark);
     size_t bytes = (after - before) * (size_t)cache->options.arrays;
@@ -271,11 +283,13 @@ static int32_t *table_of(const heed_cache *cache, int64_t sequence)
     return cache->tables + sequence * cache->table_pages;
 }
 
+/* Gives up one reference to a page. The last one frees the page. */
 static void release(heed_cache *cache, int32_t page)
 {
     if (--cache->references[page] == 0) cache->free_pages[cache->free_count++] = page;
 }
 
+/* Takes a free page; commit has made sure that there is one. */
 static int32_t take(heed_cache *cache)
 {
     int32_t page = cache->free_pages[--cache->free_count];
@@ -336,8 +350,8 @@ int64_t heed_cache_length(const heed_cache *cache, int64_t sequence)
     return cache->lengths[sequence];
 }
 
-/* The part-filled page that the sequence's next position falls into, when others hold it too; else
-   -1. */
+/* The page that the sequence's next position falls into, if it is part-filled and other sequences
+   hold it too; else -1. */
 static int32_t shared_page(const heed_cache *cache, int64_t sequence)
 {
     int64_t length = cache->lengths[sequence];
@@ -346,8 +360,8 @@ static int32_t shared_page(const heed_cache *cache, int64_t sequence)
     return cache->references[page] > 1 ? page : -1;
 }
 
-/* Pages that the growth takes: new ones, and copies of shared ones for all owners that write but
-   the last. */
+/* The number of free pages that a growth takes: new pages, and copies of shared part-filled pages.
+   If every owner of a shared page writes, the last one keeps the original and needs no copy. */
 static int64_t count_wanted(heed_cache *cache, const heed_cache_growth *growth, int64_t count)
 {
     int64_t wanted = 0;
@@ -364,6 +378,7 @@ static int64_t count_wanted(heed_cache *cache, const heed_cache_growth *growth, 
     return wanted;
 }
 
+/* Replaces the sequence's part-filled last page with a copy of its own. */
 static void copy_last_page(heed_cache *cache, int64_t sequence)
 {
     int64_t length = cache->lengths[sequence];

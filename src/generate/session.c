@@ -1,14 +1,17 @@
+/* session.c: makes sessions and adds, forks, shortens and drops their sequences. */
 #include "generate/session_internal.h"
 #include "base/memory.h"
 #include "tensor/dtype.h"
 #include <stdlib.h>
 #include <string.h>
 
-/* of one run, so that the workspace of a large vocabulary stays small */
+/* The most bytes of logits in one run. The limit keeps the workspace of a large vocabulary
+   small. */
 enum { LOGITS_BYTES = 128 << 20 };
 
 /* ---- making ---- */
 
+/* Returns HEED_E_UNSUPPORTED for models that cannot write tokens. */
 static heed_status check_model(const heed_config *config, heed_error *error)
 {
     if (config->float_inputs)
@@ -29,6 +32,8 @@ static heed_status check_model(const heed_config *config, heed_error *error)
     return HEED_OK;
 }
 
+/* Takes the sizes from the options or the configuration and checks them. The rows of logits in a
+   run are a power of two that LOGITS_BYTES allow, or the chunk if that is less. */
 static heed_status set_sizes(heed_session *session, const heed_config *config,
                              const heed_session_options *options, heed_error *error)
 {
@@ -59,6 +64,8 @@ static heed_status set_sizes(heed_session *session, const heed_config *config,
     return HEED_OK;
 }
 
+/* Makes one of the caches and binds its arrays (2 l for keys, 2 l + 1 for values of layer l) to the
+   engine. */
 static heed_status make_cache(heed_session *session, int which, const heed_model *model,
                               size_t budget, heed_error *error)
 {
@@ -80,6 +87,8 @@ static heed_status make_cache(heed_session *session, int which, const heed_model
     return HEED_OK;
 }
 
+/* Makes everything that a session owns. An encoder-decoder has two caches, which share the
+   budget. */
 static heed_status make(heed_session *session, heed_model *model, const heed_backend *backend,
                         const heed_session_options *options, heed_error *error)
 {
@@ -201,6 +210,7 @@ heed_status heed_session_fail_unknown(int64_t sequence, heed_error *error)
                      (long long)sequence);
 }
 
+/* Finds an unused slot; HEED_E_ARG if there is none. */
 static heed_status find_slot(const heed_session *session, int64_t *sequence, heed_error *error)
 {
     for (*sequence = 0; *sequence < session->capacity; ++*sequence)

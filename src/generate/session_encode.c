@@ -1,7 +1,9 @@
-/* session_encode.c: runs of sources through the encoder. */
+/* session_encode.c: runs the encoder over sources and leaves their keys and values for
+   cross-attention in a cache. */
 #include "generate/session_internal.h"
 
-/* The first of `count` sources whose rows fill a run together; at least one. */
+/* The number of sources, from the first on, that go into one run: at least one, and as many as have
+   room in the rows of a chunk together. *rows is their tokens. */
 static int64_t sources_in_run(const heed_session *session, const heed_ids *sources, int64_t count,
                               int64_t *rows)
 {
@@ -13,6 +15,7 @@ static int64_t sources_in_run(const heed_session *session, const heed_ids *sourc
     return taken;
 }
 
+/* Fills the inputs of an encoding run from its sources, which lie end to end in its rows. */
 static void fill_encoding(heed_session *session, const heed_ids *sources, int64_t count,
                           const int64_t *sequences)
 {
@@ -38,7 +41,7 @@ static void fill_encoding(heed_session *session, const heed_ids *sources, int64_
     }
 }
 
-/* Encodes `count` sources, which have `rows` tokens together, in one run. */
+/* Encodes `count` sources of `rows` tokens in all in one run. */
 static heed_status encode_run(heed_session *session, const heed_ids *sources, int64_t count,
                               int64_t rows, const int64_t *sequences, heed_error *error)
 {
@@ -57,6 +60,7 @@ static heed_status encode_run(heed_session *session, const heed_ids *sources, in
     return heed_engine_run(session->engine, &runtime, error);
 }
 
+/* Makes room for the keys and values of all sources, then encodes them run by run. */
 static heed_status encode_all(heed_session *session, const heed_ids *sources, int64_t count,
                               const int64_t *sequences, heed_error *error)
 {

@@ -1,4 +1,4 @@
-/* session_rows.c: fills the inputs that runs of the encoder and of the decoder have alike. */
+/* session_rows.c: fills the inputs that runs of the encoder and runs of the decoder both have. */
 #include "generate/session_internal.h"
 #include <string.h>
 

@@ -1,4 +1,5 @@
-/* session_step.c: runs of sequences through the decoder, chunk by chunk. */
+/* session_step.c: feeds step items to the decoder, run by run. session.h draws how runs are
+   made. */
 #include "generate/session_internal.h"
 #include "graph/plan.h"
 #include <math.h>
@@ -6,6 +7,7 @@
 
 /* ---- filling a run ---- */
 
+/* Copies the page numbers of a sequence into a row of a run's page table. */
 static void copy_table(const heed_cache *cache, int64_t sequence, int32_t *row)
 {
     int64_t pages;
@@ -13,12 +15,14 @@ static void copy_table(const heed_cache *cache, int64_t sequence, int32_t *row)
     memcpy(row, table, (size_t)pages * sizeof *row);
 }
 
+/* The columns of a run's page table: the pages of the longest sequence. */
 static int64_t table_columns(const heed_session *session)
 {
     return (session->context + HEED_PAGE_POSITIONS - 1) / HEED_PAGE_POSITIONS;
 }
 
-/* Fills what a decoder's pieces attend to of their sources. */
+/* Fills the sequence table and the page table of cross-attention: the tokens of each piece attend
+   to all keys of their sequence's source. */
 static void fill_cross(heed_session *session, const heed_step_item *items, int64_t pieces)
 {
     const heed_cache *cross = session->caches[HEED_SESSION_CROSS];
@@ -36,7 +40,8 @@ static void fill_cross(heed_session *session, const heed_step_item *items, int64
     }
 }
 
-/* Fills the inputs of a decoding run from its pieces. */
+/* Fills the inputs of a decoding run from its pieces. The cache already counts the positions of the
+   whole step, so a piece begins at position `before` = length - item->count + p->begin. */
 static void fill_run(heed_session *session, const heed_step_item *items, int64_t pieces)
 {
     heed_engine *engine = session->engine;
@@ -69,8 +74,8 @@ static void fill_run(heed_session *session, const heed_step_item *items, int64_t
     if (session->caches[HEED_SESSION_CROSS]) fill_cross(session, items, pieces);
 }
 
-/* A value that does not fit a cache of f16 is kept as NaN, which reaches the logits of every token
-   that sees it. */
+/* Returns HEED_E_ARG if the logits of a run with f16 caches hold NaN. A key or value too large for
+   f16 is stored as NaN, which reaches the logits of every token that attends to it. */
 static heed_status check_cache_holds(const heed_session *session, int64_t count, heed_error *error)
 {
     if (heed_model_cache_dtype(heed_session_model(session)) != HEED_F16) return HEED_OK;
@@ -84,6 +89,7 @@ static heed_status check_cache_holds(const heed_session *session, int64_t count,
     return HEED_OK;
 }
 
+/* Hands the logits of a run to the visitor, with tokens counted in the caller's items. */
 static heed_status visit_run(heed_session *session, int64_t pieces, heed_logits_visitor *visitor,
                              void *argument, heed_error *error)
 {
@@ -104,7 +110,9 @@ static heed_status visit_run(heed_session *session, int64_t pieces, heed_logits_
     return count && visitor ? visitor(argument, session->rows, count, error) : HEED_OK;
 }
 
-/* Packs the next chunk of every item that fits into a run; returns how many. */
+/* Takes the next chunk of every item that has room in a run and stores these chunks as the run's
+   pieces. If a chunk has no room, its item waits for the next run; it is not cut differently.
+   Returns the number of pieces; *rows and *gathered are their tokens and rows of logits. */
 static int64_t pack_run(heed_session *session, const heed_step_item *items, int64_t count,
                         int64_t *rows, int64_t *gathered)
 {
@@ -112,7 +120,7 @@ static int64_t pack_run(heed_session *session, const heed_step_item *items, int6
     *rows = *gathered = 0;
     for (int64_t i = 0; i < count && *rows < session->chunk; i++) {
         int64_t done = session->done[i], left = items[i].count - done, want = items[i].want - done;
-        /* if there are many rows of logits, they bound the chunk */
+        /* If logits are wanted of more than one token, each chunk has at most `gathered` tokens. */
         bool many = items[i].count - items[i].want > 1;
         int64_t chunk = many ? session->gathered : session->chunk;
         int64_t size = left < chunk ? left : chunk;
@@ -128,6 +136,7 @@ static int64_t pack_run(heed_session *session, const heed_step_item *items, int6
     return pieces;
 }
 
+/* Runs the decoder until all items are fed and visits the logits of each run. */
 static heed_status run_all(heed_session *session, const heed_step_item *items, int64_t count,
                            heed_logits_visitor *visitor, void *argument, heed_error *error)
 {
@@ -156,13 +165,14 @@ static heed_status run_all(heed_session *session, const heed_step_item *items, i
     return HEED_OK;
 }
 
+/* Returns HEED_E_ARG for items that the session cannot feed. */
 static heed_status check_items(heed_session *session, const heed_step_item *items, int64_t count,
                                heed_error *error)
 {
     if (count > session->capacity)
         return heed_fail(error, HEED_E_ARG, "a step of %lld items in a session of %lld sequences",
                          (long long)count, (long long)session->capacity);
-    /* done: here how often each sequence is named */
+    /* session->done counts here how often each sequence is named. */
     memset(session->done, 0, (size_t)session->capacity * sizeof *session->done);
     for (int64_t i = 0; i < count; i++) {
         const heed_step_item *item = &items[i];
@@ -186,7 +196,7 @@ static heed_status check_items(heed_session *session, const heed_step_item *item
     return HEED_OK;
 }
 
-/* Records the ids of every item after those of its sequence. */
+/* Records the ids of every item in its slot, after those that the sequence has. */
 static heed_status record_ids(heed_session *session, const heed_step_item *items, int64_t count,
                               heed_error *error)
 {
@@ -198,7 +208,7 @@ static heed_status record_ids(heed_session *session, const heed_step_item *items
     return HEED_OK;
 }
 
-/* Copies the items into session->items as they are fed. If a sequence grows past the original
+/* Copies the items into session->items as they will be fed. If a sequence grows past the original
    context, or was cut back within it, its keys are dropped and its item becomes all of its ids. */
 static void gather_items(heed_session *session, const heed_step_item *items, int64_t count)
 {
@@ -224,8 +234,8 @@ static void gather_items(heed_session *session, const heed_step_item *items, int
     }
 }
 
-/* After a failure: a sequence has its length of before, or what was fed of it if it was being
-   recomputed. */
+/* Shortens the sequences after a failure: each gets its length of before. A sequence that was being
+   recomputed keeps the earlier ids that have been fed. */
 static void restore_lengths(heed_session *session, const heed_step_item *items, int64_t count)
 {
     for (int64_t i = 0; i < count; i++) {

@@ -328,6 +328,13 @@ static void externs_begin_with_heed(void **state)
     assert_int_equal(f.count, 0);
 }
 
+static void functions_have_at_most_six_parameters(void **state)
+{
+    findings f = {0};
+    assert_true(find_long_parameter_lists(*state, &f) > 2000);
+    assert_int_equal(f.count, 0);
+}
+
 static int read_sources(void **state)
 {
     static source_tree tree;
@@ -350,6 +357,7 @@ int main(void)
         cmocka_unit_test(a_seventh_parameter_is_found),
         cmocka_unit_test(no_type_is_defined_twice),
         cmocka_unit_test(externs_begin_with_heed),
+        cmocka_unit_test(functions_have_at_most_six_parameters),
     };
     return cmocka_run_group_tests(tests, read_sources, free_sources);
 }

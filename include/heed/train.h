@@ -114,10 +114,9 @@ typedef struct heed_train_summary {
 typedef struct heed_train_progress {
     int64_t step, steps; /* finished updates, of */
     double epoch;
-    /* nats per label of this update, its learning rate, the gradient's norm before clipping; the
-       loss and the norm are not set if an evaluation was all there was to do */
-    heed_optional_real loss, grad_norm;
-    double learning_rate;
+    /* nats per label of this update, its learning rate, the gradient's norm before clipping; not
+       set if an evaluation was all there was to do */
+    heed_optional_real loss, learning_rate, grad_norm;
     double tokens_per_second; /* read by the model, over the last seconds */
     double seconds_left;
     /* nats per label over all of the validation data, if this update was evaluated */

@@ -75,8 +75,8 @@ static heed_status check_options(const heed_generation_options *options, heed_er
                          temperature.value);
     if (options->max_new_tokens.set && options->max_new_tokens.value < 1)
         return heed_fail(error, HEED_E_ARG,
-                         "%lld new tokens: expected at least 1, or none for as many as the "
-                         "context holds",
+                         "%lld new tokens: expected at least 1; left out, as many as the context "
+                         "holds",
                          (long long)options->max_new_tokens.value);
     if (heed_int_or(options->seed, 0) < 0)
         return heed_fail(error, HEED_E_ARG, "seed %lld: expected 0 or more",

@@ -91,8 +91,8 @@ static void put_value(const heed_run_options *options, const heed_train_field *f
     if (field->kind == HEED_FIELD_PATHS && list_count(options, field) > 0)
         string = **(const char *const *const *)at;
     if (string != NULL) snprintf(text, size, "%.200s", string);
-    bool whole = field->kind == HEED_FIELD_COUNT || field->kind == HEED_FIELD_INTEGER;
-    if (whole && *(const int64_t *)at >= 0)
+    bool integer = field->kind == HEED_FIELD_COUNT || field->kind == HEED_FIELD_INTEGER;
+    if (integer && *(const int64_t *)at >= 0)
         snprintf(text, size, "%lld", (long long)*(const int64_t *)at);
     if (field->kind == HEED_FIELD_REAL && *(const double *)at >= 0)
         snprintf(text, size, "%.15g", *(const double *)at);

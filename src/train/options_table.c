@@ -71,8 +71,8 @@ heed_run_options heed_run_options_default(void)
     for (size_t i = 0; i < heed_train_field_count; i++) {
         const heed_train_field *field = &heed_train_fields[i];
         void *at = (char *)&run + field->offset;
-        bool whole = field->kind == HEED_FIELD_COUNT || field->kind == HEED_FIELD_INTEGER;
-        if (whole) *(int64_t *)at = (int64_t)field->preset;
+        bool integer = field->kind == HEED_FIELD_COUNT || field->kind == HEED_FIELD_INTEGER;
+        if (integer) *(int64_t *)at = (int64_t)field->preset;
         if (field->kind == HEED_FIELD_REAL) *(double *)at = field->preset;
     }
     return run;

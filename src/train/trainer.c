@@ -180,7 +180,7 @@ static size_t put_updates(heed_trainer *t, const heed_train_progress *p, heed_lo
     double speed = t->line_seconds > 0 ? t->line_tokens / t->line_seconds : 0;
     size_t n = 0;
     fields[n++] = HEED_LOG_F("loss", labels > 0 ? place->pending_loss / labels : NAN);
-    fields[n++] = HEED_LOG_F("lr", p->learning_rate);
+    fields[n++] = HEED_LOG_F("lr", heed_real_or(p->learning_rate, NAN));
     fields[n++] = HEED_LOG_F("grad_norm", heed_real_or(p->grad_norm, NAN));
     fields[n++] = HEED_LOG_I("tokens", (int64_t)place->tokens);
     fields[n++] = HEED_LOG_F("tokens_per_second", speed);
@@ -299,7 +299,7 @@ static heed_status one_update(heed_trainer *t, run_clock *clock, heed_train_repo
         .steps = t->steps,
         .epoch = epoch_of(t),
         .loss = heed_real(t->loss),
-        .learning_rate = t->rate,
+        .learning_rate = heed_real(t->rate),
         .grad_norm = heed_real(t->grad_norm),
     };
     p.tokens_per_second = speed(t, heed_clock_seconds() - began,

@@ -1,11 +1,19 @@
-"""A bar chart of the rows of a comparison as SVG: heed's speed over the best peer's, floor and
-goal marked. Colors and sizes are those of heed's own plots (src/plot/plot_frame.c); light or dark
-follows the viewer. As PNG too, on white, where cairosvg is installed."""
+"""A bar chart of some rows of a comparison as SVG: heed's speed over the best peer's. Colors and
+sizes are those of heed's own plots (src/plot/plot_frame.c); light or dark follows the viewer. As
+PNG too, on white, where cairosvg is installed."""
 import html, os, sys
 
 INK, QUIET, GRID = "#1f2937", "#6b7280", "#e5e7eb"
 REACHED, FLOOR, BELOW = "#059669", "#2563eb", "#ea580c"
-WIDTH, LEFT, RIGHT, TOP, ROW, FOOT = 900, 310, 160, 78, 26, 44
+WIDTH, TOP, ROW, FOOT = 900, 82, 28, 36
+CHARACTER = 6.9  # the widest that a character of 12 pixels is on average
+# The rows that a chart shows, one or two of each kind of work; all rows stand in the table.
+HEADLINES = ("f32 matmul 2048", "f32 matmul 8 x 2048 x 2048", "bf16 matmul 2048",
+             "prefill 512, SmolLM2-135M Q4_1", "prefill 512, 0.4 B Q4_K",
+             "prefill 512 at 8k depth, 1 B Q4_0", "decode, SmolLM2-135M Q4_1", "decode, 1 B Q4_0",
+             "MiniLM, 32 x 128, f32", "training 6x384, context 256, 12 rows",
+             "training GPT-2 124M, 4 x 256", "attention, forward + backward, 64 causal 2048")
+MOST_BARS = 12
 DARK = """<style>@media (prefers-color-scheme: dark) {
  .ground { fill: #111827 } .ink { fill: #e5e7eb } .quiet { fill: #9ca3af }
  .grid { stroke: #374151 } .mark { stroke: #e5e7eb } }</style>"""
@@ -35,50 +43,38 @@ def sheet(width, height, title, words):
     ]
 
 
+def chosen(rows):
+    """The headlines among the rows, or, where there are none, the first rows that have a peer."""
+    rows = [row for row in rows if row.result.ratio is not None]
+    return ([row for row in rows if row.path in HEADLINES] or rows)[:MOST_BARS]
+
+
 def draw(rows):
-    rows = [row for row in rows if row.result.ratio is not None or row.by_share]
-    longest = max([row.score for row in rows if not row.by_share] + [2.0] +
-                  [row.goal or 0 for row in rows if not row.by_share])
-    longest = min(longest, 8.0) * 1.05
+    rows = chosen(rows)
+    said = [f"{row.result.ratio:.2f} x {row.result.best}" for row in rows]
+    left = 20 + CHARACTER * max(len(row.path) for row in rows)
+    right = 20 + CHARACTER * max(map(len, said))
+    longest = max([row.result.ratio for row in rows] + [2.0]) * 1.02
     height = TOP + ROW * len(rows) + FOOT
-    place = lambda value: LEFT + min(value, longest) / longest * (WIDTH - LEFT - RIGHT)
+    place = lambda value: left + value / longest * (WIDTH - left - right)
     bottom = height - FOOT
     parts = sheet(
         WIDTH, height, "heed beside its peers",
-        "times the best peer's speed, or the share of a peak; medians of interleaved "
-        "rounds, two threads; | floor, || goal")
-    step = 1 if longest > 3 else 0.5
-    ticks = [step * i for i in range(int(longest / step) + 1)]
-    for tick in ticks:
+        "times the speed of the best peer, which is named; medians of interleaved rounds, "
+        "the same weights, two threads")
+    for tick in range(int(longest) + 1):
         parts += [
             line(place(tick), TOP - 8, place(tick), bottom, "grid", GRID),
             text(place(tick), bottom + 18, f"{tick:g}", 12, "quiet", "middle")
         ]
     parts.append(line(place(1), TOP - 8, place(1), bottom, "mark", INK, 1, "3 3"))
-    for number, row in enumerate(rows):
+    for number, (row, words) in enumerate(zip(rows, said)):
         y = TOP + ROW * number
-        color = {"goal": REACHED, "floor": FLOOR}.get(row.verdict, BELOW)
-        parts.append(text(LEFT - 10, y + 14, row.path, 12, "ink", "end"))
-        parts.append(f'<rect rx="1.5" fill="{color}" x="{LEFT}" y="{y + 2}" '
-                     f'width="{max(place(row.score) - LEFT, 1):.1f}" height="{ROW - 10}"/>')
-        for value, gaps in ((row.floor, (0, )), (row.goal, (-1.5, 1.5))):
-            if value is not None:
-                parts += [
-                    line(place(value) + gap, y,
-                         place(value) + gap, y + ROW - 6, "mark", INK, 1.2) for gap in gaps
-                ]
-        said = f"{row.score:.2f} x {row.result.best}"
-        if row.by_share:
-            said = f"{100 * row.score:.0f} % of {row.share_of}"
-        parts.append(text(place(max(row.score, row.goal or 0)) + 8, y + 14, said, 12, "quiet"))
-    swatches = ((REACHED, "goal reached"), (FLOOR, "floor reached"), (BELOW, "below floor"))
-    for number, (color, words) in enumerate(swatches):
-        x = LEFT + 130 * number
-        parts += [
-            f'<rect rx="1.5" fill="{color}" x="{x}" y="{height - 18}" width="12" '
-            f'height="12"/>',
-            text(x + 18, height - 8, words, 12, "quiet")
-        ]
+        color = REACHED if row.result.ratio >= 1 else BELOW
+        parts.append(text(left - 10, y + 15, row.path, 12, "ink", "end"))
+        parts.append(f'<rect rx="1.5" fill="{color}" x="{left:.1f}" y="{y + 2}" '
+                     f'width="{place(row.result.ratio) - left:.1f}" height="{ROW - 10}"/>')
+        parts.append(text(max(place(row.result.ratio), place(1)) + 8, y + 15, words, 12, "quiet"))
     return "\n".join(parts + ["</svg>"]) + "\n"
 
 

@@ -8,6 +8,7 @@ threads and tokens, in turn.
     bench/compare --json results.json --chart docs/comparison.svg --table table.md
     bench/compare --from results.json MORE.json --chart docs/comparison.svg     rows of earlier
     runs, nothing is run; a later file's row counts
+    bench/compare --from docs/results-full.md --chart docs/comparison.svg       the published rows
 
 Without --python a virtual environment is made under build/compare/peers and the peers are
 installed from PyPI, llama.cpp (llama-cpp-python) compiled for this processor. Real weights come
@@ -82,7 +83,6 @@ def earlier(files):
 
 def publish(rows, machine, given):
     """The table on stdout, and what files were asked for."""
-    import chart
     import rounds
     rounds.print_table(rows)
     if machine:
@@ -95,7 +95,12 @@ def publish(rows, machine, given):
                 rounds.markdown_table(rows) +
                 ("\n" + rounds.machine_line(machine) + "\n" if machine else ""))
     if given.chart:
-        chart.write(given.chart, rows)
+        draw(given.chart, rows)
+
+
+def draw(path, rows):
+    import chart
+    chart.write(path, rows)
 
 
 def main():
@@ -109,13 +114,11 @@ def main():
         "--python", help="a Python that has the peers, in place of a virtual "
         "environment made here")
     parser.add_argument(
-        "--chart", metavar="FILE.svg", help="write the ratios as a bar chart, as "
-        "PNG too where cairosvg is installed")
+        "--chart", metavar="FILE.svg", help="write the ratios of some rows as a "
+        "bar chart, as PNG too where cairosvg is installed")
     parser.add_argument("--table", metavar="FILE.md", help="write the table in Markdown")
-    parser.add_argument("--from", dest="earlier", nargs="+", metavar="FILE.json", help="show rows "
-                        "of "
-                        "earlier "
-                        "runs")
+    parser.add_argument("--from", dest="earlier", nargs="+", metavar="FILE", help="rows of earlier "
+                        "runs, as JSON, or of one published table in Markdown, for --chart alone")
     parser.add_argument("--no-build", action="store_true", help="heed and its bench programs are "
                         "built already")
     given = parser.parse_args()
@@ -124,6 +127,10 @@ def main():
             setattr(given, name, os.path.abspath(getattr(given, name)))
     files = [os.path.abspath(file) for file in given.earlier or []]
     os.chdir(ROOT)
+    if files and files[0].endswith(".md"):
+        if len(files) > 1 or not given.chart or given.json or given.table:
+            parser.error("a published table is read alone, and for --chart FILE.svg alone")
+        return draw(given.chart, rounds.rows_from_markdown(files[0]))
     if files:
         return publish(*earlier(files), given)
     if not given.list:

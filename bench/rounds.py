@@ -264,6 +264,30 @@ def row_from_object(entry):
                   for k, v in entry.items() if k in names})
 
 
+@dataclasses.dataclass
+class Published:
+    """What a published table says of a row: the best peer, and the median of the rounds' ratios."""
+    best: str
+    ratio: float
+
+
+def rows_from_markdown(path):
+    """The rows with a ratio of the tables in a Markdown file whose headings are HEADINGS, for a
+    chart: the rounds are gone."""
+    rows, inside = [], False
+    for line in open(path, encoding="utf-8"):
+        columns = [column.strip() for column in line.strip().strip("|").split("|")]
+        if not line.startswith("|"):
+            inside = False
+        elif columns[:len(HEADINGS)] == HEADINGS:
+            inside = True
+        elif inside and " ±" in columns[2]:
+            peer = columns[2].split(" ±")[0].rsplit(" ", 1)[0]
+            result = Published(peer, float(columns[3].split()[0]))
+            rows.append(Row(columns[0], columns[1].rsplit(" ", 1)[-1], result))
+    return rows
+
+
 def write_json(path, rows, machine=None):
     # whole before the file is touched
     text = json.dumps({"machine": machine, "rows": [row_object(row) for row in rows]}, indent=1)

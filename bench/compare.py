@@ -6,9 +6,11 @@ threads and tokens, in turn.
     bench/compare --only 'prefill-*' decode-1b    some paths (--list names them)
     bench/compare --python ENV/bin/python         peers that are installed already
     bench/compare --json results.json --chart docs/comparison.svg --table table.md
-    bench/compare --from results.json MORE.json --chart docs/comparison.svg     rows of earlier
-    runs, nothing is run; a later file's row counts
-    bench/compare --from docs/results-full.md --chart docs/comparison.svg       the published rows
+    bench/compare --from results.json MORE.json --chart docs/comparison.svg
+                                                  rows of earlier runs, nothing is run; a later
+                                                  file's row counts
+    bench/compare --from docs/results-full.md --chart docs/comparison.svg
+                                                  the published rows
 
 Without --python a virtual environment is made under build/compare/peers and the peers are
 installed from PyPI, llama.cpp (llama-cpp-python) compiled for this processor. Real weights come

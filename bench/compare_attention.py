@@ -3,10 +3,10 @@
 backward: lengths 512 to 8192, head widths 64 and 128, causal and not, two heads of one sequence;
 both sides in f32 and with bf16 operands, the same numbers, threads in turn.
 
-    bench/compare_attention.py [--only 'attention both 64*'] [--rounds 5] [--threads 2] [--build
-    build/release] [--json FILE]
+    bench/compare_attention.py [--only 'attention both 64*'] [--rounds 5] [--threads 2]
+        [--build build/release] [--json FILE]
 
-Rates are in GFLOP/s: two products forward, five backward, causal counts half. The peer of each
+Rates are in GFLOP/s: two matmuls forward, five backward, causal counts half. The peer of each
 row is the faster of PyTorch's f32 and bf16 (bf16 tensors, its best use of the processor); heed's
 side is its bf16 operands, and a second row has its f32 against PyTorch's f32. Outputs and
 gradients of all sides are compared with PyTorch's f32. Needs torch and numpy, and

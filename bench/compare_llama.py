@@ -5,7 +5,7 @@
     [--json FILE]
 
 llama.cpp runs with flash attention and without, and counts with the better. After 8,192 tokens,
-where attention decides, heed runs in its exact mode and with the products of attention rounded
+where attention decides, heed runs in its exact mode and with the matmuls of attention rounded
 to bf16 (llama.cpp rounds keys, values, queries and weights to f16). Random models are written
 once by `heed convert --random`. Outputs: logits after a prompt of 32 tokens (heed in its exact
 mode, llama.cpp as it is), the distance as a share of their standard deviation; both round

@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""Matrix matmuls of heed and of PyTorch (MKL for f32, oneDNN for bf16) in turn: the same
+"""Matmuls of heed and of PyTorch (MKL for f32, oneDNN for bf16) in turn: the same
 operands, the same threads, both processes loaded once.
 
-    bench/compare_matmuls.py [--only 'f32*' ...] [--rounds 5] [--threads 2] [--build
-    build/release] [--json FILE]
+    bench/compare_matmuls.py [--only 'f32*' ...] [--rounds 5] [--threads 2]
+        [--build build/release] [--json FILE]
 
 Ours: a (M,K) f32 times W^T; W as a model holds it (panels packed beforehand, bf16 squares in
 bf16) or, "unpacked", as rows that every matmul packs for itself, as in training. PyTorch:
 torch.nn.functional.linear on rows; torch.matmul with a transposed copy too, the faster one
 counting. bf16: heed rounds f32 operands itself and writes f32. PyTorch gets bf16 operands and
 writes bf16; where weights are f32 it does what its autocast does: activations come in bf16,
-weights are rounded within the time, their gradient is widened to f32. Products with one row walk
+weights are rounded within the time, their gradient is widened to f32. Matmuls with one row walk
 through copies of W larger than the caches and are judged by their share of the read bandwidth
 that `heed bench --machine` measures in turn with them: on a shared machine it halves and doubles
 from one minute to the next. Needs torch

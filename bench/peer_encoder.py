@@ -8,7 +8,7 @@ A request {} answers with tokens per second (padding does not count) of passes t
 a tenth of a second; {"outputs": FILE} writes in.input_ids, in.attention_mask and
 last_hidden_state to a safetensors file. Batches are those of `heed bench --batch B --lengths
 A-Z`, padded to the longest. onnxruntime runs the graph that PyTorch exports, with --int8 after
-its own dynamic quantization of all products."""
+its own dynamic quantization of all matmuls."""
 import argparse, os, time
 import numpy as np
 import rounds

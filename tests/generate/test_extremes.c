@@ -1,6 +1,6 @@
 /* Settings at the ends of their ranges: as the temperature falls, a draw becomes the greedy choice;
-   penalties and biases leave finite scores finite; beams with any length penalty return an answer.
- */
+   penalties and biases leave finite scores finite; beams with any length penalty return an
+   answer. */
 #include "generate/choose.h"
 #include "generate/logits_case.h"
 #include "generate/support.h"

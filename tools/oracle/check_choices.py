@@ -3,7 +3,9 @@ lm-evaluation-harness counts them.
 
     python tools/oracle/check_choices.py build/release/heed tests/fixtures/llama ...
     python tools/oracle/check_choices.py --write tests/fixtures/choices/llama.jsonl
-    tests/fixtures/llama    what tests/generate reads
+        tests/fixtures/llama
+
+The second writes what tests/evaluate reads.
 
 The tokenizer is tokenizer.json as it stands: the classes of transformers 5 rebuild parts of it,
 so that a leading blank can differ."""

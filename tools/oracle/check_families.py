@@ -2,8 +2,8 @@
 """Every decoder family with options drawn at random, against transformers: outputs, loss, all
 gradients, and the ids of greedy generation.
 
-    python3 tools/oracle/check_families.py [--heed build/release/heed] [--only FAMILY] [--count
-    8] [--seed 1]
+    python3 tools/oracle/check_families.py [--heed build/release/heed] [--only FAMILY]
+        [--count 8] [--seed 1]
 
 COUNT models of each family: sizes, heads, windows, rotary kinds, caps, experts, norms, biases,
 tied or not, masks of every kind. Outputs as check_forward.py compares them. Ids: a prompt

@@ -2,8 +2,8 @@
 """Compares `heed forward` with transformers on random tiny models in many configurations, and
 with batches of every kind.
 
-    python3 tools/oracle/check_forward.py [--heed build/release/heed] [--only WORD] [--keep
-    FOLDER] [--isa generic avx2 avx512 reference] [--random N [--seed S]]
+    python3 tools/oracle/check_forward.py [--heed build/release/heed] [--only WORD]
+        [--keep FOLDER] [--isa generic avx2 avx512 reference] [--random N [--seed S]]
 
 Each case builds a model of tests' size with random weights, writes it, runs both on the same
 inputs and compares outputs, loss and all gradients. With --random: N models of the core's

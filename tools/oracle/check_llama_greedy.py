@@ -2,8 +2,8 @@
 """Greedy ids of a GGUF file by heed and by llama.cpp: for how many tokens they agree, and how
 close the two best logits are where they part.
 
-    tools/oracle/check_llama_greedy.py HEED FILE.gguf [--reference llm_reference.json] [--count
-    32] [--threads 2]
+    tools/oracle/check_llama_greedy.py HEED FILE.gguf [--reference llm_reference.json]
+        [--count 32] [--threads 2]
 
 llama.cpp runs with each of its own choices: keys and values in f16 or f32, with flash attention
 and without. All of them compute the same model and round differently; how far llama.cpp agrees

@@ -2,8 +2,8 @@
 """FSMT's tokenizer, hostile random text and random ids, against transformers and sacremoses, for
 every pair of its languages.
 
-    python3 tools/oracle/check_moses.py FOLDER [--heed build/release/heed] [--texts 500] [--seed
-    1]
+    python3 tools/oracle/check_moses.py FOLDER [--heed build/release/heed] [--texts 500]
+        [--seed 1]
 
 FOLDER holds vocab-src.json, vocab-tgt.json, merges.txt and tokenizer_config.json. Half of the
 pairs get another vocabulary to decode by, and merges whose result no vocabulary holds.

@@ -370,8 +370,8 @@ static void free_models_are_written_as_published_ones(void **state)
     }
 }
 
-/* Matrices of products become the nearest of the type asked for, whatever their order on disk; what
-   is narrower, or no matrix of a product, stays. */
+/* Weights of matmuls become the nearest of the type asked for, whatever their order on disk; what
+   is narrower, or no weight of a matmul, stays. */
 static void weights_are_rounded_when_asked_for(void **state)
 {
     (void)state;

@@ -1,6 +1,6 @@
 /* Five AdamW updates on the batch of each fixture: losses and gradient norms as torch computes them
-   (train.loss, train.grad_norm). And updates with products of rounded operands: rounded copies of
-   the weights change no bit. */
+   (train.loss, train.grad_norm). And updates with bf16 operands: working copies of the weights
+   change no bit. */
 #include "train/optimizer.h"
 
 #include "base/json.h"
@@ -185,11 +185,12 @@ static void test_five_steps(void **state)
     heed_cpu_backend_free(backend);
 }
 
-/* ---- rounded copies ---- */
+/* ---- bf16 working copies ---- */
 
 enum { COPY_STEPS = 3, MOST_COPIES = 256 };
 
-/* A model whose products round, and its optimizer. Without copies the products read its rows. */
+/* A model whose matmuls have bf16 operands, and its optimizer. Without working copies the matmuls
+   read its rows. */
 typedef struct rounding {
     heed_model *model;
     heed_optimizer *optimizer;

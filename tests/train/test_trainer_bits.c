@@ -67,10 +67,10 @@ static void test_threads_give_equal_bits(void **state)
     free(first);
 }
 
-/* With products of rounded operands, which read copies of the weights: interrupted, resumed from a
+/* With bf16 operands, which read working copies of the weights: interrupted, resumed from a
    file, averaged, evaluated in between, with what is kept or recomputed, on any number of
    threads. */
-static void test_rounded_copies_survive_interruption(void **state)
+static void test_bf16_copies_survive_interruption(void **state)
 {
     (void)state;
     char *data = data_file(&work, "q.jsonl", 3, 25), *whole = in_work("rounded"),
@@ -187,7 +187,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_resumed_is_uninterrupted),
                                        cmocka_unit_test(test_threads_give_equal_bits),
-                                       cmocka_unit_test(test_rounded_copies_survive_interruption),
+                                       cmocka_unit_test(test_bf16_copies_survive_interruption),
                                        cmocka_unit_test(test_accumulation_is_the_large_batch),
                                        cmocka_unit_test(test_checkpointing_gives_the_same_updates)};
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);

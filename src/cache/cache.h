@@ -88,8 +88,9 @@ int64_t heed_cache_length(const heed_cache *cache, int64_t sequence);
 
 /* Adds positions to each of `count` different sequences: commits memory for the pages they need and
    copies shared part-filled pages. The content of the new positions is undefined. On failure no
-   sequence changes. Errors: HEED_E_ARG if a sequence would exceed the positions of the options;
-   HEED_E_NOMEM with the bytes wanted and the context that would fit; HEED_E_CANCELLED. */
+   sequence changes.
+   Errors: HEED_E_ARG if a sequence would exceed the positions of the options; HEED_E_NOMEM with the
+   bytes wanted and the context that would fit; HEED_E_CANCELLED. */
 typedef struct heed_cache_growth {
     int64_t sequence, positions;
 } heed_cache_growth;

@@ -1,3 +1,5 @@
+/* bad_texts.c: finds the tokens that would complete a forbidden text, by binary search among the
+   vocabulary in the order of its bytes. */
 #include "generate/bad_texts.h"
 
 #include "base/memory.h"
@@ -7,24 +9,27 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* One spelling of a forbidden text, with the letters A to Z in lower case. */
 typedef struct form {
     const char *text;
     size_t length;
-} form; /* letters A to Z are small */
+} form;
 
+/* The forms, and the vocabulary in the order in which it is searched. */
 struct heed_bad_texts {
-    heed_token_bytes tokens; /* letters A to Z are small */
-    int32_t *order;          /* ids in the order of their bytes */
-    size_t ordered;          /* ids that have bytes */
+    heed_token_bytes tokens; /* bytes of all tokens, with the letters A to Z in lower case */
+    int32_t *order;          /* (ordered) ids in the order of their bytes */
+    size_t ordered;          /* the number of ids that have bytes */
     form *forms;
     size_t form_count, form_capacity;
-    int32_t *always; /* ids that hold a form */
+    int32_t *always; /* (always_count) ids whose own bytes hold a form */
     size_t always_count, always_capacity;
-    char *tail;     /* scratch: the end of a text */
+    char *tail;     /* (longest + 1) scratch: the last bytes of a text */
     size_t longest; /* bytes of the longest form */
     heed_arena *arena;
 };
 
+/* Returns a byte with the letters A to Z in lower case. */
 static char small(char c)
 {
     return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
@@ -44,6 +49,7 @@ void heed_bad_texts_free(heed_bad_texts *bad)
 
 /* ---- forms of a text ---- */
 
+/* Adds a form unless it is there already. */
 static heed_status add_form(heed_bad_texts *bad, const char *text, size_t length, heed_error *error)
 {
     char *copy = heed_arena_take(bad->arena, length + 1, 1);
@@ -59,7 +65,8 @@ static heed_status add_form(heed_bad_texts *bad, const char *text, size_t length
     return HEED_OK;
 }
 
-/* In lower and upper case, and with a capital: forms[0] to forms[3]. */
+/* Writes a text in lower case, in upper case, with a capital and with a capital in each word to
+   forms[0] to forms[3]. */
 static void make_cases(const char *text, size_t length, heed_buffer forms[4])
 {
     uint32_t c;
@@ -75,6 +82,7 @@ static void make_cases(const char *text, size_t length, heed_buffer forms[4])
     }
 }
 
+/* Adds all forms of a text. */
 static heed_status add_text(heed_bad_texts *bad, const char *text, heed_error *error)
 {
     heed_buffer forms[4] = {{0}};
@@ -93,6 +101,7 @@ static heed_status add_text(heed_bad_texts *bad, const char *text, heed_error *e
 
 /* ---- tokens by their bytes ---- */
 
+/* Orders byte strings as memcmp does, a prefix before what it begins. */
 static int compare(const char *a, size_t a_length, const char *b, size_t b_length)
 {
     int order = memcmp(a, b, a_length < b_length ? a_length : b_length);
@@ -113,6 +122,7 @@ static int compare_entries(const void *a, const void *b)
     return order ? order : (x->id > y->id) - (x->id < y->id);
 }
 
+/* Brings the ids that have bytes into the order of these bytes. */
 static heed_status sort_tokens(heed_bad_texts *bad, heed_error *error)
 {
     size_t count = bad->tokens.count;
@@ -135,6 +145,7 @@ static heed_status sort_tokens(heed_bad_texts *bad, heed_error *error)
     return HEED_OK;
 }
 
+/* Do these bytes hold one of the forms? */
 static bool holds_form(const heed_trie *forms, const char *bytes, size_t length)
 {
     size_t size;
@@ -143,6 +154,7 @@ static bool holds_form(const heed_trie *forms, const char *bytes, size_t length)
     return false;
 }
 
+/* Collects the tokens that hold a form by themselves. */
 static heed_status find_always(heed_bad_texts *bad, const heed_trie *forms, heed_error *error)
 {
     for (size_t i = 0; i < bad->ordered; i++) {
@@ -158,6 +170,7 @@ static heed_status find_always(heed_bad_texts *bad, const heed_trie *forms, heed
     return HEED_OK;
 }
 
+/* Makes a trie of the forms and collects the tokens that hold one. */
 static heed_status mark_tokens(heed_bad_texts *bad, heed_error *error)
 {
     heed_trie forms = {0};
@@ -193,10 +206,10 @@ heed_status heed_bad_texts_new(heed_bad_texts **result, const heed_tokenizer *to
     return status;
 }
 
-/* ---- what may not come next ---- */
+/* ---- the next token ---- */
 
-/* The last bytes of the text, one less than the longest form at most, at the end of bad->tail.
-   Returns where they begin. */
+/* Writes the last bytes of the text to the end of bad->tail, at most one less than the longest form
+   has. Returns where they begin. A special token of the prompt ends the search. */
 static const char *find_tail(const heed_bad_texts *bad, const int32_t *ids, int64_t count,
                              int64_t prompt)
 {
@@ -213,7 +226,7 @@ static const char *find_tail(const heed_bad_texts *bad, const int32_t *ids, int6
     return begin;
 }
 
-/* The first token in order that does not come before `text`. */
+/* Returns the place in `order` of the first token that does not come before `text`. */
 static size_t lower_bound(const heed_bad_texts *bad, const char *text, size_t text_length)
 {
     size_t low = 0, high = bad->ordered;
@@ -252,7 +265,7 @@ void heed_bad_texts_forbid(const heed_bad_texts *bad, const int32_t *ids, int64_
     for (size_t i = 0; i < bad->form_count; i++) {
         const form *f = &bad->forms[i];
         size_t most = f->length - 1 < (size_t)(end - tail) ? f->length - 1 : (size_t)(end - tail);
-        for (size_t k = 1; k <= most; k++) /* the text ends with the form's first k bytes */
+        for (size_t k = 1; k <= most; k++) /* Here the text ends with the form's first k bytes. */
             if (end[-1] == f->text[k - 1] && memcmp(end - k, f->text, k) == 0)
                 forbid_beginning(bad, f->text + k, f->length - k, scores, vocabulary);
     }

@@ -1,3 +1,4 @@
+/* choose.c: chooses the likeliest token or draws one. */
 #include "generate/choose.h"
 #include <math.h>
 
@@ -16,11 +17,13 @@ double heed_logits_log_sum_exp(const float *scores, int64_t vocabulary)
     return max + log(sum);
 }
 
+/* Does id `a` belong above id `b` in the heap? */
 static bool above(const float *keys, int32_t a, int32_t b)
 {
     return keys[a] > keys[b] || (keys[a] == keys[b] && a < b);
 }
 
+/* Moves the id at place `at` down until no child belongs above it. */
 static void sift(int32_t *heap, int64_t count, int64_t at, const float *keys)
 {
     int32_t moving = heap[at];
@@ -118,7 +121,7 @@ heed_status heed_choose_sample(const float *scores, int64_t vocabulary, heed_rng
     for (int64_t i = 0; i < vocabulary; i++) {
         if (isinf(scores[i])) continue;
         double p = exp((double)scores[i] - max);
-        /* rounding may leave the sum below the threshold: then the last possible token is drawn */
+        /* Rounding may leave the sum below the threshold. Then the last possible token is drawn. */
         if (p > 0) *id = (int32_t)i;
         part += p;
         if (part > threshold) break;

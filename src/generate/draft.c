@@ -1,4 +1,4 @@
-/* draft.c: sequences that are being written, and scores of their next token. */
+/* draft.c: keeps sequences that are being written, scores their next token and completes them. */
 #include "base/memory.h"
 #include "generate/generate_internal.h"
 #include "generate/text_stream.h"
@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Makes room for this many ids, log-probabilities and likely tokens. HEED_E_NOMEM. */
 static heed_status reserve(heed_draft *draft, int64_t ids, int64_t probabilities, int64_t likely,
                            heed_error *error)
 {
@@ -25,8 +26,8 @@ heed_status heed_draft_begin(heed_draft *draft, const heed_ids *given, heed_erro
     return HEED_OK;
 }
 
-/* Returns 1 if log-probabilities of new ids are reported, else 0. *likely is how many likely tokens
-   are reported with each. */
+/* Returns 1 if log-probabilities of new ids are reported, else 0. *likely receives the number of
+   likely tokens that are reported with each. */
 static int64_t reported(const heed_job *job, int64_t *likely)
 {
     int64_t count = job->settings->log_probabilities;

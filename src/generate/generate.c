@@ -1,30 +1,31 @@
+/* generate.c: the loop over prompts. It opens groups while the session has sequences for them,
+   feeds all of them in each step and hands the logits to their search. */
 #include "generate/generate.h"
 #include "base/memory.h"
 #include "cache/cache.h"
 #include "generate/generate_internal.h"
 #include <stdlib.h>
 
-/* The loop over prompts: groups are opened in order while the session has sequences for them, and
-   all of them share each step. */
+/* The state of the loop. Groups are opened in the order of the prompts. */
 typedef struct loop {
     heed_job job;
     const heed_ids *prompts;
     size_t count, opened;      /* prompts; groups opened so far */
-    heed_prompt_group *groups; /* (open_limit), open ones first */
+    heed_prompt_group *groups; /* (open_limit) the open ones first */
     int64_t open, open_limit;
-    int64_t group_sequences; /* of the session, for each group */
-    heed_step_item *items;   /* (capacity) of the step */
+    int64_t group_sequences; /* the sequences of the session that each group takes */
+    heed_step_item *items;   /* (capacity) items of the step */
     struct item_owner {
-        int64_t group, item; /* item -1: the group's prompt */
-    } * owners;              /* (capacity) whose each item of the step is */
+        int64_t group, item; /* item is -1 for the group's prompt */
+    } * owners;              /* (capacity) the group that each item of the step belongs to */
     heed_ids *sources;       /* (open_limit) */
     int64_t *sequences;      /* (open_limit) */
 } loop;
 
 /* ---- opening and closing groups ---- */
 
-/* How many of the prompt's first ids the prefix keeps. The last id is always read: its logits are
-   wanted; with log-probabilities, those of all ids are. */
+/* Returns how many of the prompt's first ids are taken from the prefix. The last id is always fed,
+   because its logits are needed. If log-probabilities are reported, all ids are fed. */
 static int64_t kept_of(const heed_job *job, const heed_prompt_group *group)
 {
     const heed_prompt_report *report = &job->generation->prompts[group->prompt];
@@ -32,7 +33,8 @@ static int64_t kept_of(const heed_job *job, const heed_prompt_group *group)
     return heed_prefix_shared(job->prefix, group->given.ids, group->given.count - 1);
 }
 
-/* A new sequence of the session, with what the prefix keeps of the prompt. */
+/* Adds a sequence to the session for a group; it begins with what the prefix holds of the
+   prompt. */
 static heed_status begin_sequence(loop *l, heed_prompt_group *group, heed_error *error)
 {
     const heed_job *job = &l->job;
@@ -43,8 +45,8 @@ static heed_status begin_sequence(loop *l, heed_prompt_group *group, heed_error 
                              error);
 }
 
-/* Opens as many groups as the session has sequences for: the prompt of each is fed, or its source
-   encoded, in the coming step. */
+/* Opens as many groups as the session has sequences for. Their sources are encoded here; their
+   prompts are fed in the coming step. */
 static heed_status open_groups(loop *l, heed_error *error)
 {
     int64_t first = l->open;
@@ -80,6 +82,8 @@ static void close_group(loop *l, int64_t index)
 
 /* ---- a step ---- */
 
+/* Returns the step item that feeds a prompt. Logits are wanted after its last id, or after every id
+   if log-probabilities are reported. */
 static heed_step_item prompt_item(const loop *l, const heed_prompt_group *group)
 {
     bool all = l->job.generation->prompts[group->prompt].log_probabilities != NULL;
@@ -92,7 +96,7 @@ static heed_step_item prompt_item(const loop *l, const heed_prompt_group *group)
     };
 }
 
-/* Fills l->items and l->owners for the coming step; returns how many there are. */
+/* Fills l->items and l->owners for the coming step; returns the number of items. */
 static int64_t gather_items(loop *l)
 {
     int64_t count = 0;
@@ -107,7 +111,7 @@ static int64_t gather_items(loop *l)
     return count;
 }
 
-/* The logits after a token of the prompt say how likely the token after it was. */
+/* Reports a token of the prompt from the logits after the token before it. */
 static void report_prompt(loop *l, const heed_prompt_group *group, int64_t token,
                           const float *logits)
 {
@@ -121,6 +125,7 @@ static void report_prompt(loop *l, const heed_prompt_group *group, int64_t token
         heed_job_likely(&l->job, logits, log_sum, likely, report->likely + (token + 1) * likely);
 }
 
+/* Hands each row of logits to the search of its group, or to the group's prompt if that was fed. */
 static heed_status visit(void *argument, const heed_logits_row *rows, int64_t count,
                          heed_error *error)
 {
@@ -141,7 +146,7 @@ static heed_status visit(void *argument, const heed_logits_row *rows, int64_t co
     return HEED_OK;
 }
 
-/* A prompt that fills the context leaves no room for an answer. */
+/* Returns empty sequences for a prompt that leaves no room for new tokens. */
 static heed_status return_nothing(loop *l, heed_prompt_group *group, heed_error *error)
 {
     for (int64_t i = 0; i < l->job.settings->returned; i++) {
@@ -153,6 +158,7 @@ static heed_status return_nothing(loop *l, heed_prompt_group *group, heed_error 
     return heed_job_release(&l->job, 0, group->sequence, group->given.ids, error);
 }
 
+/* Opens groups, feeds all open ones, lets their searches advance and closes those that are done. */
 static heed_status step(loop *l, heed_error *error)
 {
     heed_job *job = &l->job;
@@ -170,9 +176,10 @@ static heed_status step(loop *l, heed_error *error)
     return HEED_OK;
 }
 
-/* ---- the whole ---- */
+/* ---- a generation ---- */
 
-/* What the settings ask for is possible with this session, its model and its search. */
+/* Returns an error if the settings ask for something that the session, the model or the search
+   cannot do. */
 static heed_status check_request(const heed_job *job, heed_error *error)
 {
     const heed_generation_settings *settings = job->settings;
@@ -195,7 +202,7 @@ static heed_status check_request(const heed_job *job, heed_error *error)
     return HEED_OK;
 }
 
-/* Decides how many groups may be open, and allocates what a step of all of them needs. */
+/* Decides how many groups may be open and allocates what a step of all of them needs. */
 static heed_status allocate_step(loop *l, heed_error *error)
 {
     heed_job *job = &l->job;
@@ -220,6 +227,7 @@ static heed_status allocate_step(loop *l, heed_error *error)
     return heed_logits_scratch_new(&job->scratch, job->vocabulary, error);
 }
 
+/* Checks the request and allocates results and working memory. */
 static heed_status prepare(loop *l, heed_error *error)
 {
     heed_job *job = &l->job;
@@ -227,7 +235,7 @@ static heed_status prepare(loop *l, heed_error *error)
     HEED_TRY(allocate_step(l, error));
     HEED_TRY(heed_generation_allocate(job->generation, l->count, (size_t)job->settings->returned,
                                       error));
-    /* before any is answered, which may take hours */
+    /* Check all prompts before the first is answered: answers may take hours. */
     for (size_t i = 0; i < l->count; i++) {
         heed_prompt_group group;
         HEED_TRY(heed_prompt_group_begin(&group, job, i, &l->prompts[i], error));
@@ -235,7 +243,8 @@ static heed_status prepare(loop *l, heed_error *error)
     return HEED_OK;
 }
 
-/* How many ids all prompts begin with, the last of each not counted: it is read for itself. */
+/* Returns how many first ids all prompts have in common. The last id of each prompt does not count:
+   its logits are needed. */
 static int64_t common_beginning(const heed_ids *prompts, size_t count)
 {
     int64_t common = prompts[0].count - 1;
@@ -249,8 +258,8 @@ static int64_t common_beginning(const heed_ids *prompts, size_t count)
     return common;
 }
 
-/* Prompts that begin alike: what they share is read once into `shared`, if it fills a page of the
-   cache and the session has a sequence to spare for it. */
+/* Reads the common beginning of all prompts into `shared`, if it fills a page of the cache and the
+   session has a sequence to spare for it. */
 static heed_status read_shared(loop *l, heed_prefix *shared, heed_error *error)
 {
     const heed_job *job = &l->job;
@@ -311,16 +320,18 @@ static void free_loop(loop *l)
     free(l->sequences);
 }
 
-/* Drops what the session holds, but not the caller's prefix. */
+/* Drops the sequences of the session except the caller's prefix. */
 static void drop_sequences(heed_session *session, const heed_prefix *prefix)
 {
     for (int64_t i = 0; i < heed_session_capacity(session); i++)
         if (!prefix || i != prefix->sequence) heed_session_drop(session, i);
 }
 
+/* Runs a generation from its checks to the last prompt. */
 static heed_status run(loop *l, heed_error *error)
 {
-    const heed_prefix *prefix = l->job.prefix; /* the caller's */
+    /* the caller's prefix; read_shared may set another one */
+    const heed_prefix *prefix = l->job.prefix;
     heed_prefix shared = {0};
     *l->job.generation = (heed_generation){0};
     heed_status status = prepare(l, error);

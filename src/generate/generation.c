@@ -1,4 +1,4 @@
-/* generation.c: the results of a generation. */
+/* generation.c: allocates and frees the results of a generation. */
 #include "base/memory.h"
 #include "generate/generate_internal.h"
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* logits.c: makes the chain of processors that settings ask for and applies it. */
 #include "generate/logits.h"
 #include "base/memory.h"
 #include "generate/logits_internal.h"
@@ -21,6 +22,7 @@ void heed_logits_scratch_free(heed_logits_scratch *scratch)
     *scratch = (heed_logits_scratch){0};
 }
 
+/* Appends the processors of a table that are of these kinds and that the settings ask for. */
 static void add_wanted(heed_logits_chain *chain, const heed_logits_processor *table, size_t count,
                        const heed_generation_settings *settings, unsigned kinds)
 {

@@ -1,5 +1,5 @@
-/* logits_cut.c: temperature and the cuts that leave out unlikely tokens before one is drawn, in the
-   order of transformers. */
+/* logits_cut.c: the temperature, and the cuts that leave out unlikely tokens before one is drawn,
+   in the order of transformers. A cut sets the scores of these tokens to -infinity. */
 #include "generate/logits_internal.h"
 #include "generate/choose.h"
 
@@ -7,16 +7,17 @@ typedef heed_generation_settings settings_t;
 typedef heed_logits_context context_t;
 typedef heed_logits_scratch scratch_t;
 
+/* Returns the fewest tokens that a cut leaves. */
 static int64_t kept_at_least(const context_t *context, const scratch_t *scratch)
 {
     int64_t keep = context->keep > 1 ? context->keep : 1;
     return keep < scratch->vocabulary ? keep : scratch->vocabulary;
 }
 
-/* Scores are divided as transformers divides them. If a quotient would leave the range of float,
-   the differences from the largest score are divided instead, in double: a draw depends on nothing
-   else. As the temperature falls, the largest scores alone remain (several, if they are equal); as
-   it grows, all tokens become equally likely. */
+/* Divides the scores by the temperature, as transformers does. If a quotient would leave the range
+   of float, the differences from the largest score are divided instead, in double; a draw depends
+   only on these differences. As the temperature falls, only the largest scores remain (several if
+   they are equal). As it grows, all tokens become equally likely. */
 static bool wants_temperature(const settings_t *s)
 {
     return s->temperature != 1;
@@ -26,7 +27,7 @@ static void temperature(const settings_t *s, const context_t *c, float *scores,
 {
     (void)c;
     double t = s->temperature, max = (double)heed_logits_max(scores, scratch->vocabulary);
-    if (!isfinite(max)) return; /* nothing can be drawn */
+    if (!isfinite(max)) return; /* nothing can be drawn: choose.h reports it */
     bool fits = heed_logits_factor(t) == (double)(float)t && fabs(max) / t <= (double)FLT_MAX;
     for (int64_t i = 0; i < scratch->vocabulary; i++) {
         if (fits) scores[i] /= (float)t;
@@ -34,9 +35,9 @@ static void temperature(const settings_t *s, const context_t *c, float *scores,
     }
 }
 
-/* Keeps, among the hundred likeliest tokens, those whose terms of the entropy, summed from the
-   likeliest on, stay within top_h of the whole. Source: Potraghloo et al. 2025, "Top-H
-   decoding". */
+/* Considers the 100 likeliest tokens alone. Sums the terms -p ln p of their entropy from the
+   likeliest on and keeps tokens as long as the sum is at most top_h of the whole entropy. The
+   likeliest always stays. Source: Potraghloo et al. 2025, "Top-H decoding". */
 static bool wants_top_h(const settings_t *s)
 {
     return s->top_h > 0;
@@ -74,6 +75,7 @@ static float nth_largest(const float *scores, int64_t count, const scratch_t *sc
     return scores[id];
 }
 
+/* Keeps the top_k likeliest tokens, and those equal to the last of them. */
 static bool wants_top_k(const settings_t *s)
 {
     return s->top_k > 0;
@@ -130,8 +132,8 @@ static double entropy_of(const float *scores, double total, int64_t vocabulary)
     return entropy;
 }
 
-/* Keeps the tokens whose surprise is nearest to the expected one, up to a probability of typical_p.
-   Source: Meister et al. 2022. */
+/* Keeps the tokens whose surprise -ln p is nearest to the expected surprise (the entropy), until
+   their probabilities reach typical_p. Source: Meister et al. 2022. */
 static bool wants_typical(const settings_t *s)
 {
     return s->typical_p < 1;
@@ -149,7 +151,7 @@ static void typical(const settings_t *s, const context_t *c, float *scores,
     for (; left > 0 &&
            (kept < keep || mass < s->typical_p || scratch->values[scratch->order[0]] == last);
          kept++) {
-        /* as far from the expected surprise as the last one */
+        /* Keep a token that is as far from the expected surprise as the last one. */
         if (kept >= keep && mass >= s->typical_p) {
             heed_logits_heap_pop(scratch->order, &left, scratch->values);
             continue;
@@ -161,6 +163,8 @@ static void typical(const settings_t *s, const context_t *c, float *scores,
     for (int64_t i = 0; i < left; i++) scores[scratch->order[i]] = -INFINITY;
 }
 
+/* Forbids tokens less likely than least_p, but leaves as many of the likeliest as cuts must
+   leave. */
 static void cut_below(float *scores, double least_p, const context_t *c, const scratch_t *scratch)
 {
     double total = heed_logits_log_sum_exp(scores, scratch->vocabulary), least = log(least_p);
@@ -169,7 +173,8 @@ static void cut_below(float *scores, double least_p, const context_t *c, const s
         if ((double)scores[i] - total < least && scores[i] < kept) scores[i] = -INFINITY;
 }
 
-/* Keeps tokens of at least this probability. Source: Hewitt, Manning & Liang 2022. */
+/* Keeps tokens whose probability is at least epsilon_cutoff. Source: Hewitt, Manning & Liang
+   2022. */
 static bool wants_epsilon(const settings_t *s)
 {
     return s->epsilon_cutoff > 0;
@@ -180,7 +185,8 @@ static void epsilon(const settings_t *s, const context_t *c, float *scores,
     cut_below(scores, s->epsilon_cutoff, c, scratch);
 }
 
-/* The same with min(eta, sqrt(eta) * exp(-entropy)). */
+/* Keeps tokens whose probability is at least min(eta_cutoff, sqrt(eta_cutoff) * exp(-entropy)).
+   Source: as for epsilon. */
 static bool wants_eta(const settings_t *s)
 {
     return s->eta_cutoff > 0;
@@ -192,6 +198,7 @@ static void eta(const settings_t *s, const context_t *c, float *scores, const sc
     cut_below(scores, fmin(s->eta_cutoff, sqrt(s->eta_cutoff) * exp(-entropy)), c, scratch);
 }
 
+/* Replaces scores by log-probabilities: score - ln(sum(exp(scores))). */
 static bool wants_renormalize(const settings_t *s)
 {
     return s->renormalize;

@@ -1,5 +1,5 @@
-/* logits_penalty.c: processors that make tokens less or more likely, forbid or force them, in the
-   order of transformers. */
+/* logits_penalty.c: processors that make tokens less or more likely, forbid them or force them, in
+   the order of transformers. To forbid a token is to set its score to -infinity. */
 #include "generate/logits_internal.h"
 
 typedef heed_generation_settings settings_t;
@@ -16,13 +16,15 @@ static void forbid_list(float *scores, const scratch_t *scratch, const heed_id_l
     for (size_t i = 0; i < list->count; i++) forbid(scores, scratch, list->ids[i]);
 }
 
+/* Forbids all tokens but those of a list, whose scores become 0. */
 static void force_list(float *scores, const scratch_t *scratch, const int32_t *ids, size_t count)
 {
     for (int64_t i = 0; i < scratch->vocabulary; i++) scores[i] = -INFINITY;
     for (size_t i = 0; i < count; i++) scores[ids[i]] = 0;
 }
 
-/* Changes the score of every id of a list once, however often it stands there. */
+/* Divides positive scores of the ids of a list by the penalty and multiplies negative ones by it.
+   Each id is changed once, even if the list holds it several times. */
 static void penalize(float *scores, const int32_t *ids, int64_t count, double penalty,
                      const scratch_t *scratch)
 {
@@ -37,6 +39,7 @@ static void penalize(float *scores, const int32_t *ids, int64_t count, double pe
         if (ids[i] < scratch->vocabulary) scores[ids[i]] = scratch->values[ids[i]];
 }
 
+/* Penalizes all ids of the sequence, the prompt's included. Source: Keskar et al. 2019 (CTRL). */
 static bool wants_repetition(const settings_t *s)
 {
     return s->repetition_penalty != 1;
@@ -47,6 +50,7 @@ static void repetition(const settings_t *s, const context_t *c, float *scores,
     penalize(scores, c->ids, c->count, s->repetition_penalty, scratch);
 }
 
+/* Favors the ids of the source: the penalty is the inverse of the setting. */
 static bool wants_encoder_repetition(const settings_t *s)
 {
     return s->encoder_repetition_penalty != 1;
@@ -58,8 +62,8 @@ static void encoder_repetition(const settings_t *s, const context_t *c, float *s
     penalize(scores, c->source, c->source_count, penalty, scratch);
 }
 
-/* Lowers the scores of the tokens written, not of the prompt's: by presence once and by frequency
-   for each time. */
+/* Lowers the scores of the new tokens, not of the prompt's: by presence_penalty once, by
+   frequency_penalty for each time that the token was written. */
 static bool wants_presence(const settings_t *s)
 {
     return s->presence_penalty != 0 || s->frequency_penalty != 0;
@@ -78,6 +82,7 @@ static void presence(const settings_t *s, const context_t *c, float *scores,
     }
 }
 
+/* Do `ids` end with `tail`? */
 static bool ends_with(const int32_t *ids, int64_t count, const int32_t *tail, int64_t length)
 {
     if (length > count) return false;
@@ -86,7 +91,7 @@ static bool ends_with(const int32_t *ids, int64_t count, const int32_t *tail, in
     return true;
 }
 
-/* Forbids what followed, anywhere in `text`, the last n - 1 ids of the sequence. */
+/* Forbids the ids that follow the last n - 1 ids of the sequence anywhere in `text`. */
 static void forbid_ngrams(float *scores, const context_t *c, const int32_t *text, int64_t length,
                           int64_t n, const scratch_t *scratch)
 {
@@ -95,6 +100,7 @@ static void forbid_ngrams(float *scores, const context_t *c, const int32_t *text
         if (ends_with(c->ids, c->count, text + i, n - 1)) forbid(scores, scratch, text[i + n - 1]);
 }
 
+/* Forbids to repeat n ids of the sequence in a row. */
 static bool wants_no_repeat(const settings_t *s)
 {
     return s->no_repeat_ngram > 0;
@@ -105,6 +111,7 @@ static void no_repeat(const settings_t *s, const context_t *c, float *scores,
     forbid_ngrams(scores, c, c->ids, c->count, s->no_repeat_ngram, scratch);
 }
 
+/* Forbids to repeat n ids of the source in a row. */
 static bool wants_encoder_no_repeat(const settings_t *s)
 {
     return s->encoder_no_repeat_ngram > 0;
@@ -115,6 +122,7 @@ static void encoder_no_repeat(const settings_t *s, const context_t *c, float *sc
     forbid_ngrams(scores, c, c->source, c->source_count, s->encoder_no_repeat_ngram, scratch);
 }
 
+/* Returns the ids of entry i of a table. */
 static const int32_t *table_entry(const heed_id_table *table, size_t i, int64_t *length)
 {
     size_t begin = i ? table->ends[i - 1] : 0;
@@ -122,6 +130,7 @@ static const int32_t *table_entry(const heed_id_table *table, size_t i, int64_t 
     return table->ids + begin;
 }
 
+/* Forbids the last id of a bad word if the sequence ends with its other ids. */
 static bool wants_bad_words(const settings_t *s)
 {
     return s->bad_words.count > 0;
@@ -132,7 +141,7 @@ static void bad_words(const settings_t *s, const context_t *c, float *scores,
     for (size_t i = 0; i < s->bad_words.count; i++) {
         int64_t length;
         const int32_t *word = table_entry(&s->bad_words, i, &length);
-        /* the end of sequence alone is not a bad word */
+        /* An end-of-sequence id alone is not a bad word. */
         bool end = length == 1 && heed_id_list_has(&s->eos, word[0]);
         if (!end && ends_with(c->ids, c->count, word, length - 1))
             forbid(scores, scratch, word[length - 1]);
@@ -149,14 +158,17 @@ static void bad_texts(const settings_t *s, const context_t *c, float *scores,
     heed_bad_texts_forbid(s->bad_texts, c->ids, c->count, c->prompt, scores, scratch->vocabulary);
 }
 
-/* Weights of all sequences whose last token may come next are summed before they are added. If a
-   single token occurs several times, its last weight counts. */
+/* Adds a weight to the score of a token. -infinity forbids the token, whatever its score. */
 static void add_bias(float *scores, int32_t id, float bias)
 {
     if (bias == -INFINITY) scores[id] = -INFINITY;
     else scores[id] = heed_logits_changed(scores[id], (double)scores[id] + (double)bias);
 }
 
+/* Adds to each token the weights of the sequences that it would complete: if several entries end
+   with the token, their weights are summed first. If an entry of one token occurs several times,
+   its last weight counts. The passes over the table: 0 clear the sums, 1 take the weights of single
+   tokens, 2 add those of longer entries, 3 add the sums to the scores. */
 static bool wants_bias(const settings_t *s)
 {
     return s->sequence_bias.count > 0;
@@ -184,6 +196,7 @@ static void sequence_bias(const settings_t *s, const context_t *c, float *scores
 
 /* ---- beginning and end ---- */
 
+/* Forbids the end before the sequence has min_length ids, the prompt included. */
 static bool wants_min_length(const settings_t *s)
 {
     return s->min_new_tokens == 0 && s->min_length > 0 && s->eos.count > 0;
@@ -194,6 +207,7 @@ static void min_length(const settings_t *s, const context_t *c, float *scores,
     if (c->count < s->min_length) forbid_list(scores, scratch, &s->eos);
 }
 
+/* Forbids the end before min_new_tokens new tokens. */
 static bool wants_min_new(const settings_t *s)
 {
     return s->min_new_tokens > 0 && s->eos.count > 0;
@@ -204,6 +218,7 @@ static void min_new(const settings_t *s, const context_t *c, float *scores,
     if (c->count - c->prompt < s->min_new_tokens) forbid_list(scores, scratch, &s->eos);
 }
 
+/* Forces forced_bos after the first id of the sequence, which is the decoder start. */
 static bool wants_forced_bos(const settings_t *s)
 {
     return s->forced_bos >= 0;
@@ -215,6 +230,7 @@ static void forced_bos(const settings_t *s, const context_t *c, float *scores,
     if (c->count == 1) force_list(scores, scratch, &id, 1);
 }
 
+/* Forces forced_eos as the last id that the length allows. */
 static bool wants_forced_eos(const settings_t *s)
 {
     return s->forced_eos.count > 0;
@@ -226,6 +242,7 @@ static void forced_eos(const settings_t *s, const context_t *c, float *scores,
         force_list(scores, scratch, s->forced_eos.ids, s->forced_eos.count);
 }
 
+/* Replaces NaN by 0 and infinities by the largest floats. */
 static bool wants_remove_invalid(const settings_t *s)
 {
     return s->remove_invalid;
@@ -241,7 +258,8 @@ static void remove_invalid(const settings_t *s, const context_t *c, float *score
     }
 }
 
-/* From decay_start on, the end gains |score| * (factor^n - 1) after n more tokens. */
+/* Makes the end likelier from decay_start on: n tokens later its score has grown by
+   score| * (decay_factor^n - 1). */
 static bool wants_decay(const settings_t *s)
 {
     return s->decay_start >= 0 && s->eos.count > 0;
@@ -259,6 +277,7 @@ static void decay(const settings_t *s, const context_t *c, float *scores, const 
     }
 }
 
+/* Forbids tokens everywhere. */
 static bool wants_suppress(const settings_t *s)
 {
     return s->suppress.count > 0;
@@ -270,6 +289,8 @@ static void suppress(const settings_t *s, const context_t *c, float *scores,
     forbid_list(scores, scratch, &s->suppress);
 }
 
+/* Forbids tokens as the first new one. After a lone decoder start, a forced first token does not
+   count. */
 static bool wants_begin_suppress(const settings_t *s)
 {
     return s->begin_suppress.count > 0;

@@ -1,3 +1,4 @@
+/* prefix.c: keeps sequences for prompts that begin alike, and saves them as prompt caches. */
 #include "generate/prefix.h"
 
 #include "base/memory.h"
@@ -47,6 +48,7 @@ heed_status heed_prefix_keep(heed_prefix *prefix, int64_t sequence, const int32_
     return HEED_OK;
 }
 
+/* Feeds ids into a sequence without asking for logits. */
 static heed_status feed(heed_session *session, int64_t sequence, const int32_t *ids, int64_t count,
                         heed_error *error)
 {
@@ -77,7 +79,7 @@ static heed_dtype dtype_of(const heed_prefix *prefix)
     return heed_model_cache_dtype(heed_session_model(prefix->session));
 }
 
-/* Where an array of the cache holds a position of a sequence of the session. */
+/* Returns the row in which an array of the cache holds a position of a sequence. */
 static char *row_at(const heed_prefix *prefix, int64_t sequence, int64_t array, int64_t position)
 {
     heed_cache *cache = cache_of(prefix);
@@ -86,6 +88,8 @@ static char *row_at(const heed_prefix *prefix, int64_t sequence, int64_t array, 
     return (char *)heed_cache_array(cache, array) + row * heed_cache_row_bytes(cache);
 }
 
+/* Writes the bytes of one tensor of the file: the ids, or the rows of an array in order of
+   position. */
 static heed_status produce(void *context, size_t index, const heed_tensor_source *tensor,
                            void *bytes, heed_error *error)
 {
@@ -103,6 +107,7 @@ static heed_status produce(void *context, size_t index, const heed_tensor_source
     return HEED_OK;
 }
 
+/* Returns HEED_E_UNSUPPORTED for encoder-decoders. */
 static heed_status check_kind(const heed_prefix *prefix, heed_error *error)
 {
     if (!heed_session_has_source(prefix->session)) return HEED_OK;
@@ -110,14 +115,15 @@ static heed_status check_kind(const heed_prefix *prefix, heed_error *error)
                      "prompt caches are for decoders: an encoder-decoder's prompt is its source");
 }
 
-typedef char array_name[32]; /* of a tensor with an array of the cache */
+typedef char array_name[32]; /* the name of a tensor that holds an array of the cache */
 
 static void name_array(array_name name, int64_t index)
 {
     snprintf(name, sizeof(array_name), "cache.%lld", (long long)index);
 }
 
-/* The tensors of the file: the ids, then the arrays of the cache. */
+/* Lists the tensors of the file: the ids, then the arrays of the cache. The ids use the first
+   number of `shape` alone. */
 static void list_tensors(const heed_prefix *prefix, const int64_t shape[2], array_name *names,
                          heed_tensor_source *tensors)
 {
@@ -165,10 +171,10 @@ typedef struct reading {
     const heed_prefix *prefix;
     const char *path;
     heed_safetensors *file;
-    int64_t sequence; /* -1: not added yet */
+    int64_t sequence; /* -1 before it is added */
     int32_t *ids;     /* (count) */
     int64_t count;
-    float *scratch; /* a row of the cache as it is kept, and two as floats */
+    float *scratch; /* room for two rows of the cache as floats and one as it is stored */
 } reading;
 
 static heed_status fail_kind(const reading *r, const char *name, heed_error *error)
@@ -180,6 +186,7 @@ static heed_status fail_kind(const reading *r, const char *name, heed_error *err
                      r->path, name);
 }
 
+/* Reads the ids and allocates the scratch rows. */
 static heed_status read_ids(reading *r, heed_error *error)
 {
     int64_t context = heed_session_context(r->prefix->session);
@@ -198,7 +205,8 @@ static heed_status read_ids(reading *r, heed_error *error)
     return heed_stored_read(tensor, 0, r->ids, (size_t)r->count * sizeof *r->ids, error);
 }
 
-/* The tensor with an array of the cache, if it has the type and shape that the session's has. */
+/* Finds the tensor with an array of the cache. HEED_E_ARG unless it has the type and shape of the
+   session's array. */
 static heed_status find_array(const reading *r, int64_t index, const heed_stored_tensor **found,
                               heed_error *error)
 {
@@ -228,8 +236,8 @@ static heed_status read_array(const reading *r, int64_t index, heed_error *error
     return status;
 }
 
-/* How far the same value may lie apart in two runs, relative to the largest of its row: it may be
-   rounded the other way. */
+/* Returns how much the same value may differ between two runs, relative to the largest of its row:
+   it may have been rounded the other way. */
 static double rounding_of(heed_dtype dtype)
 {
     switch (dtype) {
@@ -240,7 +248,7 @@ static double rounding_of(heed_dtype dtype)
     }
 }
 
-/* *agrees: are the rows of the last position what the file holds, up to rounding? */
+/* Sets *agrees if the rows of the last position are what the file holds, up to rounding. */
 static heed_status compare_last(const reading *r, bool *agrees, heed_error *error)
 {
     const heed_model *model = heed_session_model(r->prefix->session);

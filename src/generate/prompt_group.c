@@ -1,11 +1,11 @@
-/* prompt_group.c: what a prompt becomes: the ids that its sequences begin with, and how long they
-   may get. */
+/* prompt_group.c: turns a prompt into the ids that its sequences begin with and decides how long
+   they may get. */
 #include "base/memory.h"
 #include "generate/generate_internal.h"
 #include <math.h>
 
-/* Cuts a prompt that is longer than the context: its end stays, and leaves room for new tokens up
-   to half of the context. */
+/* Cuts a prompt that is longer than the context. Its end stays. For decoders it leaves room for the
+   new tokens, but at most half of the context. HEED_E_ARG unless settings->truncate. */
 static heed_status fit_prompt(const heed_job *job, size_t index, heed_ids *ids, heed_error *error)
 {
     const heed_generation_settings *settings = job->settings;
@@ -25,7 +25,7 @@ static heed_status fit_prompt(const heed_job *job, size_t index, heed_ids *ids, 
     return HEED_OK;
 }
 
-/* Ids that a sequence may have in the end, as the settings say; the context is another limit. */
+/* Returns the most ids of a sequence by the settings, before the context limits it. */
 static int64_t wanted_length(const heed_generation_settings *settings, int64_t given)
 {
     if (settings->max_new_tokens) return given + settings->max_new_tokens;
@@ -33,6 +33,7 @@ static int64_t wanted_length(const heed_generation_settings *settings, int64_t g
     return INT64_MAX;
 }
 
+/* Sets max_length and limit. HEED_E_ARG if the prompt is already as long as max_length allows. */
 static heed_status set_lengths(const heed_job *job, heed_prompt_group *group, heed_error *error)
 {
     int64_t context = heed_session_context(job->session), given = group->given.count;

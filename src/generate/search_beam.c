@@ -1,6 +1,7 @@
-/* search_beam.c: beam search as transformers 5.23 does it (GenerationMixin._beam_search), prompt by
-   prompt: K running beams, the K best finished sequences, scores of finished ones divided by
-   length ^ length_penalty. Single precision, as there. */
+/* search_beam.c: searches with beams as transformers 5.23 does (GenerationMixin._beam_search), one
+   prompt by itself. There are K running beams and the K best finished sequences. The score of a
+   finished sequence is its sum of log-probabilities divided by length ^ length_penalty. Scores are
+   single precision, as in transformers. */
 #include "base/memory.h"
 #include "generate/generate_internal.h"
 #include "generate/logits_internal.h"
@@ -9,20 +10,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const float WORST = -1e9f; /* what stands for "not finished" and "must not go on" */
+static const float WORST = -1e9f; /* marks a beam as "not finished" or "must not go on" */
 
 typedef struct beam {
     heed_draft draft;
-    float score;      /* sum of log-probabilities; if finished, after the length penalty */
-    float sum;        /* if finished: before the length penalty */
+    float score; /* the sum of log-probabilities; if finished, the sum after the length penalty */
+    float sum;   /* if finished: the sum before the length penalty */
     double magnitude; /* if finished: ln |score|, which orders scores that float cannot hold */
-    int64_t sequence; /* of the session; -1 if finished */
-    int64_t parent;   /* the running beam it continues */
+    int64_t sequence; /* of the session; -1 if the beam is finished */
+    int64_t parent;   /* the running beam that it continues */
     heed_finish finish;
     bool finished;
 } beam;
 
-/* A continuation: a beam and a token. */
+/* A continuation: a running beam and a token. */
 typedef struct candidate {
     int64_t beam;
     int32_t id;
@@ -32,10 +33,10 @@ typedef struct candidate {
 } candidate;
 
 typedef struct search_state {
-    int64_t beams, kept;      /* K, and how many continuations are looked at */
+    int64_t beams, kept;      /* K; the number of continuations considered in a step */
     beam *running, *best;     /* (K) */
     beam *next;               /* (K + kept) scratch */
-    float *log_probabilities; /* (K,V) of the step, scores of the beams added */
+    float *log_probabilities; /* (K,V) log-probabilities of the step plus the scores of the beams */
     int32_t *order;           /* (K,V) scratch */
     candidate *candidates;    /* (kept) */
     bool hopeful;             /* a running beam may still become better than the finished ones */
@@ -50,15 +51,15 @@ static void finish_beam(beam *b, float sum, int64_t length, double exponent)
     b->magnitude = log(fabs((double)sum)) - exponent * log((double)length);
 }
 
-/* Has the sequence ended, with tokens that can be chosen? The sum of one that stands for "nothing
-   finished yet" is WORST or less. */
+/* Has the sequence ended with tokens that can be chosen? A beam that stands for "nothing finished
+   yet" has a sum of WORST or less. */
 static bool has_ended(const beam *b)
 {
     return b->finished && b->sum > WORST;
 }
 
-/* Is `a` better than `b`? Sequences that have ended come first. Scores that became 0 or infinite
-   are compared by sign and magnitude. */
+/* Is `a` better than `b`? Sequences that have ended come before others. Scores that became 0 or
+   infinite are compared by sign and magnitude. */
 static bool is_better(const beam *a, const beam *b)
 {
     if (has_ended(a) != has_ended(b)) return has_ended(a);
@@ -94,10 +95,10 @@ static heed_status begin(heed_job *job, heed_prompt_group *group, heed_error *er
     s->hopeful = true;
     for (int64_t i = 0; i < s->beams; i++) {
         HEED_TRY(heed_draft_begin(&s->running[i].draft, &group->given, error));
-        /* so that equal beams do not all take the same token */
+        /* A WORST score keeps equal beams from all taking the same token. */
         s->running[i].score = i ? WORST : 0;
         s->running[i].sequence = -1;
-        /* nothing finished yet */
+        /* This beam stands for "nothing finished yet". */
         HEED_TRY(heed_draft_begin(&s->best[i].draft, &group->given, error));
         s->best[i].score = WORST;
         s->best[i].finish = group->limit;
@@ -148,7 +149,7 @@ static heed_status next(heed_job *job, heed_prompt_group *group, int64_t item, c
 
 /* ---- after a step ---- */
 
-/* Does the text of a beam's new ids and one more hold a stop string? */
+/* Sets *found if the text of a beam's new ids, the candidate's included, holds a stop string. */
 static heed_status has_stop(heed_job *job, const heed_prompt_group *group, heed_draft *longer,
                             bool *found, heed_error *error)
 {
@@ -162,6 +163,7 @@ static heed_status has_stop(heed_job *job, const heed_prompt_group *group, heed_
     return status;
 }
 
+/* Decides whether a candidate ends its sequence, and why. */
 static heed_status candidate_ends(heed_job *job, const heed_prompt_group *group, candidate *c,
                                   heed_error *error)
 {
@@ -170,7 +172,7 @@ static heed_status candidate_ends(heed_job *job, const heed_prompt_group *group,
          stops = false;
     if (job->settings->stop_count && !eos) {
         heed_draft longer = {0};
-        /* leaves room for one more id */
+        /* The copy has room for one more id. */
         heed_status status = heed_draft_copy(&longer, draft, job, error);
         if (status == HEED_OK) {
             longer.ids[longer.count++] = c->id;
@@ -186,6 +188,8 @@ static heed_status candidate_ends(heed_job *job, const heed_prompt_group *group,
     return HEED_OK;
 }
 
+/* Finds the `kept` best continuations of all running beams, the best first. HEED_E_ARG if no token
+   can be chosen. */
 static heed_status find_candidates(heed_job *job, heed_prompt_group *group, heed_error *error)
 {
     search_state *s = group->state;
@@ -201,8 +205,7 @@ static heed_status find_candidates(heed_job *job, heed_prompt_group *group, heed
     return heed_logits_check(s->log_probabilities, s->beams * job->vocabulary, error);
 }
 
-/* Builds the beam that a candidate makes; it knows its parent but has no sequence of the
-   session. */
+/* Builds the beam of a candidate. It knows its parent but has no sequence of the session yet. */
 static heed_status continue_beam(heed_job *job, const search_state *s, const candidate *c,
                                  float score, beam *to, heed_error *error)
 {
@@ -215,8 +218,8 @@ static heed_status continue_beam(heed_job *job, const search_state *s, const can
     return heed_draft_add(&to->draft, job, job->scores, c->id, error);
 }
 
-/* Moves the K best of `count` beams, the earlier of equal ones, to `to`, whose beams must be empty,
-   and frees the rest. */
+/* Moves the k best of `count` beams to `to`, whose beams must be empty, and frees the rest. If
+   beams are equal, the earlier one is better. */
 static void keep_best(beam *from, int64_t count, beam *to, int64_t k)
 {
     for (int64_t i = 0; i < k; i++) {
@@ -237,7 +240,7 @@ static bool all_finished(const search_state *s)
     return all;
 }
 
-/* Adds the new finished sequences to the old ones and keeps the K best. Only the K best
+/* Adds newly finished sequences to the finished ones and keeps the K best. Only the K best
    continuations may finish. */
 static heed_status update_best(heed_job *job, heed_prompt_group *group, heed_error *error)
 {
@@ -261,8 +264,8 @@ static heed_status update_best(heed_job *job, heed_prompt_group *group, heed_err
     return status;
 }
 
-/* A beam that goes on takes its parent's sequence of the session, or a fork of it when an earlier
-   beam has taken it. */
+/* Gives each beam that goes on its parent's sequence of the session, or a fork of it if an earlier
+   beam has taken that one. Sequences that no beam continues are dropped. */
 static heed_status share_sequences(heed_job *job, search_state *s, int64_t length,
                                    heed_error *error)
 {
@@ -277,12 +280,13 @@ static heed_status share_sequences(heed_job *job, search_state *s, int64_t lengt
         if (parent->finished)
             HEED_TRY(heed_session_fork(job->session, parent->sequence, length, sequence, error));
         else *sequence = parent->sequence;
-        parent->finished = true; /* in a running beam: its sequence is taken */
+        parent->finished = true; /* in a running beam this means: its sequence is taken */
     }
     return HEED_OK;
 }
 
-/* Goes on with the K best continuations; those that end come after all others. */
+/* Replaces the running beams by the K best continuations. Continuations that end come after all
+   others. */
 static heed_status update_running(heed_job *job, heed_prompt_group *group, heed_error *error)
 {
     search_state *s = group->state;
@@ -309,8 +313,8 @@ static heed_status update_running(heed_job *job, heed_prompt_group *group, heed_
     return status;
 }
 
-/* Can the best running beam still become better than the worst finished sequence? The answer is
-   exact only if the length penalty cannot help. */
+/* Updates s->hopeful: can the best running beam still become better than the worst finished
+   sequence? The answer is exact only if the length penalty cannot help. */
 static void update_hope(const heed_job *job, const heed_prompt_group *group, search_state *s)
 {
     const heed_generation_settings *settings = job->settings;
@@ -324,6 +328,7 @@ static void update_hope(const heed_job *job, const heed_prompt_group *group, sea
     else s->hopeful &= possible.score > WORST || s->running[0].score > WORST;
 }
 
+/* Completes the returned sequences of a prompt from the best finished ones. */
 static heed_status return_items(heed_job *job, heed_prompt_group *group, heed_error *error)
 {
     search_state *s = group->state;

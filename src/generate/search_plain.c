@@ -1,32 +1,34 @@
-/* search_plain.c: one token after the other, the likeliest or a drawn one. A prompt's returned
-   sequences share its pages in the cache. */
+/* search_plain.c: writes one token after the other, the likeliest or a drawn one. The returned
+   sequences of a prompt share its pages in the cache. */
 #include "base/memory.h"
 #include "generate/generate_internal.h"
 #include "generate/text_stream.h"
 #include <stdlib.h>
 #include <string.h>
 
+/* A sequence that is being written. */
 typedef struct writing {
     heed_draft draft;
     heed_text_stream text;
     heed_rng rng;
-    int64_t number;   /* among the sequences of its prompt */
-    int64_t sequence; /* of the session, -1 while it has none */
-    bool open;        /* it is being written; else the next one may take it over */
+    int64_t number;   /* its number among the sequences of its prompt */
+    int64_t sequence; /* its sequence of the session; -1 while it has none */
+    bool open;        /* true while it is written; if false, another sequence may be written here */
     bool ended;
     heed_finish finish;
 } writing;
 
-/* Only some of the sequences of one prompt are written at a time; when one is finished, the next
-   takes over its writing. */
+/* The state of a prompt. At most AT_ONCE of its sequences are written at a time. When one is
+   finished, the next is written in its place. */
 typedef struct plain {
     writing *writings;    /* (count) */
-    int64_t *fed;         /* (count) which writing's token each item of the step is */
+    int64_t *fed;         /* (count) the writing that each item of the step belongs to */
     int64_t count, begun; /* writings; sequences begun so far */
-    /* The session's sequence that begins with the prompt; -1 once all have theirs. */
+    /* The session's sequence that holds the prompt; -1 once every writing has a sequence. */
     int64_t prompt;
-    bool taken;      /* one of the sequences goes on in it */
-    float *scores;   /* (V) after the prompt, for those that begin later; NULL if none do */
+    bool taken; /* a writing goes on in that sequence */
+    /* (V) logits after the prompt, for sequences that begin later; NULL if none do */
+    float *scores;
     bool kept_first; /* sequence 0 was handed over to the job's prefix, or dropped */
 } plain;
 
@@ -37,8 +39,8 @@ static int64_t sequences(const heed_generation_settings *settings)
     return settings->returned > AT_ONCE ? AT_ONCE + 1 : settings->returned;
 }
 
-/* Returns random numbers that depend on nothing but the seed, the ids given and the number of the
-   returned sequence. */
+/* Returns random numbers that depend only on the seed, the ids given and the number of the returned
+   sequence. */
 static heed_rng stream_of(const heed_job *job, const heed_prompt_group *group, int64_t number)
 {
     uint64_t stream = (uint64_t)number;
@@ -66,6 +68,7 @@ static heed_status begin(heed_job *job, heed_prompt_group *group, heed_error *er
                             "returned sequences");
 }
 
+/* Gives a piece of text to the caller's events. */
 static void give_text(const heed_job *job, const heed_prompt_group *group, int64_t number,
                       const char *piece, size_t length)
 {
@@ -79,7 +82,8 @@ static void end_writing(writing *w, heed_finish finish)
     w->finish = finish;
 }
 
-/* Chooses the next id of a sequence and says whether it was the last. */
+/* Chooses the next id of a sequence, adds it to the draft and ends the writing if it was the
+   last. */
 static heed_status choose(heed_job *job, heed_prompt_group *group, writing *w, const float *logits,
                           heed_error *error)
 {
@@ -89,7 +93,7 @@ static heed_status choose(heed_job *job, heed_prompt_group *group, writing *w, c
         HEED_TRY(heed_choose_greedy(scores, job->vocabulary, &id, error));
         HEED_TRY(heed_draft_add(&w->draft, job, scores, id, error));
     } else {
-        /* What is reported are the scores before the cuts, which work in place. */
+        /* The scores before the cuts are reported; the cuts work in place, on a copy if needed. */
         heed_logits_context context = {
             .ids = w->draft.ids, .count = w->draft.count, .prompt = group->given.count};
         bool keeps = job->settings->log_probabilities >= 0 && job->sampling.count > 0;
@@ -114,7 +118,7 @@ static heed_status choose(heed_job *job, heed_prompt_group *group, writing *w, c
     return HEED_OK;
 }
 
-/* Begins the next sequence in a free writing, with its first id. */
+/* Begins the next sequence in a free writing and chooses its first id. */
 static heed_status begin_writing(heed_job *job, heed_prompt_group *group, writing *w,
                                  const float *logits, heed_error *error)
 {
@@ -164,6 +168,7 @@ static void free_writing(writing *w)
     w->open = false;
 }
 
+/* Completes a returned sequence: its text, ids and reports. */
 static heed_status return_item(heed_job *job, heed_prompt_group *group, writing *w,
                                heed_error *error)
 {
@@ -181,7 +186,7 @@ static heed_status return_item(heed_job *job, heed_prompt_group *group, writing 
     return HEED_OK;
 }
 
-/* Ends a sequence: its sequence of the session and its writing are free afterwards. */
+/* Ends a writing. Its sequence of the session and the writing itself are free afterwards. */
 static heed_status finish_writing(heed_job *job, heed_prompt_group *group, writing *w,
                                   heed_error *error)
 {
@@ -196,8 +201,8 @@ static heed_status finish_writing(heed_job *job, heed_prompt_group *group, writi
     return HEED_OK;
 }
 
-/* Gives a writing a sequence of the session that holds the prompt: a fork of the prompt's own, or
-   the prompt's own if no other writing will need it. */
+/* Gives a writing a sequence of the session that holds the prompt: a fork of the prompt's sequence,
+   or that sequence itself if no other writing will need it. */
 static heed_status give_sequence(heed_job *job, heed_prompt_group *group, writing *w,
                                  heed_error *error)
 {
@@ -210,7 +215,7 @@ static heed_status give_sequence(heed_job *job, heed_prompt_group *group, writin
     return HEED_OK;
 }
 
-/* Finishes and begins sequences in a writing until one goes on, or none is left to begin. */
+/* Finishes and begins sequences in a writing until one goes on, or no more are to begin. */
 static heed_status renew_writing(heed_job *job, heed_prompt_group *group, writing *w,
                                  heed_error *error)
 {

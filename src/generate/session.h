@@ -48,9 +48,9 @@ typedef struct heed_session_options {
 } heed_session_options;
 
 /* Makes a session without sequences. It retains the model and borrows the backend; options may be
-   NULL. *session is NULL on failure. Errors: HEED_E_UNSUPPORTED for a model that writes no tokens
-   (an encoder, a classification head, float inputs); HEED_E_ARG for a context that the model has no
-   positions for; HEED_E_NOMEM. */
+   NULL. *session is NULL on failure.
+   Errors: HEED_E_UNSUPPORTED for a model that writes no tokens (an encoder, a classification head,
+   float inputs); HEED_E_ARG for a context that the model has no positions for; HEED_E_NOMEM. */
 heed_status heed_session_new(heed_session **session, heed_model *model, const heed_backend *backend,
                              const heed_session_options *options, heed_error *error);
 void heed_session_free(heed_session *session); /* NULL is allowed */
@@ -81,8 +81,9 @@ typedef struct heed_ids {
 heed_status heed_session_add(heed_session *session, int64_t *sequence, heed_error *error);
 /* Encodes `count` sources and adds an empty target sequence for each; sequences (count) receives
    their numbers. A source may be empty; its sequence then attends to nothing. On failure no
-   sequence is added. Errors: HEED_E_ARG for a decoder-only model, an id outside the vocabulary, a
-   source longer than the context, or too many sequences; HEED_E_NOMEM of caches and workspace. */
+   sequence is added.
+   Errors: HEED_E_ARG for a decoder-only model, an id outside the vocabulary, a source longer than
+   the context, or too many sequences; HEED_E_NOMEM of caches and workspace. */
 heed_status heed_session_encode(heed_session *session, const heed_ids *sources, int64_t count,
                                 int64_t *sequences, heed_error *error);
 /* Adds a sequence that begins with the first `length` positions of another and has the same source.
@@ -122,10 +123,10 @@ typedef heed_status heed_logits_visitor(void *argument, const heed_logits_row *r
    the step fails, or the visitor does, every sequence has its length of before. LongRoPE is the
    exception: past the original context all its frequencies change. A sequence that grows past it,
    or that was cut back within it, is recomputed as a whole. If the step fails while it is
-   recomputed, the sequence may be left shorter than before. Errors: HEED_E_ARG for an id outside
-   the vocabulary, a sequence that is unknown or named twice, a sequence that would exceed the
-   context, or NaN in logits when the caches are f16; HEED_E_NOMEM of caches and workspace;
-   HEED_E_CANCELLED; the visitor's errors. */
+   recomputed, the sequence may be left shorter than before.
+   Errors: HEED_E_ARG for an id outside the vocabulary, a sequence that is unknown or named twice, a
+   sequence that would exceed the context, or NaN in logits when the caches are f16; HEED_E_NOMEM of
+   caches and workspace; HEED_E_CANCELLED; the visitor's errors. */
 heed_status heed_session_step(heed_session *session, const heed_step_item *items, int64_t count,
                               heed_logits_visitor *visitor, void *argument, heed_error *error);
 

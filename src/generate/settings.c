@@ -1,3 +1,4 @@
+/* settings.c: the built-in settings of generation, and lists and tables of ids. */
 #include "generate/settings.h"
 
 #include "base/memory.h"

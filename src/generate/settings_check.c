@@ -1,7 +1,8 @@
-/* settings_check.c: is everything that the settings say within its bounds, known to the vocabulary,
-   and possible together? */
+/* settings_check.c: checks that settings are within their bounds, that the vocabulary has their ids
+   and that they can be combined. */
 #include "generate/settings_internal.h"
 
+/* Returns HEED_E_ARG if an id is not in the vocabulary; `name` begins the message. */
 static heed_status check_ids(const int32_t *ids, size_t count, const char *name, int64_t vocabulary,
                              heed_error *error)
 {
@@ -13,6 +14,7 @@ static heed_status check_ids(const int32_t *ids, size_t count, const char *name,
     return HEED_OK;
 }
 
+/* Returns the number of ids in all sequences of a table. */
 static size_t table_length(const heed_id_table *table)
 {
     return table->count ? table->ends[table->count - 1] : 0;
@@ -39,7 +41,7 @@ static heed_status check_all_ids(const heed_generation_settings *settings,
     return check_ids(&start, 1, "decoder_start_token_id", vocabulary, error);
 }
 
-/* As many sequences as are asked for can differ from each other. */
+/* Returns HEED_E_ARG if the search cannot give as many different sequences as are asked for. */
 static heed_status check_returned(const heed_generation_settings *settings, heed_error *error)
 {
     bool samples = settings->sample && settings->temperature > 0;

@@ -1,8 +1,8 @@
-/* settings_load.c: the settings that a model comes with.
+/* settings_load.c: reads the settings that a model comes with.
 
-   generation_config.json says all of them. A folder without one says them in config.json, as
-   older folders do; what a nested decoder says there counts where the whole says nothing. Ids
-   that neither names come from the configuration. */
+   generation_config.json has all of them. A folder without that file has them in config.json, as
+   older folders do; members of a nested decoder configuration count where the outer one has none.
+   Ids that no file names come from the configuration. */
 #include "generate/settings_internal.h"
 #include "generate/sidecar.h"
 
@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Ids of config.json that generation_config.json leaves open. */
+/* Reads the ids of config.json first, for those that generation_config.json does not name. */
 static heed_status read_older_ids(heed_generation_settings *settings, const heed_sidecar *sidecar,
                                   heed_error *error)
 {
@@ -24,6 +24,7 @@ static heed_status read_older_ids(heed_generation_settings *settings, const heed
     return status;
 }
 
+/* Reads the settings of the model's files, if they have any. */
 static heed_status read_all(heed_generation_settings *settings, const heed_sidecar *sidecar,
                             heed_error *error)
 {
@@ -36,6 +37,7 @@ static heed_status read_all(heed_generation_settings *settings, const heed_sidec
     return status;
 }
 
+/* Takes the ids that end a text from the configuration if no file names any. */
 static heed_status set_ends(heed_generation_settings *settings, const heed_config *config,
                             heed_error *error)
 {
@@ -47,7 +49,7 @@ static heed_status set_ends(heed_generation_settings *settings, const heed_confi
     return heed_id_list_set(&settings->eos, ids, more + 1, error);
 }
 
-/* An id that the model cannot write ends nothing. */
+/* Notes the ids that end a text but are not in the vocabulary: the model cannot write them. */
 static void note_beyond(heed_generation_settings *settings, const heed_config *config)
 {
     for (size_t i = 0; i < settings->eos.count; i++) {

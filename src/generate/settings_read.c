@@ -1,4 +1,5 @@
-/* settings_read.c: generation_config.json as a table of members. */
+/* settings_read.c: reads generation_config.json by a table of its members, and checks their
+   bounds. */
 #include "generate/settings_internal.h"
 
 #include "base/file.h"
@@ -11,6 +12,7 @@
 
 /* ---- members of the file ---- */
 
+/* An object of settings that is being read. */
 typedef struct reader {
     heed_generation_settings *settings;
     const json_t *json;
@@ -18,6 +20,7 @@ typedef struct reader {
     heed_error *error;
 } reader;
 
+/* Fails with HEED_E_FORMAT: shows the value of a member and what is expected. */
 static heed_status fail(const reader *r, const char *key, const char *expected)
 {
     heed_buffer text = {0};
@@ -30,7 +33,7 @@ static heed_status fail(const reader *r, const char *key, const char *expected)
     return status;
 }
 
-/* An id, or -1 if the file says so; -2 if it is not an id. */
+/* Returns an id, -1 if the file has -1 ("none"), or -2 if the value is not an id. */
 static int64_t id_of(const json_t *value)
 {
     if (!json_is_integer(value)) return -2;
@@ -38,7 +41,8 @@ static int64_t id_of(const json_t *value)
     return id < -1 || id > INT32_MAX - 1 ? -2 : (int64_t)id;
 }
 
-/* Ids from an array; -1, which says "none", is left out. */
+/* Reads ids from an array into *ids, which the caller frees. -1, which means "none", is left
+   out. */
 static heed_status read_ids(const reader *r, const char *key, const json_t *array, int32_t **ids,
                             size_t *count)
 {
@@ -54,6 +58,7 @@ static heed_status read_ids(const reader *r, const char *key, const json_t *arra
     return HEED_OK;
 }
 
+/* Reads a list of ids, or a single id, over a list. */
 static heed_status read_list(const reader *r, const char *key, heed_id_list *list)
 {
     const json_t *value = json_object_get(r->json, key);
@@ -71,6 +76,7 @@ static heed_status read_list(const reader *r, const char *key, heed_id_list *lis
     return status;
 }
 
+/* Adds one sequence of ids to a table. */
 static heed_status add_entry(const reader *r, const char *key, const json_t *list, float weight,
                              const char *expected, heed_id_table *table)
 {
@@ -84,7 +90,7 @@ static heed_status add_entry(const reader *r, const char *key, const json_t *lis
     return status;
 }
 
-/* [[1, 2], [3]], or with weights [[[1, 2], -0.5], [[3], 2.0]]. */
+/* Reads a table: [[1, 2], [3]], or with weights [[[1, 2], -0.5], [[3], 2.0]]. */
 static heed_status read_table(const reader *r, const char *key, heed_id_table *table, bool weighted)
 {
     const char *expected = weighted ? "a list of pairs [[ids], bias]"
@@ -121,6 +127,7 @@ static heed_status read_early_stopping(const reader *r, const char *key)
     return HEED_OK;
 }
 
+/* Reads exponential_decay_length_penalty: [start, factor]. */
 static heed_status read_decay(const reader *r, const char *key)
 {
     const json_t *value = json_object_get(r->json, key), *start = json_array_get(value, 0),
@@ -134,6 +141,7 @@ static heed_status read_decay(const reader *r, const char *key)
     return HEED_OK;
 }
 
+/* Adds the stop strings of the file to those of the settings. */
 static heed_status read_stops(const reader *r, const char *key)
 {
     const json_t *value = json_object_get(r->json, key);
@@ -165,9 +173,9 @@ typedef struct member {
     const char *key;
     member_kind kind;
     size_t offset;
-    double least, most;                                    /* of INTEGER and NUMBER */
-    const char *expected;                                  /* the same in words */
-    heed_status (*read)(const reader *r, const char *key); /* SPECIAL */
+    double least, most;                                    /* bounds of INTEGER and NUMBER */
+    const char *expected;                                  /* the bounds in words */
+    heed_status (*read)(const reader *r, const char *key); /* reads members of kind SPECIAL */
 } member;
 
 #define AT(field) offsetof(heed_generation_settings, field)
@@ -219,7 +227,7 @@ static const member members[] = {
     {"eos_token_id", LIST, AT(eos), 0, 0, NULL, NULL},
 };
 
-/* Members that would change what transformers writes, and have no effect here. */
+/* Members that change what transformers writes but have no effect in heed. */
 static const char *const without_effect[] = {
     "penalty_alpha",       "num_beam_groups", "diversity_penalty", "constraints", "force_words_ids",
     "watermarking_config", "guidance_scale",  "token_healing",     "dola_layers", "max_time",
@@ -230,7 +238,7 @@ static bool in_range(const member *m, double value)
     return value >= m->least && value <= m->most;
 }
 
-/* What is expected in place of a value out of range. */
+/* Returns what is expected instead of a value out of range. */
 static const char *expected_for(const member *m, double value, char text[48])
 {
     if (m->kind != INTEGER || value < m->least) return m->expected;
@@ -238,6 +246,7 @@ static const char *expected_for(const member *m, double value, char text[48])
     return text;
 }
 
+/* Reads one member, if the object has it and it is not null. */
 static heed_status read_member(const reader *r, const member *m)
 {
     const json_t *value = json_object_get(r->json, m->key);
@@ -275,6 +284,7 @@ static heed_status read_member(const reader *r, const member *m)
     return m->read(r, m->key);
 }
 
+/* Notes the members without effect that are not at a neutral value. */
 static void note_without_effect(const reader *r)
 {
     for (size_t i = 0; i < sizeof without_effect / sizeof *without_effect; i++) {
@@ -302,7 +312,8 @@ heed_status heed_generation_settings_read(heed_generation_settings *settings, co
     return HEED_OK;
 }
 
-/* The ids that generation_config.json may leave to config.json. */
+/* Reads bos, pad, decoder start and eos: the ids that generation_config.json may leave to
+   config.json. */
 heed_status heed_generation_settings_read_ids(heed_generation_settings *settings,
                                               const json_t *json, const char *where,
                                               heed_error *error)
@@ -318,8 +329,8 @@ heed_status heed_generation_settings_read_ids(heed_generation_settings *settings
 
 /* ---- names ---- */
 
-/* Members of GenerationConfig, of today and of earlier versions, that decide how transformers
-   works, not what it writes. */
+/* Members of GenerationConfig, today's and earlier ones, that decide how transformers works but not
+   what it writes. */
 static const char *const inert[] = {"assistant_confidence_threshold",
                                     "assistant_early_exit",
                                     "assistant_ensemble_weight",
@@ -367,12 +378,13 @@ bool heed_generation_has_key(const char *key)
 
 /* ---- bounds ---- */
 
+/* Returns HEED_E_ARG if a number is outside the bounds of its member. */
 static heed_status check_range(const heed_generation_settings *settings, const member *m,
                                heed_error *error)
 {
     const void *field = (const char *)settings + m->offset;
     double value = m->kind == INTEGER ? (double)*(const int64_t *)field : *(const double *)field;
-    /* 0 stands for "not given" where the file needs 1. */
+    /* In these settings 0 means "not given", while the file must have at least 1. */
     bool unset = value == 0 && (m->offset == AT(max_new_tokens) || m->offset == AT(max_length));
     if (unset || in_range(m, value)) return HEED_OK;
     const char *finite = isfinite(value) ? "" : "a finite value: ";

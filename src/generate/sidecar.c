@@ -1,4 +1,5 @@
-/* sidecar.c: what comes with a model, in memory: its files, and the settings that they say. */
+/* sidecar.c: keeps the files of a sidecar in memory and finds the settings of generation in
+   them. */
 #include "generate/sidecar_internal.h"
 
 #include "base/memory.h"

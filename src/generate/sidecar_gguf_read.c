@@ -1,8 +1,9 @@
-/* sidecar_gguf_read.c: what a GGUF file says beside tensors, sizes and tokenizer.
+/* sidecar_gguf_read.c: reads what a GGUF file has besides tensors, sizes and tokenizer.
 
-   heed.generation_config holds generation_config.json as it was, heed.eos_token_ids all ids that
-   end a text: only heed reads these two. What llama.cpp has keys for is written under these too:
-   general.sampling.*, and tokenizer.ggml.eos_token_id, eot_token_id, eom_token_id. */
+   heed.generation_config holds generation_config.json unchanged, heed.eos_token_ids all ids that
+   end a text; only heed reads these two. Settings that llama.cpp has keys for are also written
+   under its keys: general.sampling.*, and tokenizer.ggml.eos_token_id, eot_token_id,
+   eom_token_id. */
 #include "generate/sidecar_internal.h"
 
 #include <stdlib.h>
@@ -26,7 +27,7 @@ const heed_sidecar_sampling_key heed_sidecar_sampling_keys[] = {
 const size_t heed_sidecar_sampling_key_count = sizeof heed_sidecar_sampling_keys /
                                                sizeof *heed_sidecar_sampling_keys;
 
-/* The shortest decimal that is the same number in 32 bits: 0.95, not 0.949999988. */
+/* Returns the shortest decimal that is the same number in 32 bits: 0.95, not 0.949999988. */
 static double widen(double value)
 {
     char text[40];
@@ -38,6 +39,8 @@ static double widen(double value)
     return value;
 }
 
+/* Adds the settings of general.sampling.* to `json` under the names of generation_config.json. A
+   temperature above 0 means that tokens are drawn. Returns false if memory is out. */
 static bool put_sampling(json_t *json, const heed_gguf *file)
 {
     bool ok = true;
@@ -58,8 +61,7 @@ static bool put_sampling(json_t *json, const heed_gguf *file)
     return ok;
 }
 
-/* Files of other programs that recommend how to sample: what they say, in the words of
-   generation_config.json. */
+/* Makes a generation_config.json of the settings that another program's file recommends. */
 static heed_status read_sampling(heed_sidecar *sidecar, const heed_gguf *file, const char *where,
                                  heed_error *error)
 {
@@ -76,6 +78,7 @@ static heed_status read_sampling(heed_sidecar *sidecar, const heed_gguf *file, c
     return heed_sidecar_add(sidecar, heed_sidecar_generation_name, where, &text, error);
 }
 
+/* Reads heed's own key, or else general.sampling.*. */
 static heed_status read_entries(heed_sidecar *sidecar, const heed_gguf *file, heed_error *error)
 {
     const char *own = NULL;

@@ -1,20 +1,22 @@
-/* sidecar_gguf_write.c: puts the settings of generation and the ids that end a text into a GGUF
-   file, under the keys of sidecar_gguf_read.c. */
+/* sidecar_gguf_write.c: writes the settings of generation and the ids that end a text into a GGUF
+   file, under the keys that sidecar_gguf_read.c lists. */
 #include "generate/sidecar_internal.h"
 
 #include "generate/settings.h"
 #include <string.h>
 
+/* The number of ids that end a text for which GGUF has keys. */
 enum { NAMED_ENDS = 3 };
 
-/* The tokenizer's token of this role, as its entries in the file have it; -1: they have none. */
+/* Returns the tokenizer's token of this role, which its entries in the file name; -1 if it has
+   none. */
 static int32_t special_of(const heed_sidecar_gguf_source *s, heed_special part)
 {
     int32_t id = s->tokenizer ? heed_tokenizer_special(s->tokenizer, part) : -1;
     return id < s->config->vocabulary ? id : -1;
 }
 
-/* The roles that GGUF has keys for and that a tokenizer which has no such token leaves out. */
+/* Adds the ids of roles that GGUF has keys for but the tokenizer's entries do not name. */
 static void put_missing_ids(const heed_sidecar_gguf_source *s,
                             const heed_generation_settings *settings, heed_gguf_entries *entries)
 {
@@ -34,7 +36,8 @@ static void put_missing_ids(const heed_sidecar_gguf_source *s,
     }
 }
 
-/* The tokenizer's end of text is eos_token_id; two more ids have keys. */
+/* Adds all ids that end a text under heed's key. Besides the tokenizer's eos_token_id, two ids have
+   keys of llama.cpp. Further ones are noted. */
 static void put_ends(const heed_sidecar_gguf_source *s, const heed_generation_settings *settings,
                      heed_gguf_entries *entries, heed_buffer *notes)
 {
@@ -76,6 +79,7 @@ static bool is_special_id(const char *member)
     return false;
 }
 
+/* Adds a setting under its key of general.sampling.*. */
 static void put_sampling_entry(const heed_sidecar_sampling_key *known, const json_t *value,
                                heed_gguf_entries *entries)
 {
@@ -92,14 +96,15 @@ static void put_sampling_entry(const heed_sidecar_sampling_key *known, const jso
     heed_gguf_put_entry(entries, &entry);
 }
 
-/* Is the member one that changes what is written, without a key that other programs know? */
+/* Does the member change what is written while other programs have no key for it? */
 static bool is_unknown_elsewhere(const char *member, const json_t *value)
 {
     if (json_is_null(value) || is_special_id(member) || sampling_key_of(member)) return false;
     return heed_generation_has_effect(member) && strcmp(member, "do_sample") != 0;
 }
 
-/* The settings as general.sampling.*, and as a whole under heed's own key. */
+/* Adds the settings under general.sampling.*, and all of them under heed's own key. `own` is
+   generation_config.json, if the model has one. */
 static void put_settings(const json_t *json, const heed_sidecar_file *own,
                          heed_gguf_entries *entries, heed_buffer *notes)
 {
@@ -130,7 +135,7 @@ static void put_settings(const json_t *json, const heed_sidecar_file *own,
     heed_buffer_free(&unknown);
 }
 
-/* Files that a folder would have got. */
+/* Notes the files that only a folder could hold. */
 static void note_files(const heed_sidecar *sidecar, heed_buffer *notes)
 {
     heed_buffer names = {0};
@@ -144,7 +149,7 @@ static void note_files(const heed_sidecar *sidecar, heed_buffer *notes)
     heed_buffer_free(&names);
 }
 
-/* Settings that heed cannot read are handed on as they are, and said. */
+/* Reads the settings. If heed cannot read them, they are written unchanged and a note says so. */
 static heed_status read_settings(const heed_sidecar_gguf_source *s,
                                  heed_generation_settings *settings, json_t **json,
                                  heed_buffer *notes, heed_error *error)

@@ -1,4 +1,4 @@
-/* sidecar_read.c: reads what comes with a model from its folder or its GGUF file. */
+/* sidecar_read.c: reads a sidecar from the folder of a model or from its GGUF file. */
 #include "generate/sidecar_internal.h"
 
 #include "base/file.h"
@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The most bytes of one file. */
 enum { FILE_BYTES = 256 << 20 };
 
 static heed_status read_path(heed_sidecar *sidecar, const char *path, const char *name,
@@ -21,6 +22,7 @@ static heed_status read_path(heed_sidecar *sidecar, const char *path, const char
     return status;
 }
 
+/* Adds a file of the folder to the sidecar, if the folder has it. */
 static heed_status read_file(heed_sidecar *sidecar, const char *folder, const char *name,
                              heed_error *error)
 {
@@ -40,6 +42,7 @@ static bool is_template(const char *name)
     return length > end && strcmp(name + length - end, ending) == 0;
 }
 
+/* Adds the chat templates of the folder additional_chat_templates, if there is one. */
 static heed_status read_templates(heed_sidecar *sidecar, const char *folder, heed_error *error)
 {
     char *path = heed_path_join(folder, heed_sidecar_template_folder);

@@ -1,4 +1,4 @@
-/* sidecar_write.c: writes what came with a model into the folder of the next one. */
+/* sidecar_write.c: writes a sidecar into the folder of another model. */
 #include "generate/sidecar_internal.h"
 
 #include "base/file.h"
@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Members of config.json that neither the architecture nor generation depends on, but tools do. */
+/* Is this a member of config.json that is copied: a setting of generation, or one that only tools
+   use? */
 static bool is_kept_member(const char *key)
 {
     static const char *const kept[] = {"task_specific_params", "finetuning_task", "prefix",
@@ -17,7 +18,8 @@ static bool is_kept_member(const char *key)
     return heed_generation_has_key(key);
 }
 
-/* heed's own members stand, but for one that it derives from eos_token_id. */
+/* Copies members of `source` that heed did not write. forced_eos_token_id is copied in any case,
+   because heed only derives it from eos_token_id. Returns false if memory is out. */
 static bool keep_members(json_t *written, const json_t *source)
 {
     for (void *at = json_object_iter((json_t *)source); at;
@@ -30,7 +32,7 @@ static bool keep_members(json_t *written, const json_t *source)
     return true;
 }
 
-/* The names of classes, if there are as many as before. */
+/* Copies the names of classes, if there are as many as in the written configuration. */
 static bool keep_labels(json_t *written, const json_t *source)
 {
     static const char *const members[] = {"id2label", "label2id"};
@@ -56,6 +58,7 @@ static bool is_same(const heed_buffer *a, const heed_buffer *b)
     return a->length == b->length && memcmp(a->data, b->data, a->length) == 0;
 }
 
+/* Adds members of the old config.json to the one that heed wrote at `path`. */
 static heed_status amend_config(const heed_sidecar_file *file, const char *path, heed_error *error)
 {
     json_t *written = NULL, *source = NULL;
@@ -77,7 +80,7 @@ static heed_status amend_config(const heed_sidecar_file *file, const char *path,
     return status;
 }
 
-/* Is the file of this name one that heed wrote into the folder itself? */
+/* Did heed write a file of this name into the folder itself? */
 static bool is_replaced(const char *name, bool wrote_tokenizer)
 {
     if (strcmp(name, heed_sidecar_config_name) == 0) return true;
@@ -89,6 +92,7 @@ static bool is_replaced(const char *name, bool wrote_tokenizer)
     return false;
 }
 
+/* Writes a file and makes its folder if its name has one. */
 static heed_status write_file(const heed_sidecar_file *file, const char *path, heed_error *error)
 {
     const char *slash = strrchr(file->name, '/');

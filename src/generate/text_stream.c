@@ -1,3 +1,4 @@
+/* text_stream.c: finds stop strings in text that arrives in pieces. */
 #include "generate/text_stream.h"
 #include <stdlib.h>
 #include <string.h>
@@ -22,8 +23,8 @@ static bool begins_with(const char *text, size_t length, const char *start, size
     return length >= start_length && memcmp(text, start, start_length) == 0;
 }
 
-/* Cuts the text at the stop string that was complete first, so that the cut does not depend on how
-   ids divide the text. */
+/* Cuts the text before a stop string. If it holds several, the one that was complete first counts,
+   so that the cut does not depend on how ids divide the text. */
 static void cut_at_stop(heed_text_stream *stream)
 {
     size_t begin = 0, end = stream->text.length + 1;
@@ -42,7 +43,8 @@ static void cut_at_stop(heed_text_stream *stream)
     stream->text.data[begin] = 0;
 }
 
-/* Returns where the rest of the text is the beginning of a stop string; the first such place. */
+/* Returns the first place from which the rest of the text is the beginning of a stop string, or the
+   length of the text. */
 static size_t possible_stop(const heed_text_stream *stream)
 {
     for (size_t at = stream->given; at < stream->text.length; at++)
@@ -53,6 +55,7 @@ static size_t possible_stop(const heed_text_stream *stream)
     return stream->text.length;
 }
 
+/* Hands out the text up to `end`. */
 static heed_status hand_out(heed_text_stream *stream, size_t end, const char **piece,
                             size_t *length, heed_error *error)
 {

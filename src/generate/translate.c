@@ -1,3 +1,5 @@
+/* translate.c: tokenizes lines, generates for the longest first and returns texts in input
+   order. */
 #include "generate/translate.h"
 #include "base/file.h"
 #include "base/memory.h"
@@ -20,9 +22,10 @@ typedef struct sentence {
     size_t count;
 } sentence;
 
+/* One call of heed_translate_lines. */
 typedef struct job {
     sentence *sentences; /* the longest first */
-    heed_ids *prompts;   /* the same */
+    heed_ids *prompts;   /* the ids of the sentences */
     size_t count, done;
     const heed_translation_events *events;
 } job;
@@ -34,6 +37,7 @@ static int by_length(const void *a, const void *b)
     return (x->line > y->line) - (x->line < y->line);
 }
 
+/* Encodes the lines that are not blank and sorts them by length, the longest first. */
 static heed_status tokenize(job *j, const heed_tokenizer *tokenizer, const heed_text *lines,
                             size_t count, heed_error *error)
 {
@@ -60,6 +64,7 @@ static heed_status tokenize(job *j, const heed_tokenizer *tokenizer, const heed_
     return status;
 }
 
+/* Counts a line when its first sequence is complete. */
 static void finished(void *argument, const heed_generated *item)
 {
     job *j = argument;
@@ -74,14 +79,14 @@ static bool cancelled(void *argument)
     return j->events->cancelled && j->events->cancelled(j->events->argument);
 }
 
-/* Replaces what would end a line. */
+/* Replaces line feeds, carriage returns and zero bytes by blanks. */
 static void flatten(char *text, size_t length)
 {
     for (size_t i = 0; i < length; i++)
         if (text[i] == '\n' || text[i] == '\r' || text[i] == 0) text[i] = ' ';
 }
 
-/* Moves texts to their lines. */
+/* Moves the first text of each line to its place; blank lines become empty texts. */
 static heed_status collect(const job *j, heed_generation *generation, heed_translation *translation,
                            heed_error *error)
 {
@@ -129,13 +134,14 @@ heed_status heed_translate_lines(const heed_generator *generator, const heed_tex
     return status;
 }
 
-/* The lines of a file, blank ones too: each is a line of the translation. */
+/* The lines of a file. Blank lines count: each is a line of the translation. */
 typedef struct source_lines {
     heed_arena *arena;
     heed_text *lines;
     size_t count, capacity;
 } source_lines;
 
+/* Copies a line, which is valid until the next one is read. */
 static heed_status keep_line(source_lines *kept, heed_text line, heed_error *error)
 {
     char *copy = heed_arena_take(kept->arena, line.length + 1, 1);

@@ -12,6 +12,7 @@
 #define HEED_GRAPH_H
 
 #include <heed/dtype.h>
+#include <heed/optional.h>
 #include <heed/status.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -188,18 +189,18 @@ typedef enum heed_sequence_field {
 enum { HEED_PAGE_POSITIONS = 64 }; /* positions in one page of a KV cache */
 
 typedef struct heed_attention_options {
-    int heads, kv_heads; /* H, K; H % K == 0 */
-    int head_width;      /* E of q, k and v */
-    float scale;         /* scores = scale * q.k */
-    bool causal;         /* key index <= query index */
+    int heads, kv_heads;      /* H, K; H % K == 0. 0: one head; as many as heads */
+    int head_width;           /* E of q, k and v; 0: the columns of q divided by heads */
+    heed_optional_real scale; /* scores = scale * q.k; not set: 1 / sqrt(E) */
+    bool causal;              /* key index <= query index */
     /* > 0: query index - key index < window (|distance| < window when not causal) */
     int window;
     float dropout;                 /* on the weights, after softmax */
     bool want_weights;             /* second output: weights (B,H,T,S) f32 by the untiled kernel */
     int64_t max_queries, max_keys; /* T and S of the weights output */
     float soft_cap;                /* 0 = off; cap * tanh(score / cap) */
-    float alibi_scale; /* of the biases that `slopes` give; above 0 where there are slopes */
-    bool alibi_bf16;   /* slope * index is rounded to bf16, as Falcon computes it */
+    float alibi_scale;             /* of the biases that `slopes` give, above 0; 0: 1 */
+    bool alibi_bf16;               /* slope * index is rounded to bf16, as Falcon computes it */
     /* a query that sees no key attends to all keys of its sequence alike, instead of giving
        zeros */
     bool masked_mean;

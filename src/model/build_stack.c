@@ -53,7 +53,7 @@ attention_options(const heed_build *b, const heed_stack_inputs *inputs, int64_t 
         .heads = (int)stack->heads,
         .kv_heads = (int)stack->kv_heads,
         .head_width = (int)stack->head_width,
-        .scale = scale,
+        .scale = heed_real(scale),
         .causal = inputs->causal && !cross,
         .window = (int)window,
         .dropout = (float)heed_build_rate(b, b->config->attention_dropout, true),

@@ -276,21 +276,31 @@ static heed_cost cost(const heed_kernel_args *args)
     return cost;
 }
 
+/* Heads, their width and the scale of scores; q has `columns` columns. What is 0 or not set gets
+   its default. */
+static void set_heads(heed_attention_attributes *attributes, const heed_attention_options *options,
+                      int64_t columns)
+{
+    attributes->heads = options->heads != 0 ? options->heads : 1;
+    attributes->kv_heads = options->kv_heads != 0 ? options->kv_heads : attributes->heads;
+    attributes->head_width = options->head_width;
+    if (options->head_width == 0) attributes->head_width = (int32_t)(columns / attributes->heads);
+    const double width = attributes->head_width;
+    attributes->scale = (float)heed_real_or(options->scale, 1 / sqrt(width));
+}
+
 heed_value heed_attention(heed_graph *graph, const heed_attention_inputs *inputs,
                           const heed_attention_options *options, heed_value *weights)
 {
     heed_attention_attributes attributes;
     memset(&attributes, 0, sizeof attributes);
-    attributes.heads = options->heads;
-    attributes.kv_heads = options->kv_heads;
-    attributes.head_width = options->head_width;
+    set_heads(&attributes, options, heed_shape_columns(heed_value_shape(graph, inputs->q)));
     attributes.causal = options->causal;
     attributes.window = options->window;
     if (inputs->slopes != HEED_NONE) {
-        attributes.alibi_scale = options->alibi_scale;
+        attributes.alibi_scale = options->alibi_scale != 0 ? options->alibi_scale : 1;
         attributes.alibi_bf16 = options->alibi_bf16;
     }
-    attributes.scale = options->scale;
     attributes.dropout = options->dropout;
     attributes.soft_cap = options->soft_cap;
     attributes.stream = options->dropout > 0 ? heed_graph_stream(graph) : 0;

@@ -160,7 +160,7 @@ static inline heed_attention_options attention_case_options(const attention_data
         .head_width = d->width,
         .causal = d->causal,
         .window = d->window,
-        .scale = d->scale != 0 ? d->scale : 0.3f,
+        .scale = heed_real(d->scale != 0 ? d->scale : 0.3f),
         .dropout = d->dropout,
         .soft_cap = d->cap,
         .alibi_scale = 0.7f,

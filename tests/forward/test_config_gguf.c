@@ -222,7 +222,7 @@ static void what_files_cannot_say_is_refused(void **state)
         {"phi", "{}", "norm of queries and keys"},
         {"mpt", "{}", "scale of scores"},
         {"bloom", "{\"apply_residual_connection_post_layernorm\": true}", "place of norms"},
-        {"falcon-alibi", "{}", "order of sub-layers"},
+        {"falcon-alibi", "{}", "order of sublayers"},
         {"falcon", "{\"alibi\": true}", "kind of positions"},
         {"gemma2", "{\"query_pre_attn_scalar\": 5}", "query_pre_attn_scalar"},
         {"gemma", "{\"hidden_act\": \"relu\"}", "activation"},

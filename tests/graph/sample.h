@@ -75,7 +75,7 @@ static heed_value sample_layer(sample *s, heed_value x, heed_value sequences, he
         .heads = SAMPLE_HEADS,
         .kv_heads = SAMPLE_HEADS,
         .head_width = SAMPLE_WIDTH / SAMPLE_HEADS,
-        .scale = 0.5f,
+        .scale = heed_real(0.5),
         .causal = true,
     };
     heed_attention_inputs in = {q,         k,         v,         sequences, HEED_NONE,

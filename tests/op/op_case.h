@@ -257,7 +257,7 @@ BUILD(clamped_swiglu)
 #define BLOCKS I(B_BY(8), 0, 2, 0, 66, 64, 21, 1, 0, 2, 1, 0, 3, 2, 22, 0, 0)
 #define BLOCK_TABLE I(MATRIX(2, 2), 2, 9, 1, 2)
 
-#define HEADS(h, k, e) .heads = h, .kv_heads = k, .head_width = e, .scale = 0.6f
+#define HEADS(h, k, e) .heads = h, .kv_heads = k, .head_width = e, .scale = {true, 0.6f}
 #define Q_K_V(q, k) F(N_BY(q)), F(S_BY(k)), F(S_BY(k))
 #define ONLY(...) \
     .n_in = sizeof((case_input[]){__VA_ARGS__}) / sizeof(case_input), .in = {__VA_ARGS__}

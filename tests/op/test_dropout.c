@@ -142,8 +142,11 @@ static void attention_masks_follow_the_sample(void **state)
         HEED_NONE,
         HEED_NONE,
         HEED_NONE};
-    heed_attention_options options = {
-        .heads = HEADS, .kv_heads = HEADS, .head_width = WIDTH, .scale = 0.5f, .dropout = 0.5f};
+    heed_attention_options options = {.heads = HEADS,
+                                      .kv_heads = HEADS,
+                                      .head_width = WIDTH,
+                                      .scale = heed_real(0.5),
+                                      .dropout = 0.5f};
     heed_value y = heed_attention(graph, &inputs, &options, NULL);
     assert_ok(heed_graph_status(graph, &error));
     double found[2][TOTAL * HEADS * WIDTH];
@@ -187,8 +190,11 @@ static void attention_draws_by_head_query_and_key(void **state)
         HEED_NONE, HEED_NONE,
         HEED_NONE, HEED_NONE,
         HEED_NONE};
-    heed_attention_options options = {
-        .heads = HEADS, .kv_heads = HEADS, .head_width = KEYS, .scale = 0, .dropout = 0.25f};
+    heed_attention_options options = {.heads = HEADS,
+                                      .kv_heads = HEADS,
+                                      .head_width = KEYS,
+                                      .scale = heed_real(0),
+                                      .dropout = 0.25f};
     heed_graph_stream(graph);
     heed_value y = heed_attention(graph, &inputs, &options, NULL);
     evaluation e = evaluate_new(graph, true, (heed_runtime){.seed = 6, .step = 3});

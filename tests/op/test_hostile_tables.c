@@ -32,7 +32,7 @@ static heed_value attend(heed_graph *graph, const inputs *in, int trial)
         .heads = 2,
         .kv_heads = 1,
         .head_width = 2,
-        .scale = 1,
+        .scale = heed_real(1),
         .causal = trial % 2,
         .window = trial % 3,
         .want_weights = trial % 5 == 0,

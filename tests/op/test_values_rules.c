@@ -208,6 +208,41 @@ static void experts_are_sorted_stably(void **state)
     }
 }
 
+/* Options that are all 0 mean one head as wide as q and a scale of 1 / sqrt(E); a scale of 0 that
+   is set weighs all keys alike. Row 0 of q looks along key 1, so the two differ. */
+static void attention_options_have_defaults(void **state)
+{
+    (void)state;
+    enum { ROWS = 2, WIDTH = 4 };
+    const heed_attention_options all[] = {
+        {0},
+        {.heads = 1, .kv_heads = 1, .head_width = WIDTH, .scale = {true, 0.5}},
+        {.scale = {true, 0}},
+    };
+    double found[3];
+    for (int i = 0; i < 3; i++) {
+        heed_graph *graph = heed_graph_new();
+        heed_value x = heed_input(graph, "x", HEED_F32, heed_shape_2(ROWS, WIDTH));
+        heed_attention_inputs inputs = {
+            .q = x,
+            .k = x,
+            .v = x,
+            .sequences = heed_input(graph, "sequences", HEED_I32, heed_shape_2(1, 8)),
+        };
+        heed_value y = heed_attention(graph, &inputs, &all[i], NULL);
+        evaluation e = evaluate_new(graph, true, (heed_runtime){0});
+        evaluate_fill(&e, x, (double[ROWS * WIDTH]){1, 0, 0, 0, 3, 1, 0, 0});
+        evaluate_fill(&e, inputs.sequences, (double[]){0, ROWS, 0, ROWS, 0, 0, 0, 0});
+        evaluate_run(&e, graph->n_nodes);
+        found[i] = evaluate_get(&e, y, 0);
+        evaluate_free(&e);
+        heed_graph_free(graph);
+    }
+    assert_true(found[0] == found[1]);
+    assert_true(fabs(found[0] - (1 + 3 * exp(1)) / (1 + exp(1))) < 1e-12);
+    assert_true(found[2] == 2);
+}
+
 /* Runs last. */
 static void every_op_with_a_rule_was_checked(void **state)
 {
@@ -227,6 +262,7 @@ int main(void)
                                        cmocka_unit_test(cross_entropy_bears_any_logit),
                                        cmocka_unit_test(top_k_orders_whatever_comes),
                                        cmocka_unit_test(experts_are_sorted_stably),
+                                       cmocka_unit_test(attention_options_have_defaults),
                                        cmocka_unit_test(every_op_with_a_rule_was_checked)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,3 +1,4 @@
+/* bench.c: times rounds of reading and writing and counts their operations and bytes. */
 #include "evaluate/bench.h"
 #include "base/clock.h"
 #include "base/memory.h"
@@ -6,36 +7,38 @@
 #include <string.h>
 #include <sys/resource.h>
 
-/* a shorter pass is repeated until so much has been measured */
+/* Passes are repeated until a round has measured this many seconds of reading. */
 static const double round_seconds = 0.05;
 
+/* One measurement. */
 typedef struct bench {
     heed_bench_task task;
     heed_model *model;
-    /* the caller's, with an observer of our own while operations are counted */
+    /* the caller's backend, with an observer added while operations are counted */
     heed_backend backend;
     heed_profile profile;
     heed_session *session;  /* decoders and encoder-decoders */
     heed_engine *engine;    /* encoders */
-    int64_t *sequences;     /* handles of the session */
-    heed_step_item *items;  /* one for each sequence */
-    heed_ids *sources;      /* the same of an encoder-decoder */
-    int32_t *ids;           /* of the longest sequence; the others begin alike */
-    int64_t rows;           /* tokens read, all together */
-    double *read, *written; /* tokens per second of every round */
+    int64_t *sequences;     /* (sequences) sequences of the session */
+    heed_step_item *items;  /* (sequences) */
+    heed_ids *sources;      /* (sequences) sources of an encoder-decoder */
+    int32_t *ids;           /* ids of the longest sequence; the others take the first of them */
+    int64_t rows;           /* tokens that all sequences read */
+    double *read, *written; /* (rounds) tokens per second */
     size_t rounds, read_capacity, written_capacity;
 } bench;
 
 /* ---- one pass ---- */
 
+/* Returns the number of tokens that a sequence reads. */
 static int64_t length_of(const heed_bench_task *task, int64_t sequence)
 {
     if (!task->shortest || task->sequences < 2) return task->prompt;
     return task->shortest + sequence * (task->prompt - task->shortest) / (task->sequences - 1);
 }
 
-/* Feeds `count` tokens from `from` on into every sequence, or, with count < 0, as many as each has
-   to read; computes the logits of the last one. */
+/* Feeds `count` tokens from `from` on into every sequence and computes the logits of the last one.
+   If count < 0, each sequence gets as many as it has to read. */
 static heed_status step(bench *b, int64_t from, int64_t count, heed_error *error)
 {
     for (int64_t i = 0; i < b->task.sequences; i++) {
@@ -45,6 +48,7 @@ static heed_status step(bench *b, int64_t from, int64_t count, heed_error *error
     return heed_session_step(b->session, b->items, b->task.sequences, NULL, NULL, error);
 }
 
+/* Reads the prompts, or the sources of an encoder-decoder. */
 static heed_status read_prompts(bench *b, heed_error *error)
 {
     if (heed_session_has_source(b->session))
@@ -52,7 +56,7 @@ static heed_status read_prompts(bench *b, heed_error *error)
     return step(b, b->task.depth, -1, error);
 }
 
-/* Back to where reading begins. */
+/* Takes the sequences back to their state before reading. */
 static void rewind_sequences(bench *b)
 {
     if (heed_session_has_source(b->session)) {
@@ -63,6 +67,7 @@ static void rewind_sequences(bench *b)
         heed_session_truncate(b->session, b->sequences[i], b->task.depth);
 }
 
+/* Fills the inputs of an encoder's run: the sequences end to end, without padding. */
 static void fill_encoder(const bench *b)
 {
     int32_t *ids = heed_engine_input(b->engine, "ids"),
@@ -100,7 +105,7 @@ static void fill_encoder(const bench *b)
     }
 }
 
-/* All sequences through an encoder, as one ragged batch. */
+/* Runs all sequences through an encoder as one ragged batch. */
 static heed_status encode(bench *b, heed_error *error)
 {
     heed_program_spec spec = {
@@ -121,7 +126,7 @@ static heed_status encode(bench *b, heed_error *error)
 
 /* ---- rounds ---- */
 
-/* Passes until they have taken long enough; one when operations are counted. */
+/* Repeats passes until reading has taken round_seconds; with `once`, runs a single pass. */
 static heed_status run_round(bench *b, bool once, heed_bench_round *rates, heed_error *error)
 {
     double read = 0, written = 0;
@@ -143,7 +148,7 @@ static heed_status run_round(bench *b, bool once, heed_bench_round *rates, heed_
     return HEED_OK;
 }
 
-/* Operations of a run, by number, for each of `tokens`. */
+/* Adds the profiled operations for each of `tokens` to the rate and clears the profile. */
 static void take_operations(bench *b, int64_t tokens, heed_bench_rate *rate)
 {
     for (size_t i = 0; i < b->profile.count; i++)
@@ -152,7 +157,8 @@ static void take_operations(bench *b, int64_t tokens, heed_bench_rate *rate)
     b->profile.count = 0;
 }
 
-/* A pass that only reads and one that writes too, under a profile of our own; they warm up. */
+/* Counts operations: runs a pass that only reads and one that also writes, with a profile. Writing
+   is the difference. These passes also warm up. */
 static heed_status count_operations(bench *b, heed_bench_result *result, heed_error *error)
 {
     const heed_observer *other = b->backend.observer;
@@ -184,7 +190,7 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Median, and how far the rounds lie apart. */
+/* Computes the median of the rounds and their spread. */
 static void take_median(double *rates, size_t count, heed_bench_rate *rate)
 {
     if (!count) return;
@@ -195,6 +201,7 @@ static void take_median(double *rates, size_t count, heed_bench_rate *rate)
                        : 0;
 }
 
+/* Counts operations, then measures round after round. */
 static heed_status run_rounds(bench *b, heed_bench_result *result, heed_error *error)
 {
     const heed_bench_task *task = &b->task;
@@ -216,8 +223,9 @@ static heed_status run_rounds(bench *b, heed_bench_result *result, heed_error *e
     return HEED_OK;
 }
 
-/* ---- the whole ---- */
+/* ---- a measurement ---- */
 
+/* Returns HEED_E_ARG if the task does not fit the model. */
 static heed_status check(const bench *b, heed_error *error)
 {
     const heed_config *config = heed_model_config(b->model);
@@ -226,7 +234,7 @@ static heed_status check(const bench *b, heed_error *error)
     const int64_t context = b->session ? heed_session_context(b->session) : config->context;
     bool fits = task->prompt >= 1 && task->count >= 0 && task->depth >= 0 &&
                 task->prompt <= context && task->depth <= context - task->prompt;
-    /* what is written follows what is read, unless that was a source */
+    /* New tokens follow those read, unless these were a source. */
     const int64_t before = source || !fits ? 0 : task->prompt + task->depth;
     if (!fits || task->count > context - before)
         return heed_fail(error, HEED_E_ARG,
@@ -250,6 +258,7 @@ static heed_status open_session(bench *b, heed_error *error)
     return heed_session_new(&b->session, b->model, &b->backend, &options, error);
 }
 
+/* Allocates the tables and makes up the ids. */
 static heed_status make_tokens(bench *b, heed_error *error)
 {
     const int64_t count = b->task.depth + b->task.prompt + b->task.count,
@@ -269,7 +278,7 @@ static heed_status make_tokens(bench *b, heed_error *error)
     return HEED_OK;
 }
 
-/* Sequences of a decoder, with what stands in their caches before. */
+/* Adds the sequences of a decoder and feeds the tokens that their caches hold before. */
 static heed_status add_sequences(bench *b, heed_error *error)
 {
     if (!b->session || heed_session_has_source(b->session)) return HEED_OK;
@@ -278,6 +287,7 @@ static heed_status add_sequences(bench *b, heed_error *error)
     return b->task.depth ? step(b, 0, b->task.depth, error) : HEED_OK;
 }
 
+/* Fills in the sizes of memory and the bytes that are read for a token. */
 static void take_sizes(const bench *b, heed_bench_result *result)
 {
     const heed_bench_task *task = &b->task;
@@ -285,16 +295,15 @@ static void take_sizes(const bench *b, heed_bench_result *result)
     getrusage(RUSAGE_SELF, &usage);
     result->weight_bytes = heed_model_bytes(b->model);
     result->resident_bytes = (size_t)usage.ru_maxrss * 1024;
-    /* Reading: weights are read once for every run of a chunk; encoders take all rows in one
-       run. */
+    /* Reading: each run of a chunk reads the weights once. An encoder takes all rows in one run. */
     const int64_t run = b->engine || b->rows < HEED_SESSION_CHUNK ? b->rows : HEED_SESSION_CHUNK;
     result->prefill.bytes = heed_model_step_bytes(b->model, run) / (double)run;
     if (b->engine) return;
     result->cache_bytes = heed_session_cache_bytes(b->session);
     result->cache_bytes_per_token = heed_session_position_bytes(b->session);
     if (!task->count) return;
-    /* Writing: weights are read once for a token of every sequence, the cache up to its position:
-       half of the new tokens on average. */
+    /* Writing: each step reads the weights once for all sequences, and the cache of each sequence
+       up to its position. On average half of the new tokens are in the cache. */
     const double positions = (double)task->depth + (double)b->rows / (double)task->sequences +
                              (double)task->count / 2;
     result->decode.bytes = heed_model_step_bytes(b->model, task->sequences) /

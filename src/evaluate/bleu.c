@@ -1,3 +1,4 @@
+/* bleu.c: the 13a tokenizer, and clipped matches of n-grams. */
 #include "evaluate/bleu.h"
 #include "base/memory.h"
 #include "base/utf8.h"
@@ -7,7 +8,7 @@
 
 /* ---- the 13a tokenizer ---- */
 
-/* The rules look at one character before or after, so text is held as code points between them. */
+/* Text as code points. Rules look one character back or ahead. */
 typedef struct points {
     uint32_t *at;
     size_t count, capacity;
@@ -23,6 +24,7 @@ static void put(points *out, uint32_t point)
     out->at[out->count++] = point;
 }
 
+/* Appends a character between two blanks. */
 static void put_apart(points *out, uint32_t point)
 {
     put(out, ' ');
@@ -35,13 +37,14 @@ static bool is_digit(uint32_t point)
     return point >= '0' && point <= '9';
 }
 
+/* Is this a full stop or a comma? */
 static bool is_stop(uint32_t point)
 {
     return point == '.' || point == ',';
 }
 
-/* ASCII signs that always stand alone: all but letters, digits, apostrophe, comma, hyphen and full
-   stop. */
+/* Is this an ASCII sign that always stands alone? These are all but letters, digits, apostrophe,
+   comma, hyphen and full stop. */
 static bool is_sign(uint32_t point)
 {
     return (point >= '{' && point <= '~') || (point >= '[' && point <= '`') ||
@@ -49,7 +52,7 @@ static bool is_sign(uint32_t point)
            (point >= ':' && point <= '@') || point == '/';
 }
 
-/* What str.split() of Python takes for white space. */
+/* Is this white space for str.split() in Python? */
 static bool is_space(uint32_t point)
 {
     return (point >= 9 && point <= 13) || (point >= 28 && point <= 32) || point == 0x85 ||
@@ -58,6 +61,7 @@ static bool is_space(uint32_t point)
            point == 0x3000;
 }
 
+/* Puts signs apart. */
 static void rule_signs(const points *in, points *out)
 {
     for (size_t i = 0; i < in->count; i++) {
@@ -66,7 +70,7 @@ static void rule_signs(const points *in, points *out)
     }
 }
 
-/* A full stop or comma is cut off from what stands before it, unless that is a digit. */
+/* Puts a full stop or comma apart from the character before it, unless that is a digit. */
 static void rule_after_non_digit(const points *in, points *out)
 {
     for (size_t i = 0; i < in->count; i++) {
@@ -76,7 +80,7 @@ static void rule_after_non_digit(const points *in, points *out)
     }
 }
 
-/* It is cut off from what follows, unless that is a digit. */
+/* Puts a full stop or comma apart from the character after it, unless that is a digit. */
 static void rule_before_non_digit(const points *in, points *out)
 {
     for (size_t i = 0; i < in->count; i++) {
@@ -89,7 +93,7 @@ static void rule_before_non_digit(const points *in, points *out)
     }
 }
 
-/* A hyphen is cut off from a digit before it. */
+/* Puts a hyphen apart from a digit before it. */
 static void rule_hyphen(const points *in, points *out)
 {
     for (size_t i = 0; i < in->count; i++) {
@@ -99,6 +103,7 @@ static void rule_hyphen(const points *in, points *out)
     }
 }
 
+/* Rules of the tokenizer in the order in which they are applied. */
 typedef void tokenize_rule(const points *in, points *out);
 static tokenize_rule *const rules[] = {rule_signs, rule_after_non_digit, rule_before_non_digit,
                                        rule_hyphen};
@@ -107,7 +112,7 @@ typedef struct replacement {
     const char *from, *to;
 } replacement;
 
-/* Appends text with every occurrence of `from` replaced. */
+/* Appends a text with every occurrence of rule->from replaced by rule->to. */
 static void replace(const heed_buffer *in, const replacement *rule, heed_buffer *out)
 {
     size_t length = strlen(rule->from);
@@ -119,7 +124,8 @@ static void replace(const heed_buffer *in, const replacement *rule, heed_buffer 
     }
 }
 
-/* White space at the end goes, entities become characters; the result lies between two blanks. */
+/* Removes white space at the end, replaces entities by characters and puts a blank at either end.
+   Returns false if memory is out. */
 static bool prepare(const char *text, size_t length, points *out)
 {
     static const replacement replacements[] = {
@@ -151,6 +157,7 @@ static bool prepare(const char *text, size_t length, points *out)
     return good;
 }
 
+/* Applies all rules; the caller frees result->at. Returns false if memory is out. */
 static bool tokenize_points(const char *text, size_t length, points *result)
 {
     points in = {0}, out = {0};
@@ -188,7 +195,7 @@ void heed_bleu_tokenize_13a(const char *text, size_t length, heed_buffer *out)
 
 /* ---- n-grams ---- */
 
-/* A segment: its tokens, equal ones with equal numbers. */
+/* A segment's tokens. Equal tokens have equal ids. */
 typedef struct token {
     const char *text;
     size_t length;
@@ -200,6 +207,7 @@ typedef struct segment {
     size_t count, capacity;
 } segment;
 
+/* Tokenizes a segment. Returns false if memory is out. */
 static bool segment_make(segment *segment, const char *text, size_t length)
 {
     heed_bleu_tokenize_13a(text, length, &segment->text);
@@ -225,6 +233,7 @@ static void segment_free(segment *segment)
     free(segment->ids);
 }
 
+/* A token and the place of its id. */
 typedef struct numbered {
     const token *token;
     int32_t *id;
@@ -237,7 +246,7 @@ static int compare_tokens(const void *a, const void *b)
     return order ? order : (x->length > y->length) - (x->length < y->length);
 }
 
-/* Gives the tokens of both segments numbers. */
+/* Gives the tokens of both segments their ids. Returns false if memory is out. */
 static bool number_tokens(segment *a, segment *b)
 {
     size_t count = a->count + b->count;
@@ -270,7 +279,8 @@ static int compare_ngrams(const void *a, const void *b)
     return 0;
 }
 
-/* The n-grams of a segment in order; shorter ones are filled with -1. */
+/* Writes the n-grams of a segment to `out` in sorted order; places after the n-th are -1. Returns
+   their number. */
 static size_t sorted_ngrams(const segment *segment, size_t n, ngram *out)
 {
     size_t count = segment->count < n ? 0 : segment->count - n + 1;
@@ -281,7 +291,7 @@ static size_t sorted_ngrams(const segment *segment, size_t n, ngram *out)
     return count;
 }
 
-/* Walks two sorted lists: each n-gram matches as often as it stands in both. */
+/* Counts matches in two sorted lists: an n-gram matches as often as both lists hold it. */
 static int64_t count_matches(const ngram *a, size_t a_count, const ngram *b, size_t b_count)
 {
     int64_t matches = 0;

@@ -1,3 +1,4 @@
+/* choices.c: reads questions and scores their choices. */
 #include "evaluate/choices.h"
 
 #include "base/memory.h"
@@ -8,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Fails with what the line holds under `key`, as JSON. */
+/* Fails with HEED_E_FORMAT and shows what the line holds under `key`. */
 static heed_status refuse(const heed_question *q, const json_t *line, const char *key,
                           const char *expected, heed_error *error)
 {
@@ -22,7 +23,7 @@ static heed_status refuse(const heed_question *q, const json_t *line, const char
     return status;
 }
 
-/* The index of the right choice; q->count if the line has none. */
+/* Returns the index of the right choice; q->count if the line has none. */
 static size_t read_answer(const heed_question *q, const json_t *answer)
 {
     if (json_is_integer(answer) && json_integer_value(answer) >= 0)
@@ -32,7 +33,7 @@ static size_t read_answer(const heed_question *q, const json_t *answer)
     return q->count;
 }
 
-/* HEED_E_FORMAT if the context or a choice holds what is not text. */
+/* Returns HEED_E_FORMAT if the context or a choice is not valid text. */
 static heed_status check_texts(const heed_question *q, const json_t *context, heed_error *error)
 {
     for (size_t i = 0; i <= q->count; i++) {
@@ -91,7 +92,7 @@ heed_verdict heed_question_judge(const heed_question *q, const double *log_likel
 
 /* ---- ids ---- */
 
-/* A question at work: the ids of the context, and of context and choice. */
+/* A question that is being scored. */
 typedef struct scoring {
     heed_session *session;
     const heed_tokenizer *tokenizer;
@@ -99,17 +100,17 @@ typedef struct scoring {
     heed_text before; /* the context without the blanks at its end */
     const char *delimiter;
     unsigned flags;
-    bool prefixed; /* the context is nothing but the beginning of text */
+    bool prefixed; /* the context is only the beginning of text */
     heed_encoding context, whole;
     heed_buffer text;
-    int32_t *ids;                  /* of the context and one choice */
-    size_t capacity, count, first; /* first: of the choice */
-    int64_t shared;                /* sequence that holds the context, but its last id; -1: none */
+    int32_t *ids;                  /* ids of the context and of one choice */
+    size_t capacity, count, first; /* first: the place of the choice's first id */
+    int64_t shared; /* a sequence that holds the context without its last id; -1 if there is none */
     double sum;
     heed_choice_notes *notes;
 } scoring;
 
-/* Encodes a text without the special tokens that the tokenizer puts after it. */
+/* Encodes a text and drops the special tokens that the tokenizer puts after it. */
 static heed_status encode(const scoring *s, heed_text text, unsigned flags, heed_encoding *encoding,
                           heed_error *error)
 {
@@ -118,7 +119,7 @@ static heed_status encode(const scoring *s, heed_text text, unsigned flags, heed
     return HEED_OK;
 }
 
-/* A context without tokens is the beginning of text. */
+/* Encodes the context. If it has no tokens, it becomes the beginning of text. */
 static heed_status encode_context(scoring *s, heed_error *error)
 {
     if (s->before.length) HEED_TRY(encode(s, s->before, s->flags, &s->context, error));
@@ -139,7 +140,7 @@ static heed_status encode_context(scoring *s, heed_error *error)
 }
 
 /* Fills `whole` with the ids of context and choice, or of the choice alone if the context is the
-   beginning of text. Returns in *from how many of them are not the choice's. */
+   beginning of text. Returns in *from how many of these do not belong to the choice. */
 static heed_status encode_whole(scoring *s, const json_t *choice, size_t *from, heed_error *error)
 {
     const heed_question *q = s->question;
@@ -162,7 +163,8 @@ static heed_status encode_whole(scoring *s, const json_t *choice, size_t *from, 
     return HEED_OK;
 }
 
-/* The ids of the context, then those of the choice, which must be there and must fit. */
+/* Sets `ids` to those of the context and of a choice. HEED_E_ARG if the choice has none or does not
+   fit. */
 static heed_status encode_choice(scoring *s, size_t number, heed_error *error)
 {
     const heed_question *q = s->question;
@@ -194,13 +196,14 @@ static heed_status encode_choice(scoring *s, size_t number, heed_error *error)
 
 /* ---- likelihoods ---- */
 
+/* Adds the log-probabilities of the choice's ids from the logits of the tokens before them. */
 static heed_status add_rows(void *argument, const heed_logits_row *rows, int64_t count,
                             heed_error *error)
 {
     scoring *s = argument;
     int64_t vocabulary = heed_session_vocabulary(s->session);
     for (int64_t i = 0; i < count; i++) {
-        /* first: of the ids fed, the one that row 0 predicts */
+        /* s->first is here the id that the logits of the first fed token predict. */
         int32_t id = s->ids[(size_t)rows[i].token + s->first];
         double log_p;
         HEED_TRY(heed_logits_log_probability(rows[i].logits, vocabulary, id, &log_p, error));
@@ -209,8 +212,8 @@ static heed_status add_rows(void *argument, const heed_logits_row *rows, int64_t
     return HEED_OK;
 }
 
-/* Feeds the ids, but for the last and the beginning of a context that does not fit, and adds up the
-   choice's log-probabilities. */
+/* Feeds all ids but the last, without the beginning that does not fit the context, and sums the
+   log-probabilities of the choice. */
 static heed_status run_choice(scoring *s, heed_error *error)
 {
     size_t context = (size_t)heed_session_context(s->session),
@@ -235,7 +238,7 @@ static heed_status run_choice(scoring *s, heed_error *error)
     return status;
 }
 
-/* All but the last id of the context, once for all choices. */
+/* Feeds all ids of the context but the last, once for all choices. */
 static heed_status read_context(scoring *s, heed_error *error)
 {
     int64_t count = (int64_t)s->context.count - 1;

@@ -1,3 +1,4 @@
+/* score.c: feeds windows or pairs in rounds and adds up their log-probabilities. */
 #include "evaluate/score.h"
 #include "base/memory.h"
 #include "generate/choose.h"
@@ -15,20 +16,21 @@ double heed_score_perplexity(const heed_score *score)
     return exp(heed_score_nll(score));
 }
 
-/* One window: ids fed, and the label after each of them. */
+/* A window: the ids that are fed, and the label after each of them. */
 typedef struct window {
     const int32_t *ids, *labels;
     int64_t count;
 } window;
 
-/* Windows that run together. Sums are kept for each and added in order, so that they do not depend
-   on how runs were packed. */
+/* Windows that run together. Each has its own sum. These are added in order, so that the total does
+   not depend on how the windows were packed into runs. */
 typedef struct round_of_windows {
     const window *windows;
     double *sums;
     int64_t vocabulary;
 } round_of_windows;
 
+/* Adds the -ln p of each label to its window's sum. */
 static heed_status score_rows(void *argument, const heed_logits_row *rows, int64_t count,
                               heed_error *error)
 {
@@ -43,6 +45,7 @@ static heed_status score_rows(void *argument, const heed_logits_row *rows, int64
     return HEED_OK;
 }
 
+/* Returns HEED_E_ARG if a label is not in the vocabulary. */
 static heed_status check_labels(const heed_session *session, const int32_t *labels, int64_t count,
                                 heed_error *error)
 {
@@ -56,10 +59,10 @@ static heed_status check_labels(const heed_session *session, const int32_t *labe
     return HEED_OK;
 }
 
-/* One call: the session, and memory for rounds of as many windows as it has sequences. */
+/* The state of one call, with memory for rounds of as many windows as the session has sequences. */
 typedef struct scorer {
     heed_session *session;
-    const heed_score_options *options; /* NULL: none */
+    const heed_score_options *options; /* may be NULL */
     heed_score *score;
     window *windows;
     int64_t *sequences;
@@ -98,7 +101,8 @@ static heed_status scorer_make(scorer *s, heed_session *session, const heed_scor
     return heed_fail_memory(error, capacity * sizeof *s->items, "windows to score");
 }
 
-/* Reports `done` of `total` ids or pairs; fails when the caller wants to stop. */
+/* Reports that `done` of `total` ids or pairs are scored. HEED_E_CANCELLED if the caller wants to
+   stop. */
 static heed_status begin_round(const scorer *s, int64_t done, int64_t total, heed_error *error)
 {
     const heed_score_options *options = s->options;
@@ -108,7 +112,7 @@ static heed_status begin_round(const scorer *s, int64_t done, int64_t total, hee
     return HEED_OK;
 }
 
-/* Feeds `count` windows, one to each sequence, adds what they score, and drops the sequences. */
+/* Feeds `count` windows, one into each sequence, adds their scores and drops the sequences. */
 static heed_status score_round(scorer *s, int64_t count, heed_error *error)
 {
     round_of_windows r = {s->windows, s->sums, heed_session_vocabulary(s->session)};
@@ -130,6 +134,7 @@ static heed_status score_round(scorer *s, int64_t count, heed_error *error)
 
 /* ---- text ---- */
 
+/* Cuts ids into windows and scores them round by round. The rest is a shorter window. */
 static heed_status run_windows(scorer *s, const int32_t *ids, int64_t count, int64_t context,
                                heed_error *error)
 {
@@ -147,6 +152,7 @@ static heed_status run_windows(scorer *s, const int32_t *ids, int64_t count, int
     return begin_round(s, count, count, error);
 }
 
+/* Returns an error if the session holds sequences or its model is of the other arrangement. */
 static heed_status check_session(const heed_session *session, bool wants_source, heed_error *error)
 {
     if (heed_session_held(session))
@@ -198,7 +204,8 @@ heed_status heed_score_text(heed_session *session, const heed_tokenizer *tokeniz
 
 /* ---- pairs ---- */
 
-/* Makes the round's windows: a decoder input is the start and all but the last id of a target. */
+/* Makes the windows of a round. A decoder's input is the start id and all but the last id of a
+   target. */
 static heed_status shift_targets(scorer *s, const heed_ids *targets, int64_t count, int32_t start,
                                  heed_error *error)
 {

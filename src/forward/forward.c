@@ -1,4 +1,4 @@
-/* heed_forward: one plan for the outputs, one for the loss and its gradients. */
+/* forward.c: runs one plan for the outputs and one for the loss and its gradients. */
 #include "forward/forward_internal.h"
 #include "graph/plan.h"
 
@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A plan, its memory, its weights. */
+/* A plan, its memory and its weights. */
 typedef struct {
     heed_plan *plan;
     heed_workspace *workspace;
@@ -21,6 +21,7 @@ static void program_free(program *p)
     free(p->binding);
 }
 
+/* Builds a plan, binds its weights and reserves its memory. Free the program in every case. */
 static heed_status program_open(program *p, const heed_forward_call *call,
                                 const heed_backend *backend, const heed_program_spec *spec,
                                 const char *const *cotangents, heed_error *error)
@@ -35,7 +36,7 @@ static heed_status program_open(program *p, const heed_forward_call *call,
     return heed_workspace_reserve(p->workspace, p->plan, error);
 }
 
-/* Without rows there is nothing to run. */
+/* Fills and runs a plan. A batch without rows runs nothing. */
 static heed_status program_run(program *p, const heed_forward_call *call, heed_error *error)
 {
     heed_runtime runtime = heed_forward_runtime(call);
@@ -63,6 +64,7 @@ static heed_status run_outputs(const heed_forward_call *call, const heed_backend
     return status;
 }
 
+/* Adds the gradient of every parameter to the outputs. */
 static heed_status add_gradients(const heed_model *model, heed_tensor_list *outputs,
                                  heed_error *error)
 {
@@ -76,6 +78,8 @@ static heed_status add_gradients(const heed_model *model, heed_tensor_list *outp
     return HEED_OK;
 }
 
+/* Runs the plan of the loss, with gradients if they are asked for, and adds "loss" to the
+   outputs. */
 static heed_status run_loss(const heed_forward_call *call, const heed_backend *backend,
                             const heed_forward_options *options, heed_tensor_list *outputs,
                             heed_error *error)

@@ -1,15 +1,16 @@
-/* Filling the run-time arguments of a plan from a padded batch. */
+/* forward_fill.c: fills the run-time inputs of a plan from a padded batch. */
 #include "forward/forward_internal.h"
 
 #include <stdio.h>
 #include <string.h>
 
+/* The plan whose inputs are filled, and its memory. */
 typedef struct {
     const heed_plan *plan;
     const heed_workspace *workspace;
 } target;
 
-/* The memory of an input, NULL when the plan has none of this name. */
+/* Returns the memory of an input; NULL if the plan has no input of this name. */
 static void *input_of(const target *to, const char *prefix, const char *name)
 {
     char full[128];
@@ -17,6 +18,7 @@ static void *input_of(const target *to, const char *prefix, const char *name)
     return heed_plan_input(to->plan, to->workspace, full);
 }
 
+/* Copies the sequence table; with only_kept, sequences have only the rows that are seen. */
 static void fill_sequences(const heed_rows *rows, int32_t *table, bool only_kept)
 {
     if (!table) return;
@@ -37,8 +39,8 @@ static void fill_vectors(const heed_forward_stack *stack, float *vectors)
                (size_t)width * sizeof(float));
 }
 
-/* One past the largest position of the batch, padding included: what the published code takes for
-   the length of every text. */
+/* Returns one past the largest position of the batch, padding included. The published code takes
+   this for the length of every text. */
 static int64_t length_of(const heed_forward_stack *stack)
 {
     int64_t length = 0;
@@ -48,15 +50,15 @@ static int64_t length_of(const heed_forward_stack *stack)
     return length;
 }
 
-/* What dropout knows of a row: its sample and its position. */
+/* Sets what dropout counts by: the sample and the position of a row. */
 static void set_sample(int32_t *samples, int64_t row, int64_t sample, int64_t position)
 {
     samples[2 * row] = (int32_t)sample;
     samples[2 * row + 1] = (int32_t)position;
 }
 
-/* ALiBi's distances are those of mask indices: where positions count the tokens seen, indices do so
-   too. */
+/* Fills the inputs of one stack, row by row. ALiBi's distances are those of mask indices: if
+   positions count the tokens seen, the indices do so too. */
 static void fill_stack(const heed_forward_call *call, const target *to,
                        const heed_forward_stack *stack, const char *prefix)
 {
@@ -84,6 +86,7 @@ static void fill_stack(const heed_forward_call *call, const target *to,
     }
 }
 
+/* Fills the sequence table of cross-attention: queries of the main stack, keys of the source. */
 static void fill_cross(const heed_forward_call *call, int32_t *table)
 {
     if (!table) return;
@@ -100,11 +103,13 @@ static void fill_cross(const heed_forward_call *call, int32_t *table)
 
 /* ---- heads ---- */
 
+/* Returns the scale of a loss term: its weight over the number of labels, or 0 without labels. */
 static double weight_of(int64_t count, double weight)
 {
     return count > 0 ? weight / (double)count : 0;
 }
 
+/* Fills the labels of all rows; returns how many are scored. */
 static int64_t fill_token_labels(const heed_forward_call *call, const target *to)
 {
     int32_t *rows = input_of(to, "", "rows"), *labels = input_of(to, "", "labels");
@@ -118,6 +123,7 @@ static int64_t fill_token_labels(const heed_forward_call *call, const target *to
     return scored;
 }
 
+/* Fills one label for each sequence; returns how many are scored. */
 static int64_t fill_class_labels(const heed_forward_call *call, int32_t *labels)
 {
     const heed_named_tensor *source = call->labels;
@@ -134,6 +140,7 @@ static int64_t fill_class_labels(const heed_forward_call *call, int32_t *labels)
     return scored;
 }
 
+/* Fills the target numbers of regression or of several classes; returns their count. */
 static int64_t fill_targets(const heed_forward_call *call, float *targets)
 {
     int64_t count = call->main.padded.batch * call->config->labels;
@@ -145,6 +152,7 @@ static int64_t fill_targets(const heed_forward_call *call, float *targets)
     return call->scored ? count : 0;
 }
 
+/* Fills the rows of the pooled tokens; -1 for sequences that have none. */
 static void fill_pooled(const heed_forward_call *call, const target *to)
 {
     int32_t *rows = input_of(to, "", "pooled_rows"), *samples = input_of(to, "", "pooled_samples");
@@ -156,8 +164,8 @@ static void fill_pooled(const heed_forward_call *call, const target *to)
     fill_sequences(&call->main.rows, input_of(to, "", "pool_sequences"), true);
 }
 
-/* Labels are columns of a grid with `lines` lines; returns how many are scored. With `none` > 0 a
-   label from there on means that nothing is scored, and one below 0 counts as 0. */
+/* Fills the labels of a grid with `lines` lines; a label is a column. Returns how many are scored.
+   If `none` > 0, a label from there on is not scored and one below 0 counts as 0. */
 static int64_t fill_grid_labels(int32_t *labels, int64_t lines, const heed_named_tensor *source,
                                 int64_t count, int64_t none)
 {
@@ -172,6 +180,8 @@ static int64_t fill_grid_labels(int32_t *labels, int64_t lines, const heed_named
     return scored;
 }
 
+/* Fills where each score stands in a grid (lines,columns) and hides the other elements by a
+   bias. */
 static void fill_grid(const heed_forward_call *call, const target *to, int64_t lines,
                       int64_t columns)
 {
@@ -188,6 +198,7 @@ static void fill_grid(const heed_forward_call *call, const target *to, int64_t l
     }
 }
 
+/* Returns how many rows are seen. */
 static int64_t kept_rows(const heed_forward_stack *stack)
 {
     int64_t kept = 0;
@@ -196,6 +207,7 @@ static int64_t kept_rows(const heed_forward_stack *stack)
     return kept;
 }
 
+/* Fills the labels of the head and the scale of each loss term. */
 static void fill_scores(const heed_forward_call *call, const target *to,
                         const heed_program_spec *spec)
 {
@@ -232,7 +244,8 @@ static void fill_scores(const heed_forward_call *call, const target *to,
 
 /* ---- cotangents ---- */
 
-/* Rows of a padded (B,T,D) tensor, or the tensor as it is. */
+/* Fills a cotangent: takes the rows of a padded (B,T,D) tensor, or the tensor as it is if it has a
+   line for each sequence. */
 static heed_status fill_cotangent(const heed_forward_call *call, const heed_named_tensor *source,
                                   const heed_operand *into, heed_error *error)
 {
@@ -258,6 +271,7 @@ static heed_status fill_cotangent(const heed_forward_call *call, const heed_name
     return HEED_OK;
 }
 
+/* Fills all cotangents of the call; "w" is the cotangent of the model's main output. */
 static heed_status fill_cotangents(const heed_forward_call *call, const target *to,
                                    heed_error *error)
 {

@@ -1,4 +1,5 @@
-/* forward_internal.h: one forward call: its inputs, the rows made of them, what is scored. */
+/* forward_internal.h: declares one forward call: its inputs, the rows made of them and its
+   targets. */
 #ifndef HEED_FORWARD_FORWARD_INTERNAL_H
 #define HEED_FORWARD_FORWARD_INTERNAL_H
 
@@ -6,15 +7,16 @@
 #include "forward/forward.h"
 #include "forward/padded.h"
 
-/* What one stack reads, the encoder or the decoder. */
+/* The inputs of one stack, the encoder or the decoder. A place is an element of the padded batch, b
+   * T + t. */
 typedef struct heed_forward_stack {
     heed_padded padded;
     heed_rows rows;
     const heed_named_tensor *ids, *vectors, *mask, *positions, *types;
-    bool mask_is_padding; /* 1 marks padding, as torch has it */
-    /* by place: tokens that the mask shows up to there; NULL where positions do not count them */
+    bool mask_is_padding; /* 1 marks padding, as in torch */
+    /* by place: how many tokens the mask shows up to there; NULL if positions do not count them */
     int32_t *seen;
-    int64_t *shifted; /* decoder input made of labels, by place; NULL */
+    int64_t *shifted; /* by place: decoder input made of the labels; NULL if it is given */
 } heed_forward_stack;
 
 typedef struct heed_forward_call {
@@ -22,68 +24,78 @@ typedef struct heed_forward_call {
     const heed_config *config;
     const heed_forward_inputs *inputs;
     heed_forward_stack main, source;
-    bool both;       /* an encoder-decoder */
-    int64_t choices; /* sequences to a question; 1 otherwise */
-    int64_t *pooled; /* place of the pooled token of each sequence of the batch; NULL */
+    bool both;       /* the model is an encoder-decoder */
+    int64_t choices; /* sequences of a question; 1 for other heads */
+    /* by sequence of the batch: the place of its pooled token; NULL if the head pools none */
+    int64_t *pooled;
     const heed_named_tensor *labels, *next_sentence, *starts, *ends;
-    bool scored;       /* by labels */
-    bool fully_masked; /* some row sees nothing */
+    bool scored;       /* the labels are scored */
+    bool fully_masked; /* some row sees no key */
     heed_problem problem;
     const char *cotangents[16];
     int n_cotangents;
 } heed_forward_call;
 
-/* "in.<name>" or NULL. */
+/* Returns the input "in.<name>"; NULL if there is none. */
 const heed_named_tensor *heed_forward_input(const heed_forward_call *call, const char *name);
+/* Is the tensor f32? The functions after it return element `at` as an integer or a number, and the
+   number of elements. */
 bool heed_tensor_is_float(const heed_named_tensor *tensor);
 int64_t heed_tensor_integer(const heed_named_tensor *tensor, int64_t at);
 double heed_tensor_number(const heed_named_tensor *tensor, int64_t at);
 int64_t heed_tensor_elements(const heed_named_tensor *tensor);
 
-/* Values that the model takes; `owner` of the range is named in messages: "the vocabulary". */
+/* The range of values that the model takes. `owner` is named in messages: "the vocabulary". */
 typedef struct heed_value_range {
     int64_t least, most;
     const char *owner;
 } heed_value_range;
-/* HEED_E_ARG naming the value at a place of a batch of `length` tokens a sequence. */
+/* Returns HEED_E_ARG, which names value and place, if a value is outside its range. Sequences have
+   `length` tokens. */
 heed_status heed_forward_check_range(const char *name, int64_t value, heed_value_range range,
                                      int64_t place, int64_t length, heed_error *error);
-/* Is the tensor (B,T)? A first axis of 1 that is broadcast is fine where torch takes it. */
+/* Returns HEED_E_SHAPE if the tensor is not (B,T). With `broadcast` its first axis may be 1, where
+   torch allows that. NULL is allowed. */
 heed_status heed_forward_check_grid(const heed_named_tensor *tensor, const heed_padded *padded,
                                     bool broadcast, heed_error *error);
 
-/* Reads and checks the inputs and makes rows of them. */
+/* Reads and checks the inputs and makes rows of them. Close the call in every case. */
 heed_status heed_forward_open(heed_forward_call *call, heed_error *error);
 void heed_forward_close(heed_forward_call *call);
-/* Sizes of a run over this batch. */
+/* The sizes of a program and of a run for this batch. */
 heed_program_spec heed_forward_spec(const heed_forward_call *call, heed_purpose purpose);
 heed_runtime heed_forward_runtime(const heed_forward_call *call);
-/* The token of a place: as given, or made of the labels. */
+/* Returns the token of a place: as given, or made of the labels. */
 int64_t heed_forward_token(const heed_forward_stack *stack, int64_t place);
-/* The position of a place of the batch: as given, or its place, or the number of tokens seen before
-   it. */
+/* Returns the position of a place: as given, its place in the sequence, or, if the model counts
+   them, the number of tokens seen before it. */
 int64_t heed_forward_position(const heed_forward_stack *stack, int64_t place);
-/* Label of a place of the main stack, HEED_IGNORE when it has none: shifted for causal models. */
+/* Returns the label of a place of the main stack, HEED_IGNORE if it has none. Causal models predict
+   the next token, so their labels are shifted by one. */
 int64_t heed_forward_label(const heed_forward_call *call, int64_t place);
 
-/* Finds the labels, or the cotangents where nothing is scored. */
+/* Finds the labels, or the cotangents if nothing is scored. */
 heed_status heed_forward_read_targets(heed_forward_call *call, heed_error *error);
+/* Checks shapes and ranges of the labels. */
 heed_status heed_forward_check_labels(const heed_forward_call *call, heed_error *error);
-/* Chooses the token that stands for each sequence if the head pools one, and marks it needed. */
+/* Chooses the token that stands for each sequence, if the head pools one, and marks it as
+   needed. */
 heed_status heed_forward_choose_pooled(heed_forward_call *call, heed_error *error);
 /* Marks the tokens that need a row because they are scored. */
 void heed_forward_mark_needed(heed_forward_call *call);
 
-/* Fills every input of the plan. */
+/* Fills every input of the plan from the call. */
 heed_status heed_forward_fill(const heed_forward_call *call, const heed_plan *plan,
                               const heed_workspace *workspace, heed_error *error);
-/* True when something is scored and its count is 0: the mean of nothing. */
+/* Is something scored, but no label counts? The loss is then the mean of nothing, NaN. */
 bool heed_forward_is_empty(const heed_forward_call *call);
-/* Adds "out." + every output of the plan, in the padded layout; without `ran` zeros. */
+/* Adds every output of the plan to `outputs` under "out." + its name, in the padded layout. If the
+   plan did not run, they are zeros. */
 heed_status heed_forward_restore(const heed_forward_call *call, const heed_plan *plan,
                                  const heed_workspace *workspace, bool ran,
                                  heed_tensor_list *outputs, heed_error *error);
-/* Adds an f32 tensor of zeros; *values is writable until the list changes. */
+/* Adds an f32 tensor of zeros named prefix + name. *values may be written until the list
+   changes. */
 heed_status heed_tensor_list_add(heed_tensor_list *list, const char *prefix, const char *name,
                                  heed_shape shape, float **values, heed_error *error);
 

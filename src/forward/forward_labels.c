@@ -1,4 +1,5 @@
-/* What a forward call is scored by, and which tokens its head pools or needs. */
+/* forward_labels.c: finds and checks the labels of a forward call, and the tokens that its head
+   pools or needs. */
 #include "forward/forward_internal.h"
 
 #include <string.h>
@@ -12,13 +13,14 @@ int64_t heed_forward_label(const heed_forward_call *call, int64_t place)
     return heed_tensor_integer(call->labels, place + shifts);
 }
 
+/* Does the head predict something for each token? */
 static bool is_token_head(const heed_config *config)
 {
     return config->head == HEED_HEAD_CAUSAL_LM || config->head == HEED_HEAD_MASKED_LM ||
            config->head == HEED_HEAD_PRETRAINING || config->head == HEED_HEAD_TOKEN_CLASS;
 }
 
-/* Encoders pool the first token; decoders the last one that is not padding. */
+/* Encoders pool the first token; decoders pool the last one that is not padding. */
 heed_status heed_forward_choose_pooled(heed_forward_call *call, heed_error *error)
 {
     const heed_config *config = call->config;
@@ -50,7 +52,7 @@ heed_status heed_forward_choose_pooled(heed_forward_call *call, heed_error *erro
 void heed_forward_mark_needed(heed_forward_call *call)
 {
     heed_padded *padded = &call->main.padded;
-    /* every token takes part in the softmax over the text */
+    /* All tokens of a text take part in the softmax of a question head. */
     bool all = call->config->head == HEED_HEAD_QUESTION && call->scored;
     for (int64_t place = 0; place < padded->batch * padded->length; place++)
         padded->needed[place] = padded->needed[place] || all ||
@@ -74,7 +76,7 @@ static heed_status check_token_labels(const heed_forward_call *call, heed_error 
     return HEED_OK;
 }
 
-/* Numbers instead of a class: regression, and several classes at once. */
+/* Checks labels that are numbers: those of regression and of several classes at once. */
 static heed_status check_number_labels(const heed_forward_call *call, heed_error *error)
 {
     int64_t labels = call->config->labels, batch = call->main.padded.batch;
@@ -124,7 +126,7 @@ heed_status heed_forward_read_targets(heed_forward_call *call, heed_error *error
         call->scored = call->labels && call->next_sentence;
     else call->scored = call->labels && config->head != HEED_HEAD_NONE;
     heed_program_spec spec = {0};
-    /* Without a problem_type, floating labels of several classes mean independent ones. */
+    /* Without a problem_type, floating labels of several classes mean independent classes. */
     bool multi = config->problem == HEED_PROBLEM_UNKNOWN && config->labels > 1 && call->labels &&
                  heed_tensor_is_float(call->labels);
     call->problem = multi ? HEED_PROBLEM_MULTI : heed_build_problem(config, &spec);

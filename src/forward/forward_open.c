@@ -1,4 +1,5 @@
-/* Reading the inputs of a forward call: shapes, ranges, masks, and which tokens become rows. */
+/* forward_open.c: reads the inputs of a forward call: shapes, ranges, masks, and which tokens
+   become rows. */
 #include "forward/forward_internal.h"
 
 #include <stdio.h>
@@ -7,6 +8,7 @@
 
 /* ---- checks ---- */
 
+/* Returns an error for an input of an unknown name or type. */
 static heed_status check_names(const heed_forward_call *call, heed_error *error)
 {
     static const char *const known[] = {"input_ids",
@@ -58,6 +60,7 @@ int64_t heed_forward_position(const heed_forward_stack *stack, int64_t place)
     return heed_tensor_integer(stack->positions, broadcast ? t : place);
 }
 
+/* Checks tokens, types and positions of every row against the tables of the model. */
 static heed_status check_tokens(const heed_forward_call *call, const heed_forward_stack *stack,
                                 heed_stack_id stack_id, heed_error *error)
 {
@@ -91,6 +94,7 @@ static heed_status check_tokens(const heed_forward_call *call, const heed_forwar
 
 /* ---- the inputs of a stack ---- */
 
+/* Finds the inputs of a stack and checks their shapes. */
 static heed_status open_stack(heed_forward_call *call, heed_forward_stack *stack, const char *ids,
                               const char *vectors, const char *mask, heed_error *error)
 {
@@ -116,8 +120,8 @@ static heed_status open_stack(heed_forward_call *call, heed_forward_stack *stack
     return heed_forward_check_grid(stack->mask, &stack->padded, false, error);
 }
 
-/* Decoder input of labels: shifted right after the start token, ignored ones replaced by
-   padding. */
+/* Makes the decoder's input of the labels: shifted right after the start token, with padding in
+   place of ignored labels. */
 static heed_status shift_labels(heed_forward_call *call, heed_error *error)
 {
     heed_forward_stack *stack = &call->main;
@@ -145,6 +149,7 @@ static heed_status shift_labels(heed_forward_call *call, heed_error *error)
     return heed_forward_check_grid(stack->mask, &stack->padded, false, error);
 }
 
+/* Sets which tokens are seen; without a mask, all are. */
 static void read_mask(heed_forward_stack *stack)
 {
     for (int64_t place = 0; place < stack->padded.batch * stack->padded.length; place++) {
@@ -153,8 +158,8 @@ static void read_mask(heed_forward_stack *stack)
     }
 }
 
-/* A source token that is padding has no row, so the target cannot see it either: the memory must
-   have the same mask. */
+/* Checks that the memory has the same mask as the source. A source token that is padding has no
+   row, so the target cannot see it either. */
 static heed_status check_memory_mask(const heed_forward_call *call, heed_error *error)
 {
     const heed_named_tensor *mask = heed_forward_input(call, "memory_key_padding_mask");
@@ -171,6 +176,7 @@ static heed_status check_memory_mask(const heed_forward_call *call, heed_error *
     return HEED_OK;
 }
 
+/* Counts the seen tokens up to each place, for models whose positions count them. */
 static heed_status count_seen(const heed_forward_call *call, heed_forward_stack *stack,
                               heed_error *error)
 {
@@ -186,8 +192,9 @@ static heed_status count_seen(const heed_forward_call *call, heed_forward_stack 
     return HEED_OK;
 }
 
-/* Without a mask, position ids that do not rise by one start a segment of their own. Models that
-   keep a cache do not look for it, and keeping one is the default of config.json. */
+/* Marks segments: without a mask, a position that is not one more than the one before begins a new
+   segment. Models that keep a cache do not have segments; keeping one is the default of
+   config.json. */
 static void read_segments(const heed_forward_call *call, heed_forward_stack *stack)
 {
     const heed_named_tensor *cache = heed_forward_input(call, "use_cache");
@@ -200,7 +207,8 @@ static void read_segments(const heed_forward_call *call, heed_forward_stack *sta
                                            heed_forward_position(stack, place - 1) + 1;
 }
 
-/* Tokens that see nothing under the masks of some layer, and the tokens whose mean they become. */
+/* Marks the tokens that see no key under the masks of some layer, and the tokens whose mean they
+   become. */
 static void mark_fully_masked(heed_forward_call *call)
 {
     const heed_config *config = call->config;
@@ -216,7 +224,7 @@ static void mark_fully_masked(heed_forward_call *call)
             call->fully_masked = call->fully_masked || found;
             break;
         }
-    /* A source that is all padding is seen by its target as a whole. */
+    /* If a source is all padding, its target sees all of it. */
     for (int64_t b = 0; b < source->batch; b++) {
         bool seen = false;
         for (int64_t t = 0; t < source->length; t++)
@@ -226,6 +234,7 @@ static void mark_fully_masked(heed_forward_call *call)
     }
 }
 
+/* Opens the two stacks of an encoder-decoder. */
 static heed_status open_encoder_decoder(heed_forward_call *call, heed_error *error)
 {
     bool floats = call->config->float_inputs;
@@ -243,7 +252,7 @@ static heed_status open_encoder_decoder(heed_forward_call *call, heed_error *err
     return check_memory_mask(call, error);
 }
 
-/* A model of one stack: positions and token types may be given too. */
+/* Opens a model of one stack. Positions and token types may be given too. */
 static heed_status open_single(heed_forward_call *call, heed_error *error)
 {
     heed_forward_stack *stack = &call->main;
@@ -280,7 +289,8 @@ heed_status heed_forward_open(heed_forward_call *call, heed_error *error)
         HEED_TRY(check_tokens(call, &call->source, HEED_STACK_ENCODER, error));
     }
     bool encoder = config->arrangement == HEED_ENCODER_ONLY;
-    bool seen_first = encoder && config->head == HEED_HEAD_NONE; /* the mean is over seen rows */
+    /* the mean is taken over seen rows */
+    bool seen_first = encoder && config->head == HEED_HEAD_NONE;
     HEED_TRY(heed_rows_new(&call->main.rows, &call->main.padded, seen_first, error));
     return check_tokens(call, &call->main, encoder ? HEED_STACK_ENCODER : HEED_STACK_DECODER,
                         error);

@@ -1,4 +1,4 @@
-/* From rows back to the padded layout. */
+/* forward_restore.c: brings outputs from rows back to the padded layout. */
 #include "forward/forward_internal.h"
 
 #include <stdio.h>
@@ -41,10 +41,10 @@ void heed_tensor_list_free(heed_tensor_list *list)
     *list = (heed_tensor_list){0};
 }
 
-/* The functions below add one output each. An operand that nothing computed is not present, and its
-   output is zeros. */
+/* The functions below add one output each. If an operand was not computed, it is not present and
+   its output is zeros. */
 
-/* (N,D) -> (B,T,D); with `squeeze` the single score of a row: (N,1) -> (B,T). */
+/* Restores (N,D) to (B,T,D); with `squeeze`, the single score of each row (N,1) to (B,T). */
 static heed_status restore_rows(const heed_forward_stack *stack, const char *name,
                                 const heed_operand *from, bool squeeze, heed_tensor_list *outputs,
                                 heed_error *error)
@@ -63,7 +63,8 @@ static heed_status restore_rows(const heed_forward_stack *stack, const char *nam
     return HEED_OK;
 }
 
-/* One line a sequence. */
+/* Restores an output with one line for each sequence. The scores of choices become
+   (questions,choices). */
 static heed_status restore_sequences(const heed_forward_call *call, const char *name,
                                      const heed_operand *from, heed_tensor_list *outputs,
                                      heed_error *error)
@@ -80,7 +81,7 @@ static heed_status restore_sequences(const heed_forward_call *call, const char *
     return HEED_OK;
 }
 
-/* Weights of one sequence, (H,T',S') by rows, to their places in (B,H,T,S). */
+/* Copies the attention weights of one sequence, (H,T',S') by rows, to their places in (B,H,T,S). */
 static void restore_weights(const heed_forward_stack *query, const heed_forward_stack *key,
                             int64_t sequence, const heed_operand *from, float *values)
 {

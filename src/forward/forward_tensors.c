@@ -1,4 +1,5 @@
-/* The named tensors of a forward call: reading their elements, checking shapes and ranges. */
+/* forward_tensors.c: reads elements of the named tensors of a forward call and checks shapes and
+   ranges. */
 #include "forward/forward_internal.h"
 
 #include <string.h>

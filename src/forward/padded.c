@@ -1,4 +1,4 @@
-/* Rows of a padded batch. */
+/* padded.c: makes rows of a padded batch. */
 #include "forward/padded.h"
 #include "base/memory.h"
 #include "base/number.h"
@@ -30,6 +30,7 @@ void heed_padded_free(heed_padded *padded)
     *padded = (heed_padded){0};
 }
 
+/* Does token t of sequence b see any token? */
 static bool sees_something(const heed_padded *padded, int64_t b, int64_t t, heed_view view)
 {
     int64_t first = 0, last = view.causal ? t : padded->length - 1;
@@ -68,13 +69,13 @@ void heed_rows_free(heed_rows *rows)
     *rows = (heed_rows){0};
 }
 
-/* Tokens [begin, end) of sequence b of the batch. */
+/* The tokens [begin, end) of sequence b of the batch. */
 typedef struct {
     int64_t b, begin, end;
 } token_range;
 
-/* Appends the tokens of the range that are seen, or only needed, or both; notes when places are not
-   next to each other. */
+/* Appends rows for the tokens of a range: those that are seen, those that are only needed, or both.
+   Sets rows->indexed if a row is only needed or places are not adjacent. */
 static void append(heed_rows *rows, const heed_padded *padded, token_range range, bool seen,
                    bool unseen)
 {
@@ -90,6 +91,7 @@ static void append(heed_rows *rows, const heed_padded *padded, token_range range
     }
 }
 
+/* Adds a segment with its rows and its row of the sequence table. */
 static void add_sequence(heed_rows *rows, const heed_padded *padded, token_range range,
                          bool seen_first)
 {

@@ -1,5 +1,16 @@
-/* padded.h: from padded batches to rows and back (invariant 3). Masked tokens are dropped; those
-   that a head pools or a label needs stay as rows that ask but are not seen (key index -1). */
+/* padded.h: makes rows of a padded batch (invariant 3). Masked tokens get no row. Masked tokens
+   that a head pools or a label needs keep a row: it attends to others, but no row attends to it
+   (key index -1).
+
+   Example: B = 2, T = 4; "-" is a masked token, "n" a masked token that is needed:
+
+        padded batch      row of each place     rows     0  1  2  3  4  5
+        b = 0  a b c -      0  1  2 -1          token    a  b  c  d  n  e
+        b = 1  d n - e      3  4 -1  5          place    0  1  2  4  5  7
+                                                seen     y  y  y  y  n  y
+
+   The sequence table has a row for each segment; here sequence 0 has rows 0 to 2 and sequence 1
+   rows 3 to 5. */
 #ifndef HEED_FORWARD_PADDED_H
 #define HEED_FORWARD_PADDED_H
 
@@ -8,39 +19,43 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* A padded batch of B sequences of T tokens. Arrays by place b * T + t; all may be NULL
-   but `keep`. */
+/* A padded batch of B sequences of T tokens. The arrays are indexed by place b * T + t. */
 typedef struct heed_padded {
     int64_t batch, length;
-    bool *keep;    /* seen, and part of the outputs */
-    bool *needed;  /* has a row although it is not seen */
-    bool *segment; /* starts a new segment, which sees nothing before it */
+    bool *keep;    /* the token is seen, and is part of the outputs */
+    bool *needed;  /* the token has a row even if it is not seen */
+    bool *segment; /* a new segment begins here; it sees no token before it */
 } heed_padded;
 
+/* The rows of a batch. */
 typedef struct heed_rows {
-    int64_t count;     /* N */
-    int64_t sequences; /* segments; at least B */
-    int64_t *place;    /* of each row: b * T + t */
-    int64_t *row;      /* of each place; -1 */
-    int64_t *batch;    /* of each sequence: b */
-    int32_t *table;    /* (sequences,8): HEED_SEQUENCE_*, keys the rows themselves */
-    /* of each sequence: rows that are seen; they come first when `seen_first` was asked for */
+    int64_t count;     /* N rows */
+    int64_t sequences; /* number of segments, at least B */
+    int64_t *place;    /* by row: its place */
+    int64_t *row;      /* by place: its row; -1 if it has none */
+    int64_t *batch;    /* by segment: its sequence b of the batch */
+    int32_t *table;    /* (sequences,8) HEED_SEQUENCE_*; the keys are the rows themselves */
+    /* by segment: the number of its rows that are seen; with seen_first these come first */
     int32_t *kept;
-    bool indexed; /* the masks need query_index and key_index */
+    bool indexed; /* masks need query_index and key_index */
 } heed_rows;
 
-/* Which other tokens of its sequence a token sees, as far as masks go. */
+/* Which tokens of its sequence a token may see. */
 typedef struct heed_view {
     bool causal;
     int64_t window;
 } heed_view;
-/* Rows that have a row but see no key: transformers gives such a row the mean of its whole
-   sequence, whose tokens then all need rows. Marks them and returns true when there are any. */
+/* Marks sequences in which a token has a row but sees no key. transformers gives such a token the
+   mean of its whole sequence, so all tokens of the sequence need rows. Returns true if there are
+   any. */
 bool heed_padded_mark_fully_masked(heed_padded *padded, heed_view view);
 
-/* HEED_E_NOMEM; HEED_E_ARG when B * T exceeds 2^30. */
+/* Allocates a batch in which nothing is kept or needed. HEED_E_ARG if B * T exceeds 2^30;
+   HEED_E_NOMEM. */
 heed_status heed_padded_new(heed_padded *padded, int64_t batch, int64_t length, heed_error *error);
 void heed_padded_free(heed_padded *padded);
+/* Makes the rows of a batch, in order of place; with seen_first, the seen rows of a segment come
+   before the others. HEED_E_NOMEM. */
 heed_status heed_rows_new(heed_rows *rows, const heed_padded *padded, bool seen_first,
                           heed_error *error);
 void heed_rows_free(heed_rows *rows);

@@ -1,8 +1,9 @@
-/* Scaled dot-product attention with its projections, self and cross, dense and over caches. */
+/* attention.c: scaled dot-product attention with its projections: self and cross, dense and over
+   caches. */
 #include "nn/attention.h"
 
-/* A norm of each head by itself is a norm over the last axis of (N,heads,E). Per-head gains are
-   multiplied in after it. */
+/* Normalizes queries or keys as the layer says. To normalize each head by itself, the last axis of
+   (N,heads,E) is normalized. If every head has its own gains, they are multiplied in afterwards. */
 static heed_value normalize_heads(heed_graph *graph, heed_value x,
                                   const heed_attention_layer *layer, const heed_nn_norm *norm,
                                   int heads)
@@ -20,13 +21,14 @@ static heed_value normalize_heads(heed_graph *graph, heed_value x,
     return layer->qk_norm == HEED_QK_NORM_HEAD_GAINS ? heed_multiply(graph, x, norm->gain) : x;
 }
 
+/* Applies rotary positions, if there is a table. */
 static heed_value rotate(heed_graph *graph, heed_value x, heed_value table, int heads,
                          bool interleaved)
 {
     return table == HEED_NONE ? x : heed_rotary(graph, x, table, heads, interleaved);
 }
 
-/* A projection of x, kept within the layer's limit. */
+/* Returns a projection of x, clamped to the layer's limit if it has one. */
 static heed_value project(heed_graph *graph, heed_value x, const heed_attention_layer *layer,
                           const heed_nn_linear *linear)
 {
@@ -34,6 +36,7 @@ static heed_value project(heed_graph *graph, heed_value x, const heed_attention_
     return layer->clip > 0 ? heed_clamp(graph, y, layer->clip) : y;
 }
 
+/* Returns the keys of a source: projected, normalized and rotated. */
 static heed_value keys_of(heed_graph *graph, heed_value source, const heed_attention_layer *layer)
 {
     heed_value k = project(graph, source, layer, &layer->key);

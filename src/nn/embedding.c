@@ -1,4 +1,4 @@
-/* What the first layer reads. */
+/* embedding.c: builds the input of the first layer. */
 #include "nn/block_internal.h"
 
 heed_value heed_nn_embedding_build(heed_graph *graph, const heed_nn_embedding *embedding)

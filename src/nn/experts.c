@@ -1,7 +1,8 @@
-/* Experts in the place of the feed-forward sublayer. */
+/* experts.c: experts in place of the feed-forward sublayer. */
 #include "nn/block_internal.h"
 
-/* Weights (N,J) of the experts that each row chooses, and which they are. */
+/* Returns the weights (N,J) of the experts that each row chooses. routing->index receives their
+   numbers. */
 static heed_value route(heed_graph *graph, const heed_nn_experts *experts, heed_nn_routing *routing)
 {
     bool first = experts->router_kind == HEED_ROUTER_SOFTMAX_TOP;
@@ -12,6 +13,7 @@ static heed_value route(heed_graph *graph, const heed_nn_experts *experts, heed_
     return heed_divide(graph, weights, heed_reduce(graph, HEED_REDUCE_SUM, weights, -1, true));
 }
 
+/* Returns the hidden layer of the experts from gate and up. */
 static heed_value gated(heed_graph *graph, const heed_nn_experts *experts, heed_value gate,
                         heed_value up)
 {

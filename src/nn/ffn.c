@@ -1,4 +1,4 @@
-/* Linear layers and the feed-forward sublayer. */
+/* ffn.c: linear layers and the feed-forward sublayer. */
 #include "nn/block_internal.h"
 
 heed_value heed_nn_apply(heed_graph *graph, heed_value x, const heed_nn_linear *linear)

@@ -1,4 +1,4 @@
-/* Pieces of task heads and losses. */
+/* head.c: pieces of task heads and losses. */
 #include "nn/block_internal.h"
 
 heed_value heed_nn_pooler(heed_graph *graph, heed_value x, const heed_nn_linear *linear)
@@ -16,7 +16,7 @@ heed_value heed_nn_transform(heed_graph *graph, heed_value x, const heed_nn_line
 heed_value heed_nn_unit_rows(heed_graph *graph, heed_value x)
 {
     heed_value squares = heed_reduce(graph, HEED_REDUCE_SUM, heed_multiply(graph, x, x), -1, true);
-    /* The offset keeps rows of zeros at zero and is lost in every other sum. */
+    /* The offset keeps rows of zeros at zero; rounding makes it vanish in every other sum. */
     return heed_multiply(graph, x,
                          heed_unary(graph, HEED_UNARY_RSQRT, heed_scale(graph, squares, 1, 1e-24)));
 }

@@ -1,34 +1,35 @@
-/* kinds.h: the enumerated choices from which every Transformer here is put together (invariant 7).
-   A family picks one of each. */
+/* kinds.h: the enumerated choices that every Transformer here is made of (invariant 7). A family
+   picks one of each. */
 #ifndef HEED_NN_KINDS_H
 #define HEED_NN_KINDS_H
 
 typedef enum heed_norm_kind { HEED_NORM_LAYER, HEED_NORM_RMS, HEED_NORM_KINDS } heed_norm_kind;
 
-/* Where a sublayer f (attention, feed-forward) is normalized, x being the residual stream. */
+/* Where a sublayer f (attention, feed-forward) is normalized; x is the residual stream. */
 typedef enum heed_norm_place {
     HEED_NORM_PRE,      /* x + f(norm(x)), and a norm after the last layer */
     HEED_NORM_POST,     /* norm(x + f(x)) */
     HEED_NORM_SANDWICH, /* x + norm(f(norm(x))) */
     HEED_NORM_OUTPUT,   /* x + norm(f(x)) */
-    HEED_NORM_STREAM,   /* n + f(n), n = norm(x) */
+    HEED_NORM_STREAM,   /* n + f(n) with n = norm(x) */
     HEED_NORM_PLACES
 } heed_norm_place;
 
-/* Attention and feed-forward one after the other, or both from the same x. */
+/* Whether attention and feed-forward come one after the other or read the same x. */
 typedef enum heed_residual_kind {
     HEED_RESIDUAL_SERIAL,
-    HEED_RESIDUAL_PARALLEL,           /* x + attention(norm(x)) + ffn(norm(x)), one norm */
+    HEED_RESIDUAL_PARALLEL,           /* x + attention(norm(x)) + ffn(norm(x)) with one norm */
     HEED_RESIDUAL_PARALLEL_TWO_NORMS, /* the same with a norm for each */
     HEED_RESIDUAL_KINDS
 } heed_residual_kind;
 
+/* How a model knows the positions of tokens. */
 typedef enum heed_position_kind {
     HEED_POSITION_NONE,
     HEED_POSITION_LEARNED,    /* a row of a trained table is added to the embedding */
     HEED_POSITION_SINUSOIDAL, /* a row of a computed table is added */
     HEED_POSITION_ROTARY,     /* queries and keys are rotated */
-    HEED_POSITION_ALIBI,      /* scores fall with the distance, by head */
+    HEED_POSITION_ALIBI,      /* scores fall with the distance, at a slope for each head */
     HEED_POSITION_KINDS
 } heed_position_kind;
 
@@ -39,7 +40,7 @@ typedef enum heed_sinusoid_order {
     HEED_SINUSOID_ORDERS
 } heed_sinusoid_order;
 
-/* How the frequencies of rotary positions are stretched beyond the length trained on. */
+/* How the frequencies of rotary positions are stretched beyond the original context. */
 typedef enum heed_rope_kind {
     HEED_ROPE_DEFAULT,
     HEED_ROPE_LINEAR,
@@ -52,7 +53,7 @@ typedef enum heed_rope_kind {
 
 /* How a row's router logits become experts and weights. */
 typedef enum heed_router_kind {
-    HEED_ROUTER_SOFTMAX_TOP, /* softmax over all experts, then the largest */
+    HEED_ROUTER_SOFTMAX_TOP, /* softmax over all experts, then the largest weights */
     HEED_ROUTER_TOP_SOFTMAX, /* the largest logits, then softmax over these */
     HEED_ROUTER_KINDS
 } heed_router_kind;

@@ -1,4 +1,4 @@
-/* Norms and the two ends of a sublayer. */
+/* norm.c: norms, dropout, and what comes before and after a sublayer. */
 #include "nn/block_internal.h"
 
 heed_value heed_nn_normalize(heed_graph *graph, heed_value x, const heed_nn_norm *norm)

@@ -1,4 +1,4 @@
-/* The slopes of ALiBi. */
+/* position_alibi.c: the slopes of ALiBi. */
 #include "nn/position.h"
 
 #include <math.h>

@@ -1,4 +1,5 @@
-/* Frequencies of rotary position embedding, one function for every way of stretching them. */
+/* position_rotary.c: the frequencies of rotary positions, with a function for each way of
+   stretching them. */
 #include "nn/position.h"
 
 #include <math.h>
@@ -24,8 +25,8 @@ int64_t heed_rope_channels(const heed_rope *rope, int64_t head_width)
     return asked + asked % 2;
 }
 
-/* Wavelengths longer than original / low are divided by the factor, shorter than original / high
-   kept, the rest blended. */
+/* Divides the frequencies of wavelengths longer than original / low by the factor, keeps those of
+   wavelengths shorter than original / high, and blends the rest. */
 static double llama3_frequency(const heed_rope *rope, double frequency)
 {
     double wavelength = 2 * pi / frequency, original = (double)rope->original_context;
@@ -36,13 +37,14 @@ static double llama3_frequency(const heed_rope *rope, double frequency)
     return (1 - smooth) * frequency / rope->factor + smooth * frequency;
 }
 
-/* The channel pair that turns `turns` times within the original context. */
+/* Returns the channel pair that turns `turns` times within the original context, as a fraction. */
 static double yarn_pair(const heed_rope *rope, int64_t channels, double turns)
 {
     return (double)channels * log((double)rope->original_context / (turns * 2 * pi)) /
            (2 * log(rope->base));
 }
 
+/* Returns YaRN's factor of attention for a factor of stretching. */
 static double yarn_scale(double factor, double mscale)
 {
     return factor <= 1 ? 1 : 0.1 * mscale * log(factor) + 1;
@@ -56,6 +58,8 @@ static double yarn_table_factor(const heed_rope *rope)
     return yarn_scale(rope->factor, 1);
 }
 
+/* Blends the stretched and the original frequency of a pair. Pairs before the ramp turn often and
+   keep their frequency; pairs after it are divided by the factor. */
 static double yarn_frequency(const heed_rope *rope, int64_t channels, int64_t pair,
                              double frequency)
 {
@@ -67,16 +71,16 @@ static double yarn_frequency(const heed_rope *rope, int64_t channels, int64_t pa
     }
     low = fmax(low, 0);
     high = fmin(high, (double)channels - 1);
-    if (low == high) high += 0.001; /* as the published code does, so that the ramp has a width */
+    if (low == high) high += 0.001; /* as in the published code: the ramp needs a width */
     double ramp = fmin(fmax(((double)pair - low) / (high - low), 0), 1);
     return frequency / rope->factor * ramp + frequency * (1 - ramp);
 }
 
-/* The base of dynamic stretching, in a text of `length` tokens. */
+/* Returns the base of dynamic stretching in a text of `length` tokens. */
 static double dynamic_base(const heed_rope *rope, int64_t channels, int64_t length)
 {
     double context = (double)rope->original_context, reached = fmax((double)length, context);
-    if (channels <= 2) return rope->base; /* one pair: base^0, whatever the base */
+    if (channels <= 2) return rope->base; /* one pair: base^0 is 1 for any base */
     return rope->base * pow(rope->factor * reached / context - (rope->factor - 1),
                             (double)channels / (double)(channels - 2));
 }

@@ -1,4 +1,4 @@
-/* The sinusoidal table of positions. */
+/* position_sinusoidal.c: the sinusoidal table of positions. */
 #include "nn/position.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* dtype.c: the table of element types, their names, and conversions between them. */
 #include "tensor/dtype.h"
 
 #include "tensor/qblock_internal.h"
@@ -69,7 +70,7 @@ float heed_f16_to_f32(uint16_t bits)
     if (exponent == 31) wide = sign | 0x7F800000 | fraction << 13;
     else if (exponent) wide = sign | (exponent + 112) << 23 | fraction << 13;
     else {
-        float value = (float)fraction * 0x1p-24f; /* subnormal: exact in f32 */
+        float value = (float)fraction * 0x1p-24f; /* a subnormal f16 number is exact in f32 */
         return sign ? -value : value;
     }
     float value;
@@ -77,6 +78,7 @@ float heed_f16_to_f32(uint16_t bits)
     return value;
 }
 
+/* Source: IEEE 754-2008, binary16. */
 uint16_t heed_f32_to_f16(float value)
 {
     uint32_t bits;
@@ -85,7 +87,8 @@ uint16_t heed_f32_to_f16(float value)
     bits &= 0x7FFFFFFF;
     if (bits > 0x7F800000) return sign | 0x7E00;
     if (bits >= 0x477FF000) return sign | 0x7C00; /* 65520 and above round to infinity */
-    /* below 2^-14: the sum rounds to a multiple of 2^-24 for us */
+    /* Below 2^-14 the result is a multiple of 2^-24. That is the unit of the last place of an f32
+       number between 0.5 and 1, so adding 0.5 rounds correctly. */
     if (bits < 0x38800000) {
         float magnitude;
         memcpy(&magnitude, &bits, 4);
@@ -96,6 +99,7 @@ uint16_t heed_f32_to_f16(float value)
     return (uint16_t)(sign | ((bits + 0xFFF + (bits >> 13 & 1) - 0x38000000) >> 13));
 }
 
+/* Returns one element of a plain type as a double. */
 static double load(const unsigned char *source, heed_dtype dtype)
 {
     switch (dtype) {
@@ -125,6 +129,7 @@ static double load(const unsigned char *source, heed_dtype dtype)
     return 0;
 }
 
+/* Truncates toward zero and clamps to [low, high]. NaN becomes 0. */
 static int64_t saturate(double value, double low, double high)
 {
     if (isnan(value)) return 0;
@@ -132,6 +137,7 @@ static int64_t saturate(double value, double low, double high)
     return value >= high ? (int64_t)high : (int64_t)value;
 }
 
+/* Stores a number as one element of a plain type. */
 static void store(unsigned char *target, heed_dtype dtype, double value)
 {
     switch (dtype) {
@@ -158,7 +164,8 @@ static void store(unsigned char *target, heed_dtype dtype, double value)
     }
 }
 
-/* If one of the two is quantized: by way of the floats of a qblock. */
+/* Converts when at least one of the two types is quantized. The numbers pass through f32, at most
+   256 at a time. */
 static void convert_blocks(unsigned char *target, heed_dtype target_dtype,
                            const unsigned char *source, heed_dtype source_dtype, size_t count)
 {
@@ -193,7 +200,7 @@ void heed_convert(void *target, heed_dtype target_dtype, const void *source,
     else if (heed_dtype_is_quantized(target_dtype) || heed_dtype_is_quantized(source_dtype))
         convert_blocks(target, target_dtype, source, source_dtype, count);
     else if (source_dtype == HEED_I64 && (target_dtype == HEED_I32 || target_dtype == HEED_I16)) {
-        /* as integers: a double would not be exact beyond 2^53 */
+        /* A large i64 is clamped as an integer, because a double is not exact above 2^53. */
         for (size_t i = 0; i < count; i++) {
             int64_t value;
             memcpy(&value, s + i * 8, 8);

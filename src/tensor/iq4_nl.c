@@ -1,6 +1,11 @@
-/* IQ4_NL: 32 numbers as one of 16 levels that lie denser around zero; x = d * level[q]. Bytes:
-      2  scale d
-     16  nibbles: low ones numbers 0-15, high ones 16-31 */
+/* iq4_nl.c: decodes and encodes IQ4_NL: 32 numbers of 4 bits with one scale. Each q selects one of
+   16 levels that lie closer together near zero, x = d * level[q].
+
+     offset  bytes  content
+          0      2  scale d
+          2     16  q: byte i holds number i (low nibble) and number i + 16 (high nibble)
+
+   Source: ggml's block_iq4_nl. */
 #include "tensor/qblock_internal.h"
 
 const int8_t heed_iq4_levels[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
@@ -16,6 +21,7 @@ void heed_iq4_nl_decode(const void *block, float *values)
     }
 }
 
+/* Returns the index of the level that is nearest to a number in units of the scale. */
 static int nearest_level(float value)
 {
     int q = 0;
@@ -23,8 +29,8 @@ static int nearest_level(float value)
     return q;
 }
 
-/* Squared error left by the best scale for the levels that `scale` picks; that scale replaces
-   it. */
+/* Picks the nearest levels with *scale, then replaces *scale by the scale that fits these levels
+   best. Returns the squared error that is left. */
 static double improve(const float *values, float *scale)
 {
     float reciprocal = heed_reciprocal(*scale);
@@ -35,13 +41,13 @@ static double improve(const float *values, float *scale)
         square += level * level;
         energy += x * x;
     }
-    *scale = (float)(product / square); /* no level is 0 */
+    *scale = (float)(product / square); /* the divisor is positive, because no level is 0 */
     return energy - product * product / square;
 }
 
 void heed_iq4_nl_encode(const float *values, void *block)
 {
-    /* what the largest number may become */
+    /* The candidates for the scale map the largest number to each of these. */
     static const float reaches[] = {-127, -120, -110, -134, 113, 106, 98, 120};
     uint8_t *bytes = block;
     float max = 0, best = 0;

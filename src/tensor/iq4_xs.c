@@ -1,8 +1,13 @@
-/* IQ4_XS: 256 numbers as levels of IQ4_NL in 8 runs of 32; x = d * (s - 32) * level[q]. Bytes:
-       2  scale d
-       2  the two high bits of scale i, in bits 2i
-       4  low nibbles of the scales
-     128  nibbles: of each run 16 bytes as in IQ4_NL */
+/* iq4_xs.c: decodes IQ4_XS: 256 numbers of 4 bits in 8 runs of 32, each with a scale. Each q
+   selects one of the levels of IQ4_NL, x = d * (s - 32) * level[q].
+
+     offset  bytes  content
+          0      2  scale d
+          2      2  high two bits of the scales: bits 2r and 2r+1 of a 16-bit number hold run r
+          4      4  low four bits of the scales: byte i holds runs 2i (low nibble) and 2i + 1 (high)
+          8    128  q: byte 16r + i holds numbers 32r + i (low nibble) and 32r + 16 + i (high)
+
+   Source: ggml's block_iq4_xs. */
 #include "tensor/qblock_internal.h"
 
 void heed_iq4_xs_decode(const void *block, float *values)

@@ -1,8 +1,11 @@
-/* MXFP4: 32 numbers of 4 bits, sign, two bits of exponent, one of fraction (E2M1), times a power of
-   two; x = 2^(e - 127) * number. Bytes:
-      1  exponent e
-     16  nibbles: low ones numbers 0-15, high ones 16-31
-   Source: OCP Microscaling Formats 1.0, section 5. */
+/* mxfp4.c: decodes MXFP4: 32 numbers of 4 bits that share a power of two, x = 2^(e - 127) * number.
+   A number is an E2M1 float: a sign, two bits of exponent and one bit of fraction.
+
+     offset  bytes  content
+          0      1  exponent e
+          1     16  byte i holds number i (low nibble) and number i + 16 (high nibble)
+
+   Source: OCP Microscaling Formats 1.0, section 5; ggml's block_mxfp4. */
 #include "tensor/qblock_internal.h"
 
 void heed_mxfp4_decode(const void *block, float *values)

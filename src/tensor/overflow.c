@@ -1,12 +1,13 @@
-/* Which numbers an element type cannot hold because they are too large for it. */
+/* overflow.c: finds numbers that are too large for an element type. */
 #include "tensor/dtype.h"
 
 #include <math.h>
 
-/* f16 scales of qblocks whose numbers are all this small or smaller never overflow: the fewest
-   levels are 4. */
+/* No f16 scale overflows in a qblock whose magnitudes are at most this. A minimum stays below
+   65504, and the scale of the format with the fewest levels, 4, is at most a third of the range. */
 static const float safe_in_blocks = 32768;
 
+/* Returns whether a finite number becomes infinite in a plain type. */
 static bool plain_overflows(heed_dtype dtype, float value)
 {
     float stored = value;
@@ -15,7 +16,7 @@ static bool plain_overflows(heed_dtype dtype, float value)
     return isinf(stored) && !isinf(value);
 }
 
-/* The place of the number with the largest magnitude. */
+/* Returns the index of the number with the largest magnitude. */
 static size_t largest_of(const float *values, size_t count)
 {
     size_t largest = 0;
@@ -24,9 +25,9 @@ static size_t largest_of(const float *values, size_t count)
     return largest;
 }
 
-/* A qblock fits if it is what the same numbers divided by a power of two would become, times that
-   power: encoding commutes with such a factor as long as no scale is beyond f16. `largest` is the
-   largest magnitude. */
+/* Returns whether a scale of the qblock overflows. Encoding commutes with multiplication by a power
+   of two as long as no scale exceeds f16. The qblock is therefore encoded twice, once divided by a
+   power of two, and it fits if both results agree. `largest` is the largest magnitude. */
 static bool block_overflows(const heed_dtype_info *type, const float *values, float largest)
 {
     float scaled[HEED_MAX_QBLOCK];
@@ -36,7 +37,8 @@ static bool block_overflows(const heed_dtype_info *type, const float *values, fl
     int exponent;
     if (!(largest > safe_in_blocks) || isinf(largest)) return false;
     frexpf(largest, &exponent);
-    exponent -= 7; /* the largest becomes 64 or more, so that no scale is denormal */
+    /* The largest scaled number is between 64 and 128, so that no scale is subnormal. */
+    exponent -= 7;
     for (size_t i = 0; i < type->qblock; i++) scaled[i] = ldexpf(values[i], -exponent);
     type->encode(scaled, bytes);
     type->decode(bytes, expected);

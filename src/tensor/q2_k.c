@@ -1,9 +1,13 @@
-/* Q2_K: 256 numbers of 2 bits in 16 runs of 16; x = d * s * q - dmin * m. Bytes:
-     16  of each run scale s (low nibble) and minimum m (high)
-     64  pairs of bits: for each half of 128 numbers 32 bytes, whose bits 2j and 2j+1 are the
-         numbers 32j to 32j+31
-      2  scale d
-      2  scale dmin of the minima */
+/* q2_k.c: decodes and encodes Q2_K: 256 numbers of 2 bits in 16 runs of 16, each with a scale and a
+   minimum, x = d * s * q - dmin * m.
+
+     offset  bytes  content
+          0     16  byte r holds scale s (low nibble) and minimum m (high nibble) of run r
+         16     64  q: bits 2j and 2j+1 of byte 32h + i hold number 128h + 32j + i (h 0-1, j 0-3)
+         80      2  d, the scale of the scales
+         82      2  dmin, the scale of the minima
+
+   Source: ggml's block_q2_K. */
 #include "tensor/qblock_internal.h"
 
 void heed_q2_k_decode(const void *block, float *values)

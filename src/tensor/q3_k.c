@@ -1,11 +1,17 @@
-/* Q3_K: 256 numbers of 3 bits in 16 runs of 16; x = d * (s - 32) * (q - 4). Bytes:
-     32  the third bits: bit j of byte i of number 32j + i
-     64  pairs of bits, as in Q2_K
-     12  scales of 6 bits: the low four bits of scale i in a nibble of byte i % 8 (low for i < 8),
-         the two others in bits 2(i / 4) of byte 8 + i % 4
-      2  scale d */
+/* q3_k.c: decodes and encodes Q3_K: 256 numbers of 3 bits in 16 runs of 16, each with a scale, x =
+   d * (s - 32) * (q - 4).
+
+     offset  bytes  content
+          0     32  the third bits: bit j of byte i belongs to number 32j + i
+         32     64  the low two bits: bits 2j and 2j+1 of byte 32h + i hold number 128h + 32j + i
+         96      8  low four bits of the scales: byte r holds runs r (low nibble) and r + 8 (high)
+        104      4  high two bits of the scales: bits 2j and 2j+1 of byte i hold run 4j + i
+        108      2  scale d
+
+   Source: ggml's block_q3_K. */
 #include "tensor/qblock_internal.h"
 
+/* Returns the scale of run i, s - 32. */
 static int scale_of(const uint8_t *packed, int i)
 {
     return ((packed[i % 8] >> (i < 8 ? 0 : 4) & 15) | (packed[8 + i % 4] >> (i / 4 * 2) & 3) << 4) -

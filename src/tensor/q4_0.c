@@ -1,6 +1,10 @@
-/* Q4_0: 32 numbers of 4 bits; x = d * (q - 8). Bytes:
-      2  scale d
-     16  nibbles: low ones numbers 0-15, high ones 16-31 */
+/* q4_0.c: decodes and encodes Q4_0: 32 numbers of 4 bits with one scale, x = d * (q - 8).
+
+     offset  bytes  content
+          0      2  scale d
+          2     16  q: byte i holds number i (low nibble) and number i + 16 (high nibble)
+
+   Source: ggml's block_q4_0. */
 #include "tensor/qblock_internal.h"
 
 void heed_q4_0_decode(const void *block, float *values)
@@ -13,7 +17,8 @@ void heed_q4_0_decode(const void *block, float *values)
     }
 }
 
-/* The number of the largest magnitude becomes -8, which has no counterpart on the other side. */
+/* The number with the largest magnitude becomes -8, the end of the range that has no positive
+   counterpart. */
 void heed_q4_0_encode(const float *values, void *block)
 {
     uint8_t *bytes = block;

@@ -1,7 +1,11 @@
-/* Q4_1: 32 numbers of 4 bits; x = d * q + m. Bytes:
-      2  scale d
-      2  minimum m
-     16  nibbles: low ones numbers 0-15, high ones 16-31 */
+/* q4_1.c: decodes and encodes Q4_1: 32 numbers of 4 bits with a scale and a minimum, x = d * q + m.
+
+     offset  bytes  content
+          0      2  scale d
+          2      2  minimum m
+          4     16  q: byte i holds number i (low nibble) and number i + 16 (high nibble)
+
+   Source: ggml's block_q4_1. */
 #include "tensor/qblock_internal.h"
 
 void heed_q4_1_decode(const void *block, float *values)

@@ -1,8 +1,13 @@
-/* Q4_K: 256 numbers of 4 bits in 8 runs of 32; x = d * s * q - dmin * m. Bytes:
-       2  scale d
-       2  scale dmin of the minima
-      12  scales s and minima m of 6 bits (heed_k_scale_minimum)
-     128  nibbles: for each 64 numbers 32 bytes, whose low nibbles are the first 32 */
+/* q4_k.c: decodes and encodes Q4_K: 256 numbers of 4 bits in 8 runs of 32, each with a scale and a
+   minimum, x = d * s * q - dmin * m.
+
+     offset  bytes  content
+          0      2  d, the scale of the scales
+          2      2  dmin, the scale of the minima
+          4     12  scales s and minima m of 6 bits (heed_k_scale_minimum)
+         16    128  q: byte 32p + i holds numbers 64p + i (low nibble) and 64p + 32 + i (high)
+
+   Source: ggml's block_q4_K. */
 #include "tensor/qblock_internal.h"
 
 void heed_q4_k_decode(const void *block, float *values)

@@ -1,7 +1,11 @@
-/* Q5_0: 32 numbers of 5 bits; x = d * (q - 16). Bytes:
-      2  scale d
-      4  the fifth bits: bit i of number i
-     16  nibbles: low ones numbers 0-15, high ones 16-31 */
+/* q5_0.c: decodes and encodes Q5_0: 32 numbers of 5 bits with one scale, x = d * (q - 16).
+
+     offset  bytes  content
+          0      2  scale d
+          2      4  the fifth bits: bit i % 8 of byte i / 8 belongs to number i
+          6     16  low four bits: byte i holds number i (low nibble) and i + 16 (high nibble)
+
+   Source: ggml's block_q5_0. */
 #include "tensor/qblock_internal.h"
 
 void heed_q5_0_decode(const void *block, float *values)

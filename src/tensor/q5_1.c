@@ -1,8 +1,12 @@
-/* Q5_1: 32 numbers of 5 bits; x = d * q + m. Bytes:
-      2  scale d
-      2  minimum m
-      4  the fifth bits: bit i of number i
-     16  nibbles: low ones numbers 0-15, high ones 16-31 */
+/* q5_1.c: decodes and encodes Q5_1: 32 numbers of 5 bits with a scale and a minimum, x = d * q + m.
+
+     offset  bytes  content
+          0      2  scale d
+          2      2  minimum m
+          4      4  the fifth bits: bit i % 8 of byte i / 8 belongs to number i
+          8     16  low four bits: byte i holds number i (low nibble) and i + 16 (high nibble)
+
+   Source: ggml's block_q5_1. */
 #include "tensor/qblock_internal.h"
 
 void heed_q5_1_decode(const void *block, float *values)

@@ -1,7 +1,14 @@
-/* Q5_K: 256 numbers of 5 bits in 8 runs of 32; x = d * s * q - dmin * m. Bytes:
-      16  d, dmin, scales and minima, as in Q4_K
-      32  the fifth bits: bit j of byte i of number 32j + i
-     128  nibbles, as in Q4_K */
+/* q5_k.c: decodes and encodes Q5_K: 256 numbers of 5 bits in 8 runs of 32, each with a scale and a
+   minimum, x = d * s * q - dmin * m.
+
+     offset  bytes  content
+          0      2  d, the scale of the scales
+          2      2  dmin, the scale of the minima
+          4     12  scales s and minima m of 6 bits (heed_k_scale_minimum)
+         16     32  the fifth bits: bit j of byte i belongs to number 32j + i
+         48    128  low four bits: byte 32p + i holds 64p + i (low nibble) and 64p + 32 + i (high)
+
+   Source: ggml's block_q5_K. */
 #include "tensor/qblock_internal.h"
 
 void heed_q5_k_decode(const void *block, float *values)

@@ -1,10 +1,13 @@
-/* Q6_K: 256 numbers of 6 bits in 16 runs of 16; x = d * s * (q - 32). Bytes:
-     128  low nibbles: for each half of 128 numbers 64 bytes, whose low nibbles are the first 64
-          numbers
-      64  the two high bits: for each half 32 bytes, whose bits 2j and 2j+1 belong to the numbers
-          32j to 32j+31
-      16  scales s, signed
-       2  scale d */
+/* q6_k.c: decodes and encodes Q6_K: 256 numbers of 6 bits in 16 runs of 16, each with a scale, x =
+   d * s * (q - 32).
+
+     offset  bytes  content
+          0    128  low four bits: byte 64h + i holds 128h + i (low nibble) and 128h + 64 + i (high)
+        128     64  high two bits: bits 2j and 2j+1 of byte 32h + i hold number 128h + 32j + i
+        192     16  scales s, signed
+        208      2  scale d
+
+   Source: ggml's block_q6_K. */
 #include "tensor/qblock_internal.h"
 
 void heed_q6_k_decode(const void *block, float *values)

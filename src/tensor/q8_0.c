@@ -1,6 +1,10 @@
-/* Q8_0: 32 numbers of 8 bits; x = d * q. Bytes:
-      2  scale d
-     32  the numbers, signed */
+/* q8_0.c: decodes and encodes Q8_0: 32 numbers of 8 bits with one scale, x = d * q.
+
+     offset  bytes  content
+          0      2  scale d
+          2     32  q, signed
+
+   Source: ggml's block_q8_0. */
 #include "tensor/qblock_internal.h"
 
 void heed_q8_0_decode(const void *block, float *values)

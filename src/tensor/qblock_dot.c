@@ -1,3 +1,4 @@
+/* qblock_dot.c: unpacks qblocks and computes the reference of a quantized matmul (qblock_dot.h). */
 #include "tensor/qblock_dot.h"
 
 #include "tensor/qblock_internal.h"
@@ -7,8 +8,9 @@ static uint16_t get_bits(const uint8_t *bytes)
     return (uint16_t)(bytes[0] | bytes[1] << 8);
 }
 
-/* ---- taking qblocks apart; the layouts are explained in the formats' own files ---- */
+/* ---- unpacking qblocks; the file of each format describes its layout ---- */
 
+/* Unpacks 16 bytes: low nibbles to q[0..15], high nibbles to q[16..31]. */
 static void split_nibbles(const uint8_t *nibbles, uint8_t *q)
 {
     for (int i = 0; i < 16; i++) {
@@ -91,7 +93,7 @@ void heed_qblock_run_read(const heed_qblock_traits *traits, const heed_qblock_pa
     out->d = heed_f16_to_f32(parts->d);
     out->m = traits->scales == HEED_SCALES_MINIMUM ? heed_f16_to_f32(parts->m) : 0;
     if (traits->scales == HEED_SCALES_RUNS) {
-        out->d *= (float)parts->scale[run]; /* exact: 11 and 6 bits */
+        out->d *= (float)parts->scale[run]; /* The product of 11 and 6 bits is exact in f32. */
         out->m = -(heed_f16_to_f32(parts->m) * (float)parts->minimum[run]);
     }
     for (int i = 0; i < HEED_RUN; i++) {
@@ -105,7 +107,7 @@ void heed_q8_run_make(const float *values, const heed_qblock_traits *traits, hee
 {
     uint32_t max = 0;
     memset(run, 0, sizeof *run);
-    /* magnitudes are ordered as their bits are, NaN above infinity */
+    /* Magnitudes compare as their bits do, with NaN above infinity. */
     for (int i = 0; i < HEED_RUN; i++) {
         uint32_t bits;
         memcpy(&bits, values + i, 4);

@@ -1,14 +1,15 @@
-/* qblock_dot.h: matmuls over quantized weights, as they are defined. Activations are rounded to 8
-   bits with one scale per run of 32; a weight's run of 32 is a vector of integers w, a scale d and
-   perhaps a minimum m, so that
+/* qblock_dot.h: the definition of a quantized matmul, which every kernel follows bit by bit.
+   Activations are rounded to 8 bits with one scale dx per run of 32. A run of 32 weights is a
+   vector of integers w, a scale d and, in some formats, a minimum m. The accumulator starts at 0 in
+   f32, and each run of k adds to it in order:
 
      acc = fma(d * dx, float(sum over the run of w x), acc)
-     acc = fma(m, dx times the sum of x, acc)                if there is a minimum
+     acc = fma(m, dx times the sum of x, acc)                if the format has minima
 
-   run after run, in f32, from 0. The integer sums are exact (below 2^24), hence any order of theirs
-   gives the same bits; every kernel follows the two lines above. The f32 reference kernels of the
-   matmuls call heed_qblock_dot; in double precision weights are decoded and activations stay as
-   they are. Formats without traits are decoded to f32 and multiplied as f32 weights are. */
+   The integer sums are below 2^24 and therefore exact, so they may be added in any order. The f32
+   reference kernels of the matmuls call heed_qblock_dot. In double precision the weights are
+   decoded and the activations are not rounded. Formats without traits are decoded to f32 and
+   multiplied as f32 weights. */
 #ifndef HEED_TENSOR_QBLOCK_DOT_H
 #define HEED_TENSOR_QBLOCK_DOT_H
 
@@ -16,56 +17,66 @@
 
 enum { HEED_RUN = 32 };
 
-/* A qblock taken apart; q are unsigned. */
+/* The fields of one qblock, unpacked. The integers q are unsigned. */
 typedef struct heed_qblock_parts {
-    uint16_t d, m;                 /* f16: scale; minimum, or scale of the minima */
-    uint8_t scale[16], minimum[8]; /* within the qblock, where the format has them */
+    /* f16 bits: the scale; the minimum, or the scale of the minima */
+    uint16_t d, m;
+    uint8_t scale[16], minimum[8]; /* scales and minima of the runs, if the format has them */
     uint8_t q[HEED_MAX_QBLOCK];
 } heed_qblock_parts;
 
+/* Says how scales belong to the runs of a qblock. */
 typedef enum heed_qblock_scales {
-    HEED_SCALES_ONE,     /* d */
-    HEED_SCALES_MINIMUM, /* d and m */
-    HEED_SCALES_RUNS,    /* of run r: d * scale[r], minimum -m * minimum[r] */
-    HEED_SCALES_HALVES   /* of half h of a run r: d, and integers times signed scale[2r + h] */
+    HEED_SCALES_ONE,     /* one scale d per qblock */
+    HEED_SCALES_MINIMUM, /* one scale d and one minimum m per qblock */
+    HEED_SCALES_RUNS,    /* run r has the scale d * scale[r] and the minimum -m * minimum[r] */
+    /* Half h of run r has its integers multiplied by the signed scale[2r + h]. The scale is d. */
+    HEED_SCALES_HALVES
 } heed_qblock_scales;
 
-/* A format that matmuls compute on. */
+/* Describes a format on which matmuls compute without decoding it. */
 typedef struct heed_qblock_traits {
     heed_dtype dtype;
-    uint8_t bits, zero; /* of q; w = q - zero */
+    uint8_t bits, zero; /* bits of q; w = q - zero */
     heed_qblock_scales scales;
+    /* Unpacks one qblock. */
     void (*split)(const void *block, heed_qblock_parts *parts);
 } heed_qblock_traits;
 
 enum { HEED_QBLOCK_TRAITS = 6 };
 extern const heed_qblock_traits heed_qblock_traits_table[HEED_QBLOCK_TRAITS];
-/* NULL for a format that is decoded instead, and for plain types. */
+/* Returns the traits of a format. Returns NULL for plain types and for formats that are decoded
+   instead. */
 const heed_qblock_traits *heed_qblock_traits_of(heed_dtype dtype);
 
-/* 32 weights as the definition above has them. */
+/* 32 weights of a run, as in the definition above: integers, scale and minimum. */
 typedef struct heed_qblock_run {
     int32_t w[HEED_RUN];
     float d, m;
 } heed_qblock_run;
+/* Reads run `run` out of an unpacked qblock. */
 void heed_qblock_run_read(const heed_qblock_traits *traits, const heed_qblock_parts *parts, int run,
                           heed_qblock_run *out);
 
-/* 32 activations: x rounded to nearest even in steps of the largest magnitude / 127; zeros when the
-   largest is below 2^-100. The step, and the step times the sum of x, are kept to 11 bits, as the
-   f16 of ggml's blocks of activations keeps them, so that results stay comparable with llama.cpp's;
-   the range is that of f32. With infinities or NaN dx is NaN and x zero. */
+/* 32 activations rounded to 8 bits. The step dx is the largest magnitude divided by 127, and x is
+   rounded to nearest even in units of dx. If the largest magnitude is below 2^-100, all fields are
+   zero. If an activation is infinite or NaN, dx is NaN and x is zero. The step and the step times
+   the sum of x are rounded to 11 significant bits, because ggml stores them as f16 in block_q8_0
+   and block_q8_1; results then stay comparable with those of llama.cpp. Their range is that of
+   f32. */
 typedef struct heed_q8_run {
-    float d, sum; /* dx; dx * sum of x, both to 11 bits */
-    /* what sums of q x over the first and the last 16 begin with, so that they end as sums of w x:
-       -zero times the sum of x; both in the first, unless halves have scales of their own */
+    float d, sum; /* dx, and dx times the sum of x, both rounded to 11 bits */
+    /* Kernels sum q x instead of w x and start from these corrections, -zero times the sum of x. In
+       HEED_SCALES_HALVES formats start[h] is the correction of half h. In other formats start[0] is
+       that of the whole run and start[1] is 0. */
     int32_t start[2];
     int8_t x[HEED_RUN];
 } heed_q8_run;
+/* Rounds 32 activations. */
 void heed_q8_run_make(const float *values, const heed_qblock_traits *traits, heed_q8_run *run);
 
-/* The nearest number with 11 significant bits, ties to even. x finite and no f32 subnormal, or
-   zero. */
+/* Returns the nearest number with 11 significant bits, ties to even. x is zero, or finite and not
+   subnormal. */
 static inline float heed_round_11_bits(float x)
 {
     uint32_t bits;
@@ -75,15 +86,15 @@ static inline float heed_round_11_bits(float x)
     return x;
 }
 
-/* The sum of one element of a quantized matmul, from zero. Adds one qblock times as many
-   activations. */
+/* Accumulates one element of the output of a quantized matmul. It starts at zero, and
+   heed_qblock_sum_add adds one qblock of weights times as many activations. */
 typedef struct heed_qblock_sum {
     float sum;
 } heed_qblock_sum;
 void heed_qblock_sum_add(heed_qblock_sum *acc, const heed_qblock_traits *traits, const void *block,
                          const float *x);
-/* The matmul of one row of qblocks with one row of `count` floats, a multiple of 32 and of the
-   qblock. */
+/* Returns the dot product of one row of qblocks with `count` floats. `count` is a multiple of 32
+   and of the qblock. */
 float heed_qblock_dot(const heed_qblock_traits *traits, const void *row, const float *x,
                       int64_t count);
 

@@ -1,10 +1,10 @@
-/* Choosing scales when numbers are put into qblocks. */
+/* qblock_fit.c: chooses scales when numbers are quantized (qblock_internal.h). */
 #include "tensor/qblock_internal.h"
 
 enum { CANDIDATES = 12, ROUNDS = 3 };
 
-/* The scale that fits best to integers that are given by another scale: sum(xq) / sum(qq), and what
-   error it leaves. */
+/* Rounds the values in units of `scale` and returns the scale that fits these integers best,
+   sum(xq) / sum(qq). *error becomes the sum of squared errors that it leaves. */
 static float improve(const float *values, int count, float scale, int low, int high, double *error)
 {
     float reciprocal = heed_reciprocal(scale);
@@ -27,7 +27,7 @@ float heed_fit_scale(const float *values, int count, int low, int high)
     if (max == 0) return 0;
     double least = -1;
     for (int i = 0; i <= CANDIDATES; i++)
-        /* the largest number may take the longer side of the range or the shorter */
+        /* The largest number may map to the longer side of the range or to the shorter one. */
         for (int side = 0; side < 2; side++) {
             float reach = (side ? (float)high : (float)low) *
                           (0.85f + 0.3f * (float)i / CANDIDATES);
@@ -41,7 +41,9 @@ float heed_fit_scale(const float *values, int count, int low, int high)
     return best;
 }
 
-/* Least squares of x = scale * q - minimum for given integers; minimum >= 0. */
+/* Rounds the values with the given scale and minimum, then replaces both by the least-squares
+   solution of x = scale * q - minimum for these integers, with minimum >= 0 and scale >= 0. *error
+   becomes the sum of squared errors. */
 static void improve_both(const float *values, int count, int high, float *scale, float *minimum,
                          double *error)
 {

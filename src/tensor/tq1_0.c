@@ -1,12 +1,17 @@
-/* TQ1_0: 256 numbers out of -1, 0, 1; x = d * (digit - 1). Bytes:
-     48  with five ternary digits each: byte i of the first 32 holds numbers 32n + i, byte i of the
-         next 16 numbers 160 + 16n + i
-      4  with four digits each: numbers 240 + 4n + i
-      2  scale d
-   A byte b holds its digits as the fraction b / 256 in base 3, rounded up, so that digit n is the
-   integer part of 3 * (b * 3^n mod 256) / 256. */
+/* tq1_0.c: decodes TQ1_0: 256 ternary numbers (-1, 0 or 1) with one scale, x = d * (digit - 1).
+
+     offset  bytes  content
+          0     32  five digits a byte: digit n of byte i is number 32n + i
+         32     16  five digits a byte: digit n of byte i is number 160 + 16n + i
+         48      4  four digits a byte: digit n of byte i is number 240 + 4n + i
+         52      2  scale d
+
+   A byte b stands for the fraction b / 256, whose digits in base 3 are the ternary digits. Digit n
+   is the integer part of 3 * (b * 3^n mod 256) / 256. Source: ggml's block_tq1_0. */
 #include "tensor/qblock_internal.h"
 
+/* Decodes `digits` digits of each of `count` bytes. Returns the address after the last number
+   written. */
 static float *decode_run(const uint8_t *bytes, int count, int digits, float d, float *values)
 {
     static const uint8_t powers[5] = {1, 3, 9, 27, 81};

@@ -1,7 +1,11 @@
-/* TQ2_0: 256 numbers out of -1, 0, 1; x = d * (q - 1). Bytes:
-     64  pairs of bits: for each half of 128 numbers 32 bytes, whose bits 2j and 2j+1 are the
-         numbers 32j to 32j+31
-      2  scale d */
+/* tq2_0.c: decodes TQ2_0: 256 ternary numbers (-1, 0 or 1) in 2 bits each with one scale, x = d *
+   (q - 1).
+
+     offset  bytes  content
+          0     64  q: bits 2j and 2j+1 of byte 32h + i hold number 128h + 32j + i (h 0-1, j 0-3)
+         64      2  scale d
+
+   Source: ggml's block_tq2_0. */
 #include "tensor/qblock_internal.h"
 
 void heed_tq2_0_decode(const void *block, float *values)

@@ -1,3 +1,4 @@
+/* buffer.c: growable bytes (buffer.h). */
 #include "base/buffer.h"
 
 #include "base/memory.h"
@@ -6,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Makes room for `more` bytes and a NUL. Returns false, and sets `failed`, if memory is out. */
 static bool reserve(heed_buffer *buffer, size_t more)
 {
     size_t wanted;

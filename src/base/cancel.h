@@ -1,24 +1,28 @@
-/* cancel.h: how long work learns that it is to end. Whoever starts the work has a function that
-   says so; the work asks it often (each part of a matmul, some thousand rows, elements or bytes),
-   so the function has to be cheap. Work that was told to end fails with HEED_E_CANCELLED. */
+/* cancel.h: how long-running work learns that it has to stop. The caller that starts the work
+   supplies a function that says whether to stop. The work calls it often (after each part of a
+   matmul, or after some thousand rows, elements or bytes), so the function has to be cheap. Work
+   that stops fails with HEED_E_CANCELLED. */
 #ifndef HEED_BASE_CANCEL_H
 #define HEED_BASE_CANCEL_H
 
 #include "base/error.h"
 #include <stdbool.h>
 
-/* Zero-initialized: nobody cancels. */
+/* A zeroed struct means that the work is never cancelled. */
 typedef struct heed_cancel {
-    bool (*asked)(void *argument); /* on the thread that the work was started from; NULL: never */
+    /* Returns whether to stop. It is called on the thread that started the work. NULL means
+       never. */
+    bool (*asked)(void *argument);
     void *argument;
 } heed_cancel;
 
+/* Returns whether the work has to stop. */
 static inline bool heed_cancelled(heed_cancel cancel)
 {
     return cancel.asked && cancel.asked(cancel.argument);
 }
 
-/* HEED_E_CANCELLED once the work is to end; `doing` completes "stopped while". */
+/* Returns HEED_E_CANCELLED with the message "stopped while `doing`" if the work has to stop. */
 static inline heed_status heed_cancel_check(heed_cancel cancel, const char *doing,
                                             heed_error *error)
 {

@@ -1,3 +1,5 @@
+/* cgroup.c: reads /proc/self/cgroup and /proc/self/mountinfo (cgroup.h). Source: cgroups(7) and
+   proc_pid_mountinfo(5) of the Linux manual pages. */
 #define _GNU_SOURCE
 #include "base/cgroup.h"
 
@@ -8,13 +10,14 @@
 
 enum { LINE_BYTES = 8192, PATH_BYTES = 4096 };
 
-/* One visit: which groups are looked for, and the line of /proc/self/cgroup being followed. */
+/* The state of one visit: what is looked for, and the line of /proc/self/cgroup being handled. */
 typedef struct search {
     const char *root, *controller;
     heed_cgroup_visitor *visitor;
     void *argument;
     bool unified;
-    const char *path; /* where the process's group is, from the root of its hierarchy */
+    const char *path; /* the path of the process's group, from the root of its hierarchy */
+    /* whether mountinfo lists a mount of the hierarchy */
     bool mounted;
 } search;
 
@@ -35,14 +38,15 @@ bool heed_cgroup_read(const char *folder, const char *name, char *text, size_t c
     return found > 0;
 }
 
-/* Calls with every line of a file below the root, without its end. */
+/* Calls `call` with every line of a file below the root, without its line feed. Lines that are too
+   long for the buffer are skipped. */
 static void each_line(search *s, const char *name, void (*call)(search *s, char *line))
 {
     char path[PATH_BYTES], line[LINE_BYTES];
     int length = snprintf(path, sizeof path, "%s%s", s->root, name);
     FILE *file = length > 0 && (size_t)length < sizeof path ? fopen(path, "re") : NULL;
     if (!file) return;
-    bool continued = false; /* the rest of a line that was too long */
+    bool continued = false; /* whether the next bytes continue a line that was too long */
     while (fgets(line, sizeof line, file)) {
         size_t end = strcspn(line, "\n");
         bool complete = line[end] == '\n';
@@ -53,7 +57,7 @@ static void each_line(search *s, const char *name, void (*call)(search *s, char 
     fclose(file);
 }
 
-/* Whether a word stands in a list with commas between. */
+/* Returns whether a comma-separated list contains a word. */
 static bool lists(const char *list, const char *word)
 {
     size_t length = strlen(word);
@@ -65,7 +69,8 @@ static bool lists(const char *list, const char *word)
     }
 }
 
-/* Blanks and some other bytes stand in mountinfo as a backslash and three octal digits. */
+/* Decodes the escapes of mountinfo, where blanks and some other bytes are written as a backslash
+   and three octal digits. */
 static void unescape(char *text)
 {
     char *to = text;
@@ -78,8 +83,8 @@ static void unescape(char *text)
     *to = 0;
 }
 
-/* What remains of the group's path below the root of a mount; "" where it lies elsewhere, since the
-   mount then shows no more than itself. */
+/* Returns the part of the group's path that lies below the root of a mount. Returns "" if the group
+   lies elsewhere, because the mount then shows only its own root. */
 static const char *below(const char *path, const char *mount_root)
 {
     size_t length = strcmp(mount_root, "/") == 0 ? 0 : strlen(mount_root);
@@ -88,6 +93,7 @@ static const char *below(const char *path, const char *mount_root)
     return strcmp(path + length, "/") == 0 ? "" : path + length;
 }
 
+/* Visits the folder `relative` below a mount point, then its parents up to the mount point. */
 static void walk_up(const search *s, const char *point, const char *relative)
 {
     char folder[PATH_BYTES];
@@ -102,8 +108,9 @@ static void walk_up(const search *s, const char *point, const char *relative)
     }
 }
 
-/* Fields: id, parent, device, root, mount point, options, optional fields, "-", type, source,
-   options. */
+/* Handles one line of mountinfo: if it mounts the hierarchy being looked for, visits its groups.
+   The fields of a line are: id, parent, device, root, mount point, options, optional fields, "-",
+   type, source, options. */
 static void try_mount(search *s, char *line)
 {
     char *fields[64];
@@ -124,7 +131,8 @@ static void try_mount(search *s, char *line)
     walk_up(s, fields[4], below(s->path, fields[3]));
 }
 
-/* "4:cpu,cpuacct:/path" in version 1, "0::/path" in version 2. */
+/* Handles one line of /proc/self/cgroup, "4:cpu,cpuacct:/path" in version 1 and "0::/path" in
+   version 2. If mountinfo lists no mount of the hierarchy, the usual folder is tried. */
 static void try_group(search *s, char *line)
 {
     char *list = strchr(line, ':'), *path = list ? strchr(list + 1, ':') : NULL;

@@ -4,6 +4,7 @@
 
 #include <time.h>
 
+/* Returns seconds since an arbitrary start. */
 static inline double heed_clock_seconds(void)
 {
     struct timespec now;

@@ -1,3 +1,4 @@
+/* cpu.c: asks the processor and the system what they support (cpu.h). */
 #include "base/cpu.h"
 
 #if defined(__x86_64__)
@@ -12,7 +13,8 @@ static const char *const names[HEED_ISA_COUNT] = {"generic", "avx2", "avx512"};
 heed_isa heed_isa_detect(void)
 {
 #if defined(__x86_64__)
-    unsigned a, b, c = 0, d; /* not every compiler knows the name of F16C: bit 29 of CPUID leaf 1 */
+    /* F16C is bit 29 of ECX in CPUID leaf 1. Not every compiler knows its name. */
+    unsigned a, b, c = 0, d;
     __builtin_cpu_init();
     if (!(__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
           __get_cpuid(1, &a, &b, &c, &d) && c >> 29 & 1))
@@ -68,7 +70,8 @@ heed_status heed_isa_choose(heed_isa *isa, heed_error *error)
     return heed_fail(error, HEED_E_ARG, "HEED_ISA=%s: expected generic, avx2 or avx512", wanted);
 }
 
-/* A line of a file under cache/indexN; false when it cannot be read. */
+/* Reads the first line of a file in /sys/devices/system/cpu/cpu0/cache/indexN. Returns false if it
+   cannot be read. */
 static bool read_cache_line(int index, const char *name, char *line, int capacity)
 {
     char path[96];

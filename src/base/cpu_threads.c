@@ -1,5 +1,5 @@
-/* How many threads to use: what is asked for, OMP_NUM_THREADS, processors, the container's
-   quota. */
+/* cpu_threads.c: decides how many threads to use, from what the caller asks for, OMP_NUM_THREADS,
+   the processors and the container's quota (cpu.h). */
 #define _GNU_SOURCE
 #include "base/cgroup.h"
 #include "base/cpu.h"
@@ -14,8 +14,8 @@
 
 enum { MOST_THREADS = 256, MOST_PROCESSORS = 1 << 18 };
 
-/* Processors that the scheduler lets this process run on. The mask of the call has to be as large
-   as the kernel's. */
+/* Returns the number of processors in the affinity mask. The call fails if the given mask is
+   smaller than the kernel's, so larger masks are tried. */
 static int affine_processors(void)
 {
     for (int most = CPU_SETSIZE; most <= MOST_PROCESSORS; most *= 2) {
@@ -30,7 +30,8 @@ static int affine_processors(void)
     return 1;
 }
 
-/* Version 2 writes "QUOTA PERIOD" in microseconds, or "max PERIOD" for no limit. */
+/* Reads cpu.max of version 2, which is "QUOTA PERIOD" in microseconds, or "max PERIOD" for no
+   limit. */
 static bool read_unified(const char *folder, double *quota, double *period)
 {
     char text[128];
@@ -39,7 +40,7 @@ static bool read_unified(const char *folder, double *quota, double *period)
            sscanf(text, "%lf %lf", quota, period) >= 1;
 }
 
-/* Version 1 has a file for each; a quota of -1 is no limit. */
+/* Reads the two files of version 1. A quota of -1 means no limit. */
 static bool read_split(const char *folder, double *quota, double *period)
 {
     char text[128];
@@ -50,6 +51,7 @@ static bool read_split(const char *folder, double *quota, double *period)
            sscanf(text, "%lf", period) == 1;
 }
 
+/* Visitor of groups: keeps the smallest quota divided by its period. */
 static void take_smaller(void *argument, const char *folder, bool unified)
 {
     double *least = argument, quota, period;
@@ -66,13 +68,14 @@ double heed_cpu_quota(const char *root)
     return least;
 }
 
-/* A quota rounded up to whole processors: half a processor more is worth a thread. */
+/* Rounds a quota up to whole processors: a fraction of a processor still pays for a thread. */
 static int quota_processors(double quota)
 {
     return quota < MOST_PROCESSORS ? (int)ceil(quota - 1e-9) : MOST_PROCESSORS;
 }
 
-/* Processors that this process may use; *quota is 0 where it does not bind. */
+/* Returns the number of processors that this process may use. *quota is 0 if the quota does not
+   limit them. */
 static int usable_processors(double *quota)
 {
     int affine = affine_processors();
@@ -114,13 +117,15 @@ bool heed_thread_list_read(const char *text, int *first)
     }
 }
 
+/* Limits a number of threads to 1 to 256. */
 static int clamp(int threads)
 {
     if (threads < 1) return 1;
     return threads > MOST_THREADS ? MOST_THREADS : threads;
 }
 
-/* The variable as part of a line: control characters and what is long have no place there. */
+/* Copies the variable for a message: unprintable characters become '?', and a long text is cut and
+   ends in "...". */
 static void quote(char *to, size_t capacity, const char *text)
 {
     size_t at = 0;

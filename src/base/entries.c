@@ -1,3 +1,4 @@
+/* entries.c: visits the entries of a folder (entries.h). */
 #include "base/entries.h"
 
 #include "base/buffer.h"
@@ -12,7 +13,7 @@ static int compare_names(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* Appends the names in `folder`, each with its NUL, and counts them. */
+/* Appends the names in `folder` to `text`, each with its NUL, and counts them. */
 static heed_status read_names(const char *folder, heed_buffer *text, size_t *count,
                               heed_error *error)
 {
@@ -27,6 +28,7 @@ static heed_status read_names(const char *folder, heed_buffer *text, size_t *cou
     return text->failed ? heed_fail_memory(error, text->length, folder) : HEED_OK;
 }
 
+/* Calls `visit` for each name. Entries that vanished meanwhile are skipped. */
 static heed_status visit_names(const char *folder, const char *const *names, size_t count,
                                heed_entry_visit *visit, void *context, heed_error *error)
 {

@@ -1,3 +1,4 @@
+/* error.c: records errors as one printable line (error.h, heed/status.h). */
 #include "base/error.h"
 
 #include "base/utf8.h"
@@ -6,8 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Messages quote names out of files: control characters (which a terminal would obey) and broken
-   UTF-8, also where the message was cut, become '?', byte for byte. */
+/* Replaces by '?' every byte that a terminal might not show as text: control characters and invalid
+   UTF-8. Messages quote names from files, and a message that was cut may end inside a character. */
 static void make_printable(char *message)
 {
     size_t length = strlen(message);
@@ -41,7 +42,7 @@ heed_status heed_fail_memory(heed_error *error, size_t bytes, const char *what)
         what);
 }
 
-/* What the user can do about a failed system call; "" if there is nothing to advise. */
+/* Returns what the user can do about a failed system call, "" if there is nothing to advise. */
 static const char *remedy_of(int code)
 {
     switch (code) {

@@ -1,3 +1,4 @@
+/* file.c: reads files, and makes, removes and syncs folders and links (file.h). */
 #include "base/file.h"
 
 #include "base/file_internal.h"
@@ -11,10 +12,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Opens a regular file for reading and returns its descriptor and its size. */
 static heed_status open_regular(const char *path, int *descriptor, size_t *size, heed_error *error)
 {
     struct stat information;
-    /* a pipe is refused below, not waited for */
+    /* O_NONBLOCK: opening a pipe must not wait, since it is refused below. */
     int opened = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (opened < 0) return heed_fail_system(error, "open", path);
     heed_status status = HEED_OK;
@@ -64,7 +66,7 @@ heed_status heed_file_reader_check(const heed_file_reader *reader, heed_error *e
                      reader->path, reader->size, (long long)now.st_size);
 }
 
-/* Nothing is left to read at `offset`. */
+/* Fails because the file has no bytes at `offset`, although it had them when it was opened. */
 static heed_status fail_short(const heed_file_reader *reader, size_t offset, heed_error *error)
 {
     struct stat now;
@@ -97,6 +99,7 @@ void heed_file_reader_close(heed_file_reader *reader)
     *reader = (heed_file_reader){.descriptor = -1};
 }
 
+/* Reads a regular file into `buffer`. Fails if it changes meanwhile. */
 static heed_status read_regular(const char *path, heed_buffer *buffer, heed_error *error)
 {
     heed_file_reader reader;
@@ -113,6 +116,7 @@ static heed_status read_regular(const char *path, heed_buffer *buffer, heed_erro
     return status;
 }
 
+/* Reads a descriptor to its end into `buffer`. */
 static heed_status read_to_end(int descriptor, const char *path, heed_buffer *buffer,
                                heed_error *error)
 {
@@ -126,12 +130,13 @@ static heed_status read_to_end(int descriptor, const char *path, heed_buffer *bu
     if (count < 0 && errno == EINTR)
         status = heed_fail(error, HEED_E_CANCELLED, "%s: interrupted", path);
     else if (count < 0) status = heed_fail_system(error, "read", path);
-    heed_buffer_append(buffer, "", 0); /* an empty pipe is a text too */
+    heed_buffer_append(buffer, "", 0); /* makes data non-NULL for an empty pipe */
     if (status == HEED_OK && buffer->failed) status = heed_fail_memory(error, buffer->length, path);
     free(chunk);
     return status;
 }
 
+/* Reads a pipe, a device or, for "-", standard input. */
 static heed_status read_stream(const char *path, heed_buffer *buffer, heed_error *error)
 {
     bool standard = strcmp(path, "-") == 0;

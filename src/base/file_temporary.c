@@ -1,4 +1,5 @@
-/* Temporary names, and the removal of what killed processes left under such names. */
+/* file_temporary.c: makes temporary names and removes the files that killed processes left under
+   such names (file.h). */
 #include "base/file.h"
 
 #include "base/file_internal.h"
@@ -29,7 +30,8 @@ char *heed_temporary_path(const char *folder)
     uint64_t number = 0;
     char name[HEED_TEMPORARY_NAME];
     if (getrandom(&number, sizeof number, GRND_NONBLOCK) != (ssize_t)sizeof number) {
-        struct timespec now = {0}; /* a name need not be random: one that is taken is not used */
+        /* The time is good enough, because a name that exists already is not used. */
+        struct timespec now = {0};
         clock_gettime(CLOCK_REALTIME, &now);
         number = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec +
                  ((uint64_t)getpid() << 40);
@@ -51,7 +53,7 @@ heed_status heed_temporary_directory(const char *parent, char **path, heed_error
     return heed_fail(error, HEED_E_IO, "%s: no free name for a temporary folder in it", parent);
 }
 
-/* If the file can be locked, its writer has ended, and the writer's lock with it. */
+/* A writer holds a lock on its file. If the lock is free, the writer has ended. */
 void heed_temporary_remove_abandoned(const char *path)
 {
     struct stat information;

@@ -1,4 +1,5 @@
-/* Writing files: what a path is decides whether it is replaced or written through (file.h). */
+/* file_write.c: writes files. What a path names decides whether a file is replaced or written
+   directly (heed_file_writer in file.h). */
 #ifdef __linux__
 #define _GNU_SOURCE /* O_TMPFILE */
 #endif
@@ -18,10 +19,10 @@
 
 enum { MOST_LINKS = 40, MOST_TRIES = 100 };
 
-/* ---- what a path is ---- */
+/* ---- what a path names ---- */
 
-/* The open descriptor that `path` stands for, -1 when it is none. Such a path is not opened again:
-   a redirected file would be written from its beginning. */
+/* Returns the open descriptor that `path` names, or -1. Such a path is not opened again, because
+   that would write a redirected file from its beginning. */
 static int own_descriptor(const char *path)
 {
     static const char *const folders[] = {"/dev/fd/", "/proc/self/fd/", "/proc/thread-self/fd/"};
@@ -38,8 +39,8 @@ static int own_descriptor(const char *path)
     return atoi(digits);
 }
 
-/* What the symbolic link `path` leads to, for the caller to free; NULL when `path` is not a link or
-   memory is out (errno is ENOMEM then). */
+/* Returns the target of the symbolic link `path`; the caller frees it. Returns NULL if `path` is
+   not a link, or if memory is out (errno is ENOMEM then). */
 static char *link_target(const char *path)
 {
     char text[4097];
@@ -53,8 +54,9 @@ static char *link_target(const char *path)
     return target;
 }
 
-/* Follows the links at the end of `path`. *descriptor is the open descriptor that they lead to. If
-   it is -1, they lead to *target, which need not exist. */
+/* Follows the symbolic links that `path` names. *target, which the caller frees, becomes the last
+   path, which need not exist. If it names an open descriptor of this process, *descriptor becomes
+   its number, otherwise -1. */
 static heed_status follow_links(const char *path, char **target, int *descriptor, heed_error *error)
 {
     char *current = heed_string_copy(path);
@@ -76,8 +78,9 @@ static heed_status follow_links(const char *path, char **target, int *descriptor
     return HEED_OK;
 }
 
-/* ---- writing through ---- */
+/* ---- writing directly ---- */
 
+/* Duplicates an open descriptor of this process for the writer. */
 static heed_status use_descriptor(heed_file_writer *writer, int descriptor, heed_error *error)
 {
     int flags = fcntl(descriptor, F_GETFL);
@@ -93,6 +96,7 @@ static heed_status use_descriptor(heed_file_writer *writer, int descriptor, heed
                : HEED_OK;
 }
 
+/* Opens a pipe, a terminal or a device for writing. */
 static heed_status open_through(heed_file_writer *writer, int more_flags, heed_error *error)
 {
     writer->descriptor = open(writer->path, O_WRONLY | O_CLOEXEC | O_NOCTTY | more_flags);
@@ -105,6 +109,7 @@ static heed_status open_through(heed_file_writer *writer, int more_flags, heed_e
 
 /* ---- a new file ---- */
 
+/* Fails because no file could be created in `folder`. */
 static heed_status fail_in_folder(const heed_file_writer *writer, const char *folder,
                                   heed_error *error)
 {
@@ -116,7 +121,8 @@ static heed_status fail_in_folder(const heed_file_writer *writer, const char *fo
     return status;
 }
 
-/* Is the name still the locked file? Until it was locked, another process could remove it. */
+/* Returns whether the temporary name still names the locked file. Before the lock was taken,
+   another process could remove the file as abandoned. */
 static bool is_held(const heed_file_writer *writer)
 {
     struct stat open_file, named;
@@ -124,6 +130,7 @@ static bool is_held(const heed_file_writer *writer)
            open_file.st_ino == named.st_ino && open_file.st_dev == named.st_dev;
 }
 
+/* Creates and locks a file with a temporary name. */
 static heed_status create_named(heed_file_writer *writer, const char *folder, heed_error *error)
 {
     for (int i = 0; i < MOST_TRIES; i++) {
@@ -133,7 +140,7 @@ static heed_status create_named(heed_file_writer *writer, const char *folder, he
         writer->descriptor = open(writer->temporary,
                                   O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
         if (writer->descriptor >= 0) {
-            /* Where the file system knows no locks, nobody removes abandoned files either. */
+            /* On a file system without locks nobody removes abandoned files either. */
             (void)flock(writer->descriptor, LOCK_EX | LOCK_NB);
             if (is_held(writer)) return HEED_OK;
             close(writer->descriptor);
@@ -151,12 +158,12 @@ static heed_status create_named(heed_file_writer *writer, const char *folder, he
                      writer->path, folder);
 }
 
-/* Opens a file that has no name until link_unnamed gives it one. HEED_OK without a descriptor where
-   the file system has no such files. */
+/* Opens an unnamed file, which link_unnamed gives a name later. Returns HEED_OK and leaves the
+   descriptor at -1 if the file system has no unnamed files. */
 static heed_status create_unnamed(heed_file_writer *writer, const char *folder, heed_error *error)
 {
 #ifdef O_TMPFILE
-    if (access("/proc/self/fd", X_OK) != 0) return HEED_OK; /* link_unnamed needs it */
+    if (access("/proc/self/fd", X_OK) != 0) return HEED_OK; /* link_unnamed needs this folder */
     writer->descriptor = open(folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
     if (writer->descriptor >= 0) {
         (void)flock(writer->descriptor, LOCK_EX | LOCK_NB);
@@ -170,8 +177,8 @@ static heed_status create_unnamed(heed_file_writer *writer, const char *folder, 
     return HEED_OK;
 }
 
-/* Gives the new file the owner, the group and the permissions of the old one. If the system forbids
-   an owner or a group, its set-id bit goes too. */
+/* Gives the new file owner, group and permissions of the old one. If the system refuses to set an
+   owner or a group, the matching set-id bit is cleared. */
 static heed_status keep_permissions(const heed_file_writer *writer, const struct stat *old,
                                     heed_error *error)
 {
@@ -187,7 +194,8 @@ static heed_status keep_permissions(const heed_file_writer *writer, const struct
     return heed_fail_system(error, "keep the permissions", writer->path);
 }
 
-/* `old` describes the file to be replaced; NULL when there is none. */
+/* Creates the file that will become `target`. `old` describes the file to be replaced, NULL if
+   there is none. */
 static heed_status create(heed_file_writer *writer, const struct stat *old, bool unnamed,
                           heed_error *error)
 {
@@ -208,7 +216,7 @@ static heed_status create(heed_file_writer *writer, const struct stat *old, bool
     return status;
 }
 
-/* Decides how `path` is written and begins. */
+/* Decides how `path` is written, and opens or creates what is written to. */
 static heed_status begin(heed_file_writer *writer, bool unnamed, heed_error *error)
 {
     struct stat found, last;
@@ -221,7 +229,7 @@ static heed_status begin(heed_file_writer *writer, bool unnamed, heed_error *err
         return heed_fail(error, HEED_E_IO, "%s: this is a folder, expected the path of a file",
                          writer->path);
     bool through = descriptor >= 0 || (there && !S_ISREG(found.st_mode));
-    /* A link of /proc to a file that has lost its name leads nowhere, yet it opens. */
+    /* A link in /proc to a deleted file has no valid target, but it can be opened. */
     bool unreachable = there && !through &&
                        (lstat(writer->target, &last) != 0 || last.st_ino != found.st_ino ||
                         last.st_dev != found.st_dev);
@@ -269,7 +277,8 @@ heed_status heed_file_writer_put(heed_file_writer *writer, const void *bytes, si
     return HEED_OK;
 }
 
-/* Gives the file without a name the name `path`; EEXIST in errno when something has it. */
+/* Links the unnamed file to `path`. Returns false on failure, with EEXIST in errno if `path`
+   exists. */
 static bool link_unnamed(const heed_file_writer *writer, const char *path)
 {
     char open_file[48];
@@ -277,6 +286,7 @@ static bool link_unnamed(const heed_file_writer *writer, const char *path)
     return linkat(AT_FDCWD, open_file, AT_FDCWD, path, AT_SYMLINK_FOLLOW) == 0;
 }
 
+/* Links the unnamed file to a temporary name. */
 static heed_status link_temporary(heed_file_writer *writer, heed_error *error)
 {
     char *folder = heed_path_folder(writer->target);
@@ -297,7 +307,8 @@ static heed_status link_temporary(heed_file_writer *writer, heed_error *error)
     return heed_fail_system(error, "give the written file a name", writer->path);
 }
 
-/* The file takes its name: at once where the name is free, else in place of the old file. */
+/* Gives the file its name: directly if the name is free, otherwise by renaming it over the old
+   file. */
 static heed_status publish(heed_file_writer *writer, heed_error *error)
 {
     if (!writer->temporary) {

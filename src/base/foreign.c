@@ -1,3 +1,4 @@
+/* foreign.c: recognizes files that are not model weights by their first bytes (foreign.h). */
 #include "base/foreign.h"
 
 #include "base/file.h"
@@ -9,9 +10,9 @@
 #include <unistd.h>
 
 typedef struct {
-    const char *begins; /* with these bytes */
+    const char *begins; /* the first bytes of such a file */
     size_t length;
-    const char *what; /* the file is, and what to do */
+    const char *what; /* what the file is, and what to do */
 } sign;
 /* clang-format off */
 #define SIGN(bytes, what) { bytes, sizeof bytes - 1, what }
@@ -56,7 +57,7 @@ static bool all_zero(const char *text, size_t count)
     return at == count;
 }
 
-/* The bytes of plain text that the file begins with, up to the end of the line. */
+/* Returns how many printable characters the text begins with. */
 static size_t text_length(const char *text, size_t count)
 {
     size_t at = 0;
@@ -83,7 +84,8 @@ heed_status heed_foreign_check(const char *where, const void *bytes, size_t coun
             "fetch the file again",
             where, expected);
     size_t length = text_length(text, count);
-    if (length < 9 && length < count) return HEED_OK; /* a length may look like a few characters */
+    /* The length field of a safetensors file may look like a few characters. */
+    if (length < 9 && length < count) return HEED_OK;
     return heed_fail(
         error, HEED_E_FORMAT,
         "%s: expected %s; this is a text that begins with \"%.*s\": fetch the file again", where,

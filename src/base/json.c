@@ -1,3 +1,4 @@
+/* json.c: reads JSON files and typed members, and writes JSON text (json.h). */
 #include "base/json.h"
 
 #include "base/buffer.h"
@@ -103,8 +104,8 @@ void heed_json_put_number(heed_buffer *buffer, double number)
         snprintf(text, sizeof text, "%.*g", digits, number);
         if (strtod(text, NULL) == number) break;
     }
-    /* A locale may write its decimal point as other bytes: whatever is no part of a C number is
-       that point. */
+    /* snprintf writes the decimal point of the locale, which may be any bytes. Every run of bytes
+       that cannot occur in a C number is replaced by '.'. */
     char *end = text;
     for (const char *c = text; *c; c++) {
         bool plain = strchr("0123456789+-eE", *c) != NULL;
@@ -114,6 +115,7 @@ void heed_json_put_number(heed_buffer *buffer, double number)
     heed_buffer_append(buffer, text, (size_t)(end - text));
 }
 
+/* json_dump_callback's output function: appends to the buffer. */
 static int append(const char *bytes, size_t count, void *buffer)
 {
     heed_buffer_append(buffer, bytes, count);
@@ -127,7 +129,7 @@ void heed_json_put(heed_buffer *buffer, const json_t *json, size_t flags)
     json_decref(plain);
 }
 
-/* The members of an object or array, which hold a foreign value somewhere. */
+/* Appends an object or array that may contain foreign values. */
 static void put_found_members(heed_buffer *buffer, const json_t *value)
 {
     bool object = json_is_object(value), first = true;

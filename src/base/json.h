@@ -1,6 +1,5 @@
-/* json.h: jansson's values with our reader, writer and errors. Every getter names file, path,
-   expectation. A json_t read here is freed with json_decref. `where` is the file name that messages
-   begin with. */
+/* json.h: JSON in jansson's values, with our own reader, writer and error messages. The caller
+   frees a json_t with json_decref. `where` is the file name with which messages begin. */
 #ifndef HEED_BASE_JSON_H
 #define HEED_BASE_JSON_H
 
@@ -11,39 +10,45 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Parses an object or array (need not be NUL-terminated; at most 256 levels deep). Integers beyond
-   64 bits become doubles; text and keys may hold U+0000. What Python's json module reads beyond
-   RFC 8259 is read too, so that a file is refused only for what is used of it:
+/* Parses a JSON object or array of at most 256 levels. `text` needs no NUL. Integers beyond 64 bits
+   become doubles. Text and keys may contain U+0000. Beyond RFC 8259, the reader accepts what
+   Python's json module accepts, so that a file is refused only for the values that are used:
+
      a byte order mark      is skipped
-     a key given twice      has its last value
-     NaN, Infinity, 1e400   are values of their own kind (heed_json_foreign), not numbers
-     "\ud800" alone         becomes bytes that are not valid UTF-8: users of text refuse it
+     a repeated key         has its last value
+     NaN, Infinity, 1e400   become foreign values (heed_json_foreign), which are not numbers
+     "\ud800" alone         becomes three bytes that are not valid UTF-8
+
    HEED_E_FORMAT with line, column and byte offset; HEED_E_NOMEM. */
 heed_status heed_json_parse(json_t **json, const char *text, size_t length, const char *where,
                             heed_error *error);
-/* The same by RFC 8259 with each key once, none with U+0000, and finite numbers: for formats that
-   say so (safetensors). */
+/* Parses strict JSON, for formats that demand it (safetensors): RFC 8259, with each key once in an
+   object, no U+0000 in keys and finite numbers only. */
 heed_status heed_json_parse_strict(json_t **json, const char *text, size_t length,
                                    const char *where, heed_error *error);
-/* Reads a file of at most 256 MiB. */
+/* Reads and parses a file of at most 256 MiB. */
 heed_status heed_json_read(json_t **json, const char *path, heed_error *error);
 
-/* How the file spells a value that is not finite ("NaN", "-Infinity", "1e400"), borrowed; NULL for
-   every other value. heed_json_foreign_number is what Python reads there. */
+/* Returns the spelling of a foreign value, which is a number that is not finite ("NaN",
+   "-Infinity", "1e400"). The string belongs to the value. Returns NULL for any other value. */
 const char *heed_json_foreign(const json_t *value);
+/* Returns the number that Python reads for this spelling: NaN or an infinity. */
 double heed_json_foreign_number(const char *spelling);
-json_t *heed_json_foreign_new(const char *spelling, size_t length); /* NULL: out of memory */
-/* Appends the value as a message shows it: compact JSON, or the spelling of a foreign value. */
+/* Makes a foreign value. NULL if memory is out. */
+json_t *heed_json_foreign_new(const char *spelling, size_t length);
+/* Appends a value for a message: compact JSON in which foreign values keep their spelling. */
 void heed_json_put_found(heed_buffer *buffer, const json_t *value);
-/* "an object", "a string", "NaN": what a value is, for messages. Borrowed from the value. */
+/* Returns what a value is, for a message: "an object", "a string", or the spelling of a foreign
+   value. The string belongs to the value. */
 const char *heed_json_type(const json_t *value);
-/* The value as JSON has it: null for numbers that are not finite, U+FFFD in text that is not valid
-   UTF-8. A new reference, to `json` itself if nothing had to change; NULL: out of memory. */
+/* Returns the value without what strict JSON lacks: foreign values become null, and invalid UTF-8
+   in text becomes U+FFFD. The result is a new reference, to `json` itself if nothing had to change,
+   or NULL if memory is out. */
 json_t *heed_json_plain(json_t *json);
 
-/* Typed members of an object. An absent or null member leaves *value untouched and is HEED_OK; a
-   member of another type is HEED_E_FORMAT. Integers written as 1.0 or 1e3 are accepted as integers;
-   integers where a number is wanted too. */
+/* Read a member of an object. If the member is absent or null, they leave *value untouched and
+   return HEED_OK. If it has another type, they fail with HEED_E_FORMAT. An integer may be written
+   as 1.0 or 1e3, and a number as an integer. */
 heed_status heed_json_integer(const json_t *object, const char *key, int64_t *value,
                               const char *where, heed_error *error);
 heed_status heed_json_number(const json_t *object, const char *key, double *value,
@@ -51,18 +56,20 @@ heed_status heed_json_number(const json_t *object, const char *key, double *valu
 heed_status heed_json_boolean(const json_t *object, const char *key, bool *value, const char *where,
                               heed_error *error);
 heed_status heed_json_string(const json_t *object, const char *key, const char **value,
-                             const char *where, heed_error *error); /* borrowed */
+                             /* *value belongs to the object */
+                             const char *where, heed_error *error);
 
-/* Writing: text as a JSON string with quotes (invalid UTF-8 becomes U+FFFD), and a number as the
-   shortest decimal that reads back to the same double, whatever the locale; NaN and infinities,
-   which JSON lacks, become null. */
+/* Appends text as a JSON string with its quotes. Invalid UTF-8 becomes U+FFFD. */
 void heed_json_put_string(heed_buffer *buffer, const char *text, size_t length);
+/* Appends the shortest decimal that reads back as the same double, in any locale. NaN and
+   infinities become null, because JSON lacks them. */
 void heed_json_put_number(heed_buffer *buffer, double number);
-/* A whole value as heed_json_plain has it, with jansson's JSON_* flags. jansson's own writer into
-   memory loses bytes when an allocation fails; here that shows in buffer->failed. */
+/* Appends a whole value as heed_json_plain returns it, with jansson's JSON_* flags. A failed
+   allocation sets buffer->failed, where jansson's own writer would lose bytes. */
 void heed_json_put(heed_buffer *buffer, const json_t *json, size_t flags);
-/* A whole value, one member or element a line, indented by two spaces for each level, members in
-   their own order, numbers as heed_json_put_number writes them, but 1.0 as 1.0. */
+/* Appends a whole value with one member or element per line, indented by two spaces per level, with
+   members in their stored order. Numbers are written by heed_json_put_number, but a real number
+   keeps its ".0". */
 void heed_json_put_lines(heed_buffer *buffer, const json_t *json);
 
 #endif

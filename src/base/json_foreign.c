@@ -1,5 +1,6 @@
-/* Values that Python's json module reads and JSON does not have. jansson holds finite numbers only,
-   so a number that is not finite is an object with one member, whose key no file contains. */
+/* json_foreign.c: represents numbers that are not finite, which Python's json module reads and JSON
+   lacks. jansson stores only finite numbers, so a foreign value is an object with a single member:
+   the key `mark` and the spelling as a string. No file is expected to contain this key. */
 #include "base/json.h"
 
 #include "base/utf8.h"
@@ -7,7 +8,9 @@
 #include <string.h>
 
 static const char mark[] = "\x01not finite";
-enum { LONGEST_SPELLING = 40 }; /* for messages; the sign and the kind stand in front */
+/* Longer spellings are cut. They serve for messages, and the sign and the kind stand at the
+   beginning. */
+enum { LONGEST_SPELLING = 40 };
 
 json_t *heed_json_foreign_new(const char *spelling, size_t length)
 {
@@ -49,8 +52,9 @@ const char *heed_json_type(const json_t *value)
     return "null";
 }
 
-/* ---- the value as JSON has it ---- */
+/* ---- values without what JSON lacks ---- */
 
+/* Returns whether a value contains neither foreign values nor invalid UTF-8. */
 static bool is_plain(const json_t *json)
 {
     if (json_is_string(json))
@@ -66,7 +70,7 @@ static bool is_plain(const json_t *json)
     return true;
 }
 
-/* Appends the text with U+FFFD for what is not valid UTF-8. */
+/* Appends text with U+FFFD in place of invalid UTF-8. */
 static void put_valid(heed_buffer *out, const char *text, size_t length)
 {
     for (size_t at = 0, used; at < length; at += used) {

@@ -1,11 +1,12 @@
-/* json_lines.c: JSON for people: one value a line. */
+/* json_lines.c: writes JSON for people to read, with one value per line (heed_json_put_lines). */
 #include "base/json.h"
 
 #include <string.h>
 
 static void put_value(heed_buffer *text, const json_t *value, int level);
 
-/* A real number stays one: programs that check types would refuse 1 for 1.0. */
+/* Appends a real number so that it reads back as real, 1.0 and not 1, because some programs check
+   the types of JSON numbers. */
 static void put_real(heed_buffer *text, double number)
 {
     size_t begin = text->length;
@@ -16,6 +17,7 @@ static void put_real(heed_buffer *text, double number)
     heed_buffer_text(text, ".0");
 }
 
+/* Ends a line and begins the next, indented for `level`. */
 static void put_line(heed_buffer *text, bool is_first, int level)
 {
     if (!is_first) heed_buffer_byte(text, ',');

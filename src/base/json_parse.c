@@ -1,6 +1,6 @@
-/* The JSON reader that builds jansson's values: RFC 8259, and what Python's json module reads
-   beyond it. jansson's own lexer ignores failed allocations inside a token (bytes are lost or a
-   syntax error is reported) and refuses integers beyond 64 bits, which published tokenizer
+/* json_parse.c: a recursive-descent JSON parser that builds jansson's values. It reads RFC 8259 and
+   the extensions of Python's json module. jansson's own parser is not used because it ignores
+   failed allocations inside a token and refuses integers beyond 64 bits, which published tokenizer
    configurations contain. */
 #include "base/json.h"
 
@@ -20,11 +20,12 @@ typedef struct parser {
     const char *where;
     heed_error *error;
     int depth;
-    bool strict;           /* RFC 8259, each key once */
-    heed_buffer scratch;   /* the string or number being read */
-    char decimal_point[8]; /* what strtod expects in the current locale */
+    bool strict;           /* RFC 8259, with each key once */
+    heed_buffer scratch;   /* the text of the string or number being read */
+    char decimal_point[8]; /* the decimal point that strtod expects in the current locale */
 } parser;
 
+/* Fails at byte `at`, naming line and column. */
 static heed_status fail_at(parser *p, size_t at, const char *found, const char *expected)
 {
     size_t line = 1, column = 1;
@@ -34,7 +35,8 @@ static heed_status fail_at(parser *p, size_t at, const char *found, const char *
         line++;
         column = 1;
     }
-    /* one line, perhaps of many: the caller's `where` says which */
+    /* A text without line feeds may be one line of many. The caller's `where` then names the
+       line. */
     if (p->length == 0 || !memchr(p->text, '\n', p->length))
         return heed_fail(p->error, HEED_E_FORMAT, "%s: column %zu (byte %zu): %s, expected %s",
                          p->where, column, at, found, expected);
@@ -63,6 +65,7 @@ static void skip_blanks(parser *p)
     while (p->at < p->length && memchr(" \t\n\r", p->text[p->at], 4)) p->at++;
 }
 
+/* Consumes the byte `c` if it is next. */
 static bool take(parser *p, char c)
 {
     if (p->at == p->length || p->text[p->at] != c) return false;
@@ -70,6 +73,7 @@ static bool take(parser *p, char c)
     return true;
 }
 
+/* Reads the four hexadecimal digits of a \u escape. */
 static heed_status read_hex(parser *p, uint32_t *unit)
 {
     *unit = 0;
@@ -83,8 +87,8 @@ static heed_status read_hex(parser *p, uint32_t *unit)
     return HEED_OK;
 }
 
-/* Reads the low surrogate that has to follow a high one. Without one, nothing is taken and *low is
-   0. */
+/* Reads the low surrogate that should follow a high surrogate. If none follows, nothing is consumed
+   and *low is 0. */
 static heed_status read_low_surrogate(parser *p, uint32_t *low)
 {
     size_t start = p->at;
@@ -96,8 +100,8 @@ static heed_status read_low_surrogate(parser *p, uint32_t *low)
     return HEED_OK;
 }
 
-/* Reads what follows "\u": one code point, written as one UTF-16 unit or, above U+FFFF, as two.
-   Half a surrogate pair is returned as it stands, unless the reader is strict. */
+/* Reads a code point after "\u": one UTF-16 unit, or a surrogate pair for a code point above
+   U+FFFF. An unpaired surrogate is returned as such, unless the parser is strict. */
 static heed_status read_unicode_escape(parser *p, uint32_t *point)
 {
     size_t start = p->at - 2;
@@ -111,8 +115,8 @@ static heed_status read_unicode_escape(parser *p, uint32_t *point)
     return HEED_OK;
 }
 
-/* Appends a code point. Half a surrogate pair takes the three bytes that UTF-8 excludes, as in
-   Python's "surrogatepass": whoever uses the text finds that it is not valid UTF-8. */
+/* Appends a code point to scratch. An unpaired surrogate is encoded in three bytes, which are not
+   valid UTF-8, as Python's "surrogatepass" does. */
 static void put_code_point(parser *p, uint32_t point)
 {
     char bytes[4];
@@ -127,6 +131,7 @@ static void put_code_point(parser *p, uint32_t point)
     heed_buffer_append(&p->scratch, bytes, length);
 }
 
+/* Reads an escape after its backslash. */
 static heed_status read_escape(parser *p)
 {
     static const char names[] = "\"\\/bfnrt", values[] = "\"\\/\b\f\n\r\t";
@@ -143,7 +148,8 @@ static heed_status read_escape(parser *p)
     return HEED_OK;
 }
 
-/* After the opening quote, up to and with the closing one; the text goes to scratch. */
+/* Reads a string after its opening quote, up to and including the closing one. The text goes to
+   scratch. */
 static heed_status read_string(parser *p)
 {
     heed_buffer_clear(&p->scratch);
@@ -176,9 +182,8 @@ static size_t skip_digits(parser *p)
     return p->at - start;
 }
 
-/* Integers that fit 64 bits stay integers, larger ones become doubles as in JavaScript. What
-   exceeds a double is a value of its own kind (heed_json_foreign), which has the number's
-   spelling. */
+/* Reads a number. An integer that fits 64 bits stays an integer; a larger one becomes a double. A
+   number beyond the range of a double becomes a foreign value with its spelling. */
 static heed_status read_number(parser *p, json_t **value)
 {
     size_t start = p->at, whole_start = p->at;
@@ -235,6 +240,7 @@ static heed_status read_array(parser *p, json_t **value)
     }
 }
 
+/* Reads one "key": value pair into an object. */
 static heed_status read_member(parser *p, json_t *object)
 {
     skip_blanks(p);
@@ -274,6 +280,7 @@ static heed_status read_object(parser *p, json_t **value)
     }
 }
 
+/* Reads a literal or, if none matches, a number. */
 static heed_status read_literal(parser *p, json_t **value)
 {
     static const struct {
@@ -282,7 +289,7 @@ static heed_status read_literal(parser *p, json_t **value)
     } literals[] = {
         {"true", json_true}, {"false", json_false}, {"null", json_null},
         {"NaN", NULL},       {"Infinity", NULL},    {"-Infinity", NULL},
-    }; /* these three are Python's */
+    }; /* NaN and the infinities are Python's */
     for (size_t i = 0; i < (p->strict ? 3 : sizeof literals / sizeof *literals); i++) {
         const char *text = literals[i].text;
         size_t length = strlen(text);
@@ -294,7 +301,7 @@ static heed_status read_literal(parser *p, json_t **value)
     return read_number(p, value);
 }
 
-/* On failure *value is NULL and nothing is owned. */
+/* Reads any value. On failure *value is NULL. */
 static heed_status read_value(parser *p, json_t **value)
 {
     heed_status status = HEED_OK;
@@ -318,10 +325,11 @@ static heed_status read_value(parser *p, json_t **value)
     return status;
 }
 
+/* Reads the whole text, which must be an object or an array. */
 static heed_status read_document(parser *p, json_t **json)
 {
     char half[16];
-    /* "0", the locale's decimal point, "5" */
+    /* half is "0", the locale's decimal point, "5" */
     int written = snprintf(half, sizeof half, "%.1f", 0.5);
     snprintf(p->decimal_point, sizeof p->decimal_point, "%.*s", written - 2, half + 1);
     *json = NULL;

@@ -1,3 +1,4 @@
+/* lines.c: reads text lines from memory and from files (lines.h). */
 #include "base/lines.h"
 
 #include "base/file.h"
@@ -18,6 +19,8 @@ static bool begins_with(heed_text text, const char *mark)
 
 /* ---- text in memory ---- */
 
+/* Fails if `text`, which begins at line `line` and byte `offset` of the file, is not valid
+   UTF-8. */
 static heed_status check(const char *path, heed_text text, size_t line, size_t offset,
                          heed_error *error)
 {
@@ -69,16 +72,18 @@ bool heed_line_is_blank(heed_text line)
 struct heed_line_file {
     char *name;
     int descriptor;
-    bool owned, ended;  /* the descriptor is closed with the file; there is nothing more to read */
-    heed_buffer buffer; /* what was read, from the line returned last on */
-    size_t at;          /* where the next line begins in it */
-    size_t searched;    /* bytes after `at` that are known to hold no line feed */
-    size_t number;      /* the number of the line returned last */
-    size_t offset;      /* where the next one begins in the file */
+    /* The descriptor is closed with the file; the end of the file was reached. */
+    bool owned, ended;
+    heed_buffer buffer; /* the bytes from the line returned last to the last byte read */
+    size_t at;          /* where the next line begins in the buffer */
+    size_t searched;    /* bytes after `at` that are known to contain no line feed */
+    size_t number;      /* number of the line returned last */
+    size_t offset;      /* where the next line begins in the file */
     size_t bytes;       /* size of a regular file when it was opened */
     size_t taken;       /* bytes read so far */
     struct timespec changed;
-    bool ends_in_nul; /* a NUL stands at the end of that line, in place of `kept` */
+    /* whether a NUL was written over the byte `kept` at `kept_at`, after the line returned last */
+    bool ends_in_nul;
     char kept;
     size_t kept_at;
 };
@@ -142,6 +147,7 @@ size_t heed_line_file_bytes(const heed_line_file *file)
     return file->bytes;
 }
 
+/* Removes the lines that were returned from the buffer. */
 static void drop_old_lines(heed_line_file *file)
 {
     if (!file->at) return;
@@ -150,7 +156,7 @@ static void drop_old_lines(heed_line_file *file)
     file->at = 0;
 }
 
-/* At the end of a regular file: it is the one that was opened. */
+/* Fails if a regular file that was read to its end differs in size or time from what was opened. */
 static heed_status check_unchanged(const heed_line_file *file, heed_error *error)
 {
     struct stat now;
@@ -165,6 +171,7 @@ static heed_status check_unchanged(const heed_line_file *file, heed_error *error
                      file->name, file->bytes, file->taken);
 }
 
+/* Reads up to 64 KiB more into the buffer. */
 static heed_status read_more(heed_line_file *file, heed_error *error)
 {
     char *chunk = malloc(CHUNK);
@@ -184,7 +191,7 @@ static heed_status read_more(heed_line_file *file, heed_error *error)
     return status;
 }
 
-/* Reads until the buffer holds a whole line, or all that is left. */
+/* Reads until the buffer contains a whole line, or all that is left of the file. */
 static heed_status fill(heed_line_file *file, heed_error *error)
 {
     for (;;) {
@@ -198,13 +205,14 @@ static heed_status fill(heed_line_file *file, heed_error *error)
     }
 }
 
-/* Puts back the byte that the end of the last line was written over. */
+/* Restores the byte over which the NUL was written. */
 static void restore(heed_line_file *file)
 {
     if (file->ends_in_nul) file->buffer.data[file->kept_at] = file->kept;
     file->ends_in_nul = false;
 }
 
+/* Writes a NUL after the line and keeps the byte that was there. */
 static void end_in_nul(heed_line_file *file, heed_text line)
 {
     file->kept_at = (size_t)(line.bytes - file->buffer.data) + line.length;
@@ -231,6 +239,6 @@ heed_status heed_line_file_next(heed_line_file *file, heed_text *line, bool *fou
     if (begin == 0) HEED_TRY(heed_text_begin(file->name, line, error));
     else HEED_TRY(check(file->name, *line, file->number, begin, error));
     HEED_TRY(heed_line_check(file->name, *line, file->number, error));
-    *found = line->length > 0 || lines.terminated; /* a byte order mark alone is no line */
+    *found = line->length > 0 || lines.terminated; /* a byte order mark alone is not a line */
     return HEED_OK;
 }

@@ -1,3 +1,4 @@
+/* lock.c: locks files and folders with flock (lock.h). */
 #include "base/lock.h"
 
 #include "base/file.h"
@@ -10,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Fails because another process holds the lock, and names it if the file does. */
 static heed_status refuse(int descriptor, const char *taken, heed_error *error)
 {
     char holder[24] = "";
@@ -21,7 +23,8 @@ static heed_status refuse(int descriptor, const char *taken, heed_error *error)
                      *holder ? "process " : "another process", holder);
 }
 
-/* Does the file hold what heed writes into its locks: nothing, or the number of a process? */
+/* Returns whether the file contains what heed writes into its locks: nothing, or a process
+   number. */
 static bool is_lock(int descriptor)
 {
     struct stat information;
@@ -51,7 +54,7 @@ heed_status heed_lock_take(heed_lock *lock, const char *path, const char *taken,
     int length = snprintf(holder, sizeof holder, "%ld\n", (long)getpid());
     bool named = ftruncate(descriptor, 0) == 0 &&
                  pwrite(descriptor, holder, (size_t)length, 0) == length;
-    (void)named; /* on a full disk the message that a second holder sees is poorer, no more */
+    (void)named; /* If the disk is full, another process's message cannot name this one. */
     lock->descriptor = descriptor;
     return HEED_OK;
 }

@@ -1,3 +1,4 @@
+/* memory.c: checked allocation and arenas (memory.h). */
 #include "base/memory.h"
 
 #include "base/number.h"
@@ -19,7 +20,7 @@ bool heed_add_size(size_t a, size_t b, size_t *result)
 
 void *heed_allocate(size_t count, size_t size)
 {
-    /* calloc(0) may return NULL, which callers would read as out of memory. */
+    /* calloc(0) may return NULL, which callers would take for missing memory. */
     if (count == 0 || size == 0) count = size = 1;
     return calloc(count, size);
 }
@@ -42,14 +43,15 @@ bool heed_grow(void *pointer_to_pointer, size_t *capacity, size_t wanted, size_t
     return true;
 }
 
-/* Blocks from 4 MiB on are mapped at 2 MiB boundaries so that the kernel can back them with huge
-   pages; the size needed to unmap one stands in the cache line before it. */
+/* Blocks of at least 4 MiB are mapped at 2 MiB boundaries, so that the kernel can back them with
+   huge pages. The cache line before each block stores what freeing it needs. */
 enum { HEADER = 64, HUGE_PAGE = 2 << 20, LARGE = 4 << 20 };
 typedef struct {
     void *base;
     size_t mapped;
 } block_header;
 
+/* Allocates a block with its header. `advice` goes to madvise for large blocks. */
 static void *allocate_pages(size_t bytes, int advice)
 {
     size_t total;
@@ -122,7 +124,7 @@ char *heed_string_copy(const char *text)
 
 typedef struct arena_block arena_block;
 struct arena_block {
-    alignas(16) arena_block *next; /* the pieces come after the header, aligned as it is */
+    alignas(16) arena_block *next; /* The pieces follow this header, so its alignment is theirs. */
     size_t used, size;
 };
 struct heed_arena {
@@ -159,7 +161,7 @@ void *heed_arena_take(heed_arena *arena, size_t count, size_t size)
         block = calloc(1, BLOCK_HEADER + room);
         if (!block) return NULL;
         block->size = room;
-        /* keep filling the current block after a large piece */
+        /* A large piece gets a block of its own, and the current block stays in use. */
         if (arena->first && room != BLOCK_BYTES) {
             block->next = arena->first->next;
             arena->first->next = block;

@@ -1,5 +1,5 @@
-/* memory.h: checked allocation and arenas. Every size is computed in 64 bits and checked; NULL
-   means out of memory. */
+/* memory.h: allocation with checked sizes, and arenas. Sizes that would wrap fail like missing
+   memory: the result is NULL or false. */
 #ifndef HEED_BASE_MEMORY_H
 #define HEED_BASE_MEMORY_H
 
@@ -7,40 +7,42 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* a * b and a + b; false when the result would wrap (then *result is untouched). */
+/* Compute a * b and a + b. Return false if the result would wrap. */
 bool heed_multiply_size(size_t a, size_t b, size_t *result);
 bool heed_add_size(size_t a, size_t b, size_t *result);
 
-/* Zeroed array of `count` elements of `size` bytes; NULL when it wraps or memory is out. Free with
-   free(). */
+/* Allocates a zeroed array of `count` elements of `size` bytes; the caller frees it with free(). An
+   empty array gets one byte, so that NULL always means that memory is out or the size wraps. */
 void *heed_allocate(size_t count, size_t size);
-/* Grows (never shrinks) *pointer to hold at least `wanted` elements, doubling; new bytes are zero.
-   *capacity counts elements. */
+/* Grows the array at *pointer_to_pointer by doubling until it has at least `wanted` elements of
+   `size` bytes. New elements are zero. *capacity counts elements. Returns false, and changes
+   nothing, if memory is out. */
 bool heed_grow(void *pointer_to_pointer, size_t *capacity, size_t wanted, size_t size);
-/* 64-byte aligned, zeroed, on huge pages when it is large enough and the system grants them. Free
-   with heed_free_aligned. */
+/* Allocates zeroed memory aligned to 64 bytes. Large blocks use huge pages if the system grants
+   them. The caller frees it with heed_free_aligned. */
 void *heed_allocate_aligned(size_t bytes);
+/* Frees memory of the two functions here. NULL is allowed. */
 void heed_free_aligned(void *pointer);
-/* The same on pages of the ordinary size, whatever the system would grant: to measure what huge
-   ones give. */
+/* Allocates in the same way without huge pages, so that benchmarks can measure what those bring. */
 void *heed_allocate_small_pages(size_t bytes);
-/* How much of a block the system has put on huge pages (Linux: /proc/self/smaps); 0 where it does
+/* Returns how many bytes of a block are on huge pages, from /proc/self/smaps; 0 if the system does
    not say. */
 size_t heed_huge_page_bytes(const void *block, size_t bytes);
-/* Copies of a NUL-terminated string; NULL when memory is out. Free with free(). */
+/* Copies a NUL-terminated string; the caller frees it with free(). NULL if memory is out. */
 char *heed_string_copy(const char *text);
 
-/* Bytes that the system can give to this process without swapping or being stopped: free and
-   reclaimable memory, within the limits of its control groups (version 1 and 2). SIZE_MAX when it
-   does not say. Other processes may take them at any moment. */
+/* Returns the bytes that the system can give to this process without swapping or killing it: free
+   and reclaimable memory within the limits of its control groups (versions 1 and 2). SIZE_MAX if
+   the system does not say. Other processes may take the memory at any time. */
 size_t heed_memory_available(void);
 
-/* An arena hands out pieces that die together. Pieces are zeroed and 16-byte aligned. */
+/* An arena allocates pieces that are all freed together. Pieces are zeroed and aligned to 16
+   bytes. */
 typedef struct heed_arena heed_arena;
 heed_arena *heed_arena_new(void);
 void heed_arena_free(heed_arena *arena);
-void *heed_arena_take(heed_arena *arena, size_t count, size_t size); /* NULL when out of memory */
+void *heed_arena_take(heed_arena *arena, size_t count, size_t size); /* NULL if memory is out */
 char *heed_arena_string(heed_arena *arena, const char *text);
-size_t heed_arena_bytes(const heed_arena *arena); /* bytes handed out so far */
+size_t heed_arena_bytes(const heed_arena *arena); /* bytes of all pieces */
 
 #endif

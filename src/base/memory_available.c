@@ -1,4 +1,5 @@
-/* How much memory is to be had: /proc/meminfo and the control groups above this process. */
+/* memory_available.c: finds how much memory is available, from /proc/meminfo and the control groups
+   of this process (heed_memory_available). */
 #include "base/cgroup.h"
 #include "base/memory.h"
 #include <stdlib.h>
@@ -6,8 +7,8 @@
 
 enum { TEXT_BYTES = 8192 };
 
-/* The number after `key` at the beginning of a line, SIZE_MAX when there is none ("max"
-   included). */
+/* Returns the number after `key` at the beginning of a line. Returns SIZE_MAX if there is none,
+   which includes "max". */
 static size_t number_after(const char *text, const char *key)
 {
     size_t length = strlen(key);
@@ -20,13 +21,14 @@ static size_t number_after(const char *text, const char *key)
     return SIZE_MAX;
 }
 
+/* Returns the number after `key` in the file "folder/name", SIZE_MAX if there is none. */
 static size_t number_in(const char *folder, const char *name, const char *key)
 {
     char text[TEXT_BYTES];
     return heed_cgroup_read(folder, name, text, sizeof text) ? number_after(text, key) : SIZE_MAX;
 }
 
-/* Where the two versions of control groups keep their figures. */
+/* The files of the two versions of control groups, and the key in memory.stat. */
 typedef struct group_kind {
     const char *limit, *usage, *inactive;
 } group_kind;
@@ -35,8 +37,8 @@ static const group_kind group_kinds[2] = {
     {"memory.max", "memory.current", "inactive_file "},
 };
 
-/* What the group of this folder leaves: its limit less its use, where file pages not in use do not
-   count. */
+/* Returns what the group of this folder leaves: its limit minus its usage. Inactive file pages do
+   not count as used, because the kernel can reclaim them. */
 static size_t left_in_group(const group_kind *kind, const char *folder)
 {
     size_t limit = number_in(folder, kind->limit, ""), usage = number_in(folder, kind->usage, "");
@@ -46,6 +48,7 @@ static size_t left_in_group(const group_kind *kind, const char *folder)
     return limit > usage ? limit - usage : 0;
 }
 
+/* Visitor of groups: keeps the smallest remainder. */
 static void take_smaller(void *argument, const char *folder, bool unified)
 {
     size_t *least = argument, left = left_in_group(&group_kinds[unified], folder);

@@ -1,3 +1,4 @@
+/* output.c: checks that a file can be written (output.h). */
 #include "base/output.h"
 
 #include "base/file.h"

@@ -1,12 +1,13 @@
-/* output.h: whether a file can be written, asked before the work that is to fill it. */
+/* output.h: checks that a file can be written before the work that produces it begins. */
 #ifndef HEED_BASE_OUTPUT_H
 #define HEED_BASE_OUTPUT_H
 
 #include "base/error.h"
 
-/* Whether a file could be written at `path`, without a trace of the question: a file that would be
-   replaced is begun and given up, anything else (pipe, terminal, device) needs to be writable and
-   is not opened. Errors are those of heed_file_writer_open. A disk that is full shows later. */
+/* Checks that a file could be written at `path`, and leaves nothing behind. For a path that would
+   be created or replaced, the write is begun and discarded. A pipe, a terminal or a device is
+   checked for write permission and not opened. Errors are those of heed_file_writer_open. A full
+   disk is not detected. */
 heed_status heed_path_check_output(const char *path, heed_error *error);
 
 #endif

@@ -1,3 +1,4 @@
+/* path.c: questions about paths (path.h). */
 #include "base/path.h"
 
 #include "base/memory.h"
@@ -41,7 +42,7 @@ char *heed_path_folder(const char *path)
     size_t length = slash ? (size_t)(slash - path) : 1;
     char *folder = malloc(length + 2);
     if (!folder) return NULL;
-    if (slash == path) length = 1; /* the root */
+    if (slash == path) length = 1; /* "/" stays "/" */
     memcpy(folder, slash ? path : ".", length);
     folder[length] = 0;
     return folder;

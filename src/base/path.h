@@ -1,4 +1,4 @@
-/* path.h: what a path names, and where one leads that may not be there yet. */
+/* path.h: questions about paths, whose last components may not exist yet. */
 #ifndef HEED_BASE_PATH_H
 #define HEED_BASE_PATH_H
 
@@ -6,22 +6,26 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* These follow symbolic links. They return false if the path does not exist or cannot be
+   inspected. */
 bool heed_path_exists(const char *path);
 bool heed_path_is_directory(const char *path);
-bool heed_path_is_regular(const char *path); /* a regular file, or a link to one */
-/* "folder/name"; caller frees; NULL when memory is out. */
+bool heed_path_is_regular(const char *path);
+/* Returns "folder/name"; the caller frees it. NULL if memory is out. */
 char *heed_path_join(const char *folder, const char *name);
-/* The folder that `path` is in, "." without a slash; caller frees; NULL when memory is out. */
+/* Returns the folder that contains `path`, "." if `path` has no slash; the caller frees it. NULL if
+   memory is out. */
 char *heed_path_folder(const char *path);
-/* The part of `path` that is there already, "" for none of a relative path; its length, in bytes of
-   `path`, goes to *length. Caller frees; NULL if memory is out. */
+/* Returns the longest leading part of `path` that exists, "" if no part of a relative path exists;
+   the caller frees it. *length becomes its length in bytes. NULL if memory is out. */
 char *heed_path_existing(const char *path, size_t *length);
-/* `path` without links, "." and ".." in the part that is there; caller frees *real. */
+/* Resolves symbolic links, "." and ".." in the part of `path` that exists. The caller frees *real.
+   HEED_E_IO if the system cannot resolve it. */
 heed_status heed_path_resolve(char **real, const char *path, heed_error *error);
-/* Whether a resolved path is the resolved `folder` or below it. */
+/* Returns whether the resolved path `real` is the resolved folder or lies in it. */
 bool heed_path_is_inside(const char *real, const char *folder);
-/* Removes the empty folders of `path` that begin after its first `existed` bytes, from the last one
-   up. `path` is cut to what is left. */
+/* Removes the last folder of `path`, then its parents, as long as they are empty and lie after the
+   first `existed` bytes. `path` is shortened to what is left. */
 void heed_directory_unmake(char *path, size_t existed);
 
 #endif

@@ -1,3 +1,4 @@
+/* pool.c: a thread pool with a spinning barrier (pool.h). */
 #include "base/pool.h"
 
 #include "base/memory.h"
@@ -17,15 +18,16 @@ typedef struct {
 struct heed_pool {
     int threads, started;
     helper *helpers;
-    pthread_mutex_t turn;  /* one job at a time */
-    pthread_mutex_t mutex; /* guards generation and quit for sleeping helpers */
+    pthread_mutex_t turn;  /* held while a job runs */
+    pthread_mutex_t mutex; /* guards generation and quit for helpers that sleep */
     pthread_cond_t wake;
+    /* polls before a waiting thread yields: 0 if there are more threads than processors */
     int spins;
     bool quit;
     heed_pool_job *job;
     void *argument;
-    _Alignas(64) atomic_uint generation; /* counts jobs */
-    _Alignas(64) atomic_int arrived;     /* at the barrier */
+    _Alignas(64) atomic_uint generation; /* number of jobs started */
+    _Alignas(64) atomic_int arrived;     /* threads that have reached the barrier */
     _Alignas(64) atomic_uint barrier_phase;
 };
 
@@ -36,7 +38,8 @@ static inline void pause_briefly(void)
 #endif
 }
 
-/* Spins, then yields, until *word differs from `old`; false when patience ran out. */
+/* Spins, then yields at most `yields` times (without limit if negative), until *word differs from
+   `old`. Returns false if the limit was reached. */
 static bool wait_for_change(const heed_pool *pool, atomic_uint *word, unsigned old, int yields)
 {
     for (int i = 0; i < pool->spins; i++) {
@@ -60,6 +63,8 @@ void heed_pool_barrier(heed_pool *pool)
     } else wait_for_change(pool, &pool->barrier_phase, phase, -1);
 }
 
+/* Main function of a helper: waits for the next generation, runs its job, and sleeps if none
+   comes. */
 static void *helper_main(void *argument)
 {
     helper *self = argument;
@@ -72,7 +77,8 @@ static void *helper_main(void *argument)
                 pthread_cond_wait(&pool->wake, &pool->mutex);
             pthread_mutex_unlock(&pool->mutex);
         }
-        if (atomic_load(&pool->generation) == seen) return NULL; /* woken to quit */
+        /* woken to quit without a new job */
+        if (atomic_load(&pool->generation) == seen) return NULL;
         seen++;
         if (pool->quit) return NULL;
         pool->job(pool->argument, self->thread, pool->threads);
@@ -110,6 +116,7 @@ heed_status heed_pool_new(heed_pool **result, int threads, heed_error *error)
     return HEED_OK;
 }
 
+/* Starts a generation and wakes the helpers that sleep. */
 static void announce(heed_pool *pool)
 {
     pthread_mutex_lock(&pool->mutex);
@@ -140,7 +147,7 @@ int heed_pool_threads(const heed_pool *pool)
 
 void heed_pool_run(heed_pool *pool, heed_pool_job *job, void *argument)
 {
-    /* no helpers: nothing to announce, and callers on other threads need not wait */
+    /* Without helpers there is nothing to announce, and callers on other threads need not wait. */
     if (pool->threads == 1) {
         job(argument, 0, 1);
         return;

@@ -1,3 +1,4 @@
+/* rng.c: Philox4x32-10 and distributions (rng.h). */
 #include "base/rng.h"
 
 #include <math.h>
@@ -36,6 +37,7 @@ uint32_t heed_rng_u32(heed_rng *rng)
     return out[rng->drawn++ % 4];
 }
 
+/* Returns 64 random bits, two draws. */
 static uint64_t draw64(heed_rng *rng)
 {
     uint64_t high = heed_rng_u32(rng);
@@ -58,7 +60,7 @@ double heed_rng_uniform(heed_rng *rng)
 
 double heed_rng_normal(heed_rng *rng)
 {
-    /* u in (0, 1] keeps the logarithm finite */
+    /* u in (0, 1] keeps the logarithm finite. */
     double u = 1 - heed_rng_uniform(rng), v = heed_rng_uniform(rng);
     return sqrt(-2 * log(u)) * cos(6.283185307179586 * v);
 }

@@ -1,10 +1,11 @@
+/* unicode.c: character properties from utf8proc, corrected by tables (unicode.h). */
 #include "base/unicode.h"
 
 #include "base/utf8.h"
 #include <stdlib.h>
 #include <utf8proc.h>
 
-/* Code points first to last, in ascending order in every table below. */
+/* A range of code points, and a range with a value. The tables below are in ascending order. */
 typedef heed_char_span span;
 typedef struct {
     uint32_t first, last;
@@ -25,7 +26,7 @@ enum {
     SO = UTF8PROC_CATEGORY_SO
 };
 
-/* Categories of what Unicode 15.1 and 16 added or changed. */
+/* Categories of characters that Unicode 15.1 and 16 added or changed. */
 static const span_value later_categories[] = {
     {0x897, 0x897, MN},     {0x1B4E, 0x1B4F, PO},   {0x1B7F, 0x1B7F, PO},   {0x1C89, 0x1C89, LU},
     {0x1C8A, 0x1C8A, LL},   {0x2427, 0x2429, SO},   {0x2FFC, 0x2FFF, SO},   {0x31E4, 0x31E5, SO},
@@ -49,13 +50,14 @@ static const span_value later_categories[] = {
     {0x1FA8F, 0x1FA8F, SO}, {0x1FABE, 0x1FABE, SO}, {0x1FAC6, 0x1FAC6, SO}, {0x1FADC, 0x1FADC, SO},
     {0x1FADF, 0x1FADF, SO}, {0x1FAE9, 0x1FAE9, SO}, {0x1FBCB, 0x1FBEF, SO}, {0x2EBF0, 0x2EE5D, LO}};
 
-/* Lower case of what Unicode 16 and 17 added: the distance to the lower-case letter. */
+/* Characters with a lower case since Unicode 16 or 17, and the distance to the lower-case
+   letter. */
 static const span_value later_lower[] = {
     {0x1C89, 0x1C89, 1},    {0xA7CB, 0xA7CB, -42343}, {0xA7CC, 0xA7CC, 1}, {0xA7CE, 0xA7CE, 1},
     {0xA7D2, 0xA7D2, 1},    {0xA7D4, 0xA7D4, 1},      {0xA7DA, 0xA7DA, 1}, {0xA7DC, 0xA7DC, -42561},
     {0x10D50, 0x10D65, 32}, {0x16EA0, 0x16EB8, 27}};
 
-/* Marks that came after Unicode 9: no marks to StripAccents, combining class 0 in normalization. */
+/* Marks added after Unicode 9: StripAccents keeps them, and their combining class is 0. */
 static const span no_marks[] = {
     {0x7FD, 0x7FD},     {0x898, 0x89F},     {0x8CA, 0x8D3},     {0x9FE, 0x9FE},
     {0xAFA, 0xAFF},     {0xB55, 0xB55},     {0xC04, 0xC04},     {0xC3C, 0xC3C},
@@ -77,7 +79,8 @@ static const span no_marks[] = {
     {0x16FF0, 0x16FF1}, {0x1CF00, 0x1CF2D}, {0x1CF30, 0x1CF46}, {0x1E08F, 0x1E08F},
     {0x1E130, 0x1E136}, {0x1E2AE, 0x1E2AE}, {0x1E2EC, 0x1E2EF}, {0x1E4EC, 0x1E4EF}};
 
-/* What came after Unicode 14: not assigned to Moses, as to the Python that wrote its fixtures. */
+/* Characters added after Unicode 14, which Moses takes for unassigned, like the version of Python
+   that wrote its fixtures. */
 static const span after_unicode_14[] = {
     {0x897, 0x897},     {0xCF3, 0xCF3},     {0xECE, 0xECE},     {0x1B4E, 0x1B4F},
     {0x1B7F, 0x1B7F},   {0x1C89, 0x1C8A},   {0x2427, 0x2429},   {0x2FFC, 0x2FFF},
@@ -99,7 +102,7 @@ static const span after_unicode_14[] = {
     {0x1FADF, 0x1FADF}, {0x1FAE8, 0x1FAE9}, {0x1FAF7, 0x1FAF8}, {0x1FBCB, 0x1FBEF},
     {0x2B739, 0x2B739}, {0x2EBF0, 0x2EE5D}, {0x31350, 0x323AF}};
 
-/* Nonspacing marks that came after Unicode 8: BertNormalizer keeps them. */
+/* Nonspacing marks added after Unicode 8, which BertNormalizer keeps. */
 static const span no_accents[] = {
     {0x7FD, 0x7FD},     {0x898, 0x89F},     {0x8CA, 0x8E1},     {0x9FE, 0x9FE},
     {0xAFA, 0xAFF},     {0xB55, 0xB55},     {0xC04, 0xC04},     {0xC3C, 0xC3C},
@@ -125,7 +128,7 @@ static const span no_accents[] = {
     {0x1E026, 0x1E02A}, {0x1E08F, 0x1E08F}, {0x1E130, 0x1E136}, {0x1E2AE, 0x1E2AE},
     {0x1E2EC, 0x1E2EF}, {0x1E4EC, 0x1E4EF}, {0x1E944, 0x1E94A}};
 
-/* Punctuation that came after Unicode 8: BertPreTokenizer does not split there. */
+/* Punctuation added after Unicode 8, at which BertPreTokenizer does not split. */
 static const span no_punctuation[] = {
     {0x61D, 0x61D},     {0x9FD, 0x9FD},     {0xA76, 0xA76},     {0xC77, 0xC77},
     {0xC84, 0xC84},     {0x1B7D, 0x1B7E},   {0x2E43, 0x2E4F},   {0x2E52, 0x2E5D},
@@ -136,13 +139,14 @@ static const span no_punctuation[] = {
     {0x11C70, 0x11C71}, {0x11EF7, 0x11EF8}, {0x11F43, 0x11F4F}, {0x11FFF, 0x11FFF},
     {0x12FF1, 0x12FF2}, {0x16E97, 0x16E9A}, {0x16FE2, 0x16FE2}, {0x1E95E, 0x1E95F}};
 
-/* Decompositions that came after Unicode 9. */
+/* Decompositions added after Unicode 9, which normalization ignores. */
 static const span no_decomposition[] = {
     {0x32FF, 0x32FF},   {0xA7F2, 0xA7F4},   {0xAB69, 0xAB69},   {0x10781, 0x10785},
     {0x10787, 0x107B0}, {0x107B2, 0x107BA}, {0x11938, 0x11938}, {0x1E030, 0x1E06D},
     {0x1F16C, 0x1F16C}, {0x1FBF0, 0x1FBF9},
 };
 
+/* Comparison of bsearch: whether a code point lies below, in or above a range. */
 static int compare_span(const void *key, const void *element)
 {
     const uint32_t *c = key, *bounds = element;
@@ -154,6 +158,7 @@ const void *heed_char_find(const void *table, size_t count, size_t size, uint32_
     return bsearch(&c, table, count, size, compare_span);
 }
 
+/* Returns the general category in Unicode 16. */
 static int category(uint32_t c)
 {
     int found = utf8proc_category((utf8proc_int32_t)c);
@@ -201,8 +206,8 @@ void heed_strip_right(const char *text, size_t *length)
     }
 }
 
-/* Alphabetic is L, Nl, Other_Alphabetic; of the latter only the circled and squared letters are not
-   marks. */
+/* Returns whether c is a circled or squared letter. Alphabetic consists of L, Nl and
+   Other_Alphabetic, and these are the only characters of Other_Alphabetic that are not marks. */
 static bool is_circled_letter(uint32_t c)
 {
     return (c >= 0x24B6 && c <= 0x24E9) || (c >= 0x1F130 && c <= 0x1F149) ||
@@ -272,7 +277,7 @@ bool heed_char_is_punctuation(uint32_t c)
 bool heed_char_is_control(uint32_t c)
 {
     if (c < 0x80) return (c < 32 && c != '\t' && c != '\n' && c != '\r') || c == 127;
-    /* too young */
+    /* added after Unicode 8 */
     if (c == 0x890 || c == 0x891 || c == 0x8E2 || c == 0x110CD || (c >= 0x13430 && c <= 0x1343F))
         return false;
     int found = utf8proc_category((utf8proc_int32_t)c);
@@ -304,7 +309,7 @@ size_t heed_char_lower(uint32_t c, uint32_t lower[3])
         lower[0] = c >= 'A' && c <= 'Z' ? c + 32 : c;
         return 1;
     }
-    if (c == 0x130) { /* the only letter whose lower case has two code points */
+    if (c == 0x130) { /* U+0130 is the only letter whose lower case has two code points. */
         lower[0] = 'i';
         lower[1] = 0x307;
         return 2;
@@ -339,10 +344,9 @@ size_t heed_char_decompose(uint32_t c, bool compatible, uint32_t parts[HEED_DECO
 
 uint32_t heed_char_compose(uint32_t first, uint32_t second)
 {
-    /* No composite has its second part below U+0300, among the ideographs or among the Hangul
-       syllables. */
+    /* In no composite is the second part below U+0300, an ideograph or a Hangul syllable. */
     if (second < 0x300 || (second >= 0x3400 && second < 0x11000)) return 0;
-    if (first == 0x11935 && second == 0x11930) return 0; /* came after Unicode 9 */
+    if (first == 0x11935 && second == 0x11930) return 0; /* added after Unicode 9 */
     utf8proc_int32_t pair[2] = {(utf8proc_int32_t)first, (utf8proc_int32_t)second};
     utf8proc_ssize_t count = utf8proc_normalize_utf32(pair, 2, UTF8PROC_STABLE | UTF8PROC_COMPOSE);
     return count == 1 ? (uint32_t)pair[0] : 0;

@@ -1,7 +1,7 @@
-/* unicode.h: properties of characters as the `tokenizers` library sees them. Its parts were built
-   with different versions of the Unicode database (categories of regular expressions: 16, case: 17,
-   marks and normalization: 9, BERT's punctuation: 8), so utf8proc's answers are corrected by
-   tables; ids must not depend on the version of utf8proc that is installed. */
+/* unicode.h: character properties as the `tokenizers` library sees them. The parts of that library
+   use different versions of the Unicode database: 16 for categories in regular expressions, 17 for
+   case, 9 for marks and normalization, 8 for BERT's punctuation. Tables correct the answers of
+   utf8proc, so that token ids do not depend on the installed version of utf8proc. */
 #ifndef HEED_BASE_UNICODE_H
 #define HEED_BASE_UNICODE_H
 
@@ -9,8 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* General categories as regular expressions know them, joined into the classes that the shipped
-   patterns ask for. */
+/* Character classes that the known split patterns ask for, as bits. The comments list the Unicode
+   general categories or properties in each. */
 enum {
     HEED_CHAR_LETTER = 1,    /* L */
     HEED_CHAR_NUMBER = 2,    /* N */
@@ -21,44 +21,48 @@ enum {
     HEED_CHAR_SPACE = 64,    /* White_Space */
     HEED_CHAR_WORD = 128     /* \w of Unicode: Alphabetic, M, Nd, Pc, Join_Control */
 };
+/* Returns the classes of a character as a set of these bits. */
 unsigned heed_char_class(uint32_t c);
 
 bool heed_char_is_space(uint32_t c); /* White_Space */
-/* str.isspace of Python, and \s of its regular expressions */
+/* Returns what Python's str.isspace returns, which is also \s of Python's regular expressions. */
 bool heed_char_is_python_space(uint32_t c);
-/* Python's lstrip and rstrip: drop white space from the beginning, or the end, of valid UTF-8. */
+/* Drop white space from the beginning, or the end, of valid UTF-8, as Python's lstrip and rstrip
+   do. */
 void heed_strip_left(const char **text, size_t *length);
 void heed_strip_right(const char *text, size_t *length);
 bool heed_char_is_numeric(uint32_t c); /* N */
-bool heed_char_is_mark(uint32_t c);    /* M: what StripAccents removes */
-bool heed_char_is_accent(uint32_t c);  /* Mn: what BertNormalizer removes */
-/* P and the ASCII symbols: where BertPreTokenizer and Punctuation split */
+bool heed_char_is_mark(uint32_t c);    /* M: the marks that the normalizer StripAccents removes */
+bool heed_char_is_accent(uint32_t c);  /* Mn: the marks that BertNormalizer removes */
+/* P and the ASCII symbols: where the pre-tokenizers BertPreTokenizer and Punctuation split. */
 bool heed_char_is_punctuation(uint32_t c);
-/* Cc Cf Co less tab, line feed, carriage return: what BertNormalizer removes */
+/* Cc, Cf and Co except tab, line feed and carriage return: the characters that BertNormalizer
+   removes. */
 bool heed_char_is_control(uint32_t c);
-/* C: control, format, private, unassigned: what Moses drops */
+/* C (control, format, private use, surrogate, unassigned): the characters that Moses drops. */
 bool heed_char_is_other(uint32_t c);
 bool heed_char_is_chinese(uint32_t c); /* the CJK ideographs that BertNormalizer isolates */
 
-/* Tables of code points: ascending elements that begin with a heed_char_span and do not overlap.
-   The element that holds c; NULL: none does. */
+/* The first field of each element of a table of code points. The elements are in ascending order
+   and do not overlap. */
 typedef struct heed_char_span {
     uint32_t first, last;
 } heed_char_span;
+/* Returns the element that contains c, by binary search, or NULL if there is none. */
 const void *heed_char_find(const void *table, size_t count, size_t size, uint32_t c);
 #define HEED_CHAR_FIND(table, c) \
     heed_char_find(table, sizeof(table) / sizeof *(table), sizeof *(table), c)
 
-/* Lower case of one character, 1 to 3 code points; returns how many. */
+/* Writes the lower case of a character and returns its length, 1 or 2 code points. */
 size_t heed_char_lower(uint32_t c, uint32_t lower[3]);
 
-/* Normalization (Unicode Standard Annex 15). */
+/* Normalization. Source: Unicode Standard Annex 15. */
 enum { HEED_DECOMPOSITION_MAX = 18 };
 unsigned heed_char_combining_class(uint32_t c);
-/* Full decomposition (canonical, or compatible), at most HEED_DECOMPOSITION_MAX code points; c
-   itself when it has none. */
+/* Writes the full decomposition of a character, canonical or compatible, and returns its length, at
+   most HEED_DECOMPOSITION_MAX code points. A character without one is its own decomposition. */
 size_t heed_char_decompose(uint32_t c, bool compatible, uint32_t parts[HEED_DECOMPOSITION_MAX]);
-/* The primary composite of a pair; 0 when there is none. */
+/* Returns the primary composite of a pair, 0 if there is none. */
 uint32_t heed_char_compose(uint32_t first, uint32_t second);
 
 #endif

@@ -1,8 +1,9 @@
+/* utf8.c: decodes, encodes and checks UTF-8 (utf8.h). */
 #include "base/utf8.h"
 
 #include <string.h>
 
-/* Bytes of the character that `lead` begins; 0 if no character begins with it. */
+/* Returns the bytes of the character that `lead` begins, 0 if no character begins with it. */
 static size_t announced_bytes(unsigned char lead)
 {
     if (lead < 0x80) return 1;
@@ -22,7 +23,8 @@ size_t heed_utf8_next(const char *text, size_t length, uint32_t *code_point, boo
         point = lead & (0xFFu >> (wanted + 1));
         for (; got < wanted && got < length; got++) {
             unsigned char c = s[got], low = 0x80, high = 0xBF;
-            if (got == 1) { /* shortest form, no surrogates, at most U+10FFFF: Unicode table 3-7 */
+            /* Unicode table 3-7 excludes longer forms, surrogates and values above U+10FFFF. */
+            if (got == 1) {
                 if (lead == 0xE0) low = 0xA0;
                 if (lead == 0xED) high = 0x9F;
                 if (lead == 0xF0) low = 0x90;
@@ -59,14 +61,14 @@ size_t heed_utf8_incomplete(const char *text, size_t length)
         if ((c & 0xC0) == 0x80) continue;
         uint32_t point;
         if (announced_bytes(c) <= back) return 0;
-        /* Only a prefix that could still become valid is held back: its decode must stop at the
-           end, not at a bad byte. */
+        /* The bytes count only if they can still become valid, that is, if decoding them stops at
+           the end and not at a bad byte. */
         return heed_utf8_next(text + length - back, back, &point, NULL) == back ? back : 0;
     }
     return 0;
 }
 
-/* Whether the eight bytes at `text` are ASCII. */
+/* Returns whether the eight bytes at `text` are ASCII. */
 static bool eight_ascii(const char *text)
 {
     uint64_t eight;

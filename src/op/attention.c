@@ -63,8 +63,8 @@ static inline void REAL(attend)(const heed_kernel_args *args, const heed_attenti
     int64_t from = head * width, group = head / (attributes->heads / attributes->kv_heads);
     const REAL(one_query)
         query = {span, REAL(row)(&args->in[HEED_ATTENTION_Q], row) + from, i, head, group};
-    real *y = REAL(row)(&args->out[0], row) + from,
-         sink = span->sinks ? *REAL(row)(span->sinks, head) : -INFINITY, max = sink;
+    real *y = REAL(row)(&args->out[0], row) + from;
+    real sink = span->sinks ? *REAL(row)(span->sinks, head) : -INFINITY, max = sink;
     bool nothing = sink == -INFINITY;
     for (int64_t j = 0; j < span->sequence.keys; j++) {
         int64_t at = heed_attention_visible_row(span, i, j);

@@ -35,8 +35,9 @@ void REAL(heed_clamped_swiglu_reference)(const heed_kernel_args *args)
 void REAL(heed_clamped_swiglu_backward_reference)(const heed_kernel_args *args)
 {
     const heed_clamped_swiglu_attributes *attributes = args->attributes;
-    const heed_operand *dy = &args->in[0], *gate = &args->in[1], *up = &args->in[2],
-                       *dgate = &args->out[0], *dup = &args->out[1];
+    const heed_operand *dy = &args->in[0], *gate = &args->in[1];
+    const heed_operand *up = &args->in[2], *dgate = &args->out[0];
+    const heed_operand *dup = &args->out[1];
     real limit = (real)attributes->limit, alpha = (real)attributes->alpha;
     int64_t columns = heed_shape_columns(dy->shape);
     for (int64_t i = 0; i < heed_shape_rows(dy->shape); i++)

@@ -65,8 +65,8 @@ static inline real REAL(column)(const heed_kernel_args *args, int64_t e, int64_t
 void REAL(heed_expert_matmul_reference)(const heed_kernel_args *args)
 {
     const heed_operand *offsets = &args->in[HEED_EXPERT_OFFSETS], *y = &args->out[0];
-    int64_t experts = args->in[HEED_EXPERT_WEIGHT].shape.dim[0], slots = heed_slot_count(y),
-            begin = 0, end = 0;
+    int64_t experts = args->in[HEED_EXPERT_WEIGHT].shape.dim[0], slots = heed_slot_count(y);
+    int64_t begin = 0, end = 0;
     for (int64_t e = 0; e < experts; e++) {
         heed_expert_range(offsets, e, slots, &begin, &end);
         for (int64_t s = begin; s < end; s++)
@@ -79,8 +79,8 @@ void REAL(heed_expert_matmul_reference)(const heed_kernel_args *args)
 
 void REAL(heed_expert_outer_reference)(const heed_kernel_args *args)
 {
-    const heed_operand *a = &args->in[0], *b = &args->in[1],
-                       *state = heed_optional(args, HEED_EXPERT_OUTER_STATE), *y = &args->out[0];
+    const heed_operand *a = &args->in[0], *b = &args->in[1];
+    const heed_operand *state = heed_optional(args, HEED_EXPERT_OUTER_STATE), *y = &args->out[0];
     int64_t rows = y->shape.dim[1], columns = y->shape.dim[2], begin, end;
     bool bf16 = ((const heed_expert_outer_attributes *)args->attributes)->bf16_operands;
     for (int64_t e = 0; e < y->shape.dim[0]; e++) {
@@ -191,8 +191,8 @@ static heed_status gradient(heed_graph *graph, const heed_node *node, const heed
         return heed_fail(
             error, HEED_E_UNSUPPORTED,
             "expert_matmul: what fusion made has no gradient: it runs after the gradient pass");
-    heed_value x = node->in[HEED_EXPERT_X], w = node->in[HEED_EXPERT_WEIGHT],
-               offsets = node->in[HEED_EXPERT_OFFSETS], dy = dout[0];
+    heed_value x = node->in[HEED_EXPERT_X], w = node->in[HEED_EXPERT_WEIGHT];
+    heed_value offsets = node->in[HEED_EXPERT_OFFSETS], dy = dout[0];
     bool transposed = attributes.transpose_b;
     heed_expert_outer_attributes outer = {.bf16_operands = attributes.bf16_operands};
     heed_value in[3] = {x, dy, offsets};

@@ -25,8 +25,8 @@ HEED_REFERENCE(expert_load_backward);
 
 void REAL(heed_expert_permutation_reference)(const heed_kernel_args *args)
 {
-    const heed_operand *index = &args->in[0], *permutation = &args->out[0],
-                       *inverse = &args->out[1], *offsets = &args->out[2];
+    const heed_operand *index = &args->in[0], *permutation = &args->out[0];
+    const heed_operand *inverse = &args->out[1], *offsets = &args->out[2];
     int64_t experts = offsets->shape.dim[0] - 1, pairs = heed_slot_count(index);
     int32_t *first = offsets->data;
     int64_t stride = offsets->row_stride, outside = 0;

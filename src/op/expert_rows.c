@@ -19,8 +19,8 @@ HEED_REFERENCE(expert_dot);
 
 void REAL(heed_expert_dispatch_reference)(const heed_kernel_args *args)
 {
-    const heed_operand *x = &args->in[0], *permutation = &args->in[1],
-                       *weights = heed_optional(args, 3), *y = &args->out[0];
+    const heed_operand *x = &args->in[0], *permutation = &args->in[1];
+    const heed_operand *weights = heed_optional(args, 3), *y = &args->out[0];
     int64_t J = y->shape.dim[1], width = y->shape.dim[2];
     for (int64_t s = 0; s < heed_slot_count(y); s++) {
         int64_t p = *heed_slot_index(permutation, s);
@@ -33,8 +33,8 @@ void REAL(heed_expert_dispatch_reference)(const heed_kernel_args *args)
 
 void REAL(heed_expert_combine_reference)(const heed_kernel_args *args)
 {
-    const heed_operand *x = &args->in[0], *inverse = &args->in[2],
-                       *weights = heed_optional(args, 3), *y = &args->out[0];
+    const heed_operand *x = &args->in[0], *inverse = &args->in[2];
+    const heed_operand *weights = heed_optional(args, 3), *y = &args->out[0];
     int64_t J = x->shape.dim[1], width = x->shape.dim[2];
     for (int64_t i = 0; i < y->shape.dim[0]; i++)
         for (int64_t d = 0; d < width; d++) {

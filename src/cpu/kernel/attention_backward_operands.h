@@ -36,8 +36,9 @@ static inline bool in_place(const problem *p)
 /* Cuts `memory` (NULL: only measures) and returns the bytes. */
 static inline size_t backward_layout(const problem *p, char *memory, backward_scratch *s)
 {
-    const int64_t padded = p->padded, columns = p->width * TILE, keys = padded * TILE,
-                  rows = padded * BLOCK_ROWS, square = BLOCK_ROWS * TILE;
+    const int64_t padded = p->padded, columns = p->width * TILE;
+    const int64_t keys = padded * TILE, rows = padded * BLOCK_ROWS;
+    const int64_t square = BLOCK_ROWS * TILE;
     const int64_t all = (heed_shape_rows(p->q->shape) * p->group + BLOCK_ROWS - 1) / BLOCK_ROWS *
                         BLOCK_ROWS;
     const int64_t left = in_place(p) ? 0 : all * p->packed;

@@ -397,8 +397,8 @@ static inline float take_sink(const query_block *u, int64_t r)
 {
     const heed_operand *sinks = heed_optional(u->p->args, HEED_ATTENTION_SINKS);
     if (!sinks) return 1;
-    const float sink = ((const float *)sinks->data)[u->kv_head * u->p->group + r % u->p->group],
-                before = u->to.max[r], m = before > sink ? before : sink;
+    const float sink = ((const float *)sinks->data)[u->kv_head * u->p->group + r % u->p->group];
+    const float before = u->to.max[r], m = before > sink ? before : sink;
     if (sink == -__builtin_inff()) return 1;
     const float old = before == -__builtin_inff() ? 0 : exp_of(before - m);
     u->to.total[r] = u->to.total[r] * old + exp_of(sink - m);
@@ -413,8 +413,9 @@ static inline void finish_query_block(const query_block *u)
     const heed_operand *y = &p->args->out[0], *lse = &p->args->out[1];
     int64_t query = u->s->of.query_start + u->first, head = 0, rows = u->queries * p->group;
     for (int64_t r = 0; r < rows; r++) {
-        float *to = float_row(y, query) + (u->kv_head * p->group + head) * p->width,
-              old = take_sink(u, r), m = u->to.max[r], total = u->to.total[r];
+        float *to = float_row(y, query) + (u->kv_head * p->group + head) * p->width;
+        float old = take_sink(u, r), m = u->to.max[r];
+        float total = u->to.total[r];
         bool fully_masked = m == -__builtin_inff();
         const heed_v times = heed_v_set(fully_masked ? 0 : old / total);
         for (int64_t e = 0; e < p->width; e += HEED_LANES)

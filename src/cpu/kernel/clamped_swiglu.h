@@ -50,8 +50,8 @@ static inline void clamped_swiglu_backward_run(const heed_kernel_args *args, int
               *dup = float_row(&args->out[1], i) + s.first;
         for (int64_t j = 0; j < s.columns; j += HEED_LANES) {
             int64_t left = s.columns - j;
-            heed_v d = load_some(dy + j, left), g = load_some(gate + j, left),
-                   u = load_some(up + j, left), at = at_most(g, limit);
+            heed_v d = load_some(dy + j, left), g = load_some(gate + j, left);
+            heed_v u = load_some(up + j, left), at = at_most(g, limit);
             heed_v sigmoid = heed_v_sigmoid(heed_v_mul(alpha, at)), swish = heed_v_mul(at, sigmoid);
             heed_v derivative = heed_v_add(
                 sigmoid, heed_v_mul(heed_v_mul(alpha, swish), heed_v_sub(one, sigmoid)));

@@ -107,8 +107,8 @@ static inline heed_operand weights_of_expert(const heed_operand *w, heed_isa isa
 static inline heed_gemm expert_gemm(const heed_kernel_args *args, int64_t expert)
 {
     const heed_expert_matmul_attributes *p = args->attributes;
-    const heed_operand *x = &args->in[HEED_EXPERT_X], *w = &args->in[HEED_EXPERT_WEIGHT],
-                       *y = &args->out[0], *bias = heed_optional(args, HEED_EXPERT_BIAS);
+    const heed_operand *x = &args->in[HEED_EXPERT_X], *w = &args->in[HEED_EXPERT_WEIGHT];
+    const heed_operand *y = &args->out[0], *bias = heed_optional(args, HEED_EXPERT_BIAS);
     const heed_operand own = weights_of_expert(w, args->isa, expert);
     return (heed_gemm){.n = y->shape.dim[2],
                        .k = x->shape.dim[2],

@@ -77,8 +77,8 @@ static inline void top_k_backward_run(const heed_kernel_args *args, int part, in
 
 static inline void expert_dispatch_run(const heed_kernel_args *args, int part, int parts)
 {
-    const heed_operand *x = &args->in[0], *permutation = &args->in[1],
-                       *weights = heed_optional(args, 3), *y = &args->out[0];
+    const heed_operand *x = &args->in[0], *permutation = &args->in[1];
+    const heed_operand *weights = heed_optional(args, 3), *y = &args->out[0];
     int64_t begin, end, J = y->shape.dim[1], width = y->shape.dim[2];
     rows_of_part(args, part, parts, &begin, &end);
     for (int64_t s = begin * J; s < end * J; s++) {
@@ -98,8 +98,8 @@ static inline void expert_dispatch_run(const heed_kernel_args *args, int part, i
 
 static inline void expert_combine_run(const heed_kernel_args *args, int part, int parts)
 {
-    const heed_operand *x = &args->in[0], *inverse = &args->in[2],
-                       *weights = heed_optional(args, 3), *y = &args->out[0];
+    const heed_operand *x = &args->in[0], *inverse = &args->in[2];
+    const heed_operand *weights = heed_optional(args, 3), *y = &args->out[0];
     int64_t begin, end, J = x->shape.dim[1], width = x->shape.dim[2];
     rows_of_part(args, part, parts, &begin, &end);
     for (int64_t i = begin; i < end; i++)

@@ -1,3 +1,4 @@
+/* data.c: opens data files and folders and gives access to what was read. */
 #include "io/data.h"
 
 #include "io/data_internal.h"
@@ -17,8 +18,8 @@ static int compare_paths(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* Adds the data files in `folder` and below it, unsorted. Links to folders are not followed: they
-   may lead in circles. */
+/* Adds the data files in `folder` and below it, unsorted. Links to folders are not followed, since
+   they may form cycles. */
 static heed_status list_folder(path_list *list, heed_arena *arena, const char *folder,
                                heed_error *error)
 {
@@ -51,6 +52,7 @@ static heed_status read_file(heed_data *data, const char *path, heed_error *erro
     return read ? read(data, path, error) : HEED_E_UNSUPPORTED;
 }
 
+/* Reads the data files of a folder in the order of their paths. HEED_E_IO if it has none. */
 static heed_status read_folder(heed_data *data, const char *folder, heed_error *error)
 {
     path_list list = {0};
@@ -75,8 +77,8 @@ static heed_status data_new(heed_data **data, heed_error *error)
     return heed_fail_memory(error, sizeof **data, "the list of data files");
 }
 
-/* Hands out what was read. Data of nothing but blank lines or empty strings is an error, as an
-   empty file is. */
+/* Returns the data, or closes it after a failure. Data of blank lines or empty strings alone is an
+   error, as an empty file is. */
 static heed_status finish(heed_data **result, heed_data *data, heed_status status,
                           const char *first_path, heed_error *error)
 {
@@ -101,6 +103,7 @@ static heed_status read_paths(heed_data *data, const heed_data_files *files, hee
     return status;
 }
 
+/* Reads two aligned files. */
 static heed_status read_pairs(heed_data *data, const heed_data_files *files, heed_error *error)
 {
     const char *source = heed_arena_string(data->arena, files->paths[0]);

@@ -1,6 +1,6 @@
-/* data.h: text and token files for training and evaluation. Texts are read into memory, tokens when
-   they are asked for. Text is valid UTF-8. A byte order mark at the beginning of a file is not part
-   of its text. */
+/* data.h: reads text and token files for training and evaluation. Opening reads texts into memory;
+   tokens are read on demand. Text is valid UTF-8. A byte order mark at the beginning of a file is
+   not part of its text. */
 #ifndef HEED_IO_DATA_H
 #define HEED_IO_DATA_H
 
@@ -11,26 +11,26 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What the files hold. One heed_data holds one kind. */
+/* What the files hold. A heed_data holds one kind. */
 typedef enum heed_data_kind {
-    /* .txt (any unknown extension): the whole file; .jsonl: one object a line with "text" */
+    /* .txt and unknown extensions: the whole file; .jsonl: one object a line, with "text" */
     HEED_DATA_DOCUMENTS,
-    /* .tsv: source TAB target, no header; .jsonl: objects with "source" and "target"; two aligned
+    /* .tsv: source, tab, target, no header; .jsonl: objects with "source" and "target"; two aligned
        files */
     HEED_DATA_PAIRS,
-    /* .jsonl: objects with a list "messages", or with "prompt" and "completion" (texts or lists of
-       messages) */
+    /* .jsonl: objects with a list "messages", or with "prompt" and "completion" (both texts or both
+       lists of messages) */
     HEED_DATA_CONVERSATIONS,
-    /* .bin: llm.c shards (uint16 or uint32 with a header) and nanoGPT's raw uint16 */
+    /* .bin: llm.c shards (uint16 or uint32 after a header) and nanoGPT's raw uint16 */
     HEED_DATA_TOKENS
 } heed_data_kind;
 
-/* borrowed until heed_data_close, as documents are */
+/* A pair of texts, borrowed until heed_data_close, as documents are. */
 typedef struct heed_text_pair {
     heed_text source, target;
 } heed_text_pair;
 
-/* One token shard: `count` little-endian integers of `width` bytes (2 or 4). */
+/* A token shard: `count` little-endian integers of `width` bytes (2 or 4). */
 typedef struct heed_token_shard {
     size_t count;
     int width;
@@ -39,48 +39,51 @@ typedef struct heed_token_shard {
 
 typedef struct heed_data heed_data;
 
-/* Reads files by extension. A folder stands for the .txt, .md, .jsonl, .tsv and .bin files in and
-   below it, in the order of their names. CRLF line ends become LF.
+/* Reads files by extension. A folder stands for the .txt, .md, .jsonl, .tsv and .bin files in it
+   and below it, in the order of their names. CRLF line ends become LF. *data is NULL on failure.
    Errors:
    - HEED_E_FORMAT with file and line for an empty file, bytes that are not valid UTF-8, a line that
-     is not what its kind says, a token file whose header or size lies;
-   - HEED_E_ARG if files of different kinds are mixed;
-   - HEED_E_UNSUPPORTED for .parquet, .gz and the like. */
+     is not what its kind requires, a token file whose header contradicts its size;
+   - HEED_E_ARG for files of different kinds;
+   - HEED_E_UNSUPPORTED for .parquet, .gz and the like;
+   - HEED_E_IO, HEED_E_NOMEM. */
 heed_status heed_data_open(heed_data **data, const char *const *paths, size_t count,
                            heed_error *error);
-/* Two files, line i of one translating line i of the other. HEED_E_FORMAT with both counts when
-   they differ. */
+/* Reads two files; line i of one translates line i of the other. HEED_E_FORMAT with both counts if
+   the numbers of lines differ. */
 heed_status heed_data_open_pairs(heed_data **data, const char *source_path, const char *target_path,
                                  heed_error *error);
+/* The files to read, and who may cancel. */
 typedef struct heed_data_files {
     const char *const *paths;
     size_t count;
-    bool pairs; /* there are two files, as heed_data_open_pairs takes them */
-    /* Who may end the reading, with HEED_E_CANCELLED; asked every few hundred lines. */
+    bool pairs; /* the paths are two files for heed_data_open_pairs */
+    /* May cancel the reading (HEED_E_CANCELLED); asked every few hundred lines. */
     heed_cancel cancel;
 } heed_data_files;
-/* As heed_data_open or heed_data_open_pairs, and it can be cancelled. */
+/* Does what heed_data_open or heed_data_open_pairs does, and can be cancelled. */
 heed_status heed_data_open_files(heed_data **data, const heed_data_files *files, heed_error *error);
-void heed_data_close(heed_data *data); /* NULL is fine */
+void heed_data_close(heed_data *data); /* NULL is allowed */
 
 heed_data_kind heed_data_kind_of(const heed_data *data);
-/* documents, pairs, conversations or shards; at least 1 */
+/* The number of documents, pairs, conversations or shards; at least 1. */
 size_t heed_data_count(const heed_data *data);
 size_t heed_data_bytes(const heed_data *data); /* bytes of text, or of tokens */
-/* a conversation: its object, as the line has it */
+/* A document, or the object of a conversation as its line has it. */
 heed_text heed_data_document(const heed_data *data, size_t index);
-/* "file, line 7" of a conversation */
+/* Writes the place of a conversation, "file, line 7", to place (size). */
 void heed_data_place(const heed_data *data, size_t index, char *place, size_t size);
 heed_text_pair heed_data_pair(const heed_data *data, size_t index);
 heed_token_shard heed_data_shard(const heed_data *data, size_t index);
 
-/* Tokens [from, from + count) of a shard; each must be below `vocabulary`, at most 2^31. */
+/* The tokens [from, from + count) of a shard. Each must be below `vocabulary`, which is at most
+   2^31. */
 typedef struct heed_token_range {
     size_t shard, from, count;
     uint32_t vocabulary;
 } heed_token_range;
-/* Copies them. HEED_E_FORMAT naming file, place and value of the first that is not below
-   range.vocabulary; HEED_E_IO when the file is no longer as large as it was. */
+/* Copies tokens to ids (range.count). HEED_E_FORMAT names file, place and value of the first token
+   that is not below range.vocabulary; HEED_E_IO if the file has become shorter. */
 heed_status heed_data_read_tokens(const heed_data *data, heed_token_range range, int32_t *ids,
                                   heed_error *error);
 

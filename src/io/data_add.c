@@ -1,4 +1,4 @@
-/* What data consists of: documents, pairs, conversations or token shards, never two of them. */
+/* data_add.c: adds documents, pairs, conversations or token shards to data, always of one kind. */
 #include "io/data_internal.h"
 #include <string.h>
 

@@ -1,10 +1,10 @@
-/* .jsonl: one object a line, which is a document, a pair or a conversation. */
+/* data_jsonl.c: reads .jsonl, one object a line: a document, a pair or a conversation. */
 #include "base/json.h"
 #include "base/utf8.h"
 #include "io/data_internal.h"
 #include <stdio.h>
 
-/* Copies the text of a member. HEED_E_FORMAT if it is not text after all. */
+/* Copies the text of a member. HEED_E_FORMAT if it is not valid text. */
 static heed_status copy_text(heed_data *data, const json_t *object, const char *key,
                              heed_text *text, heed_data_origin at, heed_error *error)
 {
@@ -19,7 +19,7 @@ static heed_status copy_text(heed_data *data, const json_t *object, const char *
                           error);
 }
 
-/* A list of one or more objects with a string "role". */
+/* Is this a list of one or more objects with a string "role"? */
 static bool are_messages(const json_t *list)
 {
     for (size_t i = 0; i < json_array_size(list); i++)
@@ -27,7 +27,8 @@ static bool are_messages(const json_t *list)
     return json_array_size(list) > 0;
 }
 
-/* Keeps the line itself: templates read whatever else its objects hold. */
+/* Adds a conversation. The line itself is kept, because templates may read anything in its
+   objects. */
 static heed_status add_conversation(heed_data *data, const json_t *object, heed_text line,
                                     heed_data_origin at, heed_error *error)
 {
@@ -60,8 +61,8 @@ static bool has_string(const json_t *object, const char *key)
     return json_is_string(json_object_get(object, key));
 }
 
-/* An object that can be read in two ways is refused. One member of a pair alone does not count:
-   "source" beside "text" may say where the text is from. */
+/* Returns HEED_E_FORMAT for an object that can be read in two ways. One member of a pair alone does
+   not count: "source" beside "text" may tell where the text is from. */
 static heed_status check_one_kind(const json_t *object, heed_data_origin at, heed_error *error)
 {
     const struct {
@@ -85,6 +86,7 @@ static heed_status check_one_kind(const json_t *object, heed_data_origin at, hee
     return HEED_OK;
 }
 
+/* Adds an object as the kind of its members. */
 static heed_status add_object(heed_data *data, const json_t *object, heed_text whole,
                               heed_data_origin at, heed_error *error)
 {
@@ -111,7 +113,7 @@ static heed_status add_object(heed_data *data, const json_t *object, heed_text w
     return heed_data_add_pair(data, pair, at.path, error);
 }
 
-/* Blank lines are not objects: they are skipped. */
+/* Reads the object of a line. Blank lines are skipped. */
 static heed_status read_object(heed_data *data, heed_text line, heed_data_origin at,
                                heed_error *error)
 {

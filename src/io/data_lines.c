@@ -1,4 +1,4 @@
-/* Data files that consist of lines. */
+/* data_lines.c: reads data files that consist of lines. */
 #include "io/data_internal.h"
 #include <string.h>
 #include <sys/stat.h>
@@ -8,6 +8,7 @@ heed_status heed_data_fail_empty(const char *path, heed_error *error)
     return heed_fail(error, HEED_E_FORMAT, "%s: the file is empty, expected text or tokens", path);
 }
 
+/* Is this a regular file without bytes? */
 static bool is_empty_file(const char *path)
 {
     struct stat information;

@@ -1,9 +1,9 @@
-/* Pairs: the two columns of a .tsv, or two files of which line i of one translates line i of the
+/* data_pairs.c: reads pairs: the two columns of a .tsv, or two files whose lines i translate each
    other. */
 #include "io/data_internal.h"
 #include <string.h>
 
-/* A blank line is an error, as any other line without a tab is. */
+/* Adds the pair of a line. A line without a tab, blank ones included, is an error. */
 static heed_status read_pair(heed_data *data, heed_text line, heed_data_origin at,
                              heed_error *error)
 {
@@ -27,7 +27,7 @@ heed_status heed_data_read_tsv(heed_data *data, const char *path, heed_error *er
     return heed_data_for_each_line(data, path, read_pair, error);
 }
 
-/* Reads on to the end, for the number of lines. */
+/* Reads to the end of the file, so that its lines are counted. */
 static heed_status count_lines(heed_line_file *lines, heed_error *error)
 {
     heed_text line = {0};

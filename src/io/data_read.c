@@ -1,9 +1,9 @@
-/* The formats of data files by the endings of their names, and whole files of text. */
+/* data_read.c: chooses the reader of a data file by its name and reads whole files of text. */
 #include "io/data_internal.h"
 #include <string.h>
 #include <strings.h>
 
-/* Reads a file and keeps it until the data is closed. */
+/* Reads a file and keeps its bytes until the data is closed. */
 static heed_status keep_file(heed_data *data, const char *path, heed_text *text, heed_error *error)
 {
     size_t size = 0;
@@ -14,7 +14,7 @@ static heed_status keep_file(heed_data *data, const char *path, heed_text *text,
     return size > 0 ? heed_text_begin(path, text, error) : heed_data_fail_empty(path, error);
 }
 
-/* Line ends become LF, in place. */
+/* Turns CRLF line ends into LF in place; returns the new length. */
 static size_t drop_carriages(char *bytes, size_t length)
 {
     const char *end = bytes + length, *found = memchr(bytes, '\r', length);
@@ -25,6 +25,7 @@ static size_t drop_carriages(char *bytes, size_t length)
     return kept;
 }
 
+/* Adds a whole file as a document. */
 static heed_status read_whole(heed_data *data, const char *path, heed_error *error)
 {
     heed_text text = {0};
@@ -58,6 +59,7 @@ static const struct {
     {".npy", NULL, "write raw uint16 tokens into a .bin"},
 };
 
+/* Returns the row of `formats` for a name; -1 if there is none. */
 static int format_of(const char *path)
 {
     const char *slash = strrchr(path, '/'), *dot = strrchr(slash ? slash : path, '.');

@@ -1,8 +1,10 @@
-/* Token shards. llm.c: 256 int32 (magic, version, count, zeros), then the tokens. nanoGPT: uint16
-   tokens from the first byte on. Source: github.com/karpathy/llm.c, dev/data/data_common.py;
-   github.com/karpathy/nanoGPT, data/openwebtext/prepare.py. */
+/* data_tokens.c: reads token shards. llm.c's have 256 int32 (magic, version, count, zeros), then
+   the tokens; nanoGPT's are uint16 tokens from the first byte on. Sources:
+   github.com/karpathy/llm.c, dev/data/data_common.py; github.com/karpathy/nanoGPT,
+   data/openwebtext/prepare.py. */
 #include "io/data_internal.h"
 
+/* Bytes of a header; its words that are read; the magic of llm.c's evaluation files. */
 enum { HEADER = 1024, HEADER_WORDS = 3, EVALUATION_MAGIC = 20240522 };
 
 static int32_t header_word(const unsigned char *header, int index)
@@ -12,7 +14,8 @@ static int32_t header_word(const unsigned char *header, int index)
                      (uint32_t)at[3] << 24);
 }
 
-/* Checks an llm.c header against the size of its file; file->shard.width is known. */
+/* Checks an llm.c header against the size of its file. `known` is the version that goes with its
+   magic; file->shard.width is set. */
 static heed_status read_header(heed_shard_file *file, const unsigned char *header, int known,
                                heed_error *error)
 {
@@ -37,7 +40,7 @@ static heed_status read_header(heed_shard_file *file, const unsigned char *heade
     return HEED_OK;
 }
 
-/* Says where the tokens of a file lie whose first words are `header`. */
+/* Finds the tokens of a file by its first words, `header`. */
 static heed_status find_tokens(heed_shard_file *file, const unsigned char *header,
                                heed_error *error)
 {
@@ -94,7 +97,7 @@ heed_status heed_data_read_shard(heed_data *data, const char *path, heed_error *
 
 /* ---- reading tokens ---- */
 
-/* Reads bytes of a shard, which is opened for that unless it stays open. */
+/* Reads bytes of a shard. A shard that does not stay open is opened for it. */
 static heed_status read_bytes(const heed_shard_file *from, size_t offset, void *bytes, size_t count,
                               heed_error *error)
 {
@@ -112,7 +115,8 @@ heed_status heed_data_read_tokens(const heed_data *data, heed_token_range range,
 {
     const heed_shard_file *file = &data->shards[range.shard];
     const size_t width = (size_t)file->shard.width;
-    /* The bytes lie at the end of `ids`: widening from the first one on never overtakes reading. */
+    /* The bytes are read to the end of `ids`. Widening from the first one on never overwrites bytes
+       that are still to be read. */
     unsigned char *bytes = (unsigned char *)ids + range.count * (sizeof *ids - width);
     HEED_TRY(
         read_bytes(file, file->offset + range.from * width, bytes, range.count * width, error));

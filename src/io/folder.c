@@ -1,3 +1,4 @@
+/* folder.c: takes output folders, and replaces their files in an order that survives a kill. */
 #include "io/folder.h"
 
 #include "base/entries.h"
@@ -13,13 +14,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* `key` is the file without which the folder is not of its kind: gone first, there last. */
+/* `key` is the file without which the folder is not of its kind. It is removed first and moved
+   last. */
 static const struct {
     const char *name, *key;
 } kinds[] = {[HEED_FOLDER_MODEL] = {"model", "config.json"},
              [HEED_FOLDER_TOKENIZER] = {"tokenizer", "tokenizer.json"}};
 
-/* What heed wrote into a folder, from the manifests in it and in HEED_FOLDER_INCOMPLETE. */
+/* The files that heed wrote into a folder, by the manifests in it and in HEED_FOLDER_INCOMPLETE. */
 typedef struct {
     json_t *lists[2];
     const char *kind;
@@ -30,8 +32,9 @@ static heed_status fail_path(const char *folder, heed_error *error)
     return heed_fail_memory(error, strlen(folder) + 256, folder);
 }
 
-/* ---- what stands there ---- */
+/* ---- existing entries ---- */
 
+/* Sets *there if the folder has an entry of this name. */
 static heed_status find(const char *folder, const char *name, bool *there, heed_error *error)
 {
     char *path = heed_path_join(folder, name);
@@ -41,7 +44,8 @@ static heed_status find(const char *folder, const char *name, bool *there, heed_
     return HEED_OK;
 }
 
-/* A manifest that is absent or says something else leaves *list NULL: its folder is not heed's. */
+/* Reads the manifest of a folder. *list stays NULL if it is absent or not a manifest; the folder is
+   then not heed's. */
 static heed_status read_manifest(json_t **list, const char **kind, const char *folder,
                                  heed_error *error)
 {
@@ -63,6 +67,7 @@ static heed_status read_manifest(json_t **list, const char **kind, const char *f
     return HEED_OK;
 }
 
+/* Reads both manifests; free the record in every case. */
 static heed_status read_record(record *known, const char *path, heed_error *error)
 {
     char *inside = heed_path_join(path, HEED_FOLDER_INCOMPLETE);
@@ -79,11 +84,12 @@ static void free_record(record *known)
     json_decref(known->lists[1]);
 }
 
-/* What the manifests say about a file. */
+/* What the manifests tell about a file. */
 typedef enum { UNLISTED, CHANGED, UNCHANGED } file_state;
 
-/* *state: UNCHANGED if one of the manifests lists the file `name`, which is `path` and has `size`
-   bytes, as it is; CHANGED if they list it otherwise. */
+/* Sets *state for the file `name`, which is `path` and has `size` bytes: UNCHANGED if one of the
+   manifests lists it as it is, CHANGED if they list it otherwise, UNLISTED if they do not list
+   it. */
 static heed_status find_recorded(const record *known, const char *name, const char *path,
                                  int64_t size, file_state *state, heed_error *error)
 {
@@ -98,6 +104,7 @@ static heed_status find_recorded(const record *known, const char *name, const ch
     return HEED_OK;
 }
 
+/* Returns HEED_E_ARG for an entry that a commit would overwrite. */
 static heed_status refuse(const char *folder, const char *name, const record *known,
                           file_state state, heed_error *error)
 {
@@ -121,11 +128,11 @@ static heed_status refuse(const char *folder, const char *name, const record *kn
 
 typedef struct {
     const heed_folder *folder;
-    const char *inner; /* "" or the path below OUT that is looked at */
+    const char *inner; /* "" or the path below OUT that is checked */
     const record *known;
 } check_job;
 
-/* Refuses an entry of others. Where a folder is shared, it is in the way only of a new one of its
+/* Refuses an entry of others. In a shared folder such an entry is refused only if a new one has its
    name. */
 static heed_status check_foreign(const check_job *job, const char *inner, file_state state,
                                  heed_error *error)
@@ -136,6 +143,7 @@ static heed_status check_foreign(const check_job *job, const char *inner, file_s
     return refuse(job->folder->path, inner, job->known, state, error);
 }
 
+/* Checks one entry of OUT: heed's own unchanged files are accepted, folders are checked inside. */
 static heed_status check_entry(void *context, const char *above, const char *name, const char *path,
                                const struct stat *information, heed_error *error)
 {
@@ -163,7 +171,7 @@ static heed_status check_entry(void *context, const char *above, const char *nam
     return status;
 }
 
-/* HEED_OK when all that a commit would replace is heed's own, of this kind. */
+/* Returns HEED_OK if everything that a commit would replace is heed's own and of this kind. */
 static heed_status check_entries(const heed_folder *folder, const record *known, heed_error *error)
 {
     const char *kind = kinds[folder->kind].name;
@@ -176,6 +184,7 @@ static heed_status check_entries(const heed_folder *folder, const record *known,
     return heed_for_each_entry(folder->path, check_entry, &job, error);
 }
 
+/* Returns HEED_E_ARG if `folder` is the run folder of a training. */
 static heed_status check_no_run(const char *path, const char *folder, heed_error *error)
 {
     bool options = false, log = false;
@@ -209,11 +218,13 @@ typedef struct {
     const record *known;
 } move_job;
 
+/* Is this one of heed's own entries of the folder? */
 static bool is_own(const char *name)
 {
     return strcmp(name, HEED_FOLDER_MANIFEST) == 0 || strcmp(name, HEED_FOLDER_INCOMPLETE) == 0;
 }
 
+/* Removes an old file that is listed and unchanged, or an old folder unless OUT is shared. */
 static heed_status remove_old(void *context, const char *above, const char *name, const char *path,
                               const struct stat *information, heed_error *error)
 {
@@ -228,6 +239,7 @@ static heed_status remove_old(void *context, const char *above, const char *name
     return unlink(path) == 0 ? HEED_OK : heed_fail_system(error, "remove", path);
 }
 
+/* Removes the key file of the old folder. */
 static heed_status remove_key(const heed_folder *folder, heed_error *error)
 {
     char *key = heed_path_join(folder->path, kinds[folder->kind].key);
@@ -238,6 +250,7 @@ static heed_status remove_key(const heed_folder *folder, heed_error *error)
     return status;
 }
 
+/* Moves a file of `inside` to OUT. */
 static heed_status move_up(const heed_folder *folder, const char *name, heed_error *error)
 {
     char *from = heed_path_join(folder->inside, name), *to = heed_path_join(folder->path, name);
@@ -249,6 +262,7 @@ static heed_status move_up(const heed_folder *folder, const char *name, heed_err
     return status;
 }
 
+/* Moves a new file up, except the key file and heed's own entries. */
 static heed_status move_new(void *context, const char *above, const char *name, const char *path,
                             const struct stat *information, heed_error *error)
 {
@@ -260,7 +274,8 @@ static heed_status move_new(void *context, const char *above, const char *name, 
     return later ? HEED_OK : move_up(job->folder, name, error);
 }
 
-/* *none: every file that the manifest of `inside` lists is still there, none was moved up yet. */
+/* Sets *none if every file that the manifest of `inside` lists is still there, so that no file was
+   moved up yet. */
 static heed_status find_moved(const heed_folder *folder, const record *known, bool *none,
                               heed_error *error)
 {
@@ -276,8 +291,9 @@ static heed_status find_moved(const heed_folder *folder, const record *known, bo
     return HEED_OK;
 }
 
-/* From a sealed folder `inside`: the old files go, the new ones come. A kill at any point leaves a
-   state from which this goes on: files are moved up only after all old ones are gone. */
+/* Removes the old files and moves the new ones up from a sealed folder `inside`. A kill at any
+   point leaves a state from which this can go on, because files are moved up only after all old
+   ones are gone. */
 static heed_status put_into_place(heed_folder *folder, const record *known, heed_error *error)
 {
     const char *key = kinds[folder->kind].key;
@@ -297,7 +313,7 @@ static heed_status put_into_place(heed_folder *folder, const record *known, heed
     return heed_path_sync(folder->path, error);
 }
 
-/* Checks what stands there, then puts a sealed folder `inside` into place. */
+/* Checks the existing entries, then puts a sealed folder `inside` into place. */
 static heed_status replace(heed_folder *folder, heed_error *error)
 {
     record known = {0};
@@ -308,7 +324,7 @@ static heed_status replace(heed_folder *folder, heed_error *error)
     return status;
 }
 
-/* ---- taking it ---- */
+/* ---- taking a folder ---- */
 
 heed_status heed_folder_check_name(const char *path, heed_error *error)
 {
@@ -330,6 +346,8 @@ heed_status heed_folder_check_name(const char *path, heed_error *error)
     return HEED_OK;
 }
 
+/* Checks and locks the folder, completes the commit of a killed writer and makes an empty
+   `inside`. */
 static heed_status take(heed_folder *folder, heed_error *error)
 {
     HEED_TRY(heed_folder_check_name(folder->path, error));
@@ -345,7 +363,7 @@ static heed_status take(heed_folder *folder, heed_error *error)
     else status = heed_lock_take_folder(&folder->lock, folder->path, taken.data, error);
     heed_buffer_free(&taken);
     HEED_TRY(status);
-    HEED_TRY(replace(folder, error)); /* what a killed commit left is finished */
+    HEED_TRY(replace(folder, error)); /* completes a commit that was killed */
     folder->moving = false;
     folder->began = true;
     HEED_TRY(heed_directory_remove(folder->inside, error));
@@ -356,7 +374,7 @@ heed_status heed_folder_open(heed_folder *folder, const char *path, heed_folder_
                              bool shared, heed_error *error)
 {
     *folder = (heed_folder){.kind = kind, .shared = shared, .lock.descriptor = -1};
-    folder->existed = SIZE_MAX; /* until it is known */
+    folder->existed = SIZE_MAX; /* not known yet */
     if (*path == 0) return heed_fail(error, HEED_E_ARG, "the name of the output folder is empty");
     folder->path = heed_string_copy(path);
     folder->inside = heed_path_join(path, HEED_FOLDER_INCOMPLETE);

@@ -1,4 +1,4 @@
-/* Reading GGUF files: header, tensors and the order of both. */
+/* gguf.c: reads and checks the header and the tensors of GGUF files. */
 #include "base/foreign.h"
 #include "io/gguf_internal.h"
 #include "io/stored.h"
@@ -14,6 +14,7 @@ enum { MOST_ALIGNMENT = 1 << 30, FIRST_PART = 1 << 20 };
 
 /* ---- one tensor ---- */
 
+/* Returns HEED_E_FORMAT with a value of a tensor and what was expected. */
 static heed_status fail_tensor(const heed_gguf_cursor *cursor, const heed_stored_tensor *tensor,
                                const char *problem, uint64_t value, const char *expected)
 {
@@ -47,7 +48,7 @@ static heed_status read_dtype(heed_gguf_cursor *cursor, heed_stored_tensor *tens
                        "one of the numbers 0 to 39 that GGUF defines");
 }
 
-/* Extents stand innermost first; *bytes follows from them and the type. */
+/* Reads the extents, which the file has innermost first, into tensor->shape. */
 static heed_status read_shape(heed_gguf_cursor *cursor, heed_stored_tensor *tensor)
 {
     uint32_t rank = 0;
@@ -67,6 +68,7 @@ static heed_status read_shape(heed_gguf_cursor *cursor, heed_stored_tensor *tens
     return HEED_OK;
 }
 
+/* Computes the bytes of a tensor from its shape and type and checks that rows are whole qblocks. */
 static heed_status measure(heed_gguf_cursor *cursor, heed_stored_tensor *tensor)
 {
     const heed_dtype_info *type = &heed_dtypes[tensor->dtype];
@@ -96,7 +98,7 @@ static heed_status measure(heed_gguf_cursor *cursor, heed_stored_tensor *tensor)
     return HEED_OK;
 }
 
-/* The offset is kept as it stands, from the beginning of the data, until that is known. */
+/* Reads one tensor. Its offset is counted from the beginning of the data until that is known. */
 static heed_status read_tensor(heed_gguf_cursor *cursor, heed_stored_tensor *tensor)
 {
     uint64_t place = 0;
@@ -118,9 +120,10 @@ static heed_status read_tensor(heed_gguf_cursor *cursor, heed_stored_tensor *ten
     return HEED_OK;
 }
 
-/* ---- all of them ---- */
+/* ---- all tensors ---- */
 
-/* Sorted by place: inside the file, none over another; then names, each once. */
+/* Sorts the tensors by place, checks that they are inside the file and do not overlap, makes their
+   offsets those of the file, and checks that each name occurs once. */
 static heed_status place_tensors(heed_gguf_cursor *cursor)
 {
     heed_gguf *file = cursor->file;
@@ -203,6 +206,7 @@ static heed_status read_version(heed_gguf_cursor *cursor)
                      file->where, (unsigned)version);
 }
 
+/* Reads header, entries and tensors. */
 static heed_status read_file(heed_gguf_cursor *cursor)
 {
     heed_gguf *file = cursor->file;
@@ -237,7 +241,7 @@ static heed_status file_new(heed_gguf **file, const char *where, heed_error *err
     return (*file)->where ? HEED_OK : heed_fail_memory(error, strlen(where) + 1, where);
 }
 
-/* Hands out the file, or closes it after a failure. */
+/* Returns the file, or closes it after a failure. */
 static heed_status finish(heed_gguf **result, heed_gguf *file, heed_status status)
 {
     *result = status == HEED_OK ? file : NULL;
@@ -245,7 +249,7 @@ static heed_status finish(heed_gguf **result, heed_gguf *file, heed_status statu
     return status;
 }
 
-/* Reads the file by its first `loaded` bytes. If they are too few, *wanted says how many are
+/* Reads a file from its first `loaded` bytes. If these are too few, *wanted is the number
    needed. */
 static heed_status open_part(heed_gguf **result, const char *path, size_t loaded, size_t *wanted,
                              heed_error *error)

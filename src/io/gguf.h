@@ -1,20 +1,19 @@
-/* gguf.h: the GGUF file format, versions 2 and 3, little-endian, read by position, written in one
-   pass.
+/* gguf.h: the GGUF file format, versions 2 and 3, little-endian, read by position and written in
+   one pass.
    Layout:
      "GGUF", u32 version, u64 number of tensors, u64 number of entries
      the entries: key, u32 type, value
      the tensors: name, u32 rank, u64 extents (innermost first), u32 element type, u64 place
-     filling up to a multiple of general.alignment (32 if absent)
-     the data, places counted from here
-   A string is a u64 length and as many bytes.
-   Source: ggml's docs/gguf.md. */
+     padding to a multiple of general.alignment (32 if absent)
+     the data, from which places are counted
+   A string is a u64 length and as many bytes. Source: ggml's docs/gguf.md. */
 #ifndef HEED_IO_GGUF_H
 #define HEED_IO_GGUF_H
 
 #include "base/buffer.h"
 #include "io/safetensors.h"
 
-/* Types of values, with their numbers in the file. */
+/* Types of values; the numbers are those of the file. */
 typedef enum heed_gguf_type {
     HEED_GGUF_U8,
     HEED_GGUF_I8,
@@ -32,70 +31,73 @@ typedef enum heed_gguf_type {
     HEED_GGUF_TYPES
 } heed_gguf_type;
 
-/* One entry of the metadata; all of it is borrowed until the file is closed. */
+/* One entry of the metadata, borrowed until the file is closed. */
 typedef struct heed_gguf_entry {
     const char *key;
-    heed_gguf_type type; /* of the value, or of the elements of an array, then never ARRAY */
+    heed_gguf_type type; /* type of the value, or of the elements of an array (never ARRAY) */
     bool is_array;
-    size_t count;              /* elements of an array, else 1 */
-    const unsigned char *data; /* the elements as they lie in the file, unaligned */
-    const size_t *strings;     /* of strings: byte of each in data, where its length stands */
-    size_t bytes;              /* of data */
+    size_t count;              /* elements of an array; else 1 */
+    const unsigned char *data; /* the elements as they are in the file, unaligned */
+    /* for strings: (count) where in `data` the length of each begins; else NULL */
+    const size_t *strings;
+    size_t bytes; /* bytes of `data` */
 } heed_gguf_entry;
 
 typedef struct heed_gguf heed_gguf;
 
 /* Reads and checks the metadata and the list of tensors of a file, which stays open:
-   - counts are bounded by the bytes that are left before anything is allocated for them;
-   - types, strings, ranks, extents and places are inside the file and do not wrap;
-   - keys and names of tensors are there once;
-   - tensors are aligned, whole and do not overlap.
+   - counts are bounded by the bytes left in the file before anything is allocated for them;
+   - types, strings, ranks, extents and places are inside the file and do not overflow;
+   - keys and names of tensors occur once;
+   - tensors are aligned, complete and do not overlap.
+   *file is NULL on failure.
    Errors: HEED_E_FORMAT (file, byte, field, what was expected); HEED_E_UNSUPPORTED for version 1,
    big-endian files, arrays of arrays and element types that heed does not read (by name);
-   HEED_E_IO, HEED_E_NOMEM. */
-/* Any part of a split model (split.count > 1) opens all of them: NAME-00001-of-0000N.gguf ... in
-   one folder, with the entries of the first; an error names a part that is missing or of another
-   model. A file that has all of split.tensors.count stands for itself. */
+   HEED_E_IO; HEED_E_NOMEM.
+
+   If the file is a part of a split model (split.count > 1), all parts NAME-00001-of-0000N.gguf ...
+   of its folder are opened, with the entries of the first. An error names a part that is missing or
+   belongs to another model. A file with all of split.tensors.count tensors is opened alone. */
 heed_status heed_gguf_open(heed_gguf **file, const char *path, heed_error *error);
-/* The same with the whole file in memory, so that tensors have data. */
+/* Does the same for a single file and keeps it in memory, so that tensors have data. */
 heed_status heed_gguf_open_whole(heed_gguf **file, const char *path, heed_error *error);
-/* The same on bytes in memory, borrowed until the file is closed. `where` is copied and begins
-   every message. */
+/* Does the same for bytes in memory, which are borrowed until the file is closed. `where` is copied
+   and begins every message. */
 heed_status heed_gguf_open_memory(heed_gguf **file, const void *bytes, size_t count,
                                   const char *where, heed_error *error);
-void heed_gguf_close(heed_gguf *file); /* NULL is fine */
+void heed_gguf_close(heed_gguf *file); /* NULL is allowed */
 /* Does this path name a regular file that begins with "GGUF"? */
 bool heed_gguf_is_file(const char *path);
-/* Does this name end in .gguf, in small letters or capitals? Then a model is written there as a
-   GGUF file. */
+/* Does this name end in .gguf, in any case? A model written to such a name becomes a GGUF file. */
 bool heed_gguf_is_name(const char *path);
 
 size_t heed_gguf_count(const heed_gguf *file);
-/* in the order of their data; shapes outermost first */
+/* Returns tensor `index`, in the order of the data; shapes are outermost first. */
 const heed_stored_tensor *heed_gguf_at(const heed_gguf *file, size_t index);
 /* NULL when absent */
 const heed_stored_tensor *heed_gguf_find(const heed_gguf *file, const char *name);
-/* HEED_E_IO naming the file when another program has changed it since it was opened. */
+/* Returns HEED_E_IO, which names the file, if another program has changed it since it was
+   opened. */
 heed_status heed_gguf_check_unchanged(const heed_gguf *file, heed_error *error);
 const char *heed_gguf_where(const heed_gguf *file);
 
 /* ---- metadata ---- */
 size_t heed_gguf_entry_count(const heed_gguf *file);
-/* in the order of the file */
+/* Returns entry `index`, in the order of the file. */
 const heed_gguf_entry *heed_gguf_entry_at(const heed_gguf *file, size_t index);
 /* NULL when absent */
 const heed_gguf_entry *heed_gguf_entry_find(const heed_gguf *file, const char *key);
-/* Element `index` < count of an entry. A number that is not an integer of 63 bits gives 0: look
-   at the type first. */
+/* Return element `index` < count of an entry. A number that is not an integer of 63 bits gives 0,
+   so callers check the type first. */
 int64_t heed_gguf_integer_at(const heed_gguf_entry *entry, size_t index);
 double heed_gguf_number_at(const heed_gguf_entry *entry, size_t index);
 /* not NUL-terminated */
 const char *heed_gguf_string_at(const heed_gguf_entry *entry, size_t index, size_t *length);
-bool heed_gguf_type_is_integer(heed_gguf_type type); /* BOOL is none */
-/* of one element; 0 for those without a fixed size, and for no type */
+bool heed_gguf_type_is_integer(heed_gguf_type type); /* BOOL is not one */
+/* Returns the bytes of an element; 0 for strings, arrays and numbers that are not a type. */
 size_t heed_gguf_type_bytes(heed_gguf_type type);
-/* Single values. An absent key leaves *value untouched and is HEED_OK; another type, or an array,
-   is HEED_E_FORMAT. */
+/* Read single values. An absent key leaves *value unchanged and returns HEED_OK. Another type, or
+   an array, returns HEED_E_FORMAT. */
 heed_status heed_gguf_integer(const heed_gguf *file, const char *key, int64_t *value,
                               heed_error *error);
 heed_status heed_gguf_boolean(const heed_gguf *file, const char *key, bool *value,
@@ -106,31 +108,33 @@ heed_status heed_gguf_text(const heed_gguf *file, const char *key, const char **
 
 /* ---- writing ---- */
 
-/* Entries to be written; zero-initialize. Keys are not compared: the caller names each once. */
+/* Entries to write; zero-initialize. Keys are not compared: the caller must name each once.
+   Failures are kept in `bytes` and reported by heed_gguf_write. */
 typedef struct heed_gguf_entries {
     heed_buffer bytes;
     uint64_t count;
 } heed_gguf_entries;
-/* After what is there, all of another set. */
+/* Appends all entries of another set. */
 void heed_gguf_put_entries(heed_gguf_entries *entries, const heed_gguf_entries *more);
 void heed_gguf_put_u32(heed_gguf_entries *entries, const char *key, uint32_t value);
 void heed_gguf_put_f32(heed_gguf_entries *entries, const char *key, float value);
 void heed_gguf_put_boolean(heed_gguf_entries *entries, const char *key, bool value);
 void heed_gguf_put_string(heed_gguf_entries *entries, const char *key, const char *text,
                           size_t length);
-/* An array: its head here, then `count` elements by heed_gguf_put_element or heed_gguf_put_text. */
+/* Begins an array. `count` calls of heed_gguf_put_element or heed_gguf_put_text must follow. */
 void heed_gguf_put_array(heed_gguf_entries *entries, const char *key, heed_gguf_type type,
                          uint64_t count);
-/* numbers; I32, U32, F32, BOOL ... */
+/* Appends a number as an element of the type. */
 void heed_gguf_put_element(heed_gguf_entries *entries, heed_gguf_type type, double value);
 void heed_gguf_put_text(heed_gguf_entries *entries, const char *text, size_t length);
-/* as another file has it */
+/* Appends an entry of another file unchanged. */
 void heed_gguf_put_entry(heed_gguf_entries *entries, const heed_gguf_entry *entry);
 
-/* Writes version 3 under a temporary name, syncs it and renames it into place, tensors in the order
-   given, aligned to 32 bytes. Errors: HEED_E_ARG for names that repeat or are longer than 63 bytes,
-   ranks beyond 4, element types that GGUF lacks; HEED_E_SHAPE if rows are not a multiple of the
-   type's qblock or sizes overflow; HEED_E_IO; what `produce` answers. */
+/* Writes version 3 under a temporary name, syncs it and renames it into place. Tensors come in the
+   order given, aligned to 32 bytes.
+   Errors: HEED_E_ARG for names that repeat or are longer than 63 bytes, ranks beyond 4, and element
+   types that GGUF lacks; HEED_E_SHAPE if rows are not a multiple of the type's qblock or sizes
+   overflow; HEED_E_IO; HEED_E_CANCELLED; errors of `produce`. */
 heed_status heed_gguf_write(const char *path, const heed_gguf_entries *entries,
                             const heed_tensor_set *set, heed_error *error);
 

@@ -1,10 +1,10 @@
-/* Metadata of a GGUF file: reading and checking the entries, and looking into them. */
+/* gguf_entries.c: reads and checks the metadata of a GGUF file and looks up entries. */
 #include "io/gguf_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* Bytes of one element by type; 0 for those without a fixed size. */
+/* Bytes of an element by type; 0 for types without a fixed size. */
 static const uint8_t widths[HEED_GGUF_TYPES] = {
     [HEED_GGUF_U8] = 1,  [HEED_GGUF_I8] = 1,  [HEED_GGUF_U16] = 2, [HEED_GGUF_I16] = 2,
     [HEED_GGUF_U32] = 4, [HEED_GGUF_I32] = 4, [HEED_GGUF_F32] = 4, [HEED_GGUF_BOOL] = 1,
@@ -14,6 +14,7 @@ enum { NAME_LIMIT = 65535, LEAST_ENTRY = 8 + 4 + 1 };
 
 /* ---- reading ---- */
 
+/* Returns HEED_E_FORMAT: a field needs more bytes than the file has left. */
 static heed_status fail_end(const heed_gguf_cursor *cursor, const char *what, uint64_t wanted)
 {
     return heed_fail(cursor->error, HEED_E_FORMAT,
@@ -42,6 +43,7 @@ heed_status heed_gguf_read_u64(heed_gguf_cursor *cursor, const char *what, uint6
     return HEED_OK;
 }
 
+/* Reads the length of a string and moves past it. */
 static heed_status skip_string(heed_gguf_cursor *cursor, const char *what, uint64_t *length)
 {
     HEED_TRY(heed_gguf_read_u64(cursor, what, length));
@@ -82,6 +84,7 @@ static heed_status read_type(heed_gguf_cursor *cursor, const heed_gguf_entry *en
     return HEED_OK;
 }
 
+/* Reads the type and the length of an array and checks that its elements can fit the file. */
 static heed_status read_array_head(heed_gguf_cursor *cursor, heed_gguf_entry *entry)
 {
     uint64_t count = 0;
@@ -104,6 +107,7 @@ static heed_status read_array_head(heed_gguf_cursor *cursor, heed_gguf_entry *en
     return HEED_OK;
 }
 
+/* Records where each string of an entry begins. */
 static heed_status read_strings(heed_gguf_cursor *cursor, heed_gguf_entry *entry)
 {
     const size_t start = cursor->at;
@@ -129,7 +133,7 @@ static heed_status read_entry(heed_gguf_cursor *cursor, heed_gguf_entry *entry)
     entry->data = cursor->file->bytes + cursor->at;
     if (entry->type == HEED_GGUF_STRING) HEED_TRY(read_strings(cursor, entry));
     else {
-        /* an array's count was checked against what is left */
+        /* The count of an array has been checked against the bytes left. */
         size_t bytes = entry->count * widths[entry->type];
         if (bytes > heed_gguf_left(cursor)) return fail_end(cursor, entry->key, bytes);
         if (!heed_gguf_reach(cursor, bytes)) return HEED_E_FORMAT;
@@ -177,7 +181,7 @@ heed_status heed_gguf_read_entries(heed_gguf_cursor *cursor, uint64_t count)
     return HEED_OK;
 }
 
-/* ---- looking into them ---- */
+/* ---- looking entries up ---- */
 
 size_t heed_gguf_entry_count(const heed_gguf *file)
 {
@@ -246,7 +250,7 @@ const char *heed_gguf_string_at(const heed_gguf_entry *entry, size_t index, size
     return (const char *)at + 8;
 }
 
-/* HEED_E_FORMAT unless the entry `fits`. */
+/* Returns HEED_E_FORMAT unless the entry `fits`. */
 static heed_status check_single(const heed_gguf *file, const char *key, bool fits,
                                 const char *expected, heed_error *error)
 {

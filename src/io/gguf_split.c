@@ -1,6 +1,6 @@
-/* Split GGUF files: NAME-00001-of-0000N.gguf and so on, each a whole GGUF file with some of the
-   tensors. The entries of the first are those of the model; split.no (from 0), split.count and
-   split.tensors.count are in every part. One file of all parts is shown. */
+/* gguf_split.c: opens split models: files NAME-00001-of-0000N.gguf and so on, each a complete GGUF
+   file with some of the tensors. The entries of the first are those of the model; every part has
+   split.no (from 0), split.count and split.tensors.count. All parts appear as one file. */
 #include "io/gguf_internal.h"
 #include "io/stored.h"
 
@@ -11,11 +11,12 @@
 
 enum { MOST_PARTS = 99999, ENDING_BYTES = 48 };
 
-/* What a part says about the whole; count < 2: the file stands for itself. */
+/* What a part says about the model. If count < 2, the file is not a part. */
 typedef struct {
     int64_t no, count, tensors;
 } split;
 
+/* Reads and checks the entries split.*. */
 static heed_status read_split(const heed_gguf *file, split *found, heed_error *error)
 {
     *found = (split){.no = 0, .count = 0, .tensors = -1};
@@ -31,13 +32,14 @@ static heed_status read_split(const heed_gguf *file, split *found, heed_error *e
     return HEED_OK;
 }
 
-/* "-00001-of-00003.gguf" for part 0 of 3. */
+/* Writes the ending of a part's name: "-00001-of-00003.gguf" for part 0 of 3. */
 static void ending_of(char ending[ENDING_BYTES], int64_t no, int64_t count)
 {
     snprintf(ending, ENDING_BYTES, "-%05lld-of-%05lld.gguf", (long long)no + 1, (long long)count);
 }
 
-/* The path of another part, beside the one that is open. */
+/* Returns in *other the path of another part, beside the one that is open. HEED_E_FORMAT if that
+   one is not named as a part. */
 static heed_status path_of(const char *path, const split *own, int64_t no, char **other,
                            heed_error *error)
 {
@@ -56,7 +58,7 @@ static heed_status path_of(const char *path, const split *own, int64_t no, char 
     return HEED_OK;
 }
 
-/* Opens part `no`, which must say that it is that. */
+/* Opens part `no` and checks that it is that part of the same model. */
 static heed_status open_part(heed_gguf **part, const char *path, const split *whole, int64_t no,
                              heed_error *error)
 {
@@ -80,7 +82,8 @@ static heed_status open_part(heed_gguf **part, const char *path, const split *wh
                      (long long)no + 1, (long long)whole->count);
 }
 
-/* The first part shows the tensors of all. */
+/* Gives the first part the tensors of all parts. HEED_E_FORMAT if their number is wrong or a name
+   occurs twice. */
 static heed_status join_tensors(heed_gguf *file, const split *whole, heed_error *error)
 {
     size_t total = file->count;
@@ -118,7 +121,7 @@ static heed_status join_tensors(heed_gguf *file, const split *whole, heed_error 
     return HEED_OK;
 }
 
-/* Opens the other parts of the first one. */
+/* Opens the other parts of a model from the first one. */
 static heed_status open_others(heed_gguf *file, const split *whole, heed_error *error)
 {
     file->parts = heed_allocate((size_t)whole->count, sizeof *file->parts);

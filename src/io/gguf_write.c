@@ -1,4 +1,4 @@
-/* Writing GGUF files. */
+/* gguf_write.c: writes GGUF files. */
 #include "base/file.h"
 #include "base/memory.h"
 #include "io/gguf.h"
@@ -11,6 +11,7 @@ enum { ALIGNMENT = 32, VERSION = 3, MAX_RANK = 4, NAME_LIMIT = 63 };
 
 /* ---- entries ---- */
 
+/* Appends the low `bytes` bytes of a value, little-endian. */
 static void put_bits(heed_buffer *buffer, uint64_t value, int bytes)
 {
     unsigned char text[8];
@@ -24,6 +25,7 @@ static void put_text(heed_buffer *buffer, const char *text, size_t length)
     heed_buffer_append(buffer, text, length);
 }
 
+/* Begins an entry with its key and type. */
 static void put_head(heed_gguf_entries *entries, const char *key, heed_gguf_type type)
 {
     put_text(&entries->bytes, key, strlen(key));
@@ -107,6 +109,7 @@ void heed_gguf_put_entries(heed_gguf_entries *entries, const heed_gguf_entries *
 
 /* ---- tensors ---- */
 
+/* Checks a tensor and computes its bytes. */
 static heed_status measure(const heed_tensor_set *set, size_t index, size_t *bytes,
                            heed_error *error)
 {
@@ -147,6 +150,7 @@ static int compare_names(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+/* Returns HEED_E_ARG if two tensors have one name. */
 static heed_status check_names(const heed_tensor_set *set, heed_error *error)
 {
     const char **names = heed_allocate(set->count, sizeof *names);
@@ -161,8 +165,8 @@ static heed_status check_names(const heed_tensor_set *set, heed_error *error)
     return status;
 }
 
-/* Header, entries and tensor records, filled up to where the data begins; *largest: bytes of the
-   tensor that takes most. */
+/* Appends header, entries and tensor records, padded to where the data begins. *largest is the size
+   of the largest tensor. */
 static heed_status put_records(heed_buffer *out, const heed_gguf_entries *entries,
                                const heed_tensor_set *set, size_t *largest, heed_error *error)
 {
@@ -189,6 +193,7 @@ static heed_status put_records(heed_buffer *out, const heed_gguf_entries *entrie
     return HEED_OK;
 }
 
+/* Writes the bytes of all tensors, each padded to the alignment. */
 static heed_status put_data(heed_file_writer *writer, const heed_tensor_set *set, size_t largest,
                             heed_error *error)
 {

@@ -1,3 +1,4 @@
+/* manifest.c: writes manifests and compares files with them. */
 #include "io/manifest.h"
 
 #include "base/entries.h"
@@ -7,9 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The most bytes of a file whose contents are listed. */
 enum { MOST_READ = 1 << 24 };
 
-/* FNV-1a of 64 bits: it tells an edited file from the one that was written, no more. */
+/* Returns the 64-bit FNV-1a hash of bytes. It tells an edited file from the one written; it is not
+   meant against attacks. */
 static uint64_t fingerprint(const char *bytes, size_t count)
 {
     uint64_t hash = 0xcbf29ce484222325u;
@@ -17,7 +20,7 @@ static uint64_t fingerprint(const char *bytes, size_t count)
     return hash;
 }
 
-/* *value: the size, or "size fingerprint". */
+/* Sets *value to what a manifest says of a file: its size, or "size fingerprint". */
 static heed_status describe(json_t **value, const char *path, int64_t size, bool contents,
                             heed_error *error)
 {
@@ -51,7 +54,7 @@ heed_status heed_manifest_matches(const json_t *value, const char *path, int64_t
 
 typedef struct {
     json_t *files;
-    const char *inner; /* "" or the path below the folder, for the names */
+    const char *inner; /* "" or the path below the folder, which begins the names */
     bool contents;
 } record_job;
 
@@ -84,6 +87,7 @@ static int compare_strings(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+/* Appends the text of a manifest with its names sorted. */
 static heed_status put_manifest(heed_buffer *text, const char *head, json_t *files,
                                 heed_error *error)
 {

@@ -1,3 +1,4 @@
+/* safetensors.c: reads and checks safetensors files. */
 #include "io/safetensors.h"
 #include "base/foreign.h"
 #include "io/stored.h"
@@ -9,14 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The format's own library has the same limit, so that a lying length cannot make a reader parse a
+/* The format's own library has the same limit. It keeps a wrong length from making a reader parse a
    whole model as JSON. */
 enum { HEADER_LIMIT = 100000000, PREFIX = 8 };
 
 struct heed_safetensors {
-    heed_file_reader reader; /* of a file that is read by position */
-    char *whole;             /* the bytes of a file that was read as a whole; NULL */
-    heed_arena *arena;       /* names, shapes, metadata */
+    heed_file_reader reader; /* for a file that is read by position */
+    char *whole;             /* the bytes of a file that was read as a whole; else NULL */
+    heed_arena *arena;       /* owns names, shapes and metadata */
     const char *where;
     const unsigned char *data; /* first byte after the header; NULL with `reader` */
     size_t data_offset, data_size;
@@ -27,6 +28,7 @@ struct heed_safetensors {
     size_t metadata_count;
 };
 
+/* Returns HEED_E_FORMAT with the problem of a tensor. */
 static heed_status fail_tensor(heed_error *error, const heed_stored_tensor *tensor,
                                const char *problem, const char *expected)
 {
@@ -52,8 +54,8 @@ static heed_status read_dtype(heed_stored_tensor *tensor, const json_t *entry, h
         tensor->file, tensor->name, name);
 }
 
-/* The number of bytes that dtype and shape stand for. A zero extent does not excuse the others: all
-   strides must fit as well. */
+/* Reads the shape; *bytes is the size of the tensor. If one extent is zero, the product of the
+   others must still fit, because strides are made of them. */
 static heed_status read_shape(heed_safetensors *file, heed_stored_tensor *tensor,
                               const json_t *entry, size_t *bytes, heed_error *error)
 {
@@ -82,6 +84,7 @@ static heed_status read_shape(heed_safetensors *file, heed_stored_tensor *tensor
     return HEED_OK;
 }
 
+/* Reads the place of a tensor and checks it against its size and the file. */
 static heed_status read_offsets(heed_safetensors *file, heed_stored_tensor *tensor,
                                 const json_t *entry, size_t bytes, heed_error *error)
 {
@@ -125,6 +128,7 @@ static heed_status read_tensor(heed_safetensors *file, heed_stored_tensor *tenso
     return read_offsets(file, tensor, entry, bytes, error);
 }
 
+/* Reads __metadata__, an object of strings. */
 static heed_status read_metadata(heed_safetensors *file, json_t *object, heed_error *error)
 {
     if (!json_is_object(object))
@@ -151,8 +155,8 @@ static heed_status read_metadata(heed_safetensors *file, json_t *object, heed_er
     return HEED_OK;
 }
 
-/* The tensors, sorted by place, must follow each other from the first byte of the data to the
-   last. */
+/* Checks that the tensors, sorted by place, follow each other from the first byte of the data to
+   the last. */
 static heed_status check_cover(const heed_safetensors *file, heed_error *error)
 {
     size_t expected = file->data_offset, end = file->data_offset + file->data_size;
@@ -173,6 +177,7 @@ static heed_status check_cover(const heed_safetensors *file, heed_error *error)
     return HEED_OK;
 }
 
+/* Reads all entries of the header, then orders and checks the tensors. */
 static heed_status read_entries(heed_safetensors *file, json_t *header, heed_error *error)
 {
     size_t most = json_object_size(header);
@@ -192,8 +197,8 @@ static heed_status read_entries(heed_safetensors *file, json_t *header, heed_err
     return check_cover(file, error);
 }
 
-/* Reads the length of the header of a file of `count` bytes, of which `bytes` holds the first
-   HEED_FOREIGN_BYTES (all, if there are fewer). */
+/* Reads the length of the header of a file of `count` bytes. `bytes` holds the first
+   HEED_FOREIGN_BYTES of them, or all if there are fewer. */
 static heed_status read_prefix(heed_safetensors *file, const unsigned char *bytes, size_t count,
                                heed_error *error)
 {
@@ -232,6 +237,7 @@ static heed_status parse_header(heed_safetensors *file, const char *text, heed_e
     return status;
 }
 
+/* Reads a file whose bytes are all in memory. */
 static heed_status read_memory(heed_safetensors *file, const void *bytes, size_t count,
                                heed_error *error)
 {
@@ -240,6 +246,7 @@ static heed_status read_memory(heed_safetensors *file, const void *bytes, size_t
     return parse_header(file, (const char *)bytes + PREFIX, error);
 }
 
+/* Reads the header of an open file by position. */
 static heed_status read_file(heed_safetensors *file, heed_error *error)
 {
     unsigned char prefix[HEED_FOREIGN_BYTES] = {0};
@@ -266,7 +273,7 @@ static heed_status file_new(heed_safetensors **file, const char *where, heed_err
     return (*file)->where ? HEED_OK : heed_fail_memory(error, strlen(where) + 1, where);
 }
 
-/* Hands out the file, or closes it after a failure. */
+/* Returns the file, or closes it after a failure. */
 static heed_status finish(heed_safetensors **result, heed_safetensors *file, heed_status status)
 {
     *result = status == HEED_OK ? file : NULL;

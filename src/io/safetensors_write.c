@@ -1,3 +1,4 @@
+/* safetensors_write.c: writes safetensors files, single or in shards with an index. */
 #include "base/buffer.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -12,13 +13,14 @@
 
 enum { HEADER_LIMIT = 100000000 };
 
+/* A tensor to write: its number in the set, its bytes, the shard it goes to. */
 typedef struct {
     const heed_tensor_source *source;
     size_t index, bytes, shard;
 } output_tensor;
 
-/* Larger elements first, so that every tensor is aligned; ties are broken as in the format's own
-   library. */
+/* The order of element types in a file. Larger elements come first, so that every tensor is
+   aligned; the order of equal ones is that of the format's own library. */
 static const unsigned char dtype_order[HEED_DTYPE_COUNT] = {
     [HEED_I64] = 0, [HEED_F64] = 1, [HEED_F32] = 2, [HEED_I32] = 3, [HEED_BF16] = 4,
     [HEED_F16] = 5, [HEED_I16] = 6, [HEED_I8] = 7,  [HEED_U8] = 8,  [HEED_BOOL] = 9};
@@ -54,6 +56,7 @@ static bool valid_name(const char *name)
     return valid;
 }
 
+/* Checks a tensor and computes its bytes. */
 static heed_status measure(output_tensor *item, const heed_tensor_set *set, heed_error *error)
 {
     const heed_tensor_source *source = item->source;
@@ -89,7 +92,7 @@ static heed_status measure(output_tensor *item, const heed_tensor_set *set, heed
     return HEED_OK;
 }
 
-/* One checked item per tensor, in the order given; *total is the sum of their bytes. */
+/* Makes a checked item for each tensor, in the order given; *total is the sum of their bytes. */
 static heed_status plan_items(output_tensor **result, const heed_tensor_set *set, size_t *total,
                               heed_error *error)
 {
@@ -119,6 +122,7 @@ static heed_status plan_items(output_tensor **result, const heed_tensor_set *set
     return status;
 }
 
+/* Appends the header of a file, padded with blanks to a multiple of 8 bytes. */
 static void put_header(heed_buffer *header, const heed_tensor_set *set, const output_tensor *items,
                        size_t count)
 {
@@ -147,6 +151,7 @@ static void put_header(heed_buffer *header, const heed_tensor_set *set, const ou
     while (header->length % 8 && !header->failed) heed_buffer_byte(header, ' ');
 }
 
+/* Writes the bytes of the tensors one after the other. */
 static heed_status put_tensors(heed_file_writer *writer, const heed_tensor_set *set,
                                const output_tensor *items, size_t count, heed_error *error)
 {
@@ -207,8 +212,8 @@ heed_status heed_safetensors_write(const char *path, const heed_tensor_set *set,
     return status;
 }
 
-/* Numbers the shards in the order given, a new one wherever the next tensor would make it too
-   large; returns how many. */
+/* Assigns tensors to shards in the order given: a new shard begins when the next tensor would make
+   one too large. Returns the number of shards. */
 static size_t assign_shards(output_tensor *items, size_t count, size_t most)
 {
     size_t shard = 0, filled = 0;
@@ -229,7 +234,8 @@ static void shard_name(char name[64], size_t shard, size_t shards)
     snprintf(name, 64, "model-%05zu-of-%05zu.safetensors", shard + 1, shards);
 }
 
-/* Items are in name order here, as in the index files of other tools. */
+/* Writes the index. The items are in the order of their names, as in the index files of other
+   tools. */
 static heed_status write_index(const char *folder, const output_tensor *items, size_t count,
                                size_t shards, size_t total, heed_error *error)
 {
@@ -253,6 +259,7 @@ static heed_status write_index(const char *folder, const output_tensor *items, s
     return status;
 }
 
+/* Writes the shards, then the index. */
 static heed_status write_shards(const char *folder, const heed_tensor_set *set,
                                 output_tensor *items, size_t shards, size_t total,
                                 heed_error *error)
@@ -288,7 +295,7 @@ heed_status heed_safetensors_write_folder(const char *folder, const heed_tensor_
     } else {
         status = write_shards(folder, set, items, assign_shards(items, set->count, max_shard_bytes),
                               total, error);
-        /* An older single file would win over the new index. */
+        /* A reader would take an older single file instead of the new index. */
         if (status == HEED_OK) unlink(single);
     }
     free(single);

@@ -1,3 +1,4 @@
+/* stored.c: orders, finds, reads and writes stored tensors. */
 #include "io/stored.h"
 
 #include "base/memory.h"
@@ -60,7 +61,7 @@ heed_status heed_stored_put(heed_file_writer *writer, const heed_tensor_set *set
     return HEED_OK;
 }
 
-/* Makes room for `bytes`. What was in the buffer is lost. */
+/* Makes room for `bytes`; the content of the buffer is lost. Returns false if memory is out. */
 static bool reserve(heed_stored_window *window, size_t bytes)
 {
     if (window->capacity >= bytes) return true;

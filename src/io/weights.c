@@ -1,4 +1,4 @@
-/* Opening a model's weights: which file, index or folder a path means. */
+/* weights.c: opens a model's weights and decides which file, index or folder a path means. */
 #include "io/weights_internal.h"
 
 #include "base/file.h"
@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+/* Opens a single file. */
 static heed_status open_single(heed_weights_file *file, const char *path, heed_error *error)
 {
     file->shards = heed_allocate(1, sizeof *file->shards);
@@ -41,7 +42,7 @@ char *heed_weights_folder(const char *path)
     return heed_weights_is_name(path) ? heed_path_folder(path) : heed_string_copy(path);
 }
 
-/* All shards of an index, which becomes the path of the weights. */
+/* Opens all shards of an index, which becomes the path of the weights. */
 static heed_status open_index(heed_weights_file *file, const char *index, heed_error *error)
 {
     file->path = heed_arena_string(file->arena, index);
@@ -49,7 +50,7 @@ static heed_status open_index(heed_weights_file *file, const char *index, heed_e
     return heed_weights_open_index(file, index, error);
 }
 
-/* A file alone, or, if an index beside it names it, all shards of that. */
+/* Opens a file alone, or all shards if an index beside it names it. */
 static heed_status open_named(heed_weights_file *file, const char *path, heed_error *error)
 {
     char *index = NULL;
@@ -67,7 +68,7 @@ static heed_status open_named(heed_weights_file *file, const char *path, heed_er
     return status;
 }
 
-/* Says how the .safetensors file of a folder that has none by the usual name can be read. */
+/* Returns an error that tells how to read a .safetensors file of another than the usual name. */
 static heed_status fail_with_name(const char *folder, const char *name, heed_error *error)
 {
     if (strstr(name, "adapter"))
@@ -85,7 +86,8 @@ static heed_status fail_with_name(const char *folder, const char *name, heed_err
                      folder, folder, name);
 }
 
-/* Says what else is in the folder: a pickle runs code when it is loaded, heed never does that. */
+/* Returns an error if the file is weights of a format that heed does not read. Pickled weights can
+   run code when they are loaded, so heed never reads them. */
 static heed_status fail_with_others(const char *folder, const char *name, heed_error *error)
 {
     static const struct {
@@ -107,7 +109,7 @@ static heed_status fail_with_others(const char *folder, const char *name, heed_e
     return HEED_OK;
 }
 
-/* Says what is in a folder without weights by the usual names. */
+/* Returns an error that tells what a folder without weights of the usual names holds. */
 static heed_status fail_without_weights(const char *folder, heed_error *error)
 {
     heed_status status = HEED_OK;

@@ -1,6 +1,7 @@
-/* Shards under an index. The index decides: a tensor is read from the shard that it names. Entries
-   whose shard cannot be read are lost, which matters only to a model that needs them; what it does
-   not name, or names elsewhere, is read and told. */
+/* weights_index.c: reads shards under an index. The index decides: a tensor is read from the shard
+   that the index names. An entry whose shard cannot be read is lost, which matters only to a model
+   that needs it. Tensors that the index does not name, or names in another shard, are read and
+   noted. */
 #include "io/weights_internal.h"
 
 #include "base/file.h"
@@ -13,7 +14,8 @@ static int compare_shards(const void *a, const void *b)
     return strcmp(((const heed_shard *)a)->name, ((const heed_shard *)b)->name);
 }
 
-/* Orders by name. If names are equal, a listed tensor comes first, then the order of shards. */
+/* Orders by name. If names are equal, a listed tensor comes first, then the order of the shards
+   counts. */
 static int compare_candidates(const void *a, const void *b)
 {
     const heed_member *left = a;
@@ -24,6 +26,7 @@ static int compare_candidates(const void *a, const void *b)
     return (left->shard > right->shard) - (left->shard < right->shard);
 }
 
+/* Orders by shard, then by place in the shard. */
 static int compare_places(const void *a, const void *b)
 {
     const heed_member *left = a;
@@ -34,20 +37,21 @@ static int compare_places(const void *a, const void *b)
     return strcmp(left->tensor.name, right->tensor.name);
 }
 
-/* A shard is a file beside the index: anything else could reach outside the model's folder. */
+/* Is this the name of a file beside the index? Any other name could lead out of the model's
+   folder. */
 static bool plain_name(const char *name)
 {
     return *name && *name != '.' && !strpbrk(name, "/\\") && !strstr(name, "..");
 }
 
-/* The name of a shard as an index writes it, without "./"; NULL if it is not a string. */
+/* Returns the name of a shard as an index has it, without "./"; NULL if it is not a string. */
 static const char *shard_name(const json_t *value)
 {
     const char *name = json_string_value(value);
     return name && !strncmp(name, "./", 2) ? name + 2 : name;
 }
 
-/* The distinct shard names of the map, sorted. */
+/* Lists the distinct names of shards in the map, sorted. */
 static heed_status list_shards(heed_weights_file *file, json_t *map, heed_error *error)
 {
     size_t names = json_object_size(map);
@@ -77,7 +81,7 @@ static heed_status list_shards(heed_weights_file *file, json_t *map, heed_error 
     return HEED_OK;
 }
 
-/* Opens one shard. That it cannot be read is not yet an error: it is noted in the shard. */
+/* Opens one shard. If it cannot be read, that is recorded in the shard and is not yet an error. */
 static heed_status open_shard(heed_weights_file *file, heed_shard *shard, const char *folder,
                               heed_error *error)
 {
@@ -99,6 +103,7 @@ static heed_status open_shard(heed_weights_file *file, heed_shard *shard, const 
     return shard->problem ? HEED_OK : heed_fail_memory(error, sizeof problem.message, file->path);
 }
 
+/* Opens all shards. Fails if none can be read. */
 static heed_status open_shards(heed_weights_file *file, const char *folder, heed_error *error)
 {
     size_t opened = 0;
@@ -110,7 +115,7 @@ static heed_status open_shards(heed_weights_file *file, const char *folder, heed
     return heed_fail(error, file->shards[0].status, "%s", file->shards[0].problem);
 }
 
-/* The shard that the index names for a tensor; NULL: it does not name the tensor. */
+/* Returns the shard that the index names for a tensor; NULL if it does not name the tensor. */
 static const heed_shard *shard_of(const heed_weights_file *file, json_t *map, const char *tensor)
 {
     const heed_shard wanted = {.name = shard_name(json_object_get(map, tensor))};
@@ -118,7 +123,7 @@ static const heed_shard *shard_of(const heed_weights_file *file, json_t *map, co
     return bsearch(&wanted, file->shards, file->shard_count, sizeof *file->shards, compare_shards);
 }
 
-/* All tensors of all shards, in compare_candidates' order. */
+/* Lists all tensors of all shards in the order of compare_candidates. */
 static heed_status list_candidates(heed_weights_file *file, json_t *map, heed_member **candidates,
                                    size_t *count, heed_error *error)
 {
@@ -137,7 +142,8 @@ static heed_status list_candidates(heed_weights_file *file, json_t *map, heed_me
     return HEED_OK;
 }
 
-/* What is told about the candidates that are not where the index says. */
+/* Counts of the candidates that are not where the index says, and the first of each sort: second
+   copies, tensors that the index does not name, tensors that it names in another shard. */
 typedef struct {
     size_t stale, unnamed, moved;
     const heed_member *first_stale, *first_unnamed, *first_moved;
@@ -149,9 +155,9 @@ static void count_oddity(size_t *count, const heed_member **first, const heed_me
     (*count)++;
 }
 
-/* Does the candidate become a member? `copies` candidates have its name. One that the index names
-   elsewhere, where the shard cannot be read, may be stale; of two that it does not name neither is
-   better. */
+/* Does a candidate become a member? `copies` candidates have its name. One that the index names in
+   another shard, which cannot be read, may be out of date. Of two that the index does not name,
+   neither can be preferred. */
 static bool choose(const heed_weights_file *file, json_t *map, const heed_member *one,
                    size_t copies, oddities *odd)
 {
@@ -165,6 +171,7 @@ static bool choose(const heed_weights_file *file, json_t *map, const heed_member
     return true;
 }
 
+/* Adds a note for each sort of oddity that occurs. */
 static heed_status note_oddities(heed_weights_file *file, const oddities *odd, heed_error *error)
 {
     if (odd->stale)
@@ -190,7 +197,8 @@ static heed_status note_oddities(heed_weights_file *file, const oddities *odd, h
     return HEED_OK;
 }
 
-/* Loses a tensor that the index names, or that several shards hold and the index does not name. */
+/* Records a lost tensor and why: its shard cannot be read or does not have it (`shard`), or several
+   shards hold it and the index does not name it (NULL). */
 static heed_status add_lost(heed_weights_file *file, const char *name, const heed_shard *shard,
                             heed_error *error)
 {
@@ -224,7 +232,8 @@ static bool is_member(const heed_weights_file *file, const char *name)
            bsearch(name, file->members, file->count, sizeof *file->members, compare_name) != NULL;
 }
 
-/* Entries of the index without a member; `members` are in the order of their names. */
+/* Records the entries of the index without a member as lost. `members` are in the order of their
+   names. */
 static heed_status list_lost(heed_weights_file *file, json_t *map, heed_error *error)
 {
     const char *key;
@@ -238,6 +247,7 @@ static heed_status list_lost(heed_weights_file *file, json_t *map, heed_error *e
     return HEED_OK;
 }
 
+/* Chooses the members among the tensors of all shards and records what is lost. */
 static heed_status join_shards(heed_weights_file *file, json_t *map, heed_error *error)
 {
     heed_member *candidates = NULL;
@@ -287,7 +297,8 @@ heed_status heed_weights_open_index(heed_weights_file *file, const char *path, h
         status = open_shards(file, slash ? folder : ".", error);
     }
     if (status == HEED_OK) status = join_shards(file, map, error);
-    for (size_t i = 0; i < file->shard_count; i++) file->shards[i].name = NULL; /* the index's */
+    /* borrowed from the index */
+    for (size_t i = 0; i < file->shard_count; i++) file->shards[i].name = NULL;
     free(folder);
     json_decref(index);
     return status;
@@ -306,8 +317,7 @@ heed_status heed_weights_index_of(const char *path, char **index, bool *named, h
     free(folder);
     if (!*index) return heed_fail_memory(error, strlen(path), path);
     if (heed_gguf_is_file(path) || !heed_path_exists(*index)) return HEED_OK;
-    if (heed_json_read(&json, *index, NULL) != HEED_OK)
-        return HEED_OK; /* the file stands for itself */
+    if (heed_json_read(&json, *index, NULL) != HEED_OK) return HEED_OK; /* the file is read alone */
     json_object_foreach(json_object_get(json, "weight_map"), key, value)
     {
         const char *shard = shard_name(value);

@@ -1,5 +1,4 @@
-/* What a model's weights consist of once they are open: shards, the tensors of the namespace, those
-   that are lost, notes. */
+/* weights_members.c: finds what open weights consist of: shards, tensors, lost tensors, notes. */
 #include "io/weights_internal.h"
 
 #include <stdarg.h>
@@ -49,7 +48,7 @@ heed_status heed_weights_order(heed_weights_file *file, heed_error *error)
     file->bytes = 0;
     for (size_t i = 0; i < file->count; i++) {
         file->by_name[i] = &file->members[i];
-        file->bytes += file->members[i].tensor.bytes; /* cannot wrap: no disk is that large */
+        file->bytes += file->members[i].tensor.bytes; /* cannot overflow: no disk is that large */
     }
     if (file->count) qsort(file->by_name, file->count, sizeof *file->by_name, compare_members);
     return HEED_OK;

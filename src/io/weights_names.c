@@ -1,16 +1,16 @@
-/* Names of tensors without what wrappers put into them: PyTorch's compiler and its parallel modules
-   name a model's tensors with one component more, adapters and outer modules with others before all
-   names. */
+/* weights_names.c: removes what wrappers add to the names of tensors. PyTorch's compiler and its
+   parallel modules add a component; adapters and outer modules add others before all names. */
 #include "io/weights_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* Components that no model has, wherever they stand in a name. */
+/* Components that no model has, anywhere in a name. */
 static const char *const components[] = {"_orig_mod.", "_fsdp_wrapped_module.",
                                          "_checkpoint_wrapped_module."};
 
-/* The first of the components in a name, at its beginning or after a dot. */
+/* Returns the first of the components in a name, at its beginning or after a dot; NULL if it has
+   none. */
 static const char *find_component(const char *name, size_t *length)
 {
     for (size_t i = 0; i < sizeof components / sizeof *components; i++) {
@@ -21,8 +21,8 @@ static const char *find_component(const char *name, size_t *length)
     return NULL;
 }
 
-/* The name without any of them, a copy in the arena; the name itself if it has none. NULL when
-   memory is out. */
+/* Returns the name without such components: a copy in the arena, or the name itself if it has none.
+   NULL if memory is out. */
 static const char *without_components(heed_arena *arena, const char *name)
 {
     size_t length;
@@ -35,6 +35,7 @@ static const char *without_components(heed_arena *arena, const char *name)
     return copy;
 }
 
+/* Returns HEED_E_FORMAT if two members have one name. */
 static heed_status check_distinct(const heed_weights_file *file, heed_error *error)
 {
     for (size_t i = 1; i < file->count; i++) {
@@ -78,6 +79,7 @@ heed_status heed_weights_file_unwrap(heed_weights_file *file, bool *changed, hee
         file->path, first);
 }
 
+/* Returns how many first bytes two names have in common, at most `most`. */
 static size_t common_length(const char *a, const char *b, size_t most)
 {
     size_t at = 0;
@@ -108,7 +110,8 @@ heed_status heed_weights_file_strip(heed_weights_file *file, size_t length, heed
     return HEED_OK;
 }
 
-/* Is `longer` the name with something more before one of its components? *at: where that begins. */
+/* Is `longer` the name with something more before one of its components? *at is where that
+   begins. */
 static bool is_wrapped(const char *longer, const char *name, size_t *at)
 {
     size_t length = strlen(name);

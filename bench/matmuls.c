@@ -115,7 +115,7 @@ static void lay_out(matmul *p, float *w, int64_t rows, int64_t columns, bool pan
         void *to = p->b + copy * p->b_bytes;
         heed_gemm_panels target = {
             .data = to, .isa = p->isa, .dtype = dtype, .rows = rows, .columns = columns};
-        if (panels) heed_gemm_pack(&target, 0, rows, &(heed_gemm_source){w, HEED_F32, columns, 1});
+        if (panels) heed_gemm_pack(&target, 0, rows, &(heed_pack_source){w, HEED_F32, columns, 1});
         else heed_convert(to, dtype, w, HEED_F32, (size_t)(rows * columns));
     }
     heed_free_aligned(w);

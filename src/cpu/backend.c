@@ -1,8 +1,10 @@
 #include "cpu/backend.h"
 
+#include "base/cpu.h"
 #include "base/memory.h"
-#include "cpu/gemm/gemm.h"
 #include "cpu/kernels.h"
+#include "cpu/pack.h"
+#include "cpu/update_internal.h"
 #include <stdlib.h>
 
 #define HEED_KERNEL_ENTRY(name) &heed_kernel_##name##_generic,
@@ -49,6 +51,8 @@ heed_status heed_cpu_backend_new(heed_backend **result, int threads, heed_isa is
         .isa = isa,
         .kernels = kernels_of(isa),
         .n_kernels = sizeof generic_kernels / sizeof *generic_kernels,
+        .packing = &heed_cpu_packing,
+        .updates = HEED_FOR_ISA(isa, heed_update),
     };
     threads = heed_thread_count(threads);
     if (threads > 1) {
@@ -66,48 +70,4 @@ void heed_cpu_backend_free(heed_backend *backend)
 {
     if (backend) heed_pool_free(backend->pool);
     free(backend);
-}
-
-bool heed_cpu_panels_bytes(const heed_backend *backend, heed_dtype dtype, int64_t rows,
-                           int64_t columns, size_t *bytes)
-{
-    return heed_gemm_panel_bytes(backend->isa, dtype, rows, columns, bytes);
-}
-
-static heed_gemm_panels panels_of(const heed_backend *backend, const heed_cpu_panels *panels)
-{
-    return (heed_gemm_panels){panels->data, backend->isa, panels->dtype, panels->rows,
-                              panels->columns};
-}
-
-void heed_cpu_panels_pack(const heed_backend *backend, const heed_cpu_panels *panels, int64_t first,
-                          int64_t count, const heed_gemm_source *source)
-{
-    const heed_gemm_panels target = panels_of(backend, panels);
-    heed_gemm_pack(&target, first, count, source);
-}
-
-void heed_cpu_copy_write(const heed_backend *backend, const heed_cpu_panels *copy, int64_t first,
-                         int64_t count, const float *source)
-{
-    const heed_gemm_panels target = panels_of(backend, copy);
-    heed_gemm_copy_rows(&target, first, count, source, copy->columns);
-}
-
-void heed_cpu_panels_row(const heed_backend *backend, const heed_cpu_panels *panels, int64_t row,
-                         float *out)
-{
-    const heed_gemm_panels source = panels_of(backend, panels);
-    heed_gemm_gather(&source, row, out);
-}
-
-bool heed_cpu_copy_bytes(const heed_backend *backend, int64_t rows, int64_t columns, size_t *bytes)
-{
-    size_t first;
-    return heed_gemm_copy_bytes(backend->isa, rows, columns, &first, bytes);
-}
-
-int64_t heed_cpu_copy_run(const heed_backend *backend)
-{
-    return heed_gemm_panel_width(backend->isa);
 }

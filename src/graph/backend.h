@@ -1,10 +1,13 @@
-/* backend.h: what runs a plan. A backend is a table of kernels and a pool of threads; ops without a
-   kernel run by their reference. */
+/* backend.h: what runs a plan and keeps the weights. A backend is a pool of threads and tables: its
+   kernels, its packing of weights, its updates of parameters. The reference backend has no table:
+   ops without a kernel run by their reference, weights are rows, and updates are plain loops. */
 #ifndef HEED_GRAPH_BACKEND_H
 #define HEED_GRAPH_BACKEND_H
 
 #include "base/pool.h"
 #include "graph/op.h"
+#include "graph/pack.h"
+#include "graph/update.h"
 
 typedef struct heed_backend {
     const char *name;
@@ -12,6 +15,8 @@ typedef struct heed_backend {
     heed_pool *pool; /* borrowed; NULL runs on the calling thread alone */
     const heed_kernel *const *kernels;
     size_t n_kernels;
+    const heed_pack_table *packing;   /* NULL: weights are rows, and no kernel takes panels */
+    const heed_update_table *updates; /* NULL: heed_update_generic */
     /* borrowed: observes the plans that are made and run here (observer.h); NULL: nobody does */
     const struct heed_observer *observer;
 } heed_backend;

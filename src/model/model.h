@@ -104,12 +104,12 @@ size_t heed_model_parameter_count(const heed_model *model);
 /* index < count. The pointers hold for the model's life (gradient: from
    heed_model_allocate_gradients on). */
 heed_parameter_info heed_model_parameter(const heed_model *model, size_t index);
-/* A matrix of a parameter that has a bf16 working copy: its rows begin with element `begin`, and
-   heed_cpu_copy_write writes the copy. */
+/* A matrix of a parameter that has a bf16 working copy, which write_copy of the backend's packing
+   writes (graph/pack.h). */
 typedef struct heed_parameter_copy {
-    size_t begin;
+    size_t begin; /* element of the parameter with which the matrix begins */
     int64_t rows, columns;
-    void *data;
+    void *data; /* the copy; borrowed from the model */
 } heed_parameter_copy;
 /* How many of them a parameter has, and the one at place `at`, in the order of their rows; none
    unless opened for training with `bf16`. */

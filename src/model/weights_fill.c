@@ -1,5 +1,4 @@
 /* Filling weights: packed into the backend's panels, or as rows; and reading them back. */
-#include "cpu/backend.h"
 #include "model/weights_internal.h"
 #include "model/weights_range.h"
 #include "tensor/dtype.h"
@@ -117,9 +116,9 @@ static void pack_rows(const heed_model *model, const heed_weight *weight, int64_
 {
     int64_t rows;
     void *data = panels_of_row(weight, &first, &rows);
-    const heed_cpu_panels panels = {data, weight->dtype, rows, weight->columns};
-    const heed_gemm_source from = {source, dtype, disk->by_row, disk->by_column};
-    heed_cpu_panels_pack(model->backend, &panels, first, disk->run, &from);
+    const heed_packed_weight panels = {data, weight->dtype, rows, weight->columns};
+    const heed_pack_source from = {source, dtype, disk->by_row, disk->by_column};
+    model->backend->packing->pack_rows(model->backend, &panels, first, disk->run, &from);
 }
 
 /* Where the elements of a tensor come from. */
@@ -339,8 +338,8 @@ static void read_row(const heed_model *model, const heed_weight *weight, int64_t
     if (weight->layout == HEED_LAYOUT_PANELS) {
         int64_t rows;
         void *data = panels_of_row(weight, &row, &rows);
-        const heed_cpu_panels panels = {data, weight->dtype, rows, weight->columns};
-        heed_cpu_panels_row(model->backend, &panels, row, out);
+        const heed_packed_weight panels = {data, weight->dtype, rows, weight->columns};
+        model->backend->packing->read_row(model->backend, &panels, row, out);
     } else {
         heed_convert(out, HEED_F32,
                      (const char *)weight->data +

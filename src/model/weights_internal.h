@@ -51,8 +51,8 @@ typedef struct heed_weight {
     heed_layout layout;
     void *data;
     size_t bytes;
-    /* training with `bf16`: the bf16 working copy that matmuls read (heed_cpu_copy_write), of a
-       stack one expert's after the other; NULL: they read the rows */
+    /* the bf16 working copy that matmuls read; for a stack one copy per expert, one after the
+       other. NULL unless training with `bf16`: matmuls read the rows */
     void *copy;
     size_t copy_bytes; /* of one matrix */
     bool parameter;

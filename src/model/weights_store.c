@@ -1,5 +1,4 @@
 /* Where weights are kept: their types and layouts, their memory, their bf16 working copies. */
-#include "cpu/backend.h"
 #include "graph/attributes.h"
 #include "model/weights_internal.h"
 #include "tensor/alignment.h"
@@ -36,9 +35,10 @@ static heed_shape live_rows(int64_t columns)
     return heed_shape_live(HEED_EXTENT_ROWS, 64, columns);
 }
 
-/* Does the backend have a kernel that computes this op? */
+/* Does the backend pack weights, and does it have a kernel that computes this op? */
 static bool takes_panels(const heed_backend *backend, const panel_question *question)
 {
+    if (!backend->packing) return false;
     heed_runtime runtime = {0};
     heed_operand in[2] = {question->in[0], question->in[1]};
     heed_kernel_args args = {
@@ -151,8 +151,9 @@ static heed_status choose_layout(const heed_model *model, heed_weight *weight, h
     size_t elements = (size_t)(weight->rows * (weight->columns ? weight->columns : 1));
     weight->bytes = heed_dtype_bytes(weight->dtype, elements);
     if (weight->layout == HEED_LAYOUT_PANELS &&
-        (!heed_cpu_panels_bytes(model->backend, weight->dtype, weight->rows / matrices,
-                                weight->columns, &weight->bytes) ||
+        (!model->backend->packing->panel_bytes(model->backend, weight->dtype,
+                                               weight->rows / matrices, weight->columns,
+                                               &weight->bytes) ||
          !heed_multiply_size(weight->bytes, (size_t)matrices, &weight->bytes)))
         return heed_fail(error, HEED_E_SHAPE, "%s: %lld x %lld elements are too many", weight->name,
                          (long long)weight->rows, (long long)weight->columns);
@@ -224,8 +225,9 @@ static heed_status allocate_copies(heed_model *model, heed_error *error)
         for (size_t i = 0; i < model->n_weights; i++) {
             heed_weight *weight = &model->weights[i];
             if (!weight->data || !wants_copy(model, weight)) continue;
-            if (!heed_cpu_copy_bytes(model->backend, weight->rows / heed_weight_matrices(weight),
-                                     weight->columns, &weight->copy_bytes) ||
+            if (!model->backend->packing->copy_bytes(model->backend,
+                                                     weight->rows / heed_weight_matrices(weight),
+                                                     weight->columns, &weight->copy_bytes) ||
                 !heed_multiply_size(weight->copy_bytes, (size_t)heed_weight_matrices(weight),
                                     &bytes) ||
                 !heed_add_size(at, bytes, &total))
@@ -284,7 +286,8 @@ void heed_weights_write_bf16(const heed_model *model, const heed_tensor *tensor)
 {
     for (size_t i = 0, count = heed_weights_copy_count(model, tensor); i < count; i++) {
         const heed_parameter_copy copy = heed_weights_bf16(model, tensor, i);
-        const heed_cpu_panels panels = {copy.data, HEED_BF16, copy.rows, copy.columns};
-        heed_cpu_copy_write(model->backend, &panels, 0, copy.rows, tensor->values + copy.begin);
+        const heed_packed_weight packed = {copy.data, HEED_BF16, copy.rows, copy.columns};
+        model->backend->packing->write_copy(model->backend, &packed, 0, copy.rows,
+                                            tensor->values + copy.begin);
     }
 }

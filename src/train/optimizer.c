@@ -3,9 +3,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/memory.h"
-#include "cpu/backend.h"
 #include "graph/observer.h"
-#include "train/update_internal.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -43,7 +41,7 @@ struct heed_optimizer {
     size_t *offset;  /* of each tensor within a slot */
     size_t elements; /* of a slot */
     const heed_backend *backend;
-    const heed_update_table *table;
+    const heed_update_table *updates;
     int64_t steps;
 };
 
@@ -158,7 +156,7 @@ static void list_pieces(heed_optimizer *opt)
             cut_into_pieces(opt, (piece){.tensor = t, .begin = at, .count = copy->begin - at}, 1);
             cut_into_pieces(
                 opt, (piece){.tensor = t, .begin = copy->begin, .count = count, .copy = copy},
-                (size_t)(heed_cpu_copy_run(opt->backend) * copy->columns));
+                (size_t)(opt->backend->packing->rows_at_once(opt->backend) * copy->columns));
             at = copy->begin + count;
             opt->copied += count;
         }
@@ -215,7 +213,7 @@ heed_status heed_optimizer_new(heed_optimizer **optimizer, const heed_optimizer_
     if (opt == NULL) return heed_fail_memory(error, sizeof *opt, "the optimizer");
     opt->options = *options;
     opt->backend = backend;
-    opt->table = HEED_FOR_ISA(backend->isa, heed_update);
+    opt->updates = backend->updates != NULL ? backend->updates : &heed_update_generic;
     heed_status status = take_tensors(opt, tensors, count, error);
     if (status == HEED_OK) status = make_state(opt, error);
     if (status == HEED_OK) *optimizer = opt;
@@ -266,8 +264,8 @@ static void norm_job(void *argument, int thread, int threads)
     size_t end = opt->span_count * (size_t)(thread + 1) / (size_t)threads;
     for (size_t i = begin; i < end; i++) {
         const span *s = &opt->spans[i];
-        opt->sums[i] = opt->table->square_sum(opt->tensors[s->tensor].gradient + s->begin,
-                                              s->count);
+        opt->sums[i] = opt->updates->square_sum(opt->tensors[s->tensor].gradient + s->begin,
+                                                s->count);
     }
 }
 
@@ -320,12 +318,13 @@ static void update_job(void *argument, int thread, int threads)
         float *slot[HEED_OPTIMIZER_MAX_SLOTS] = {NULL};
         for (int s = 0; s < job->slots; s++)
             slot[s] = opt->state + (size_t)s * opt->elements + opt->offset[p->tensor] + p->begin;
-        opt->table->rule[opt->options.kind](&job->update, decay, tensor->value + p->begin,
-                                            tensor->gradient + p->begin, slot, p->count);
+        opt->updates->rule[opt->options.kind](&job->update, decay, tensor->value + p->begin,
+                                              tensor->gradient + p->begin, slot, p->count);
         if (p->copy == NULL) continue;
-        const heed_cpu_panels panels = {p->copy->data, HEED_BF16, p->copy->rows, p->copy->columns};
-        heed_cpu_copy_write(opt->backend, &panels, p->row, (int64_t)p->count / p->copy->columns,
-                            tensor->value + p->begin);
+        const heed_packed_weight copy = {p->copy->data, HEED_BF16, p->copy->rows, p->copy->columns};
+        opt->backend->packing->write_copy(opt->backend, &copy, p->row,
+                                          (int64_t)p->count / p->copy->columns,
+                                          tensor->value + p->begin);
     }
 }
 

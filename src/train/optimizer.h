@@ -1,7 +1,8 @@
-/* optimizer.h: gradient descent over a list of f32 tensors, and the global gradient norm. One row
-   of a table per rule; each rule follows torch.optim operation by operation. Sums are cut into
-   spans of a fixed number of elements, so bits depend on sizes only. A matrix that has a bf16
-   working copy is updated by runs of rows, each rounded into the copy while it is in the cache. */
+/* optimizer.h: gradient descent over a list of f32 tensors, and the global gradient norm. The
+   backend has the update rules (graph/update.h), which follow torch.optim operation by operation.
+   Sums are cut into spans of a fixed number of elements, so bits depend on sizes only. A matrix
+   that has a bf16 working copy is updated by runs of rows; each run is rounded into the copy while
+   it is in the cache. */
 #ifndef HEED_TRAIN_OPTIMIZER_H
 #define HEED_TRAIN_OPTIMIZER_H
 
@@ -12,23 +13,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef enum heed_optimizer_kind {
-    HEED_OPTIMIZER_ADAMW,
-    HEED_OPTIMIZER_ADAM,
-    HEED_OPTIMIZER_SGD,
-    HEED_OPTIMIZER_COUNT
-} heed_optimizer_kind;
-
-typedef struct heed_optimizer_options {
-    heed_optimizer_kind kind;
-    double beta1, beta2, eps; /* adamw, adam */
-    /* of the tensors that decay: adamw decoupled from the gradient, the others added to it */
-    double weight_decay;
-    double momentum, dampening; /* sgd */
-    bool nesterov;              /* sgd */
-    bool amsgrad;               /* adamw, adam: divide by the largest second moment so far */
-} heed_optimizer_options;
-
 /* One trained tensor; all pointers are borrowed for the optimizer's life. */
 typedef struct heed_optimizer_tensor {
     const char *name;
@@ -37,12 +21,10 @@ typedef struct heed_optimizer_tensor {
     float *value, *gradient;
     bool decay; /* weight decay applies */
     /* bf16 working copies of matrices in it, in order, none within another; every update writes
-       them; borrowed too */
+       them with the backend's packing; borrowed too */
     const heed_parameter_copy *copies;
     size_t copy_count;
 } heed_optimizer_tensor;
-
-enum { HEED_OPTIMIZER_MAX_SLOTS = 3 };
 
 typedef struct heed_optimizer heed_optimizer;
 

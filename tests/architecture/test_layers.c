@@ -1,5 +1,7 @@
 /* Modules are layered: a module includes only itself, modules before it and public headers; the
-   program includes public headers and its own files only. graph and op link together (the table of
+   program includes public headers and its own files only. A backend is reached through its table
+   (graph/backend.h): besides cpu itself only api, which makes the backend, includes cpu. graph and
+   op link together (the table of
    ops in graph/ops.c names every record of op), but no file of graph includes one of op. */
 #include "source_tree.h"
 
@@ -16,6 +18,13 @@ static int module_number(const char *path)
     return -1;
 }
 
+/* Is this header one of a backend, which the including file may only reach through the table? */
+static bool is_hidden_backend(const char *file, const char *included)
+{
+    return begins_with(included, "cpu/") && !begins_with(file, "cpu/") &&
+           !begins_with(file, "api/");
+}
+
 /* The program knows public headers (in angle brackets) and its own files. */
 static void check_include(const char *file, const char *included, findings *f)
 {
@@ -25,6 +34,9 @@ static void check_include(const char *file, const char *included, findings *f)
         finding(f, "%s includes \"%s\", which is no public header", file, included);
     if (program) return;
     if (other > own) finding(f, "%s includes \"%s\", a module after it", file, included);
+    if (is_hidden_backend(file, included))
+        finding(f, "%s includes \"%s\"; backends are reached through graph/backend.h", file,
+                included);
     if (other < 0 && in_folder)
         finding(f, "%s includes \"%s\", which belongs to no module", file, included);
 }
@@ -56,6 +68,9 @@ static void a_wrong_include_is_found(void **state)
         {"nn/a.c", "#include \"op/op.h\"\n#include \"nn/b.h\"\n#include <heed/heed.h>\n", 0},
         {"nn/a.c", "\n# include \"model/model.h\"\n", 1},
         {"nn/a.c", "#include \"cli/task.h\"\n", 1},
+        {"cpu/a.c", "#include \"cpu/b.h\"\n", 0},
+        {"model/a.c", "#include \"cpu/backend.h\"\n#include \"graph/backend.h\"\n", 1},
+        {"api/a.c", "#include \"cpu/backend.h\"\n", 0},
         {"cli/a.c", "#include \"task.h\"\n", 0},
         {"cli/a.c", "#include \"base/error.h\"\n", 1},
     };

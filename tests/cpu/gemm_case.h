@@ -108,7 +108,7 @@ static inline guarded lay_out_b(heed_gemm *gemm, const float *b, heed_isa isa)
                              dtype, b + i * n + j, HEED_F32, 1);
     } else {
         heed_gemm_panels panels = {.isa = isa, .dtype = dtype, .rows = k, .columns = n};
-        heed_gemm_source source = {b, HEED_F32, n, 1};
+        heed_pack_source source = {b, HEED_F32, n, 1};
         if (gemm->b_kind == HEED_GEMM_B_PANELS) {
             panels.rows = n;
             panels.columns = k;

@@ -216,15 +216,15 @@ static inline void case_pack_one(case_operands *all, int input, const heed_backe
     bool stack = x->shape.rank == 3; /* one matrix an expert */
     int64_t matrices = stack ? x->shape.dim[0] : 1, rows = x->shape.dim[stack],
             columns = x->shape.dim[1 + stack];
-    assert_true(heed_cpu_panels_bytes(backend, x->dtype, rows, columns, &bytes));
+    assert_true(backend->packing->panel_bytes(backend, x->dtype, rows, columns, &bytes));
     char *panels = heed_allocate_aligned(bytes * (size_t)matrices);
     assert_non_null(panels);
     for (int64_t i = 0; i < matrices; i++) {
-        const heed_cpu_panels own = {panels + (size_t)i * bytes, x->dtype, rows, columns};
+        const heed_packed_weight own = {panels + (size_t)i * bytes, x->dtype, rows, columns};
         const char *data = (char *)x->data + (size_t)(i * x->row_stride) * element;
-        heed_cpu_panels_pack(
+        backend->packing->pack_rows(
             backend, &own, 0, rows,
-            &(heed_gemm_source){data, x->dtype, stack ? columns : x->row_stride, 1});
+            &(heed_pack_source){data, x->dtype, stack ? columns : x->row_stride, 1});
     }
     bytes *= (size_t)matrices;
     heed_free_aligned(all->memory[input]);

@@ -28,7 +28,7 @@ static void check_rows(heed_isa isa, heed_dtype from, heed_dtype to, int64_t col
     for (int i = 0; i < 4; i++)
         heed_gemm_pack(
             &panels, cuts[i], cuts[i + 1] - cuts[i],
-            &(heed_gemm_source){(char *)source.data + (size_t)(cuts[i] * row_stride) * bytes, from,
+            &(heed_pack_source){(char *)source.data + (size_t)(cuts[i] * row_stride) * bytes, from,
                                 row_stride, column_stride});
     guarded row = guarded_new((size_t)columns * 4);
     for (int64_t r = 0; r < rows; r++) {
@@ -82,7 +82,7 @@ static void halves_stand_in_pairs(void **state)
         guarded packed = guarded_new(size);
         memset(packed.data, 0xFF, size);
         heed_gemm_panels panels = {packed.data, (heed_isa)isa, HEED_BF16, rows, columns};
-        heed_gemm_pack(&panels, 0, rows, &(heed_gemm_source){source, HEED_BF16, columns, 1});
+        heed_gemm_pack(&panels, 0, rows, &(heed_pack_source){source, HEED_BF16, columns, 1});
         for (int64_t o = 0; o < rows; o++)
             for (int64_t i = 0; i < columns; i += 2) {
                 const uint32_t second = i + 1 < columns ? source[o * columns + i + 1] : 0;

@@ -32,9 +32,9 @@ static guarded pack(heed_isa isa, heed_dtype dtype, int64_t rows, int64_t column
     memset(g.data, 0xFF, bytes);
     heed_gemm_panels panels = {g.data, isa, dtype, rows, columns};
     int64_t half = rows / 2;
-    if (half) heed_gemm_pack(&panels, 0, half, &(heed_gemm_source){blocks, dtype, columns, 1});
+    if (half) heed_gemm_pack(&panels, 0, half, &(heed_pack_source){blocks, dtype, columns, 1});
     heed_gemm_pack(&panels, half, rows - half,
-                   &(heed_gemm_source){blocks + (size_t)half * row_bytes, dtype, columns, 1});
+                   &(heed_pack_source){blocks + (size_t)half * row_bytes, dtype, columns, 1});
     return g;
 }
 

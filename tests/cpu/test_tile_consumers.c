@@ -61,10 +61,10 @@ static heed_value weight(bound_memory *b, const char *name, heed_dtype dtype, in
     for (int64_t i = 0; i < rows; i++)
         heed_convert(stored + (size_t)i * row_bytes, dtype, x + i * columns, HEED_F32,
                      (size_t)columns);
-    assert_true(heed_cpu_panels_bytes(b->backend, dtype, rows, columns, &bytes));
-    const heed_cpu_panels panels = {bind(b, bytes), dtype, rows, columns};
-    heed_cpu_panels_pack(b->backend, &panels, 0, rows,
-                         &(heed_gemm_source){stored, dtype, columns, 1});
+    assert_true(b->backend->packing->panel_bytes(b->backend, dtype, rows, columns, &bytes));
+    const heed_packed_weight panels = {bind(b, bytes), dtype, rows, columns};
+    b->backend->packing->pack_rows(b->backend, &panels, 0, rows,
+                                   &(heed_pack_source){stored, dtype, columns, 1});
     free(stored);
     free(x);
     heed_value w = heed_constant(b->graph, name, dtype, heed_shape_2(rows, columns));

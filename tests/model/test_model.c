@@ -414,9 +414,10 @@ static void weights_are_rounded_when_asked_for(void **state)
                     const char *matrix = (const char *)to->data +
                                          (to->stack ? row / height * (to->bytes / (size_t)to->stack)
                                                     : 0);
-                    const heed_cpu_panels panels = {(void *)matrix, to->dtype, height, to->columns};
+                    const heed_packed_weight panels = {(void *)matrix, to->dtype, height,
+                                                       to->columns};
                     if (to->layout == HEED_LAYOUT_PANELS)
-                        heed_cpu_panels_row(cpu, &panels, row % height, found);
+                        cpu->packing->read_row(cpu, &panels, row % height, found);
                     else
                         heed_convert(found, HEED_F32,
                                      (const char *)to->data +

@@ -159,7 +159,7 @@ static void test_clipping(void **state)
 enum { LARGE = 3 * 16384 + 77 };
 static const int64_t large_shape[] = {LARGE};
 
-static double train_large(float *value, float *gradient, heed_pool *pool, heed_isa isa)
+static double train_large(float *value, float *gradient, const heed_backend *backend)
 {
     heed_rng rng = {7, 1, 0};
     for (int i = 0; i < LARGE; i++) value[i] = (float)heed_rng_normal(&rng);
@@ -167,8 +167,7 @@ static double train_large(float *value, float *gradient, heed_pool *pool, heed_i
     options.weight_decay = 0.1;
     heed_optimizer_tensor tensor = {"large", 1, large_shape, value, gradient, true, NULL, 0};
     heed_optimizer *opt = NULL;
-    const heed_backend backend = {.isa = isa, .pool = pool}; /* the optimizer borrows it */
-    assert_ok(heed_optimizer_new(&opt, &options, &tensor, 1, &backend, &error));
+    assert_ok(heed_optimizer_new(&opt, &options, &tensor, 1, backend, &error));
     double norm = 0;
     for (int step = 0; step < 3; step++) {
         for (int i = 0; i < LARGE; i++) gradient[i] = (float)heed_rng_normal(&rng);
@@ -183,15 +182,15 @@ static void test_threads_and_instructions_give_equal_bits(void **state)
 {
     (void)state;
     float *one = malloc(LARGE * 4), *many = malloc(LARGE * 4), *gradient = malloc(LARGE * 4);
-    double norm = train_large(one, gradient, NULL, HEED_ISA_GENERIC);
+    double norm = train_large(one, gradient, &plain_backend);
     for (heed_isa isa = HEED_ISA_GENERIC; isa <= heed_isa_detect(); isa++)
         for (int threads = 1; threads <= 4; threads++) {
-            heed_pool *pool = NULL;
-            assert_ok(heed_pool_new(&pool, threads, &error));
-            double again = train_large(many, gradient, pool, isa);
+            heed_backend *backend = NULL;
+            assert_ok(heed_cpu_backend_new(&backend, threads, isa, &error));
+            double again = train_large(many, gradient, backend);
             assert_memory_equal(&norm, &again, sizeof norm);
             assert_memory_equal(one, many, LARGE * 4);
-            heed_pool_free(pool);
+            heed_cpu_backend_free(backend);
         }
     free(one);
     free(many);
@@ -247,7 +246,8 @@ static void train_copied(const heed_backend *backend, heed_optimizer_kind kind, 
     int64_t shape = COPIED;
     for (int i = 0; i < MATRICES; i++) {
         size_t bytes = 0;
-        assert_true(heed_cpu_copy_bytes(backend, matrices[i].rows, matrices[i].columns, &bytes));
+        assert_true(
+            backend->packing->copy_bytes(backend, matrices[i].rows, matrices[i].columns, &bytes));
         copies[i] = (heed_parameter_copy){matrices[i].begin, matrices[i].rows, matrices[i].columns,
                                           heed_allocate_aligned(bytes)};
         assert_non_null(copies[i].data);
@@ -275,16 +275,17 @@ static void test_copies_follow_every_update(void **state)
     (void)state;
     float *one = malloc(COPIED * 4), *many = malloc(COPIED * 4), *gradient = malloc(COPIED * 4);
     for (int kind = 0; kind < HEED_OPTIMIZER_COUNT; kind++) {
-        const heed_backend generic = {.isa = HEED_ISA_GENERIC};
-        train_copied(&generic, (heed_optimizer_kind)kind, one, gradient);
+        heed_backend *generic = NULL;
+        assert_ok(heed_cpu_backend_new(&generic, 1, HEED_ISA_GENERIC, &error));
+        train_copied(generic, (heed_optimizer_kind)kind, one, gradient);
+        heed_cpu_backend_free(generic);
         for (heed_isa isa = HEED_ISA_GENERIC; isa <= heed_isa_detect(); isa++)
             for (int threads = 1; threads <= 3; threads++) {
-                heed_pool *pool = NULL;
-                assert_ok(heed_pool_new(&pool, threads, &error));
-                const heed_backend backend = {.isa = isa, .pool = pool};
-                train_copied(&backend, (heed_optimizer_kind)kind, many, gradient);
+                heed_backend *backend = NULL;
+                assert_ok(heed_cpu_backend_new(&backend, threads, isa, &error));
+                train_copied(backend, (heed_optimizer_kind)kind, many, gradient);
                 assert_memory_equal(one, many, COPIED * 4);
-                heed_pool_free(pool);
+                heed_cpu_backend_free(backend);
             }
     }
     free(one);

@@ -23,6 +23,7 @@
 #define HEED_CPU_GEMM_GEMM_H
 
 #include "base/cpu.h"
+#include "graph/pack.h"
 #include <heed/dtype.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -129,21 +130,11 @@ typedef struct heed_gemm_panels {
     int64_t rows, columns; /* of W: O, I */
 } heed_gemm_panels;
 
-/* Rows of a weight in memory: row_stride elements apart, the elements of a row column_stride apart
-   (1 for torch's layout; for a tensor stored (I,O), as GPT-2's Conv1D is, row_stride 1 and
-   column_stride O). */
-typedef struct heed_gemm_source {
-    const void *data;
-    /* f32, f16 or bf16; another type than the panels' is converted, to nearest even */
-    heed_dtype dtype;
-    int64_t row_stride, column_stride;
-} heed_gemm_source;
-
 /* Writes rows [first, first + count) of W, so that several tensors can be joined in one weight. The
    call that writes row O-1 also zeroes the filling columns. Ranges of rows that share no panel may
    be packed by several threads. Quantized panels take rows of the same qblocks, end to end. */
 void heed_gemm_pack(const heed_gemm_panels *panels, int64_t first, int64_t count,
-                    const heed_gemm_source *source);
+                    const heed_pack_source *source);
 /* The bf16 working copy of a trained weight is two such panels of bf16: of W (O,I), which forward
    matmuls read as they lie, and after them, at the next multiple of 64 bytes, of W^T (I,O), which
    gradients to the input read so. Bytes of both, and in *first of those of W; false when the size

@@ -75,7 +75,7 @@ static void put_pairs(char *to, ptrdiff_t stride, const char *from, int64_t coun
 /* Rows [row, stop), which share a panel, element by element: rows take turns, so that the panel's
    lines are filled while they are in the cache. */
 static void pack_elements(const heed_gemm_panels *panels, int64_t row, int64_t stop,
-                          const char *data, const heed_gemm_source *source)
+                          const char *data, const heed_pack_source *source)
 {
     enum { DEPTH = 64 };
     const int64_t width = heed_gemm_panel_width(panels->isa), column_stride = source->column_stride;
@@ -103,7 +103,7 @@ static void pack_elements(const heed_gemm_panels *panels, int64_t row, int64_t s
 }
 
 void heed_gemm_pack(const heed_gemm_panels *panels, int64_t first, int64_t count,
-                    const heed_gemm_source *source)
+                    const heed_pack_source *source)
 {
     if (heed_qblock_traits_of(panels->dtype)) {
         heed_qgemm_pack(panels, first, count, source->data);

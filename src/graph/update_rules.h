@@ -1,6 +1,6 @@
-/* update_rules.h: what update_generic.c, update_avx2.c and update_avx512.c compile;
-   HEED_UPDATE_TABLE names the table. */
-#include "train/update_internal.h"
+/* update_rules.h: the update rules, compiled once as plain code (update.c) and once per instruction
+   set (cpu/update_avx2.c, cpu/update_avx512.c). HEED_UPDATE_TABLE is the name of the table. */
+#include "graph/update.h"
 
 #include <math.h>
 

@@ -1,0 +1,4 @@
+#include "cpu/update_internal.h"
+
+#define HEED_UPDATE_TABLE heed_update_avx2
+#include "graph/update_rules.h"

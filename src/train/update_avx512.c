@@ -1,2 +1,0 @@
-#define HEED_UPDATE_TABLE heed_update_avx512
-#include "train/update_rules.h"

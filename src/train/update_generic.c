@@ -1,2 +1,0 @@
-#define HEED_UPDATE_TABLE heed_update_generic
-#include "train/update_rules.h"

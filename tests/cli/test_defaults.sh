@@ -1,5 +1,5 @@
 #!/bin/sh
-# The defaults that README.md and the man page name, one by one. test_defaults.sh HEED SOURCE-FOLDER
+# The defaults that docs/reference.md and the man page name, one by one. test_defaults.sh HEED SOURCE-FOLDER
 # CHAIN-MODEL
 set -u
 . "$2/tests/cli/expect.sh"

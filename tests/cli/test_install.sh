@@ -23,6 +23,14 @@ for static in "" --static; do
     fail "example and program differ ($static)"
 done
 
+# The program that README.md shows, as it stands there.
+sed -n '/^```c$/,/^```$/p' "$2/README.md" | sed '1d;$d' > "$prefix/readme.c"
+${CC:-cc} -std=c17 -Wall -Wextra -Werror ${CFLAGS:-} "$prefix/readme.c" \
+  $(pkg-config --define-variable=prefix="$prefix" --cflags --libs heed) -o "$prefix/readme"
+ln -s "$2/tests/fixtures/gpt2" "$prefix/run"
+[ "$(cd "$prefix" && ./readme)" = "$("$prefix/bin/heed" generate -m "$prefix/run" -p ROMEO: -n 40)" ] ||
+  fail "the program of README.md and heed generate differ"
+
 # A project of its own through find_package.
 cmake -S "$2/tests/cli/package" -B "$prefix/outside" -DCMAKE_PREFIX_PATH="$prefix" \
   -DCMAKE_C_COMPILER="${CC:-cc}" \

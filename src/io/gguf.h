@@ -74,7 +74,7 @@ bool heed_gguf_is_name(const char *path);
 size_t heed_gguf_count(const heed_gguf *file);
 /* Returns tensor `index`, in the order of the data; shapes are outermost first. */
 const heed_stored_tensor *heed_gguf_at(const heed_gguf *file, size_t index);
-/* NULL when absent */
+/* Returns the one of this name; NULL if there is none. */
 const heed_stored_tensor *heed_gguf_find(const heed_gguf *file, const char *name);
 /* Returns HEED_E_IO, which names the file, if another program has changed it since it was
    opened. */
@@ -85,7 +85,7 @@ const char *heed_gguf_where(const heed_gguf *file);
 size_t heed_gguf_entry_count(const heed_gguf *file);
 /* Returns entry `index`, in the order of the file. */
 const heed_gguf_entry *heed_gguf_entry_at(const heed_gguf *file, size_t index);
-/* NULL when absent */
+/* Returns the one of this name; NULL if there is none. */
 const heed_gguf_entry *heed_gguf_entry_find(const heed_gguf *file, const char *key);
 /* Return element `index` < count of an entry. A number that is not an integer of 63 bits gives 0,
    so callers check the type first. */

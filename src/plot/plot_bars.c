@@ -1,11 +1,12 @@
+/* plot_bars.c: draws bar charts. */
 #include "plot/plot.h"
 #include "plot/plot_frame.h"
 #include <math.h>
 
 enum { LINE_LIMIT = 3, LINE_HEIGHT = 15 };
 
-/* Breaks a name at its blanks into at most three lines that fit `width`; draws them when svg is not
-   NULL. Returns the number of lines. */
+/* Breaks a name at its blanks into at most three lines that fit `width`. If svg is not NULL, the
+   lines are drawn. Returns the number of lines. */
 static int put_name(heed_buffer *svg, const char *name, double x, double y, double width)
 {
     int lines = 0;
@@ -35,6 +36,7 @@ static int put_name(heed_buffer *svg, const char *name, double x, double y, doub
     return lines;
 }
 
+/* Draws a bar from zero to its value, with the value at its end if the bar is wide enough. */
 static void put_bar(const plot_frame *frame, double x, double width, double value,
                     const char *color)
 {
@@ -53,7 +55,8 @@ static void put_bar(const plot_frame *frame, double x, double width, double valu
     heed_plot_number(frame->svg, fmax(fabs(end - zero), 0.5));
     heed_buffer_text(frame->svg, "\"/>\n");
     heed_plot_figure(label, value);
-    double size = fmin(12, width / (0.56 * 4.5)); /* as large as a narrow bar lets it be */
+    /* the largest size at which the figure fits the bar */
+    double size = fmin(12, width / (0.56 * 4.5));
     if (size < 7) return;
     const plot_text place = {
         .x = x + width / 2,
@@ -65,7 +68,7 @@ static void put_bar(const plot_frame *frame, double x, double width, double valu
     heed_plot_text(frame->svg, place, label);
 }
 
-/* The bars of a group stand together around its middle; values that are missing take no room. */
+/* Draws the bars of each group around its middle. Missing values take no space. */
 static void put_groups(const plot_frame *frame, const heed_bar_chart *chart)
 {
     double span = (frame->right - frame->left) / (double)chart->group_count;
@@ -85,8 +88,8 @@ static void put_groups(const plot_frame *frame, const heed_bar_chart *chart)
     }
 }
 
-/* The axis of values: from the lowest, or zero, to the highest, or zero, with room for the figures
-   at the ends of the bars. */
+/* Makes the axis of values, from the lowest value or zero to the highest value or zero, with space
+   for the figures at the ends of the bars. */
 static void measure(const heed_bar_chart *chart, plot_axis *axis, int height)
 {
     double low = 0, high = 0;
@@ -102,7 +105,7 @@ static void measure(const heed_bar_chart *chart, plot_axis *axis, int height)
     heed_plot_axis(axis, low, high, false, height / 70 + 1);
 }
 
-/* Lines of the longest name of a group. */
+/* Returns the number of lines of the longest name of a group. */
 static int name_lines(const heed_bar_chart *chart, int width)
 {
     int lines = 1;

@@ -1,3 +1,4 @@
+/* plot_frame.c: draws texts, lines, axes, grid and legend. */
 #include "plot/plot_frame.h"
 
 #include "base/utf8.h"
@@ -7,7 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Told apart by people who see red and green alike: hues alternate with lightness. */
+/* Colors that people who cannot tell red from green can distinguish: neighbors differ in lightness
+   too. */
 const char *const heed_plot_colors[PLOT_SERIES_LIMIT] = {
     "#2563eb", "#ea580c", "#059669", "#9333ea", "#dc2626", "#0891b2", "#a16207", "#475569"};
 
@@ -30,6 +32,7 @@ void heed_plot_number(heed_buffer *svg, double value)
     else if (size % 100) heed_buffer_printf(svg, ".%llu", size % 100 / 10);
 }
 
+/* Appends name="value". */
 static void put_attribute(heed_buffer *svg, const char *name, double value)
 {
     heed_buffer_printf(svg, " %s=\"", name);
@@ -37,13 +40,14 @@ static void put_attribute(heed_buffer *svg, const char *name, double value)
     heed_buffer_byte(svg, '"');
 }
 
+/* Appends text for XML. */
 static void put_escaped(heed_buffer *svg, const char *text)
 {
     for (size_t at = 0, used, length = strlen(text); at < length; at += used) {
         uint32_t point;
         bool valid;
         used = heed_utf8_next(text + at, length - at, &point, &valid);
-        /* XML allows none of these */
+        /* XML does not allow these characters. */
         if (!valid || point < 0x20 || point == 0xFFFE || point == 0xFFFF)
             heed_buffer_byte(svg, '?');
         else if (point == '&') heed_buffer_text(svg, "&amp;");
@@ -87,6 +91,7 @@ void heed_plot_line(heed_buffer *svg, plot_line line)
     heed_buffer_text(svg, "/>\n");
 }
 
+/* Returns the unit in which a number is shown (1, 1e6, 1e9 or 1e12) and its suffix. */
 static double unit_of(double size, const char **suffix)
 {
     static const struct {
@@ -99,8 +104,9 @@ static double unit_of(double size, const char **suffix)
     return units[u].unit;
 }
 
-/* A number with a comma before three digits and `decimals` decimals, in units of `unit`. Written by
-   hand: printf obeys the locale. */
+/* Writes a number in units of `unit` with `decimals` decimals, and with a comma before the last
+   three digits of the integer part. It does not use printf for the decimals because that obeys the
+   locale. */
 static void put_figure(char label[PLOT_LABEL], double value, int decimals, double unit,
                        const char *suffix)
 {
@@ -118,7 +124,7 @@ static void put_figure(char label[PLOT_LABEL], double value, int decimals, doubl
     snprintf(label, PLOT_LABEL, "%.*s", PLOT_LABEL - 1, text);
 }
 
-/* How many decimals show three digits of a number, or what there is of a small one. */
+/* Returns how many decimals show three digits of a number, or all that matter of a small one. */
 static int decimals_of(double size)
 {
     if (size >= 100 || size == 0) return 0;
@@ -138,7 +144,7 @@ void heed_plot_figure(char label[PLOT_LABEL], double value)
     put_figure(label, value, decimals_of(size / unit), unit, suffix);
 }
 
-/* As many decimals as the step between the ticks needs. */
+/* Writes the label of a tick with as many decimals as the step between ticks needs. */
 static void label_tick(char label[PLOT_LABEL], double value, double step, double largest)
 {
     const char *suffix;
@@ -161,7 +167,7 @@ static void add_tick(plot_axis *axis, double value, double step, double largest)
     axis->ticks[axis->count++] = value;
 }
 
-/* 1, 2, 5 or 10: the one nearest to a number from 1 to 10. */
+/* Returns the one of 1, 2, 5 and 10 that is nearest to a number from 1 to 10. */
 static double round_factor(double ratio)
 {
     if (ratio < 1.5) return 1;
@@ -169,6 +175,7 @@ static double round_factor(double ratio)
     return ratio < 7.5 ? 5 : 10;
 }
 
+/* Adds ticks at multiples of a round step. */
 static void linear_ticks(plot_axis *axis, int wanted)
 {
     double raw = axis->high / wanted - axis->low / wanted;
@@ -180,6 +187,7 @@ static void linear_ticks(plot_axis *axis, int wanted)
         add_tick(axis, (first + k) * step, step, largest);
 }
 
+/* Adds ticks at powers of ten, and at 2 and 5 times these on short axes. */
 static void logarithmic_ticks(plot_axis *axis, int wanted)
 {
     static const double parts[] = {1, 2, 5};
@@ -213,11 +221,11 @@ double heed_plot_place(const plot_axis *axis, double value)
 {
     if (axis->logarithmic)
         return (log(value) - log(axis->low)) / (log(axis->high) - log(axis->low));
-    /* halves: the difference of two doubles can overflow */
+    /* The halves are subtracted because the difference of two doubles can overflow. */
     return (value / 2 - axis->low / 2) / (axis->high / 2 - axis->low / 2);
 }
 
-/* Draws the legend in rows from x on, or, when svg is NULL, only measures it; returns the number of
+/* Draws the legend in rows from x on; if svg is NULL, only counts them. Returns the number of
    rows. */
 static int put_legend(heed_buffer *svg, const plot_heading *heading, double x, double y,
                       double right)

@@ -1,3 +1,4 @@
+/* plot_lines.c: draws line charts. */
 #include "base/memory.h"
 #include "plot/plot.h"
 #include "plot/plot_frame.h"
@@ -8,25 +9,27 @@ typedef struct {
     double x, y;
 } point;
 
-/* Points in order, and how the line through them looks. */
+/* Points in order, and the look of the line through them. */
 typedef struct {
     const double *x, *y;
     size_t count;
     const char *color, *style;
 } curve;
 
+/* Can the chart show this point? */
 static bool usable(const heed_line_chart *chart, double x, double y)
 {
     return isfinite(x) && isfinite(y) && (!chart->logarithmic_y || y > 0);
 }
 
+/* Extends a range so that it has the value. */
 static void widen(double range[2], double value)
 {
     range[0] = fmin(range[0], value);
     range[1] = fmax(range[1], value);
 }
 
-/* The extent of all usable points; [0, 1] when there is none. */
+/* Computes the ranges of all usable points; [0, 1] if there are none. */
 static void measure(const heed_line_chart *chart, double x[2], double y[2])
 {
     x[0] = y[0] = INFINITY;
@@ -44,7 +47,7 @@ static void measure(const heed_line_chart *chart, double x[2], double y[2])
     y[1] = 1;
 }
 
-/* Room above and below the curves, but none below zero for values that are never negative. */
+/* Adds space above and below the curves, but none below zero if no value is negative. */
 static void pad(double y[2], bool logarithmic)
 {
     double low = y[0], high = y[1];
@@ -63,9 +66,9 @@ static void pad(double y[2], bool logarithmic)
     y[1] = high;
 }
 
-/* value[i] becomes the mean over its neighbors within the run of usable points, 1/50 of the series
-   wide; near the beginning of a run the window is symmetric and narrow, so that the steep start of
-   a loss curve is kept. */
+/* Sets out[i] to the mean of the points around i in its run of usable points, over 1/50 of the
+   series. Near the beginning of a run the window is narrower and symmetric, so that the steep start
+   of a loss curve is kept; at the end of a run it is cut off. */
 static void smooth(double *out, const heed_line_chart *chart, const heed_plot_series *series)
 {
     size_t reach = series->count / 100 + 1;
@@ -88,6 +91,7 @@ static void smooth(double *out, const heed_line_chart *chart, const heed_plot_se
     }
 }
 
+/* Returns the place of a point in the picture. */
 static point place(const plot_frame *frame, double x, double y)
 {
     return (point){frame->left + heed_plot_place(&frame->x, x) * (frame->right - frame->left),
@@ -102,9 +106,9 @@ static void put_point(heed_buffer *svg, char command, point p)
     heed_plot_number(svg, p.y);
 }
 
-/* A path through the points. Of a run of points in one pixel column only the first, lowest, highest
-   and last are drawn, which is all that can be seen of them. Source: Jugel et al. 2014, "M4: a
-   visualization-oriented time series data aggregation". */
+/* Appends a path through the points. If several points fall into one column of pixels, only the
+   first, lowest, highest and last are drawn, because nothing else of them can be seen. Source:
+   Jugel et al. 2014, "M4: a visualization-oriented time series data aggregation". */
 static void put_path(const plot_frame *frame, const heed_line_chart *chart, const curve *points)
 {
     const double *x = points->x, *y = points->y;
@@ -135,7 +139,7 @@ static void put_path(const plot_frame *frame, const heed_line_chart *chart, cons
         }
         bool alone = end == i + 1 && (end == count || !usable(chart, x[end], y[end])) &&
                      (i == 0 || !usable(chart, x[i - 1], y[i - 1]));
-        if (alone) heed_buffer_text(frame->svg, "h0"); /* with round caps a dot */
+        if (alone) heed_buffer_text(frame->svg, "h0"); /* with round caps this is a dot */
         i = end;
     }
 }
@@ -150,7 +154,7 @@ static void put_curve(const plot_frame *frame, const heed_line_chart *chart, con
     heed_buffer_text(frame->svg, "\"/>\n");
 }
 
-/* A dot at each point. */
+/* Draws a dot at each point. */
 static void put_markers(const plot_frame *frame, const heed_line_chart *chart, const curve *points)
 {
     for (size_t i = 0; i < points->count; i++) {
@@ -167,6 +171,7 @@ static void put_markers(const plot_frame *frame, const heed_line_chart *chart, c
     }
 }
 
+/* Draws a series: its values, or its mean over its pale values, and its markers. */
 static heed_status put_series(const plot_frame *frame, const heed_line_chart *chart, size_t index,
                               heed_error *error)
 {

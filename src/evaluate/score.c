@@ -82,6 +82,7 @@ static void scorer_free(scorer *s)
     free(s->shifted);
 }
 
+/* Allocates the tables of a scorer. */
 static heed_status scorer_make(scorer *s, heed_session *session, const heed_score_options *options,
                                heed_score *score, heed_error *error)
 {
@@ -226,6 +227,7 @@ static heed_status shift_targets(scorer *s, const heed_ids *targets, int64_t cou
     return HEED_OK;
 }
 
+/* Scores pairs round by round. */
 static heed_status run_pairs(scorer *s, const heed_id_pairs *pairs, int32_t start,
                              heed_error *error)
 {

@@ -46,6 +46,7 @@ static heed_status program_run(program *p, const heed_forward_call *call, heed_e
                          NULL, error);
 }
 
+/* Runs the plan of the outputs and adds them. */
 static heed_status run_outputs(const heed_forward_call *call, const heed_backend *backend,
                                const heed_forward_options *options, heed_tensor_list *outputs,
                                heed_error *error)

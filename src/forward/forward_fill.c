@@ -28,6 +28,7 @@ static void fill_sequences(const heed_rows *rows, int32_t *table, bool only_kept
             table[s * HEED_SEQUENCE_FIELDS + HEED_SEQUENCE_KEY_LENGTH] = rows->kept[s];
 }
 
+/* Copies the input vectors of all rows. */
 static void fill_vectors(const heed_forward_stack *stack, float *vectors)
 {
     if (!vectors) return;

@@ -60,6 +60,7 @@ void heed_forward_mark_needed(heed_forward_call *call)
                                  heed_forward_label(call, place) != HEED_IGNORE);
 }
 
+/* Checks labels of tokens: their shape (B,T), and that they are classes of the head. */
 static heed_status check_token_labels(const heed_forward_call *call, heed_error *error)
 {
     const heed_config *config = call->config;
@@ -86,6 +87,7 @@ static heed_status check_number_labels(const heed_forward_call *call, heed_error
                      call->labels->name, (long long)labels, (long long)batch);
 }
 
+/* Checks labels of sequences: one for each, or one for the choices of a question. */
 static heed_status check_class_labels(const heed_forward_call *call, heed_error *error)
 {
     const heed_config *config = call->config;

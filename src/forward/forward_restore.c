@@ -102,6 +102,8 @@ static void restore_weights(const heed_forward_stack *query, const heed_forward_
             }
 }
 
+/* Restores attention weights to (B,H,T,S). The name tells which stacks the queries and keys are
+   from. */
 static heed_status restore_attention(const heed_forward_call *call, const char *name,
                                      const heed_operand *from, heed_tensor_list *outputs,
                                      heed_error *error)
@@ -118,6 +120,7 @@ static heed_status restore_attention(const heed_forward_call *call, const char *
     return HEED_OK;
 }
 
+/* Restores one output by its rank and extent. */
 static heed_status restore_one(const heed_forward_call *call, const char *name,
                                const heed_operand *from, heed_tensor_list *outputs,
                                heed_error *error)

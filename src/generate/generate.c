@@ -286,6 +286,7 @@ int64_t heed_generate_sequences(const heed_generation_settings *settings)
     return search_of(settings)->sequences(settings);
 }
 
+/* Returns the state for a call, without memory of its own. */
 static loop make_loop(const heed_generator *generator, const heed_ids *prompts, size_t count,
                       const heed_generation_events *events, heed_generation *generation)
 {

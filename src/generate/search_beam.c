@@ -74,6 +74,7 @@ static int64_t sequences(const heed_generation_settings *settings)
     return settings->beams;
 }
 
+/* Allocates the search and begins K running beams and K places for finished sequences. */
 static heed_status begin(heed_job *job, heed_prompt_group *group, heed_error *error)
 {
     search_state *s = heed_allocate(1, sizeof *s);
@@ -348,6 +349,9 @@ static heed_status return_items(heed_job *job, heed_prompt_group *group, heed_er
     return HEED_OK;
 }
 
+/* Chooses the continuations of all beams from the scores of the step, and returns the best
+   sequences when the search is done. On the first call the prompt's sequence is forked for all
+   beams. */
 static heed_status advance(heed_job *job, heed_prompt_group *group, heed_error *error)
 {
     search_state *s = group->state;

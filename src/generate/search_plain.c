@@ -51,6 +51,7 @@ static heed_rng stream_of(const heed_job *job, const heed_prompt_group *group, i
     return (heed_rng){.seed = job->settings->seed, .stream = stream};
 }
 
+/* Allocates the search. */
 static heed_status begin(heed_job *job, heed_prompt_group *group, heed_error *error)
 {
     plain *state = heed_allocate(1, sizeof *state);
@@ -141,6 +142,7 @@ static heed_status first(heed_job *job, heed_prompt_group *group, const float *l
     return HEED_OK;
 }
 
+/* Feeds the last id of every writing that goes on. */
 static int64_t feed(const heed_prompt_group *group, heed_step_item *items)
 {
     const plain *state = group->state;
@@ -230,6 +232,8 @@ static heed_status renew_writing(heed_job *job, heed_prompt_group *group, writin
     }
 }
 
+/* Finishes what ended and begins what is next. Gives up the prompt's sequence when no writing will
+   need it. */
 static heed_status advance(heed_job *job, heed_prompt_group *group, heed_error *error)
 {
     plain *state = group->state;

@@ -55,8 +55,8 @@ heed_status heed_session_new(heed_session **session, heed_model *model, const he
                              const heed_session_options *options, heed_error *error);
 void heed_session_free(heed_session *session); /* NULL is allowed */
 
-/* Sets the function that may cancel steps and encodings. These then fail with HEED_E_CANCELLED as
-   with any other error. */
+/* Sets the function that may cancel steps and encodings. These then fail with HEED_E_CANCELLED, and
+   every sequence has its length of before. */
 void heed_session_set_cancel(heed_session *session, heed_cancel cancel);
 
 const heed_model *heed_session_model(const heed_session *session);

@@ -20,6 +20,9 @@ static size_t table_length(const heed_id_table *table)
     return table->count ? table->ends[table->count - 1] : 0;
 }
 
+/* Checks that the vocabulary has the ids that are forced, biased or part of bad words, and an
+   encoder-decoder's start. Ids that end a text, and those of the suppress lists, may be outside
+   it. */
 static heed_status check_all_ids(const heed_generation_settings *settings,
                                  const heed_config *config, heed_error *error)
 {

@@ -152,6 +152,7 @@ static heed_status keep_line(source_lines *kept, heed_text line, heed_error *err
     return HEED_OK;
 }
 
+/* Reads all lines of a file. */
 static heed_status read_lines(const char *path, source_lines *kept, heed_error *error)
 {
     heed_line_file *file = NULL;
@@ -167,6 +168,7 @@ static heed_status read_lines(const char *path, source_lines *kept, heed_error *
     return status;
 }
 
+/* Writes the lines to a file, each with a line feed. */
 static heed_status write_lines(const char *path, const heed_translation *translation,
                                heed_error *error)
 {

@@ -24,6 +24,7 @@ static heed_status fail_tensor(const heed_gguf_cursor *cursor, const heed_stored
                      (unsigned long long)value, expected);
 }
 
+/* Reads an element type. HEED_E_UNSUPPORTED for types of GGUF that heed does not read. */
 static heed_status read_dtype(heed_gguf_cursor *cursor, heed_stored_tensor *tensor)
 {
     static const struct {
@@ -167,6 +168,7 @@ static heed_status place_tensors(heed_gguf_cursor *cursor)
     return HEED_OK;
 }
 
+/* Reads general.alignment, a power of two. */
 static heed_status read_alignment(heed_gguf_cursor *cursor)
 {
     int64_t alignment = DEFAULT_ALIGNMENT;
@@ -179,6 +181,7 @@ static heed_status read_alignment(heed_gguf_cursor *cursor)
     return HEED_OK;
 }
 
+/* Reads magic and version. The errors name what other files are. */
 static heed_status read_version(heed_gguf_cursor *cursor)
 {
     uint32_t version = 0;

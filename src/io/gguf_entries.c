@@ -70,6 +70,7 @@ heed_status heed_gguf_read_name(heed_gguf_cursor *cursor, const char *what, cons
     return HEED_OK;
 }
 
+/* Reads the type of a value or of the elements of an array. */
 static heed_status read_type(heed_gguf_cursor *cursor, const heed_gguf_entry *entry,
                              heed_gguf_type *type)
 {
@@ -124,6 +125,7 @@ static heed_status read_strings(heed_gguf_cursor *cursor, heed_gguf_entry *entry
     return HEED_OK;
 }
 
+/* Reads an entry: its key, its type, and where its value is. */
 static heed_status read_entry(heed_gguf_cursor *cursor, heed_gguf_entry *entry)
 {
     HEED_TRY(heed_gguf_read_name(cursor, "the key of an entry", &entry->key));

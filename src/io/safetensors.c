@@ -36,6 +36,7 @@ static heed_status fail_tensor(heed_error *error, const heed_stored_tensor *tens
                      tensor->name, problem, expected);
 }
 
+/* Reads the element type. HEED_E_UNSUPPORTED for types that heed does not read. */
 static heed_status read_dtype(heed_stored_tensor *tensor, const json_t *entry, heed_error *error)
 {
     const char *name = json_string_value(json_object_get(entry, "dtype"));
@@ -113,6 +114,7 @@ static heed_status read_offsets(heed_safetensors *file, heed_stored_tensor *tens
     return HEED_OK;
 }
 
+/* Reads one entry of the header. */
 static heed_status read_tensor(heed_safetensors *file, heed_stored_tensor *tensor, const char *name,
                                const json_t *entry, heed_error *error)
 {

@@ -45,6 +45,7 @@ static int compare_file_order(const void *a, const void *b)
     return order ? order : compare_names(a, b);
 }
 
+/* Can a tensor have this name in a file? */
 static bool valid_name(const char *name)
 {
     size_t length = strlen(name);
@@ -174,6 +175,7 @@ static heed_status put_tensors(heed_file_writer *writer, const heed_tensor_set *
     return status;
 }
 
+/* Writes one file with these tensors, in their order. */
 static heed_status write_items(const char *path, const heed_tensor_set *set,
                                const output_tensor *items, size_t count, heed_error *error)
 {

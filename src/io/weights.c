@@ -128,6 +128,7 @@ static heed_status fail_without_weights(const char *folder, heed_error *error)
                      folder);
 }
 
+/* Opens the weights of a folder: model.safetensors, or the shards of its index. */
 static heed_status open_folder(heed_weights_file *file, const char *folder, heed_error *error)
 {
     char *single = heed_path_join(folder, "model.safetensors");

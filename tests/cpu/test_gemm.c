@@ -205,11 +205,13 @@ static void check_epilogue(heed_isa isa, extents of, int choice, const float *b,
     if (choice & 1) gemm.bias = bias.data;
     if (choice & 2) gemm.activation = HEED_UNARY_RELU;
     if (choice & 4) {
-        gemm.gate = gate_is_c ? c.data : gate.data;
+        gemm.gate_in_c = gate_is_c;
+        gemm.gate = gate_is_c ? NULL : gate.data;
         gemm.gate_stride = stride;
     }
     if (choice & 8) {
-        gemm.residual = residual_is_c ? c.data : residual.data;
+        gemm.residual_in_c = residual_is_c;
+        gemm.residual = residual_is_c ? NULL : residual.data;
         gemm.residual_stride = stride;
     }
     fill_sentinels(&c);
@@ -222,8 +224,8 @@ static void check_epilogue(heed_isa isa, extents of, int choice, const float *b,
             float x = plain[i * n + j];
             if (gemm.bias) x = x + gemm.bias[j];
             if (gemm.activation) x = x > 0 ? x : 0;
-            if (gemm.gate) x = x * ((float *)(gate_is_c ? old : gate).data)[at];
-            if (gemm.residual) x = x + ((float *)(residual_is_c ? old : residual).data)[at];
+            if (choice & 4) x = x * ((float *)(gate_is_c ? old : gate).data)[at];
+            if (choice & 8) x = x + ((float *)(residual_is_c ? old : residual).data)[at];
             assert_true(same_bits(gemm.c[at], x));
         }
     check_gaps(&c, m, n, stride);

@@ -113,13 +113,11 @@ heed_gemm_cut heed_gemm_lay_out(const heed_gemm *g, heed_isa isa)
     c.runs = divide_up(c.panels, c.run_panels);
     c.skinny = c.row_tiles <= 1;
     choose_packing(&c, g, pairs);
-    /* Between blocks of kc the sums lie in C, which must not be where gate or residual still wait
-       to be read. */
-    const bool over_c = g->c && (g->gate == g->c || g->residual == g->c);
-    const bool one_block = over_c || (c.skinny && !c.pack_a && !c.pack_b);
+    /* Between blocks of kc the sums lie in C: there is one block if the epilogue reads the old C. */
+    const bool one_block = reads_old_c(g) || (c.skinny && !c.pack_a && !c.pack_b);
     c.kc = larger(one_block ? g->k : smaller(g->k, blocking->kc), 1);
     c.block_columns = blocking->nc;
-    c.nc = larger((over_c ? HEED_GEMM_MAX_WIDTH : blocking->nc) / nr / c.run_panels, 1) *
+    c.nc = larger((reads_old_c(g) ? HEED_GEMM_MAX_WIDTH : blocking->nc) / nr / c.run_panels, 1) *
            c.run_panels * nr;
     return c;
 }

@@ -98,6 +98,12 @@ static inline int64_t packed_a_elements(const heed_gemm_cut *c, const heed_gemm 
     return packed_a_width(c, g, rows, depth) * (g->a_transposed ? k_groups_of(c, depth) : rows);
 }
 
+/* Does the epilogue read the old C? Then no unfinished sums may lie there. */
+static inline bool reads_old_c(const heed_gemm *g)
+{
+    return g->gate_in_c || g->residual_in_c;
+}
+
 static inline int64_t most_block_rows(const heed_gemm_cut *c)
 {
     return smaller(c->row_tiles * c->mr, c->mc);

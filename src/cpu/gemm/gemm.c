@@ -73,7 +73,7 @@ static void run_tile(const gemm_block *w, heed_gemm_tile *tile, int index, int64
     const heed_gemm_kernels *kernels = w->cut->kernels;
     const int width = kernels->lanes << index, columns = (int)smaller(width, g->n - n);
     const bool last = w->k + w->depth >= g->k,
-               epilogue = g->bias || g->activation || g->gate || g->residual;
+               epilogue = g->bias || g->activation || g->gate || g->residual || reads_old_c(g);
     float *out = g->c + m * g->c_stride + n;
     tile->from = w->k > 0 || g->accumulate ? out : NULL;
     tile->from_stride = g->c_stride;

@@ -46,8 +46,8 @@ typedef struct heed_gemm_area {
 
 /* One matmul. Strides count elements between rows and may exceed the row. Any of m, n, k may be 0:
    nothing is written if m or n is 0; with k = 0 the sum is empty (0, or old C) and what follows it
-   still happens. C overlaps no other operand, with one exception: gate or residual may be C itself
-   (same pointer, same stride; then without accumulate). Absent pointers are NULL. */
+   still happens. C overlaps no other operand, with one exception: gate or residual may stand in C
+   itself (gate_in_c, residual_in_c; then without accumulate). Absent pointers are NULL. */
 typedef struct heed_gemm {
     int64_t m, n, k;
     /* (M,K) rows a_stride apart; with a_transposed (K,M) rows a_stride apart */
@@ -72,8 +72,10 @@ typedef struct heed_gemm {
     int activation;            /* heed_unary_kind; 0 is none */
     const float *gate;         /* (M,N) rows gate_stride apart */
     int64_t gate_stride;
+    bool gate_in_c;        /* the old C is the gate, and `gate` is not read */
     const float *residual; /* (M,N) rows residual_stride apart */
     int64_t residual_stride;
+    bool residual_in_c; /* the old C is the residual, and `residual` is not read */
     /* If not NULL, called for every finished tile of C, by the thread that finished it, while the
        tile is in its caches. Tiles begin and end at multiples of `tile_columns` columns (0 and 1:
        any), or with the row. */
@@ -87,8 +89,8 @@ typedef struct heed_gemm {
    part in any order; no part waits for another. */
 int heed_gemm_parts(const heed_gemm *gemm, heed_isa isa);
 /* Bytes of scratch that one thread needs to run parts; scratch is 64-byte aligned. Enough for the
-   maximal m, n and k is enough for smaller ones with the same kinds and a_stride. The only thing
-   that matters about the pointers is whether gate or residual equals c. */
+   maximal m, n and k is enough for smaller ones with the same kinds and a_stride. Pointers do not
+   matter. */
 size_t heed_gemm_scratch(const heed_gemm *gemm, heed_isa isa);
 /* Runs part `part` of `parts`. `parts` is usually heed_gemm_parts(); any number >= 1 gives the same
    bits. */

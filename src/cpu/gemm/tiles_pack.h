@@ -75,13 +75,16 @@ static void pack_tiles_bf16(float *out, const heed_gemm_tile_strip *strip, const
 HEED_INLINE void finish_vector(const heed_gemm *gemm, int64_t m, int64_t n, heed_v x, int64_t count,
                                bool all)
 {
+    float *to = gemm->c + m * gemm->c_stride + n;
 #define OPERAND(p) (all ? heed_v_load(p) : heed_v_load_part(p, count))
     if (gemm->bias) x = heed_v_add(x, OPERAND(gemm->bias + n));
     if (gemm->activation) x = heed_v_unary((heed_unary_kind)gemm->activation, x);
-    if (gemm->gate) x = heed_v_mul(x, OPERAND(gemm->gate + m * gemm->gate_stride + n));
-    if (gemm->residual) x = heed_v_add(x, OPERAND(gemm->residual + m * gemm->residual_stride + n));
+    if (gemm->gate_in_c) x = heed_v_mul(x, OPERAND(to));
+    else if (gemm->gate) x = heed_v_mul(x, OPERAND(gemm->gate + m * gemm->gate_stride + n));
+    if (gemm->residual_in_c) x = heed_v_add(x, OPERAND(to));
+    else if (gemm->residual)
+        x = heed_v_add(x, OPERAND(gemm->residual + m * gemm->residual_stride + n));
 #undef OPERAND
-    float *to = gemm->c + m * gemm->c_stride + n;
     if (all) heed_v_store(to, x);
     else heed_v_store_part(to, x, count);
 }

@@ -225,7 +225,6 @@ static inline expert_shares outer_shares(const heed_kernel_args *args)
 static inline size_t expert_outer_scratch(const heed_kernel_args *args)
 {
     heed_gemm g = outer_gemm(args, 0);
-    g.c = NULL;
     g.k = args->in[0].shape.dim[0] * args->in[0].shape.dim[1];
     return heed_gemm_scratch(&g, args->isa);
 }

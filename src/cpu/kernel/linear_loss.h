@@ -234,8 +234,7 @@ static inline size_t loss_scratch(const heed_kernel_args *args)
     if (c.backward) all[count++] = dx_matmul(&c);
     if (c.wants_weight) all[count++] = dweight_matmul(&c);
     for (int i = 0; i < count; i++) {
-        all[i].c = NULL;
-        size_t bytes = heed_gemm_scratch(&all[i], args->isa);
+        const size_t bytes = heed_gemm_scratch(&all[i], args->isa);
         most = bytes > most ? bytes : most;
     }
     return most;

@@ -112,8 +112,7 @@ static inline matmuls matmuls_of(const heed_kernel_args *args)
     if (p->gated) {
         all.gated = true;
         all.gemm[1].activation = HEED_UNARY_LINEAR;
-        all.gemm[0].gate = all.gemm[0].c;
-        all.gemm[0].gate_stride = all.gemm[0].c_stride;
+        all.gemm[0].gate_in_c = true;
     }
     announce_tiles(args, &all);
     return all;
@@ -174,18 +173,12 @@ static inline bool matmul_fits_norm(const heed_kernel_args *args)
     return norm_before(args) != HEED_FUSED_NORM_NONE && matmul_fits(args);
 }
 
-/* Scratch is asked for before operands have addresses. */
 static inline size_t matmul_scratch(const heed_kernel_args *args)
 {
     matmuls all = matmuls_of(args);
     size_t most = 0;
     for (int i = 0; i < all.count; i++) {
-        heed_gemm g = all.gemm[i];
-        float anywhere;
-        g.c = all.gated && i == 0 ? &anywhere : NULL;
-        g.gate = g.c;
-        g.residual = NULL;
-        size_t bytes = heed_gemm_scratch(&g, args->isa);
+        const size_t bytes = heed_gemm_scratch(&all.gemm[i], args->isa);
         most = bytes > most ? bytes : most;
     }
     return most;

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "cpu/kernels.h"
 #include "cpu/pack.h"
+#include "cpu/rules.h"
 #include "cpu/update_internal.h"
 #include <stdlib.h>
 
@@ -53,6 +54,7 @@ heed_status heed_cpu_backend_new(heed_backend **result, int threads, heed_isa is
         .n_kernels = sizeof generic_kernels / sizeof *generic_kernels,
         .packing = &heed_cpu_packing,
         .updates = HEED_FOR_ISA(isa, heed_update),
+        .rules = &heed_cpu_rules,
     };
     threads = heed_thread_count(threads);
     if (threads > 1) {

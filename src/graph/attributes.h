@@ -135,6 +135,8 @@ typedef enum heed_fused_norm {
     HEED_FUSED_NORM_RMS
 } heed_fused_norm;
 
+enum { HEED_FUSED_JOINED = 4 }; /* weights at most */
+
 /* Places of the inputs of `fused_matmul`; absent ones are HEED_NONE. With a state the sum starts
    from its old value and the output is its next version. Each joined weight may have a bias. */
 enum {
@@ -145,8 +147,8 @@ enum {
     HEED_FUSED_NORM_GAIN,
     HEED_FUSED_NORM_BIAS,
     HEED_FUSED_B,
-    HEED_FUSED_BIAS = HEED_FUSED_B + 4,
-    HEED_FUSED_INPUTS = HEED_FUSED_BIAS + 4
+    HEED_FUSED_BIAS = HEED_FUSED_B + HEED_FUSED_JOINED,
+    HEED_FUSED_INPUTS = HEED_FUSED_BIAS + HEED_FUSED_JOINED
 };
 
 #endif

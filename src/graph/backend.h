@@ -9,6 +9,25 @@
 #include "graph/pack.h"
 #include "graph/update.h"
 
+/* A matmul whose fusion is in question: its rows at most, and its weight. */
+typedef struct heed_matmul_outline {
+    int64_t rows;
+    heed_dtype weight;
+    heed_layout layout;
+} heed_matmul_outline;
+
+/* What pays on a backend. The passes and the regions know what is possible and ask here whether it
+   is worth while; they hold no row counts and no block sizes of their own. */
+typedef struct heed_backend_rules {
+    /* a norm that this matmul alone reads: shall it become the matmul's prologue? */
+    bool (*fuses_norm)(const heed_matmul_outline *);
+    /* a matmul of the same rows that makes the gate of this one: shall both become one step? */
+    bool (*fuses_gate)(const heed_matmul_outline *);
+    /* a tile producer with so many columns, cut at multiples of tile_columns: shall its consumers
+       run on its tiles rather than after a barrier? */
+    bool (*fuses_tiles)(int64_t tile_columns, int64_t columns);
+} heed_backend_rules;
+
 typedef struct heed_backend {
     const char *name;
     heed_isa isa;
@@ -17,6 +36,7 @@ typedef struct heed_backend {
     size_t n_kernels;
     const heed_pack_table *packing;   /* NULL: weights are rows, and no kernel takes panels */
     const heed_update_table *updates; /* NULL: heed_update_generic */
+    const heed_backend_rules *rules;  /* NULL: those of the reference backend */
     /* borrowed: observes the plans that are made and run here (observer.h); NULL: nobody does */
     const struct heed_observer *observer;
 } heed_backend;
@@ -25,6 +45,8 @@ typedef struct heed_backend {
    reference. */
 const heed_kernel *heed_backend_find(const heed_backend *backend, heed_op_id op,
                                      const heed_kernel_args *args);
+
+const heed_backend_rules *heed_backend_rules_of(const heed_backend *backend);
 
 /* Rows [*begin, *end) of part `part` of `parts`; kernels whose `parts` is NULL cut their rows this
    way, and steps that are cut alike run one after another on each part without a barrier. */

@@ -7,8 +7,9 @@
               -> one fused_matmul, gated
    3. joins:  matmuls of the same rows by several weights (Q, K, V)
               -> one fused_matmul, sliced
-   4. norms:  a norm read by one matmul of few rows, or with quantized weights
+   4. norms:  a norm read by one matmul
               -> its prologue
+   Gates and norms are fused where the backend says that it pays.
    A value is swallowed only if it has one reader and is neither an output nor a checkpoint; `note`
    says why a chain ended. */
 #include "graph/attributes.h"
@@ -16,9 +17,6 @@
 #include "graph/rewrite.h"
 
 #include <stdlib.h>
-
-/* With more rows, normalizing once and a barrier are cheaper than every thread doing all rows. */
-enum { NORM_PROLOGUE_ROWS = 8, MAX_JOINED = 4 };
 
 typedef struct {
     heed_value in[HEED_FUSED_INPUTS];
@@ -54,6 +52,13 @@ static fused as_fused(const heed_node *node)
 static heed_value emit_fused(heed_graph *graph, const fused *f)
 {
     return heed_emit(graph, HEED_OP_FUSED_MATMUL, f->in, HEED_FUSED_INPUTS, &f->attributes, NULL);
+}
+
+/* A matmul with these rows by this weight, as a backend is asked about it. */
+static heed_matmul_outline outline_of(const heed_graph *graph, heed_value rows, heed_value weight)
+{
+    const heed_value_info *w = &graph->values[weight];
+    return (heed_matmul_outline){graph->values[rows].shape.dim[0], w->dtype, w->layout};
 }
 
 /* ---- 1. chains ---- */
@@ -184,14 +189,6 @@ static heed_status fuse_chains(heed_graph *graph, heed_error *error)
 
 /* ---- 2. gates ---- */
 
-/* Quantized weights, whose matmuls quantize the rows in a phase before, or few rows. Other matmuls
-   sum along K in blocks of kc that meet in C, where the gate lies. */
-static bool meets_in_registers(const heed_graph *graph, const heed_node *node, heed_value weight)
-{
-    return heed_dtype_is_quantized(graph->values[weight].dtype) ||
-           graph->values[node->out[0]].shape.dim[0] <= NORM_PROLOGUE_ROWS;
-}
-
 /* The fused matmul `node` with the one that made its gate, in `both`; which of them is activated
    comes first. */
 static bool pair_with_gate(const heed_graph *graph, const int32_t *uses, const heed_node *node,
@@ -211,9 +208,7 @@ static bool pair_with_gate(const heed_graph *graph, const int32_t *uses, const h
                  f.attributes.bf16_operands == g.attributes.bf16_operands && w->dtype == v->dtype &&
                  w->layout == v->layout && heed_shape_equal(w->shape, v->shape) &&
                  w->external >= 0 && v->external >= 0;
-    if (!plain || !alike || uses[gate] != 1 || made->is_output || made->is_checkpoint ||
-        !meets_in_registers(graph, node, f.in[HEED_FUSED_B]))
-        return false;
+    if (!plain || !alike || uses[gate] != 1 || made->is_output || made->is_checkpoint) return false;
     if (f.attributes.activation != HEED_UNARY_LINEAR &&
         g.attributes.activation != HEED_UNARY_LINEAR)
         return false;
@@ -229,7 +224,14 @@ static bool pair_with_gate(const heed_graph *graph, const int32_t *uses, const h
     return true;
 }
 
-static heed_status fuse_gates(heed_graph *graph, heed_error *error)
+static bool gate_pays(const heed_graph *graph, const heed_backend *backend, const heed_node *node)
+{
+    const heed_matmul_outline outline = outline_of(graph, node->out[0],
+                                                   as_fused(node).in[HEED_FUSED_B]);
+    return heed_backend_rules_of(backend)->fuses_gate(&outline);
+}
+
+static heed_status fuse_gates(heed_graph *graph, const heed_backend *backend, heed_error *error)
 {
     heed_graph_rewrite rewrite = {0};
     int32_t *uses = heed_graph_uses(graph), *maker = heed_allocate(graph->n_values, sizeof *maker),
@@ -244,7 +246,7 @@ static heed_status fuse_gates(heed_graph *graph, heed_error *error)
         heed_value gate = node->id == HEED_OP_FUSED_MATMUL && node->n_in > HEED_FUSED_GATE
                               ? node->in[HEED_FUSED_GATE]
                               : HEED_NONE;
-        if (gate > 0 && maker[gate] &&
+        if (gate > 0 && maker[gate] && gate_pays(graph, backend, node) &&
             pair_with_gate(graph, uses, node, &graph->nodes[maker[gate] - 1], &both))
             partner[i] = maker[gate];
     }
@@ -310,10 +312,11 @@ static heed_status fuse_joins(heed_graph *graph, heed_error *error)
     for (size_t i = 0; i < rewrite.n_old; i++) {
         heed_node *node = &rewrite.old[i];
         if (node->dead) continue; /* joined to an earlier one */
-        heed_node *members[MAX_JOINED] = {node};
+        heed_node *members[HEED_FUSED_JOINED] = {node};
         int count = 1;
         if (joinable(graph, node))
-            for (size_t k = i + 1; k < rewrite.n_old && k < i + 64 && count < MAX_JOINED; k++)
+            for (size_t k = i + 1; k < rewrite.n_old && k < i + 64 && count < HEED_FUSED_JOINED;
+                 k++)
                 if (!rewrite.old[k].dead && joinable(graph, &rewrite.old[k]) &&
                     join_alike(graph, node, &rewrite.old[k]))
                     members[count++] = &rewrite.old[k];
@@ -347,14 +350,14 @@ static heed_status fuse_joins(heed_graph *graph, heed_error *error)
 
 /* ---- 4. norms ---- */
 
-/* Worth a prologue of `reader`? Quantized matmuls look at all rows beforehand anyway, to round
-   them. */
-static bool takes_norm_along(const heed_graph *graph, const heed_node *norm,
-                             const heed_node *reader)
+/* Shall the norm become the prologue of the matmul that reads it? */
+static bool becomes_prologue(const heed_graph *graph, const heed_backend *backend,
+                             const heed_node *norm, const heed_node *reader)
 {
-    return graph->values[norm->out[0]].shape.dim[0] <= NORM_PROLOGUE_ROWS ||
-           (heed_dtype_is_quantized(graph->values[as_fused(reader).in[HEED_FUSED_B]].dtype) &&
-            graph->values[as_fused(reader).in[HEED_FUSED_B]].layout == HEED_LAYOUT_PANELS);
+    const fused f = as_fused(reader);
+    const heed_matmul_outline outline = outline_of(graph, norm->out[0], f.in[HEED_FUSED_B]);
+    return !f.attributes.transpose_a && reader->clone == norm->clone &&
+           heed_backend_rules_of(backend)->fuses_norm(&outline);
 }
 
 static bool is_norm(const heed_node *node)
@@ -362,7 +365,7 @@ static bool is_norm(const heed_node *node)
     return node->id == HEED_OP_LAYER_NORM || node->id == HEED_OP_RMS_NORM;
 }
 
-static heed_status fuse_norms(heed_graph *graph, heed_error *error)
+static heed_status fuse_norms(heed_graph *graph, const heed_backend *backend, heed_error *error)
 {
     int32_t *uses = heed_graph_uses(graph);
     if (!uses) return heed_fail_memory(error, graph->n_values * sizeof *uses, "fusion");
@@ -381,9 +384,8 @@ static heed_status fuse_norms(heed_graph *graph, heed_error *error)
             while (reader < rewrite.n_old &&
                    !(is_matmul(&rewrite.old[reader]) && rewrite.old[reader].in[0] == node->out[0]))
                 reader++;
-            if (reader < rewrite.n_old && !as_fused(&rewrite.old[reader]).attributes.transpose_a &&
-                rewrite.old[reader].clone == node->clone &&
-                takes_norm_along(graph, node, &rewrite.old[reader])) {
+            if (reader < rewrite.n_old &&
+                becomes_prologue(graph, backend, node, &rewrite.old[reader])) {
                 pending[node->out[0]] = (int32_t)i + 1;
                 continue;
             }
@@ -415,12 +417,12 @@ static heed_status fuse_norms(heed_graph *graph, heed_error *error)
     return status == HEED_OK ? heed_graph_rewrite_end(&rewrite, error) : status;
 }
 
-heed_status heed_pass_fuse(heed_graph *graph, heed_error *error)
+heed_status heed_pass_fuse(heed_graph *graph, const heed_backend *backend, heed_error *error)
 {
     HEED_TRY(fuse_chains(graph, error));
     HEED_TRY(heed_pass_fuse_experts(graph, error));
     HEED_TRY(heed_pass_fuse_loss(graph, error));
-    HEED_TRY(fuse_gates(graph, error));
+    HEED_TRY(fuse_gates(graph, backend, error));
     HEED_TRY(fuse_joins(graph, error));
-    return fuse_norms(graph, error);
+    return fuse_norms(graph, backend, error);
 }

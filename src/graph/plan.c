@@ -7,14 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-static heed_status run_passes(heed_graph *graph, uint32_t passes, heed_error *error)
+static heed_status run_passes(heed_graph *graph, uint32_t passes, const heed_backend *backend,
+                              heed_error *error)
 {
     if (passes & HEED_PASS_NONE) return HEED_OK;
     if (passes & HEED_PASS_DEAD) HEED_TRY(heed_pass_dead(graph, error));
     if (passes & HEED_PASS_COMMON) HEED_TRY(heed_pass_common(graph, error));
     if (passes & HEED_PASS_RECOMPUTE) HEED_TRY(heed_pass_recompute(graph, error));
     if (passes & (HEED_PASS_RECOMPUTE | HEED_PASS_FUSE)) HEED_TRY(heed_pass_order(graph, error));
-    if (passes & HEED_PASS_FUSE) HEED_TRY(heed_pass_fuse(graph, error));
+    if (passes & HEED_PASS_FUSE) HEED_TRY(heed_pass_fuse(graph, backend, error));
     /* what recompute and fusion left unread */
     if (passes & HEED_PASS_DEAD) HEED_TRY(heed_pass_dead(graph, error));
     return HEED_OK;
@@ -70,7 +71,7 @@ heed_status heed_plan_new(const heed_graph *graph, const heed_backend *backend,
     plan->keep_all = options->keep_all || (observer && (observer->trace || observer->check_finite));
     plan->threads = backend->pool ? heed_pool_threads(backend->pool) : 1;
     plan->graph = heed_graph_copy(graph);
-    heed_status status = plan->graph ? run_passes(plan->graph, passes, error)
+    heed_status status = plan->graph ? run_passes(plan->graph, passes, backend, error)
                                      : heed_fail_memory(error, sizeof *graph, "the plan");
     plan->reuse = !plan->keep_all && !(passes & HEED_PASS_NONE) && (passes & HEED_PASS_REUSE);
     if (status == HEED_OK) status = heed_plan_make_steps(plan, error);

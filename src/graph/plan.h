@@ -86,7 +86,8 @@ heed_status heed_pass_common(heed_graph *graph, heed_error *error);
 heed_status heed_pass_recompute(heed_graph *graph, heed_error *error);
 /* accumulations as soon as their summand is there */
 heed_status heed_pass_order(heed_graph *graph, heed_error *error);
-heed_status heed_pass_fuse(heed_graph *graph, heed_error *error);
+/* as far as it pays on this backend */
+heed_status heed_pass_fuse(heed_graph *graph, const heed_backend *backend, heed_error *error);
 /* parts of heed_pass_fuse */
 heed_status heed_pass_fuse_experts(heed_graph *graph, heed_error *error);
 heed_status heed_pass_fuse_loss(heed_graph *graph, heed_error *error);

@@ -1,16 +1,5 @@
-/* What a step is asked and given before it runs: a kernel for its operands, its arguments at
-   maximal shapes. */
+/* A step's operands and arguments at maximal shapes. */
 #include "graph/plan_internal.h"
-
-const heed_kernel *heed_backend_find(const heed_backend *backend, heed_op_id op,
-                                     const heed_kernel_args *args)
-{
-    for (size_t i = 0; i < backend->n_kernels; i++)
-        if (backend->kernels[i]->op == op &&
-            (!backend->kernels[i]->fits || backend->kernels[i]->fits(args)))
-            return backend->kernels[i];
-    return NULL;
-}
 
 heed_operand heed_plan_operand(const heed_plan *plan, heed_value value)
 {

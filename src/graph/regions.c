@@ -4,10 +4,6 @@
 #include "graph/plan_internal.h"
 #include "graph/rewrite.h"
 
-/* A tile producer cut at multiples of more columns, or into whole rows that are long, loses more
-   than a barrier costs. */
-enum { MOST_TILE_COLUMNS = 256, MOST_WHOLE_COLUMNS = 128 };
-
 static bool cut_by_rows(const heed_plan *plan, const heed_step *step)
 {
     const heed_shape *out = &plan->graph->values[step->node->out[0]].shape;
@@ -53,11 +49,9 @@ static int reads_on_rows(const heed_plan *plan, const heed_region *region, const
 
 /* ---- tile producers and tile consumers ---- */
 
-/* The least multiple of both; 0 beyond MOST_TILE_COLUMNS. */
 static int64_t common_multiple(int64_t a, int64_t b)
 {
-    const int64_t times = a / heed_common_divisor(a, b);
-    return times > MOST_TILE_COLUMNS / b ? 0 : times * b;
+    return a / heed_common_divisor(a, b) * b;
 }
 
 /* Can the first step of a region produce tiles? Then all columns of its output are open to tile
@@ -75,7 +69,7 @@ static bool begins_tiles(const heed_plan *plan, heed_step *step, const heed_kern
     return true;
 }
 
-/* Can the producer's tiles also begin and end at multiples of `needed` columns? */
+/* Can the producer's tiles also begin and end at multiples of `needed` columns, and does it pay? */
 static bool refine_tiles(const heed_plan *plan, heed_region *region, int64_t needed)
 {
     const heed_step *first = &plan->steps[region->first];
@@ -83,9 +77,9 @@ static bool refine_tiles(const heed_plan *plan, heed_region *region, int64_t nee
     heed_kernel_args producer = heed_plan_maximal_args(plan, first->node, operands);
     producer.tile_columns = common_multiple(region->tile_columns, needed);
     const int64_t columns = producer.out[0].shape.dim[1];
-    if (producer.tile_columns >= columns && columns > MOST_WHOLE_COLUMNS) return false;
-    if (producer.tile_columns < 1 || (producer.tile_columns != region->tile_columns &&
-                                      !first->kernel->produces_tiles(&producer)))
+    if (!heed_backend_rules_of(plan->backend)->fuses_tiles(producer.tile_columns, columns) ||
+        (producer.tile_columns != region->tile_columns &&
+         !first->kernel->produces_tiles(&producer)))
         return false;
     region->tile_columns = producer.tile_columns;
     return true;

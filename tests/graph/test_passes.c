@@ -171,6 +171,31 @@ static void few_rows_take_the_norm_along(void **state)
     sample_free(&s);
 }
 
+static bool never(const heed_matmul_outline *matmul)
+{
+    (void)matmul;
+    return false;
+}
+
+/* The same few rows, on a backend on which neither pays. */
+static void the_backend_says_what_pays(void **state)
+{
+    (void)state;
+    sample s;
+    sample_build(&s, &(sample_options){.rows = 1, .sequences = 1, .constant = true});
+    const heed_backend_rules rules = {.fuses_norm = never, .fuses_gate = never};
+    heed_backend backend = sample_backend;
+    backend.rules = &rules;
+    heed_plan *usual = NULL, *plan = NULL;
+    assert_int_equal(heed_plan_new(s.graph, &sample_backend, NULL, &usual, NULL), HEED_OK);
+    assert_int_equal(heed_plan_new(s.graph, &backend, NULL, &plan, NULL), HEED_OK);
+    assert_true(count_nodes(plan, HEED_OP_RMS_NORM) >= 2 * SAMPLE_LAYERS);
+    assert_true(count_nodes(plan, HEED_OP_FUSED_MATMUL) > count_nodes(usual, HEED_OP_FUSED_MATMUL));
+    heed_plan_free(usual);
+    heed_plan_free(plan);
+    sample_free(&s);
+}
+
 static void gradients_accumulate_into_states(void **state)
 {
     (void)state;
@@ -326,6 +351,7 @@ int main(void)
                                        cmocka_unit_test(recompute_lowers_memory),
                                        cmocka_unit_test(chains_and_joins_fuse),
                                        cmocka_unit_test(few_rows_take_the_norm_along),
+                                       cmocka_unit_test(the_backend_says_what_pays),
                                        cmocka_unit_test(gradients_accumulate_into_states),
                                        cmocka_unit_test(losses_come_with_their_gradients),
                                        cmocka_unit_test(losses_that_their_gradients_wait_for_stay),

@@ -8,12 +8,13 @@
 #include "cpu/gemm/quantized.h"
 #include "cpu/kernel/kernel.h"
 #include "cpu/kernel/norm.h"
+#include "cpu/rules.h"
 
-enum { MAX_JOINED = HEED_FUSED_BIAS - HEED_FUSED_B, FEW_ROWS = 16, ROWS_TO_NORMALIZE = 8 };
+enum { ROWS_TO_NORMALIZE = 8 }; /* of a part, in a phase of their own */
 
 /* Gated: the second matmul is the gate of the first, which finds it in y. */
 typedef struct {
-    heed_gemm gemm[MAX_JOINED];
+    heed_gemm gemm[HEED_FUSED_JOINED];
     int count;
     bool gated;
 } matmuls;
@@ -403,8 +404,9 @@ static inline bool matmul_fits_few_rows(const heed_kernel_args *args)
 {
     const size_t packed = prepack_shared(args);
     if (!matmul_fits(args)) return false;
-    return norm_before(args) != HEED_FUSED_NORM_NONE ? args->out[0].shape.dim[0] <= FEW_ROWS
-                                                     : packed > 0 && packing_parts(packed) == 1;
+    return norm_before(args) != HEED_FUSED_NORM_NONE
+               ? args->out[0].shape.dim[0] <= HEED_CPU_OWN_NORM_ROWS
+               : packed > 0 && packing_parts(packed) == 1;
 }
 
 static inline size_t few_rows_normalized(const heed_kernel_args *args)

@@ -6,8 +6,6 @@
 
 #include "cpu/kernel/matmul.h"
 
-enum { FEW_QUANTIZED_ROWS = 8 };
-
 static inline bool matmul_fits_quantized(const heed_kernel_args *args)
 {
     const matmuls all = matmuls_of(args);
@@ -19,7 +17,7 @@ static inline bool matmul_fits_quantized(const heed_kernel_args *args)
 
 static inline bool matmul_fits_quantized_few_rows(const heed_kernel_args *args)
 {
-    return args->out[0].shape.dim[0] <= FEW_QUANTIZED_ROWS && matmul_fits_quantized(args);
+    return args->out[0].shape.dim[0] <= HEED_CPU_OWN_QUANTIZED_ROWS && matmul_fits_quantized(args);
 }
 
 static inline size_t row_bytes_of_a(const heed_kernel_args *args)

@@ -5,9 +5,7 @@
 #include "base/number.h"
 #include "tensor/alignment.h"
 
-/* Parts: at most MAX_PARTS. One part costs about PART_COST vector multiply-adds beside its work. A
-   skinny matmul has one part for every SKINNY_PART_WORK elements of B. */
-enum { MAX_PARTS = 64, MAX_SKINNY_PARTS = 32, PART_COST = 4000, SKINNY_PART_WORK = 1 << 16 };
+enum { MAX_PARTS = 64, MAX_SKINNY_PARTS = 32 };
 
 int64_t heed_gemm_whole_panels(int64_t tile_columns, int64_t nr)
 {
@@ -18,7 +16,7 @@ int64_t heed_gemm_whole_panels(int64_t tile_columns, int64_t nr)
 static void cut_skinny(heed_gemm_cut *c, const heed_gemm *g)
 {
     const double work = (double)g->n * (double)larger(g->k, 1) * (1 + (double)g->m / 8) /
-                        SKINNY_PART_WORK;
+                        c->kernels->costs.skinny_part;
     const int64_t wanted = larger(
         smaller((int64_t)(work < MAX_SKINNY_PARTS ? work : MAX_SKINNY_PARTS), c->runs), 1);
     c->grid_rows = 1;
@@ -30,15 +28,13 @@ static void cut_skinny(heed_gemm_cut *c, const heed_gemm *g)
 static double cell_cost(const heed_gemm_cut *c, const heed_gemm *g, int64_t row_tiles,
                         int64_t panels)
 {
-    static const double packing[] = {[HEED_GEMM_B_PANELS] = 0.8,
-                                     [HEED_GEMM_B_PANELS_TRANSPOSED] = 1,
-                                     [HEED_GEMM_B_NT] = 1.3,
-                                     [HEED_GEMM_B_NN] = 1.1};
+    const heed_gemm_costs *costs = &c->kernels->costs;
     const double rows = (double)(row_tiles * c->mr), columns = (double)(panels * c->kernels->nr);
     double cost = rows * columns / (double)(c->kernels->lanes * c->k_group) +
-                  columns * (c->pack_b ? packing[g->b_kind] : 0.15);
-    cost += rows * (c->pack_a ? 0.8 : 0.25) * (double)divide_up((int64_t)columns, c->block_columns);
-    return cost * (double)g->k + PART_COST;
+                  columns * (c->pack_b ? costs->pack_b[g->b_kind] : costs->read_b);
+    cost += rows * (c->pack_a ? costs->pack_a : costs->read_a) *
+            (double)divide_up((int64_t)columns, c->block_columns);
+    return cost * (double)g->k + costs->part;
 }
 
 /* A grid of about equal cells in powers of two: the one whose time, averaged over 2, 4, 8, 16
@@ -113,7 +109,7 @@ heed_gemm_cut heed_gemm_lay_out(const heed_gemm *g, heed_isa isa)
     c.runs = divide_up(c.panels, c.run_panels);
     c.skinny = c.row_tiles <= 1;
     choose_packing(&c, g, pairs);
-    /* Between blocks of kc the sums lie in C: there is one block if the epilogue reads the old C. */
+    /* Between blocks of kc the sums lie in C: one block if the epilogue reads the old C. */
     const bool one_block = reads_old_c(g) || (c.skinny && !c.pack_a && !c.pack_b);
     c.kc = larger(one_block ? g->k : smaller(g->k, blocking->kc), 1);
     c.block_columns = blocking->nc;

@@ -103,10 +103,56 @@ typedef struct heed_gemm_blocking {
     int mc, kc, nc;
 } heed_gemm_blocking;
 
+/* What there is to do beside the multiplications, in multiply-adds of one vector; the grid of parts
+   is chosen by it (cut.c). */
+typedef struct heed_gemm_costs {
+    double part; /* of a part, whatever is in it */
+    /* of every k of a row of A, once for each nc columns: packed by the part, or read as it lies */
+    double pack_a, read_a;
+    /* of every k of a column of B: packed by the part, by heed_gemm_b_kind, or read as it lies */
+    double pack_b[HEED_GEMM_B_NN + 1], read_b;
+    double skinny_part; /* elements of B that are worth a part, if one row tile covers M */
+} heed_gemm_costs;
+
+/* Set by hand with bench/gemm.c on AVX-512. Packing is bound by memory: an element takes 0.25 to
+   0.5 cycles out of the second or third cache and 1.2 to 2.4 out of memory (measured on bf16
+   operands), and the costs lie in between. Other instruction sets use the same costs; nothing was
+   measured there. */
+#define HEED_GEMM_COSTS_OF_AVX512                       \
+    {                                                   \
+        .part = 4000, .pack_a = 0.8, .read_a = 0.25,    \
+        .pack_b = {[HEED_GEMM_B_PANELS] = 0.8,          \
+                   [HEED_GEMM_B_PANELS_TRANSPOSED] = 1, \
+                   [HEED_GEMM_B_NT] = 1.3,              \
+                   [HEED_GEMM_B_NN] = 1.1},             \
+        .read_b = 0.15, .skinny_part = 1 << 16,         \
+    }
+
+/* When operands that are rounded to bf16 are packed once for all parts, in a phase of their own. */
+typedef struct heed_gemm_prepacking {
+    int64_t most_bytes;             /* beyond, parts pack for themselves */
+    int64_t rows;                   /* with fewer, B that is read as it lies needs no such phase */
+    int64_t part_bytes;             /* worth a part of that phase */
+    int64_t own_depth, own_columns; /* up to here parts pack A alone faster for themselves */
+} heed_gemm_prepacking;
+
+/* Measured on AVX-512 with vdpbf16ps, two threads, in GFLOP/s: both operands of 2048^3 packed once
+   399 instead of 320. A alone packed by the parts, into the cache: 1024 rows of 768 over 768 413
+   instead of 383, 3072 of 384 over 384 363 instead of 338; but 1024 of 3072 over 768 371 instead of
+   388, and no difference over 3072 columns. 32 MB: heads over large vocabularies pack for
+   themselves. Other instruction sets use the same numbers. */
+#define HEED_GEMM_PREPACKING_OF_AVX512                                                \
+    {                                                                                 \
+        .most_bytes = 32 << 20, .rows = 24, .part_bytes = 1 << 17, .own_depth = 1024, \
+        .own_columns = 2048                                                           \
+    }
+
 typedef struct heed_gemm_kernels {
     /* floats in a vector, columns of a panel, rows of the tallest tile */
     int lanes, nr, mr;
     heed_gemm_blocking blocking;
+    heed_gemm_costs costs;
+    heed_gemm_prepacking prepacking;
     heed_gemm_tiles tile[HEED_GEMM_TYPES];
     heed_gemm_packers floats;     /* floats as they are */
     heed_gemm_packers bf16;       /* floats rounded to bf16 */

@@ -3,9 +3,7 @@
 #include "cpu/gemm/cut_internal.h"
 #include "tensor/alignment.h"
 
-/* A part has one chunk of rows; it is worth while for so many columns at least. If there is one
-   chunk only, parts have about ONE_CHUNK_PART_WORK elements of B. */
-enum { PART_COLUMNS = 128, MAX_PARTS = 64, ONE_CHUNK_PART_WORK = 1 << 16 };
+enum { MAX_PARTS = 64 };
 enum { TILE_BYTES = HEED_QGEMM_CHUNK_ROWS * HEED_QGEMM_MAX_WIDTH * (int)sizeof(float) };
 
 typedef struct {
@@ -39,9 +37,9 @@ static quantized_cut cut_matmul(const heed_gemm *g, heed_isa isa)
     c.run_panels = heed_gemm_whole_panels(g->tile_columns, c.wide * c.kernels->lanes) * c.wide;
     c.grid_rows = larger(divide_up(g->m, HEED_QGEMM_CHUNK_ROWS), 1);
     const double work = (double)g->n * (double)larger(g->k, 1) * (1 + (double)g->m / 8) /
-                        ONE_CHUNK_PART_WORK;
+                        (double)c.kernels->part_work;
     int64_t wanted = (int64_t)(work < MAX_PARTS ? work : MAX_PARTS);
-    if (c.grid_rows > 1) wanted = g->n / PART_COLUMNS;
+    if (c.grid_rows > 1) wanted = g->n / c.kernels->part_columns;
     const int64_t most = smaller(divide_up(c.panels, c.run_panels),
                                  larger(MAX_PARTS / c.grid_rows, 1));
     c.grid_columns = larger(smaller(wanted, most), 1);

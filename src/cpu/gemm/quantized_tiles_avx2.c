@@ -63,6 +63,10 @@ static inline heed_vi widen_signed(const uint8_t *p)
 
 FORMATS(TILES_1)
 const heed_qgemm_kernels heed_qgemm_kernels_avx2 = {
-    .lanes = HEED_LANES, .tile = {FORMATS(ENTRY_1)}, .quantize = quantize_runs};
+    .lanes = HEED_LANES,
+    HEED_QGEMM_PARTS,
+    .tile = {FORMATS(ENTRY_1)},
+    .quantize = quantize_runs,
+};
 
 #endif

@@ -17,6 +17,10 @@ static inline heed_vi dot_byte(heed_vi sum, heed_bytes q, heed_splat x)
 
 FORMATS(TILES_2)
 const heed_qgemm_kernels heed_qgemm_kernels_vnni = {
-    .lanes = HEED_LANES, .tile = {FORMATS(ENTRY_2)}, .quantize = quantize_runs};
+    .lanes = HEED_LANES,
+    HEED_QGEMM_PARTS,
+    .tile = {FORMATS(ENTRY_2)},
+    .quantize = quantize_runs,
+};
 
 #endif

@@ -18,6 +18,8 @@ const heed_gemm_kernels heed_gemm_kernels_generic = {
     .nr = HEED_GEMM_PANEL_VECTORS * HEED_LANES,
     .mr = 4,
     .blocking = {.mc = 32, .kc = 512, .nc = 2048},
+    .costs = HEED_GEMM_COSTS_OF_AVX512,
+    .prepacking = HEED_GEMM_PREPACKING_OF_AVX512,
     SHAPES(TILE_ENTRIES) PACKERS,
     .finish = finish,
 };

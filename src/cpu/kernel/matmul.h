@@ -5,6 +5,7 @@
 #ifndef HEED_CPU_KERNEL_MATMUL_H
 #define HEED_CPU_KERNEL_MATMUL_H
 
+#include "cpu/gemm/kernels.h"
 #include "cpu/gemm/quantized.h"
 #include "cpu/kernel/kernel.h"
 #include "cpu/kernel/norm.h"
@@ -243,15 +244,15 @@ static inline void matmul_run(const heed_kernel_args *args, int part, int parts)
 
 /* ---- bf16 operands, packed once for all parts ---- */
 
-/* beyond, as with a head over a large vocabulary, parts pack for themselves */
-enum { MOST_PREPACK_BYTES = 32 << 20, PREPACK_ROWS = 24 };
-enum { PART_TO_PACK = 1 << 17, MOST_PACKING_PARTS = 32 }; /* bytes that are worth a part */
-/* up to here parts pack A alone faster for themselves: once, into the cache */
-enum { MOST_OWN_DEPTH = 1024, MOST_OWN_COLUMNS = 2048 };
-
-static inline int packing_parts(size_t bytes)
+static inline const heed_gemm_prepacking *prepacking_of(heed_isa isa)
 {
-    return part_count((int64_t)(bytes / PART_TO_PACK), MOST_PACKING_PARTS);
+    return &heed_gemm_kernels_for(isa)->prepacking;
+}
+
+static inline int packing_parts(size_t bytes, heed_isa isa)
+{
+    enum { MOST_PACKING_PARTS = 32 };
+    return part_count((int64_t)bytes / prepacking_of(isa)->part_bytes, MOST_PACKING_PARTS);
 }
 
 /* Plans to prepack the operands of all matmuls: A, which all of them read, and after it each B that
@@ -277,9 +278,10 @@ static inline size_t plan_prepack(matmuls *all, heed_isa isa, char *room)
         own += b;
     }
     const heed_gemm *first = &all->gemm[0];
-    const bool rows_alone = own == 0 && all->count == 1 && packing_parts(bytes) > 1 &&
-                            first->k <= MOST_OWN_DEPTH && first->n <= MOST_OWN_COLUMNS;
-    if (!rows_alone && (own == 0 || first->m >= PREPACK_ROWS)) return bytes;
+    const heed_gemm_prepacking *limits = prepacking_of(isa);
+    const bool rows_alone = own == 0 && all->count == 1 && packing_parts(bytes, isa) > 1 &&
+                            first->k <= limits->own_depth && first->n <= limits->own_columns;
+    if (!rows_alone && (own == 0 || first->m >= limits->rows)) return bytes;
     for (int i = 0; i < all->count; i++) all->gemm[i].prepacked = false;
     return 0;
 }
@@ -311,12 +313,12 @@ static inline bool matmul_fits_prepack(const heed_kernel_args *args)
 {
     if (!matmul_fits_plain(args)) return false;
     const size_t bytes = prepack_shared(args);
-    return bytes > 0 && bytes <= MOST_PREPACK_BYTES;
+    return bytes > 0 && bytes <= (size_t)prepacking_of(args->isa)->most_bytes;
 }
 
 static inline int prepack_parts(const heed_kernel_args *args)
 {
-    return args->phase == 1 ? packed_parts(args) : packing_parts(prepack_shared(args));
+    return args->phase == 1 ? packed_parts(args) : packing_parts(prepack_shared(args), args->isa);
 }
 
 static inline void prepack_run(const heed_kernel_args *args, int part, int parts)
@@ -406,7 +408,7 @@ static inline bool matmul_fits_few_rows(const heed_kernel_args *args)
     if (!matmul_fits(args)) return false;
     return norm_before(args) != HEED_FUSED_NORM_NONE
                ? args->out[0].shape.dim[0] <= HEED_CPU_OWN_NORM_ROWS
-               : packed > 0 && packing_parts(packed) == 1;
+               : packed > 0 && packing_parts(packed, args->isa) == 1;
 }
 
 static inline size_t few_rows_normalized(const heed_kernel_args *args)

@@ -55,9 +55,9 @@ heed_status heed_prompt_group_report(const heed_prompt_group *group, heed_job *j
 heed_status heed_generation_allocate(heed_generation *generation, size_t prompts, size_t returned,
                                      heed_error *error);
 
-/* A way to continue a prompt. The loop calls begin; then first, with the logits after `given`; then
-   advance, and until the group is done feed, next for every item fed, and advance in turn; at last
-   end, in every case. */
+/* A way to continue a prompt. The loop calls begin, then first with the logits after `given`, then
+   advance. Until the group is done it goes on with feed, next for every item fed, and advance. It
+   calls end in every case. */
 struct heed_search {
     /* the most sequences that a group holds */
     int64_t (*sequences)(const heed_generation_settings *settings);

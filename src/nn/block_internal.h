@@ -47,8 +47,8 @@ typedef struct heed_nn_experts {
     int64_t experts, experts_per_token; /* X, J */
     heed_router_kind router_kind;
     bool renormalized;          /* the weights of the chosen experts are divided by their sum */
-    heed_unary_kind activation; /* down(f(gate(x)) * up(x)); or, with a limit > 0, */
-    double swiglu_alpha, swiglu_limit; /* down(clamped_swiglu(gate(x), up(x))) */
+    heed_unary_kind activation; /* f in down(f(gate(x)) * up(x)) */
+    double swiglu_alpha, swiglu_limit; /* limit > 0: down(clamped_swiglu(gate(x), up(x))) instead */
     heed_nn_feed_forward shared;
     heed_nn_linear shared_router; /* (1,D); HEED_NONE if there is no shared expert */
 } heed_nn_experts;
@@ -61,10 +61,10 @@ heed_value heed_nn_experts_build(heed_graph *graph, heed_value x, const heed_nn_
                                  heed_nn_routing *routing);
 
 /* The input of the first layer: token rows (or vectors) * scale, projected to the model's width if
-   they are narrower, plus position rows, plus type rows; then norm and dropout. ids, positions,
+   they are narrower, plus type rows, plus position rows; then norm and dropout. ids, positions,
    types (N); tables (V,D'), (P,D), (types,D); projection (D,D'); result (N,D). */
 typedef struct heed_nn_embedding {
-    heed_value ids, token_table; /* or vectors */
+    heed_value ids, token_table; /* unless `vectors` is set */
     heed_value projection;       /* HEED_NONE if D' = D */
     int64_t padding;             /* the token whose row is not trained; -1 if all are */
     heed_value vectors;          /* (N,D) instead of ids */

@@ -1,3 +1,5 @@
+/* added_config.c: adds the tokens that tokenizer_config.json and its neighbors define, and notes
+   the keys of the configuration that heed ignores (added_config.h). */
 #include "text/added_config.h"
 
 #include "text/class_build.h"
@@ -12,9 +14,10 @@ static heed_status fail_memory(heed_error *error)
     return heed_fail_memory(error, 4096, "the added tokens");
 }
 
-/* ---- one configuration of two files ---- */
+/* ---- merging the two configurations ---- */
 
-/* jansson's own functions do not say when memory is out. */
+/* Copies all members. Returns false if memory is out, which jansson's own functions do not
+   report. */
 static bool copy_members(json_t *to, json_t *from)
 {
     for (void *at = json_object_iter(from); at; at = json_object_iter_next(from, at))
@@ -23,11 +26,13 @@ static bool copy_members(json_t *to, json_t *from)
     return true;
 }
 
+/* Returns whether the configuration has "added_tokens_decoder". */
 static bool is_described(const json_t *config)
 {
     return json_is_object(json_object_get(config, "added_tokens_decoder"));
 }
 
+/* Returns whether "added_tokens_decoder" contains a token with this content. */
 static bool describes(const json_t *config, const char *content)
 {
     const json_t *decoder = json_object_get(config, "added_tokens_decoder");
@@ -39,7 +44,8 @@ static bool describes(const json_t *config, const char *content)
     return false;
 }
 
-/* Parts that the configuration leaves to the map, of tokens that it describes. */
+/* Copies from the map the roles that the configuration does not name, if it describes their
+   tokens. */
 static bool copy_parts(json_t *merged, const json_t *map)
 {
     for (int part = 0; part < HEED_SPECIAL_COUNT; part++) {
@@ -67,12 +73,13 @@ heed_status heed_folder_config_merge(const heed_folder_config *files, json_t **m
     return fail_memory(error);
 }
 
-/* ---- described tokens ---- */
+/* ---- tokens of "added_tokens_decoder" and added_tokens.json ---- */
 
+/* A token with its id. */
 typedef struct described {
     int64_t id;
     json_t *token;
-} described; /* token: owned */
+} described; /* the token is owned */
 typedef struct described_list {
     described *items;
     size_t count;
@@ -95,7 +102,7 @@ static bool has_content(const json_t *token)
     return json_is_string(json_object_get(token, "content"));
 }
 
-/* "50257" as an id; -1 when it is none. */
+/* Returns the id that a key such as "50257" spells, -1 if it spells none. */
 static int64_t id_of(const char *key)
 {
     char *end;
@@ -104,7 +111,7 @@ static int64_t id_of(const char *key)
     return errno || end == key || *end || id < 0 ? -1 : id;
 }
 
-/* "added_tokens_decoder": {"50257": {"content": ...}, ...}. */
+/* Lists the tokens of "added_tokens_decoder": {"50257": {"content": ...}, ...}. */
 static bool list_decoder(const json_t *decoder, described_list *list, heed_buffer *notes)
 {
     list->items = calloc(json_object_size(decoder) + 1, sizeof *list->items);
@@ -125,7 +132,7 @@ static bool list_decoder(const json_t *decoder, described_list *list, heed_buffe
     return true;
 }
 
-/* Whether the configuration names the content for a part. */
+/* Returns whether the configuration names this content for a role. */
 static bool is_part(const json_t *config, const char *content)
 {
     for (int part = 0; part < HEED_SPECIAL_COUNT; part++) {
@@ -135,7 +142,8 @@ static bool is_part(const json_t *config, const char *content)
     return false;
 }
 
-/* The same, or in its list of special tokens. */
+/* Returns whether the configuration names this content for a role or in its list of special
+   tokens. */
 static bool is_named(const json_t *config, const char *content)
 {
     const json_t *extra = json_object_get(config, "extra_special_tokens");
@@ -159,7 +167,7 @@ static bool has_id(const json_t *tokens, int64_t id)
     return false;
 }
 
-/* added_tokens.json. An id that tokenizer.json's own tokens have is theirs. */
+/* Lists the tokens of added_tokens.json, without those whose id a token of tokenizer.json has. */
 static bool list_added(const json_t *added, const json_t *config, const json_t *tokens,
                        described_list *list)
 {
@@ -179,8 +187,8 @@ static bool list_added(const json_t *added, const json_t *config, const json_t *
     return true;
 }
 
-/* A token that plays a part is special whatever its flags say. A new reference; NULL without
-   memory. */
+/* Copies a token. It becomes special if it has a role, whatever its flags say. A new reference;
+   NULL if memory is out. */
 static json_t *as_part(const json_t *config, const json_t *token)
 {
     json_t *copy = json_object();
@@ -192,7 +200,7 @@ static json_t *as_part(const json_t *config, const json_t *token)
     return NULL;
 }
 
-/* In front of the tokens, or after them. */
+/* Puts the list before the tokens, or after them. */
 static bool put_list(json_t *tokens, const json_t *config, const described_list *list, bool front)
 {
     for (size_t i = 0; i < list->count; i++) {
@@ -204,12 +212,13 @@ static bool put_list(json_t *tokens, const json_t *config, const described_list 
     return true;
 }
 
+/* Adds the tokens of "added_tokens_decoder" or added_tokens.json. */
 static bool add_described(const heed_folder_config *files, const json_t *merged, bool from_files,
                           json_t *tokens, heed_buffer *notes)
 {
     described_list list = {0};
     bool decoder = is_described(files->config), made = true;
-    if (decoder && from_files) return true; /* they are in it */
+    if (decoder && from_files) return true; /* they are in `tokens` already */
     if (decoder)
         made = list_decoder(json_object_get(files->config, "added_tokens_decoder"), &list, notes);
     else if (json_is_object(files->added))
@@ -220,7 +229,7 @@ static bool add_described(const heed_folder_config *files, const json_t *merged,
     return made;
 }
 
-/* ---- named tokens ---- */
+/* ---- tokens that the configuration names ---- */
 
 static bool is_there(const json_t *tokens, const json_t *content)
 {
@@ -229,8 +238,8 @@ static bool is_there(const json_t *tokens, const json_t *content)
     return false;
 }
 
-/* A string, or an object with "content" and flags. Named tokens are special whatever their flags
-   say. */
+/* Adds a token, which is a string or an object with "content" and flags, unless it is there. A
+   token with a name of its own is special whatever its flags say. */
 static bool add_one(json_t *tokens, const json_t *token, bool named)
 {
     const json_t *content = json_is_object(token) ? json_object_get(token, "content") : token;
@@ -245,7 +254,7 @@ static bool add_one(json_t *tokens, const json_t *token, bool named)
     return false;
 }
 
-/* What names a part: the configuration, the padding section, the class. */
+/* Adds the token of a role, which the configuration, the padding section or the class names. */
 static bool add_part(json_t *tokens, const json_t *config, const json_t *json, heed_special part)
 {
     const json_t *named = json_object_get(config, heed_special_names[part]);
@@ -261,7 +270,7 @@ static bool add_part(json_t *tokens, const json_t *config, const json_t *json, h
     return made;
 }
 
-/* "image_token" and the like: parts that a model has of its own. */
+/* Returns whether a member names a special token of this model only, such as "image_token". */
 static bool is_own_part(const char *key, const json_t *value)
 {
     size_t length = strlen(key);
@@ -270,6 +279,7 @@ static bool is_own_part(const char *key, const json_t *value)
     return json_is_string(value) && length >= 6 && !strcmp(key + length - 6, "_token");
 }
 
+/* Adds all tokens that the configuration names, in the order in which transformers does. */
 static bool add_named(json_t *tokens, const json_t *config, const json_t *json)
 {
     static const heed_special order[] = {HEED_BOS, HEED_EOS, HEED_UNK, HEED_SEP,
@@ -292,7 +302,7 @@ static bool add_named(json_t *tokens, const json_t *config, const json_t *json)
     return made;
 }
 
-/* Numbers that are not finite, under a key that is used. */
+/* Fails if a key that is used holds a number that is not finite. */
 static heed_status check_keys(const json_t *config, heed_error *error)
 {
     static const char *const keys[] = {"bos_token",
@@ -324,9 +334,9 @@ heed_status heed_folder_config_add(const heed_folder_config *files, const json_t
     const char *class = json_string_value(json_object_get(merged, "tokenizer_class"));
     HEED_TRY(check_keys(merged, error));
     if (!from_files && class && heed_class_is_slow(class))
-        return HEED_OK; /* they are in it since it was saved */
+        return HEED_OK; /* a class in Python had its tokens when tokenizer.json was saved */
     if (!json_is_object(json) || (own && !json_is_array(own) && !json_is_null(own)))
-        return HEED_OK; /* told later */
+        return HEED_OK; /* reported when the tokenizer is built */
     json_t *tokens = json_is_array(own) ? json_copy((json_t *)own) : json_array();
     bool made = tokens && json_array_size(tokens) == json_array_size(own);
     made = made && add_described(files, merged, from_files, tokens, notes) &&
@@ -336,9 +346,10 @@ heed_status heed_folder_config_add(const heed_folder_config *files, const json_t
     return made && !notes->failed ? HEED_OK : fail_memory(error);
 }
 
-/* ---- keys without effect ---- */
+/* ---- keys without effect in heed ---- */
 
-/* The first stage of a type in a section that may be a sequence of stages; NULL: none. */
+/* Finds the first stage of a type in a section, which may be a Sequence; `list` is the key of a
+   Sequence's list. NULL if there is none. */
 static const json_t *find_stage(const json_t *stage, const char *list, const char *type)
 {
     const char *own = json_string_value(json_object_get(stage, "type"));
@@ -349,8 +360,8 @@ static const json_t *find_stage(const json_t *stage, const char *list, const cha
     return found;
 }
 
-/* Whether a key says otherwise than a stage of tokenizer.json. A member that is null follows
-   "lowercase". */
+/* Returns whether a key of the configuration contradicts a member of a stage. A member that is null
+   has the value of "lowercase". */
 static bool differs(const json_t *config, const char *key, const json_t *stage, const char *member)
 {
     const json_t *wanted = json_object_get(config, key), *held = json_object_get(stage, member);
@@ -359,7 +370,7 @@ static bool differs(const json_t *config, const char *key, const json_t *stage, 
     return boolean && stage && json_is_true(wanted) != json_is_true(held);
 }
 
-/* Whether the post-processor puts this token around texts. */
+/* Returns whether the post-processor puts this token around texts. */
 static bool is_around(const json_t *post, const char *content)
 {
     const json_t *stages = json_object_get(post, "processors"),
@@ -373,7 +384,8 @@ static bool is_around(const json_t *post, const char *content)
     return found;
 }
 
-/* Classes that put [CLS] and [SEP] around texts use the tokens that the configuration names. */
+/* Notes special tokens around texts that differ from those named in the configuration, which
+   transformers would use. */
 static void note_around(const json_t *config, const json_t *json, heed_buffer *notes)
 {
     static const heed_special parts[] = {HEED_CLS, HEED_SEP};
@@ -391,6 +403,7 @@ static void note_around(const json_t *config, const json_t *json, heed_buffer *n
     }
 }
 
+/* Notes a boolean key without effect. */
 static void note(heed_buffer *notes, const char *key, const json_t *config)
 {
     heed_buffer_printf(
@@ -399,8 +412,8 @@ static void note(heed_buffer *notes, const char *key, const json_t *config)
         json_is_true(json_object_get(config, key)) ? "true" : "false");
 }
 
-/* Classes with a way of their own to build the tokenizer leave out what "added_tokens_decoder" does
-   not list, and give its ids to others. */
+/* Notes tokens of tokenizer.json that "added_tokens_decoder" lacks. Some classes of transformers
+   leave such tokens out and give their ids to others. */
 static void note_lacking(const json_t *config, const json_t *json, heed_buffer *notes)
 {
     const json_t *tokens = json_object_get(json, "added_tokens");
@@ -409,7 +422,7 @@ static void note_lacking(const json_t *config, const json_t *json, heed_buffer *
     for (size_t i = 0; is_described(config) && i < json_array_size(tokens); i++) {
         const json_t *token = json_array_get(tokens, i);
         const char *content = json_string_value(json_object_get(token, "content"));
-        bool own = json_object_get(token, "id") != NULL; /* from tokenizer.json itself */
+        bool own = json_object_get(token, "id") != NULL; /* a token of tokenizer.json itself */
         if (!own || !content || describes(config, content)) continue;
         if (!lacking++) first = content;
     }
@@ -424,7 +437,7 @@ static void note_lacking(const json_t *config, const json_t *json, heed_buffer *
                            json_string_value(json_object_get(config, "tokenizer_class")));
 }
 
-/* "legacy" and the like, where they stand in the configuration. */
+/* Appends a boolean key such as "legacy" if the configuration has it. */
 static void note_flag(heed_buffer *notes, const char *key, const json_t *config)
 {
     const json_t *value = json_object_get(config, key);
@@ -432,7 +445,7 @@ static void note_flag(heed_buffer *notes, const char *key, const json_t *config)
         heed_buffer_printf(notes, " and \"%s\" is %s", key, json_is_true(value) ? "true" : "false");
 }
 
-/* Classes that build a normalizer and a pre-tokenizer of their own. */
+/* Notes a class that builds its own normalizer and pre-tokenizer. */
 static void note_class(const json_t *config, const json_t *json, heed_buffer *notes)
 {
     if (!heed_class_builds_others(config, json)) return;
@@ -460,7 +473,8 @@ void heed_folder_config_note(const json_t *config, const json_t *model, const js
     if (json_is_true(json_object_get(config, "split_special_tokens")))
         note(notes, "split_special_tokens", config);
     if (!json || heed_class_is_generic(config, model, json))
-        return; /* older files follow these keys; generic classes do not */
+        /* Tokenizers from older files follow these keys, and generic classes ignore them. */
+        return;
     note_class(config, json, notes);
     note_around(config, json, notes);
     note_lacking(config, json, notes);

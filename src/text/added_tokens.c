@@ -1,3 +1,5 @@
+/* added_tokens.c: reads and writes added tokens and splits text at them (added_tokens.h). Source:
+   AddedVocabulary of the `tokenizers` library. */
 #include "text/added_tokens.h"
 
 #include "base/memory.h"
@@ -5,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- cutting ---- */
+/* ---- splitting ---- */
 
 typedef struct {
     const heed_added_tokens *added;
@@ -13,7 +15,7 @@ typedef struct {
     bool literal;
 } search;
 
-/* What is looked for when special tokens spelled in a text are text. */
+/* Filter for literal text: only tokens that are not special are searched for. */
 static bool is_plain(const void *added, int32_t index)
 {
     return !((const heed_added_tokens *)added)->tokens[index].special;
@@ -48,6 +50,7 @@ static size_t blanks_after(const char *text, size_t at, size_t length)
     return at;
 }
 
+/* Splits a piece at the added tokens. */
 static heed_status cut_at_tokens(const void *context, heed_pieces *pieces, uint32_t base,
                                  uint32_t end_of_piece, heed_error *error)
 {
@@ -64,12 +67,12 @@ static heed_status cut_at_tokens(const void *context, heed_pieces *pieces, uint3
         }
         const heed_added_token *token = &s->added->tokens[index];
         size_t begin = at, end = at + size;
-        at = end; /* the search goes on after the token itself, whatever it strips */
+        at = end; /* The search continues after the token itself, whatever it strips. */
         if (token->single_word && (is_word_before(text, begin) || is_word_at(text, end, length)))
             continue;
         if (token->lstrip) begin = blanks_before(text, begin);
         if (token->rstrip) end = blanks_after(text, end, length);
-        /* blanks that an earlier token took along already */
+        /* White space that an earlier token has taken stays with it. */
         if (token->lstrip && begin < done) begin = done < end ? done : end;
         heed_pieces_add(pieces, base + (uint32_t)done, base + (uint32_t)begin, -1);
         heed_pieces_add(pieces, base + (uint32_t)begin, base + (uint32_t)end, token->id);
@@ -122,7 +125,7 @@ const heed_added_token *heed_added_find_content(const heed_added_tokens *added, 
     return index < 0 ? NULL : &added->tokens[index];
 }
 
-/* Whether the model's vocabulary gives the id this string. */
+/* Returns whether the model's vocabulary gives the id this string. */
 static bool is_string_of(const heed_tokenizer_model *model, int64_t id,
                          const heed_added_token *token)
 {
@@ -133,16 +136,17 @@ static bool is_string_of(const heed_tokenizer_model *model, int64_t id,
            !memcmp(heed_vocabulary_string(vocabulary, entry), token->content, token->length);
 }
 
-/* Reading the section. */
+/* The state of reading the section. */
 typedef struct {
     heed_added_tokens *added;
     const heed_tokenizer_model *model;
     const char *where;
-    int64_t greatest; /* id so far; -1: none */
+    int64_t greatest; /* greatest id so far, -1 for none */
 } reader;
 
-/* The id that the library gives a new token: the model's (if two of its tokens have this string,
-   the one that is given), else one more than the ids so far. */
+/* Returns the id that the library gives a new token. If the model's vocabulary contains the
+   content, it is the model's id; if two ids have this string, the given id decides. Otherwise it is
+   the next free id. */
 static int64_t settle_id(const reader *r, const heed_added_token *token, int64_t given)
 {
     const heed_vocabulary *vocabulary = &r->model->vocabulary;
@@ -165,7 +169,8 @@ static heed_status read_flags(heed_added_token *token, const json_t *json, const
     return heed_json_boolean(json, "normalized", &token->normalized, where, error);
 }
 
-/* The content again: the later flags count, but what was special remains so. */
+/* Replaces a token by a later one with the same content. The later flags count, but the token stays
+   special if it was. */
 static void replace_token(heed_added_token *old, heed_added_token token)
 {
     token.id = old->id;
@@ -174,6 +179,7 @@ static void replace_token(heed_added_token *old, heed_added_token token)
     *old = token;
 }
 
+/* Appends a token, which it takes over. */
 static heed_status append_token(reader *r, heed_added_token token, int64_t id, size_t place,
                                 heed_error *error)
 {
@@ -195,6 +201,7 @@ static heed_status append_token(reader *r, heed_added_token token, int64_t id, s
     return HEED_OK;
 }
 
+/* Reads one element of the section. */
 static heed_status read_token(reader *r, const json_t *json, size_t place, heed_error *error)
 {
     heed_added_tokens *added = r->added;
@@ -215,7 +222,7 @@ static heed_status read_token(reader *r, const json_t *json, size_t place, heed_
     int32_t index = heed_vocabulary_find(&added->by_content, token.content, token.length);
     int64_t given = id ? json_integer_value(id) : -1;
     int64_t settled = settle_id(r, &token, given);
-    /* two ids, one string */
+    /* another id with the same string */
     bool another = index >= 0 && given == settled && given != added->tokens[index].id;
     if (index < 0 || another) return append_token(r, token, settled, place, error);
     replace_token(&added->tokens[index], token);
@@ -228,6 +235,7 @@ static int compare_ids(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+/* Fills by_id. Fails if two tokens have the same id. */
 static heed_status index_ids(heed_added_tokens *added, const char *where, heed_error *error)
 {
     added->by_id = heed_allocate(added->count + 1, sizeof *added->by_id);
@@ -246,8 +254,8 @@ static heed_status index_ids(heed_added_tokens *added, const char *where, heed_e
     return HEED_OK;
 }
 
-/* Tokens that are looked for in the normalized text are known by their own normalized form, also
-   when decoding. */
+/* Computes `spelled`: the normalized form if the token is searched for in normalized text. Decoding
+   writes this form too. */
 static heed_status spell(heed_added_token *token, const heed_pipeline *normalizer,
                          heed_error *error)
 {
@@ -271,6 +279,7 @@ static heed_status spell(heed_added_token *token, const heed_pipeline *normalize
     return status;
 }
 
+/* Adds a token to the trie in which it is searched for, and decides whether decoding skips it. */
 static heed_status add_to_trie(heed_added_tokens *added, size_t index, heed_error *error)
 {
     heed_added_token *token = &added->tokens[index];
@@ -299,7 +308,7 @@ heed_status heed_added_read(heed_added_tokens *added, const json_t *json,
     if (status == HEED_OK) status = index_ids(added, where, error);
     for (size_t i = 0; i < added->count && status == HEED_OK; i++)
         status = spell(&added->tokens[i], normalizer, error);
-    /* if two strings are equal, the special token counts */
+    /* Special tokens come first: if two strings are equal, the first one counts. */
     for (int special = 1; special >= 0; special--)
         for (size_t i = 0; i < added->count && status == HEED_OK; i++)
             if (added->tokens[i].special == (special == 1)) status = add_to_trie(added, i, error);

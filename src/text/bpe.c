@@ -1,3 +1,11 @@
+/* bpe.c: the model BPE, byte-pair encoding. A piece is split into characters, and pairs of
+   neighboring symbols are merged in the order of their ranks until no merge applies (bpe_merge.c).
+   Options: unk_token; continuing_subword_prefix, end_of_word_suffix; fuse_unk (neighboring unknown
+   characters become one unknown token); byte_fallback (unknown characters become tokens "<0xE4>");
+   ignore_merges (a piece that is a token is not split); dropout must be null. Only heed has
+   hidden_merges (merges may use symbols that are not in the vocabulary) and target_vocab (a
+   vocabulary for decoding). Source: Sennrich, Haddow & Birch 2016; BPE of the `tokenizers`
+   library. */
 #include "text/model.h"
 
 #include "base/memory.h"
@@ -26,7 +34,7 @@ static heed_status fail_merge(const char *where, size_t rank, const char *token,
                      where, rank, length < 80 ? (int)length : 80, token);
 }
 
-/* The id of a symbol; one that only merges know gets an id of its own, if the model has such. */
+/* Returns the id of a symbol, -1 if it has none. Hidden symbols count if the model has them. */
 static int32_t symbol_id(const heed_tokenizer_model *model, const char *symbol, size_t length)
 {
     int32_t id = heed_vocabulary_find(&model->vocabulary, symbol, length);
@@ -34,6 +42,8 @@ static int32_t symbol_id(const heed_tokenizer_model *model, const char *symbol, 
     return heed_vocabulary_find(&model->hidden, symbol, length);
 }
 
+/* Finds the id of a symbol of a merge. A symbol that is not in the vocabulary becomes a hidden
+   symbol if the model allows those. */
 static heed_status part_of_merge(heed_tokenizer_model *model, const char *symbol, size_t length,
                                  int32_t *id, const char *where, heed_error *error)
 {
@@ -94,7 +104,7 @@ static heed_status read_merge(heed_tokenizer_model *model, const json_t *merge, 
                               heed_error *error)
 {
     const json_t *left = json_array_get(merge, 0), *right = json_array_get(merge, 1);
-    if (json_is_string(merge)) /* the older form */
+    if (json_is_string(merge)) /* the older form "a b" */
         return heed_bpe_add_merge_line(model, json_string_value(merge), json_string_length(merge),
                                        where, error);
     if (json_array_size(merge) == 2 && json_is_string(left) && json_is_string(right))
@@ -102,7 +112,7 @@ static heed_status read_merge(heed_tokenizer_model *model, const json_t *merge, 
     return fail_shape(model, where, error);
 }
 
-/* The hash table of merges by pair; if a pair comes twice, the last one counts. */
+/* Builds the hash table of merges by pair. If a pair occurs twice, the last merge counts. */
 static bool fill_slots(heed_merge_table *table)
 {
     table->slot_count = 16;
@@ -121,7 +131,8 @@ static bool fill_slots(heed_merge_table *table)
     return true;
 }
 
-/* The ids that tokenizing looks up without hashing: of characters and of "<0x00>" to "<0xFF>". */
+/* Fills the tables of ids that tokenizing looks up without hashing: of low code points and of
+   "<0x00>" to "<0xFF>". */
 static void fill_direct_ids(heed_tokenizer_model *model)
 {
     for (uint32_t c = 0; c < HEED_DIRECT_CHARACTERS; c++) {
@@ -182,19 +193,19 @@ static heed_status read_bpe(heed_tokenizer_model *model, const json_t *json, con
 
 /* ---- tokenizing ---- */
 
-/* Cutting a piece into the symbols that merging begins with, which go to scratch->symbols. */
+/* Splits a piece into the symbols with which merging begins, in scratch->symbols. */
 typedef struct {
     const heed_tokenizer_model *model;
     heed_tokenizer_model_scratch *scratch;
-    /* bytes of an unknown stretch that is not a symbol yet, because the next character may be fused
-       with it; 0: none */
+    /* bytes of unknown characters that are not a symbol yet, because more may be fused with them; 0
+       for none */
     uint32_t unknown;
 } cutter;
 
 /* A character of the piece. */
 typedef struct {
-    heed_text spelled; /* as the vocabulary spells it: with affixes, if the model has some */
-    uint32_t size;     /* bytes of it in the piece */
+    heed_text spelled; /* spelled with the model's affixes if it has some */
+    uint32_t size;     /* its bytes in the piece */
     size_t rest;       /* bytes of the piece after it */
 } character;
 
@@ -209,14 +220,15 @@ static void add_symbol(heed_tokenizer_model_scratch *scratch, int32_t id, uint32
     scratch->symbols[scratch->symbol_count++] = (heed_symbol){id, length, -1, -1};
 }
 
+/* Adds the symbol of the unknown characters so far. */
 static void flush_unknown(cutter *c)
 {
     if (c->unknown) add_symbol(c->scratch, c->model->unk_id, c->unknown);
     c->unknown = 0;
 }
 
-/* Spells a character with the prefix unless it is the first of its word, with the suffix if it is
-   the last. False without memory. */
+/* Spells a character with the prefix unless it is the first one, and with the suffix if it is the
+   last one. False if memory is out. */
 static bool spell(const cutter *c, character *found, bool first, bool last)
 {
     const heed_tokenizer_model *model = c->model;
@@ -240,13 +252,14 @@ static bool has_all_bytes(const heed_tokenizer_model *model, heed_text spelled)
     return true;
 }
 
-/* A character that is no token becomes its bytes, or part of the unknown token, or nothing. */
+/* Handles a character without a token: it becomes its bytes, part of the unknown token, or
+   nothing. */
 static heed_status add_unknown(cutter *c, const character *found, heed_error *error)
 {
     const heed_tokenizer_model *model = c->model;
     const heed_text spelled = found->spelled;
     if (model->byte_fallback && has_all_bytes(model, spelled)) {
-        /* at most one symbol for each byte that is still to come, and one for an unknown stretch */
+        /* at most one symbol for each byte that follows, and one for the unknown characters */
         if (!reserve_symbols(c->scratch, spelled.length + found->rest + 1))
             return heed_fail_memory(error, spelled.length * sizeof(heed_symbol), "a word");
         for (size_t i = 0; i < spelled.length; i++)
@@ -260,8 +273,9 @@ static heed_status add_unknown(cutter *c, const character *found, heed_error *er
     return HEED_OK;
 }
 
-/* The bytes of the whole piece, never merged, that text[0..length) begins with; 0 if there is none.
-   Its symbol has the complement of its id: no merge has a negative id. */
+/* If text[0..length) begins with a string that becomes one token before merging, adds its symbol
+   and returns its bytes, else returns 0. The symbol is the complement of the id; no merge has a
+   negative id, so it is never merged. */
 static size_t take_whole(cutter *c, const char *text, size_t length)
 {
     size_t size;
@@ -273,7 +287,7 @@ static size_t take_whole(cutter *c, const char *text, size_t length)
     return size;
 }
 
-/* Adds the symbol of the character at text[at], and says how many bytes it takes. */
+/* Adds the symbol of the character at text[at]. *size becomes its bytes. */
 static heed_status take_character(cutter *c, heed_text text, size_t at, size_t *size,
                                   heed_error *error)
 {
@@ -294,13 +308,15 @@ static heed_status take_character(cutter *c, heed_text text, size_t at, size_t *
     return HEED_OK;
 }
 
+/* Fills scratch->symbols with the symbols of a piece. */
 static heed_status split_characters(const heed_tokenizer_model *model,
                                     heed_tokenizer_model_scratch *scratch, heed_text text,
                                     heed_error *error)
 {
     cutter c = {.model = model, .scratch = scratch};
     scratch->symbol_count = 0;
-    /* At most one symbol a byte; only spelled-out affixes need more, and make room for it. */
+    /* There is at most one symbol per byte. Only characters spelled with affixes need more;
+       add_unknown makes room for those. */
     if (!reserve_symbols(scratch, text.length + 1))
         return heed_fail_memory(error, text.length * sizeof *scratch->symbols, "a word");
     for (size_t at = 0, size, step = 1; at < text.length; at += size, step++) {
@@ -325,8 +341,8 @@ static heed_status tokenize_bpe(const heed_tokenizer_model *model,
     }
     HEED_TRY(split_characters(model, scratch, (heed_text){text, length}, error));
     HEED_TRY(heed_bpe_merge(&model->merges, scratch, error));
-    /* Places follow from the lengths of the symbols, so characters that became nothing shift what
-       comes after them: as in the library. */
+    /* Places are sums of the symbols' lengths. Characters that became nothing therefore shift the
+       places after them, as in the library. */
     size_t at = 0;
     for (size_t i = 0; i < scratch->symbol_count; i++) {
         if (i % HEED_STEPS_UNASKED == 0)
@@ -346,6 +362,7 @@ static heed_status tokenize_bpe(const heed_tokenizer_model *model,
 
 /* ---- writing ---- */
 
+/* Returns the string of a symbol, which may be hidden. */
 static json_t *symbol_string(const heed_tokenizer_model *model, int32_t id)
 {
     const bool hidden = id >= HEED_HIDDEN_SYMBOLS && model->hidden.count;

@@ -1,3 +1,4 @@
+/* bpe_merge.c: merges the symbols of a word in the order of ranks (heed_bpe_merge in model.h). */
 #include "text/model.h"
 
 #include "base/memory.h"
@@ -17,8 +18,8 @@ const heed_merge_slot *heed_merge_find(const heed_merge_table *table, int32_t le
     }
 }
 
-/* Few symbols: look for the best pair, join it, move the rest up. Quadratic, and faster than a heap
-   while it fits in the cache. */
+/* Merges few symbols: repeatedly finds the best pair, joins it and moves the rest up. This is
+   quadratic and, for few symbols, faster than a heap. */
 static void merge_short(const heed_merge_table *table, heed_symbol *symbols, size_t *count)
 {
     const heed_merge_slot *best[SHORT_WORD]; /* merge of symbols i and i + 1 */
@@ -44,7 +45,7 @@ static void merge_short(const heed_merge_table *table, heed_symbol *symbols, siz
     *count = n;
 }
 
-/* The heap holds rank << 32 | position, smallest first. */
+/* Restores the heap below `at`. The heap is a min-heap of rank << 32 | index of the left symbol. */
 static void sift_down(uint64_t *heap, size_t count, size_t at)
 {
     uint64_t moved = heap[at];
@@ -75,6 +76,7 @@ static bool heap_push(heed_tokenizer_model_scratch *scratch, uint64_t key)
     return true;
 }
 
+/* Queues the pair of `left` and its right neighbor if a merge exists. False if memory is out. */
 static bool push_pair(const heed_merge_table *table, heed_tokenizer_model_scratch *scratch,
                       int32_t left)
 {
@@ -84,6 +86,7 @@ static bool push_pair(const heed_merge_table *table, heed_tokenizer_model_scratc
     return !merge || heap_push(scratch, (uint64_t)merge->rank << 32 | (uint32_t)left);
 }
 
+/* Checks for cancellation now and then. */
 static heed_status may_go_on(const heed_tokenizer_model_scratch *scratch, size_t step,
                              heed_error *error)
 {
@@ -96,6 +99,7 @@ static heed_status fail_long(const heed_tokenizer_model_scratch *scratch, heed_e
     return heed_fail_memory(error, scratch->symbol_count * sizeof(uint64_t), "merging a long word");
 }
 
+/* Links the symbols and queues the merges of all pairs. */
 static heed_status fill_heap(const heed_merge_table *table, heed_tokenizer_model_scratch *scratch,
                              heed_error *error)
 {
@@ -119,6 +123,8 @@ static heed_status fill_heap(const heed_merge_table *table, heed_tokenizer_model
     return HEED_OK;
 }
 
+/* Merges many symbols with a heap and a linked list. Entries of the heap whose pair has changed are
+   skipped when they come up. */
 static heed_status merge_long(const heed_merge_table *table, heed_tokenizer_model_scratch *scratch,
                               heed_error *error)
 {
@@ -128,7 +134,8 @@ static heed_status merge_long(const heed_merge_table *table, heed_tokenizer_mode
         HEED_TRY(may_go_on(scratch, step, error));
         uint64_t top = heap_pop(scratch);
         int32_t left = (int32_t)(uint32_t)top, right = symbols[left].next;
-        if (!symbols[left].length || right < 0) continue; /* merged away, or the last one by now */
+        /* The left symbol was merged into its neighbor, or is the last one now. */
+        if (!symbols[left].length || right < 0) continue;
         const heed_merge_slot *merge = heed_merge_find(table, symbols[left].id, symbols[right].id);
         /* the pair has changed since it was queued */
         if (!merge || merge->rank != (uint32_t)(top >> 32)) continue;

@@ -1,3 +1,4 @@
+/* chat.c: compiles and renders chat templates (chat.h). */
 #include "text/chat.h"
 
 #include "base/file.h"
@@ -8,14 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A template may be compiled for conversations with tools and another one for those without. */
+/* There may be one template for conversations with tools and another for those without. */
 struct heed_chat_template {
-    heed_jinja *plain, *tools; /* the same, or one of them; NULL: `lacking` says why not */
+    heed_jinja *plain, *tools; /* often the same; one of them may be NULL */
     heed_error lacking;        /* why one of them is NULL */
     json_t *special;
 };
 
-/* {"bos_token": "<s>", ...}: what transformers hands to templates. */
+/* Builds the special tokens that transformers passes to templates: {"bos_token": "<s>", ...}. */
 static heed_status name_special_tokens(const heed_tokenizer *tokenizer, json_t **special,
                                        heed_error *error)
 {
@@ -38,6 +39,7 @@ static heed_status name_special_tokens(const heed_tokenizer *tokenizer, json_t *
 
 enum { TEMPLATE_BYTES = 4 << 20 };
 
+/* Allocates a chat template and its special tokens. */
 static heed_status begin(heed_chat_template **result, const heed_tokenizer *tokenizer,
                          heed_error *error)
 {
@@ -50,6 +52,7 @@ static heed_status begin(heed_chat_template **result, const heed_tokenizer *toke
     return status;
 }
 
+/* Frees a template that could not be compiled. */
 static heed_status end(heed_chat_template **result, heed_status status)
 {
     if (status == HEED_OK) return HEED_OK;
@@ -80,6 +83,7 @@ void heed_chat_template_free(heed_chat_template *chat)
 
 /* ---- the templates of a tokenizer ---- */
 
+/* Compiles a named template of the tokenizer. */
 static heed_status compile(heed_jinja **jinja, const heed_tokenizer *tokenizer, const char *name,
                            const char *where, heed_error *error)
 {
@@ -92,6 +96,7 @@ static heed_status compile(heed_jinja **jinja, const heed_tokenizer *tokenizer, 
     return heed_jinja_new(jinja, text, length, named, error);
 }
 
+/* Fails with `what`, and lists the names of the model's templates. */
 static heed_status fail_names(const heed_tokenizer *tokenizer, const char *where, const char *what,
                               heed_error *error)
 {
@@ -105,7 +110,8 @@ static heed_status fail_names(const heed_tokenizer *tokenizer, const char *where
     return status;
 }
 
-/* A template for tools that does not compile is an error when tools are given. */
+/* Compiles the templates "default" and "tool_use". If only the latter fails to compile, the error
+   is reported when tools are given. */
 static heed_status compile_both(heed_chat_template *chat, const heed_tokenizer *tokenizer,
                                 const char *where, heed_error *error)
 {
@@ -167,8 +173,9 @@ heed_status heed_chat_template_open(heed_chat_template **result, const char *cho
     return status;
 }
 
-/* ---- using one ---- */
+/* ---- rendering ---- */
 
+/* Returns the template for conversations with these tools, NULL if there is none. */
 static const heed_jinja *chosen(const heed_chat_template *chat, const json_t *tools)
 {
     return tools ? chat->tools : chat->plain;
@@ -187,8 +194,8 @@ bool heed_chat_template_marks(const heed_chat_template *chat, const json_t *tool
     return jinja && heed_jinja_marks_generation(jinja);
 }
 
-/* A shallow copy; NULL without memory. jansson's own json_copy and json_object_update do not
-   tell. */
+/* Returns a shallow copy, NULL if memory is out, which jansson's json_copy and json_object_update
+   do not report. */
 static json_t *copy_object(const json_t *object)
 {
     json_t *copy = json_object();

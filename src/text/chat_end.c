@@ -1,9 +1,10 @@
-/* chat_end.c: the token that ends a turn of the model.
+/* chat_end.c: finds the token that ends the model's turn (heed_chat_find_end).
 
-   A conversation whose answer is a mark is rendered; what follows the mark is what the template
-   writes after an answer. Templates refuse some conversations (without a system message, say) and
-   close an answer only if something follows, so several are tried, and the first that shows a
-   special token counts. The mark consists of digits, which no change of case alters. */
+   A conversation whose answer is a marker is rendered. The text after the marker is what the
+   template writes after an answer. Some templates refuse some conversations, for example those
+   without a system message, and some close an answer only if something follows. Several
+   conversations are therefore tried, and the first one that shows a special token counts. The
+   marker consists of digits, because templates may change the case of letters. */
 #include "base/memory.h"
 #include "text/chat.h"
 #include "text/text_internal.h"
@@ -12,7 +13,7 @@
 
 static const char mark[] = "4815162342";
 
-/* Roles: s for system, u for user, a for the answer. */
+/* The roles of the messages: s for system, u for user, a for the answer. */
 static const char *const conversations[] = {"ua", "sua", "uau", "suau", "a", "uaua", "suaua"};
 
 static json_t *message_of(char role)
@@ -35,6 +36,7 @@ static json_t *messages_of(const char *roles)
     return list;
 }
 
+/* Returns whether an id stands for white space. */
 static bool is_blank(const heed_tokenizer *tokenizer, int32_t id)
 {
     heed_buffer text = {0};
@@ -45,7 +47,8 @@ static bool is_blank(const heed_tokenizer *tokenizer, int32_t id)
     return blank;
 }
 
-/* The first special token; if there is none, an added token with nothing but blanks before it. */
+/* Returns the first special token. If there is none, returns an added token with only white space
+   before it, or -1. */
 static int32_t first_control(const heed_tokenizer *tokenizer, const heed_encoding *ids)
 {
     for (size_t i = 0; i < ids->count; i++)
@@ -58,6 +61,7 @@ static int32_t first_control(const heed_tokenizer *tokenizer, const heed_encodin
     return -1;
 }
 
+/* Finds the token after the last marker in a rendered text. */
 static heed_status end_in(const heed_tokenizer *tokenizer, const heed_buffer *text, int32_t *id,
                           heed_error *error)
 {
@@ -75,6 +79,7 @@ static heed_status end_in(const heed_tokenizer *tokenizer, const heed_buffer *te
     return status;
 }
 
+/* Tries one conversation. A template that refuses it is no error. */
 static heed_status try_roles(const heed_chat_template *chat, const heed_tokenizer *tokenizer,
                              int64_t now, const char *roles, int32_t *id, heed_error *error)
 {

@@ -1,15 +1,14 @@
-/* chat_templates.c: the chat templates that come with a tokenizer, by name.
+/* chat_templates.c: reads and writes the chat templates of a tokenizer by name.
 
-   transformers keeps them in these places:
+   transformers stores them in these places:
      chat_template.jinja                   "default"
      additional_chat_templates/NAME.jinja  NAME
      tokenizer_config.json                 "chat_template": a text, which is "default"; a list of
                                            {"name", "template"}; an object {name: template}
-   The first of these stands for all that tokenizer_config.json says; without it the named files
-   add to that (there transformers would have no default). chat_template.json,
-   {"chat_template": ...} in the same forms, belongs to processors and counts if there is nothing
-   else. GGUF files have tokenizer.chat_template and
-   tokenizer.chat_template.NAME. */
+   If chat_template.jinja exists, the templates of tokenizer_config.json are ignored. Without it,
+   the files NAME.jinja add to them (transformers would then have no default). chat_template.json,
+   {"chat_template": ...} in the same forms, belongs to processors and is read if there are no other
+   templates. GGUF files have tokenizer.chat_template and tokenizer.chat_template.NAME. */
 #include "base/file.h"
 #include "base/lines.h"
 #include "base/memory.h"
@@ -31,7 +30,8 @@ static bool add(json_t *templates, const char *name, const json_t *text)
     return json_object_set(templates, name, (json_t *)text) == 0;
 }
 
-/* Adds what a "chat_template" says; other forms than these say nothing. False: out of memory. */
+/* Adds the templates of a "chat_template"; values of other forms are ignored. False if memory is
+   out. */
 static bool add_value(json_t *templates, const json_t *value)
 {
     bool ok = true;
@@ -88,9 +88,9 @@ void heed_tokenizer_list_templates(const heed_tokenizer *tokenizer, heed_buffer 
         heed_buffer_printf(list, "%s%.60s", i ? ", " : "", name);
 }
 
-/* ---- tokenizer_config.json says the same ---- */
+/* ---- writing the templates into the configuration ---- */
 
-/* A shallow copy; NULL without memory. jansson's own json_copy does not tell. */
+/* Returns a shallow copy, NULL if memory is out, which jansson's json_copy does not report. */
 static json_t *copy_object(const json_t *object)
 {
     json_t *copy = json_object();
@@ -103,7 +103,7 @@ static json_t *copy_object(const json_t *object)
     return copy;
 }
 
-/* One template is a text, several are a list. */
+/* Returns the value of "chat_template": a text for one template, a list for several. */
 static json_t *value_of(const json_t *templates)
 {
     json_t *only = json_object_get(templates, default_name);
@@ -202,6 +202,7 @@ static bool is_file(const char *path)
     return heed_path_exists(path) && !heed_path_is_directory(path);
 }
 
+/* Reads chat_template.jinja. */
 static heed_status read_default(heed_tokenizer *tokenizer, const char *folder, heed_error *error)
 {
     char *path = heed_path_join(folder, default_file);
@@ -216,7 +217,7 @@ static heed_status read_default(heed_tokenizer *tokenizer, const char *folder, h
     return status;
 }
 
-/* NAME.jinja is the template NAME. */
+/* Reads NAME.jinja as the template NAME. */
 static heed_status read_named(heed_tokenizer *tokenizer, const char *folder, const char *file,
                               heed_error *error)
 {
@@ -234,6 +235,7 @@ static heed_status read_named(heed_tokenizer *tokenizer, const char *folder, con
     return status;
 }
 
+/* Reads the files in additional_chat_templates. */
 static heed_status read_more(heed_tokenizer *tokenizer, const char *folder, heed_error *error)
 {
     char *path = heed_path_join(folder, more);
@@ -249,6 +251,7 @@ static heed_status read_more(heed_tokenizer *tokenizer, const char *folder, heed
     return status;
 }
 
+/* Reads chat_template.json. */
 static heed_status read_processor(heed_tokenizer *tokenizer, const char *folder, heed_error *error)
 {
     json_t *json = NULL;
@@ -276,7 +279,7 @@ heed_status heed_templates_read_folder(heed_tokenizer *tokenizer, const char *fo
 
 /* ---- saving ---- */
 
-/* Is this a name that a file can have, inside its folder? */
+/* Returns whether a template can be stored in a file of this name. */
 static bool is_file_name(const char *name)
 {
     return *name && *name != '.' && !strchr(name, '/') && strlen(name) < 200;

@@ -1,12 +1,13 @@
+/* class_build.c: what the class in "tokenizer_class" does in transformers (class_build.h). */
 #include "text/class_build.h"
 
 #include <string.h>
 
-static const char mark[] = "\xe2\x96\x81"; /* the mark that stands for a blank in pieces */
+static const char mark[] = "\xe2\x96\x81"; /* U+2581, Metaspace's replacement for a space */
 
 /* ---- which class is used ---- */
 
-/* Kinds of models for which AutoTokenizer passes over the class that the configuration names. */
+/* Model types for which AutoTokenizer ignores the class that the configuration names. */
 static const char *const generic_models[] = {
     "arctic",    "fuyu",       "gpt_bigcode", "granite",    "granitemoe", "internlm2",
     "internlm3", "jamba",      "llava",       "llava_next", "minicpm3",   "minicpmv",
@@ -14,14 +15,14 @@ static const char *const generic_models[] = {
     "olmo2",     "olmo3",      "openvla",     "persimmon",  "phi3",       "phi3_v",
     "phimoe",    "pixtral",    "stablelm",    "vipllava",   "voxtral"};
 
-/* A class with or without "Fast" at its end. */
+/* Returns whether `name` is a class, with or without "Fast" at its end. */
 static bool is_class(const char *name, const char *class)
 {
     size_t length = strlen(class);
     return !strncmp(name, class, length) && (!name[length] || !strcmp(name + length, "Fast"));
 }
 
-/* A stage of a type anywhere in a value. */
+/* Returns whether a value contains a stage of a type. */
 static bool has_type(const json_t *value, const char *type)
 {
     const char *own = json_string_value(json_object_get(value, "type"));
@@ -34,6 +35,7 @@ static bool has_type(const json_t *value, const char *type)
     return found;
 }
 
+/* Returns whether a section has a ByteLevel stage. */
 static bool has_bytes(const json_t *json)
 {
     return has_type(json_object_get(json, "normalizer"), "ByteLevel") ||
@@ -54,20 +56,21 @@ bool heed_class_is_generic(const json_t *config, const json_t *model, const json
     return is_class(class, "LlamaTokenizer") && has_bytes(json);
 }
 
-/* ---- what it builds ---- */
+/* ---- what the class builds ---- */
 
-/* How blanks become marks, where that is all that normalizer and pre-tokenizer do: whether a mark
-   goes in front of nothing, of each section between added tokens, or of the text alone. */
+/* How spaces become marks, if normalizer and pre-tokenizer do nothing else. The values say where a
+   mark is put: before nothing, before each section between added tokens, or only before the
+   text. */
 typedef enum marking { MARK_NEVER, MARK_ALWAYS, MARK_FIRST, MARK_OTHERWISE } marking;
 
 enum { MOST_STAGES = 4 };
 
 typedef struct stages {
     const json_t *items[MOST_STAGES];
-    size_t count; /* greater than MOST_STAGES: more than are kept */
+    size_t count; /* may be greater than MOST_STAGES, in which case only the first are kept */
 } stages;
 
-/* The stages of a section, those of sequences one by one. */
+/* Lists the stages of a section, with those of a Sequence one by one. */
 static void list_stages(const json_t *section, const char *list, stages *out)
 {
     const json_t *inner = json_object_get(section, list);
@@ -78,19 +81,21 @@ static void list_stages(const json_t *section, const char *list, stages *out)
     out->count++;
 }
 
+/* Returns whether a member is this string. */
 static bool is_text(const json_t *object, const char *key, const char *text)
 {
     const char *own = json_string_value(json_object_get(object, key));
     return own && !strcmp(own, text);
 }
 
-/* A stage that looks for a blank. */
+/* Returns whether a stage of this type searches for a space. */
 static bool is_of_blanks(const json_t *stage, const char *type)
 {
     return is_text(stage, "type", type) &&
            is_text(json_object_get(stage, "pattern"), "String", " ");
 }
 
+/* Returns what a Metaspace stage does. */
 static marking marking_of_metaspace(const json_t *stage)
 {
     const json_t *scheme = json_object_get(stage, "prepend_scheme");
@@ -102,6 +107,7 @@ static marking marking_of_metaspace(const json_t *stage)
     return is_text(stage, "prepend_scheme", "never") ? MARK_NEVER : MARK_OTHERWISE;
 }
 
+/* Returns what tokenizer.json does. */
 static marking marking_of_file(const json_t *json)
 {
     stages normal = {0}, before = {0};
@@ -112,10 +118,10 @@ static marking marking_of_file(const json_t *json)
     if ((normal.count && !replaces) || before.count > 1) return MARK_OTHERWISE;
     if (before.count && !is_of_blanks(before.items[0], "Split"))
         return marking_of_metaspace(before.items[0]);
-    return replaces ? MARK_NEVER : MARK_OTHERWISE; /* no blank is left to split at */
+    return replaces ? MARK_NEVER : MARK_OTHERWISE; /* the Split finds no space any more */
 }
 
-/* What the class builds; MARK_OTHERWISE: it is no such class. */
+/* Returns what the class does, MARK_OTHERWISE for a class of another kind. */
 static marking marking_of_class(const json_t *config)
 {
     const char *class = json_string_value(json_object_get(config, "tokenizer_class"));

@@ -1,10 +1,10 @@
+/* code_points.c: the model CodePoints, which only heed has. Every character is a token, and its id
+   is its code point. Surrogates are not characters. It has no options. Source: Clark et al. 2022,
+   CANINE. */
 #include "text/model.h"
 
 #include "base/utf8.h"
 #include "text/pieces.h"
-
-/* CodePoints: every character is a token, its id is its number in Unicode. Surrogates are no
-   characters. Source: Clark et al. 2022, CANINE. */
 
 static heed_status read_code_points(heed_tokenizer_model *model, const json_t *json,
                                     const char *where, heed_error *error)

@@ -1,6 +1,17 @@
-/* decode.c: the decoder stages that rewrite characters, and the table of all stages. Stages are
-   transducers: each takes tokens, whole or in parts, and passes tokens on. Decoding all at once and
-   decoding while ids arrive are the same code. */
+/* decode.c: the decoder stages that rewrite characters, and the table of all decoder stages. Stages
+   are transducers: each receives tokens, whole or in parts, and passes tokens on. Decoding at once
+   and decoding ids as they arrive therefore use the same code. Source: the `tokenizers` library.
+   Kinds and options:
+     Fuse          concatenates all tokens
+     ByteLevel     characters to bytes to text (decode_bytes.c); errors
+     WordPiece     spaces before tokens without `prefix`; cleanup (decode_words.c)
+     CTC           merges repeated tokens; pad_token, word_delimiter_token, cleanup (decode_words.c)
+     BPEDecoder    replaces `suffix` by a space (decode_words.c)
+     Replace       replaces matches of `pattern` by `content`
+     Strip         removes the character `content` at the ends of tokens; start, stop
+     Moses         joins words to a sentence; language (decode_words.c)
+     ByteFallback  "<0xE4>" to text (decode_bytes.c)
+     Metaspace     replaces `replacement` by spaces; prepend_scheme */
 #include "text/decode_internal.h"
 
 #include "base/utf8.h"
@@ -13,7 +24,7 @@ static heed_status finish_nothing(heed_decoder_state *state, heed_error *error)
     return HEED_OK;
 }
 
-/* ---- Fuse: one token from all ---- */
+/* ---- Fuse: concatenates all tokens ---- */
 
 static heed_status push_fuse(heed_decoder_state *state, const char *bytes, size_t length, bool ends,
                              heed_error *error)
@@ -37,8 +48,8 @@ typedef struct {
     size_t kept;
 } replacement;
 
-/* Matches become the content. What follows the last match of an unfinished token may still begin
-   one: its end is kept. */
+/* Receives a part of the held text: a match becomes the content. The end of the text after the last
+   match is kept while the token is incomplete, because a match may begin there. */
 static void replace_part(void *context, size_t begin, size_t end, bool is_match)
 {
     replacement *r = context;
@@ -63,7 +74,7 @@ static heed_status push_replace(heed_decoder_state *state, const char *bytes, si
     replacement r = {state, error, HEED_OK, ends, 0};
     heed_buffer_append(&state->held, bytes, length);
     HEED_TRY(heed_decoder_check(state, error));
-    /* a regular expression needs the whole token */
+    /* A regular expression is applied to the whole token. */
     if (!ends && !heed_pattern_literal_length(state->stage->pattern)) return HEED_OK;
     HEED_TRY(heed_pattern_scan(state->stage->pattern, state->held.data, state->held.length,
                                replace_part, &r, error));
@@ -79,8 +90,9 @@ static heed_status read_replace(heed_stage *stage, const json_t *json, const cha
     return heed_stage_read_text(stage, json, "content", where, error);
 }
 
-/* ---- Strip: up to `start` and `stop` times the character at the ends of every token ---- */
+/* ---- Strip: removes the character `content` at the ends of each token ---- */
 
+/* Passes on the character `times` times. */
 static heed_status emit_character(heed_decoder_state *state, int64_t times, heed_error *error)
 {
     char encoded[4];
@@ -89,6 +101,8 @@ static heed_status emit_character(heed_decoder_state *state, int64_t times, heed
     return HEED_OK;
 }
 
+/* Removes at most `start` characters at the beginning and `stop` at the end. Characters at the end
+   are counted until it is known whether the token ends there. */
 static heed_status push_strip(heed_decoder_state *state, const char *bytes, size_t length,
                               bool ends, heed_error *error)
 {
@@ -134,9 +148,9 @@ static heed_status read_strip(heed_stage *stage, const json_t *json, const char 
     return HEED_OK;
 }
 
-/* ---- Metaspace ----
-   Its character becomes a space; in the first token, where it was put before the text, nothing. */
+/* ---- Metaspace: its character becomes a space, or nothing in the first token ---- */
 
+/* The first token loses the character if the scheme put one before the text. */
 static heed_status push_metaspace(heed_decoder_state *state, const char *bytes, size_t length,
                                   bool ends, heed_error *error)
 {

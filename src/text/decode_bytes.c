@@ -1,13 +1,15 @@
-/* decode_bytes.c: decoder stages whose tokens stand for bytes: ByteLevel and ByteFallback. */
+/* decode_bytes.c: the decoder stages ByteLevel and ByteFallback, whose tokens stand for bytes.
+   Source: the `tokenizers` library. */
 #include "text/decode_internal.h"
 #include "text/text_internal.h"
 
 #include "base/utf8.h"
 #include <string.h>
 
-/* ---- ByteLevel: characters back to bytes, bytes to text ---- */
+/* ---- ByteLevel: characters to bytes, bytes to text; option errors ---- */
 
-/* Decodes the first `count` held bytes, U+FFFD, or nothing, for what is broken. */
+/* Decodes the first `count` held bytes. Invalid bytes become U+FFFD, or nothing with errors
+   "ignore". */
 static heed_status emit_text(heed_decoder_state *state, size_t count, heed_error *error)
 {
     size_t good = 0;
@@ -30,8 +32,8 @@ static heed_status emit_text(heed_decoder_state *state, size_t count, heed_error
     return status;
 }
 
-/* A token is bytes only if all of its characters stand for one; else (added tokens) it is taken as
-   it is. */
+/* A token with a character that stands for no byte, such as an added token, is appended
+   unchanged. */
 void heed_byte_level_append(heed_buffer *held, const char *token, size_t length)
 {
     size_t before = held->length, size;
@@ -65,7 +67,8 @@ heed_status heed_decoder_finish_byte_level(heed_decoder_state *state, heed_error
     return heed_decoder_emit(state, "", 0, true, error);
 }
 
-/* "errors", as Python calls them: "replace" is the library's way, "ignore" that of ByT5's class. */
+/* Reads "errors" with Python's values: "replace" is what the library does, and "ignore" what ByT5's
+   class does. Only heed has this option. */
 heed_status heed_decoder_read_byte_level(heed_stage *stage, const json_t *json, const char *where,
                                          heed_error *error)
 {
@@ -78,7 +81,8 @@ heed_status heed_decoder_read_byte_level(heed_stage *stage, const json_t *json, 
                      errors);
 }
 
-/* ---- ByteFallback: runs of "<0xE4>" are text if their bytes are, else U+FFFD a byte ---- */
+/* ---- ByteFallback: a run of "<0xE4>" is text if its bytes are valid, else one U+FFFD per byte
+   ---- */
 
 static int hex_digit(char c)
 {

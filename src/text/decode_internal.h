@@ -1,24 +1,26 @@
-/* decode_internal.h: for the files of decoder stages only. */
+/* decode_internal.h: what the files of decoder stages share. */
 #ifndef HEED_TEXT_DECODE_INTERNAL_H
 #define HEED_TEXT_DECODE_INTERNAL_H
 
 #include "text/stage.h"
 
-/* ---- for the stages ---- */
+/* ---- functions for stages ---- */
 
-/* HEED_E_NOMEM if one of the state's buffers could not grow. */
+/* Fails with HEED_E_NOMEM if one of the state's buffers could not grow. */
 heed_status heed_decoder_check(const heed_decoder_state *state, heed_error *error);
-/* Passes bytes on to the next stage, or to the text. */
+/* Passes bytes of a token on to the next stage, or to the text after the last stage. `ends` says
+   that the token is complete. */
 heed_status heed_decoder_emit(heed_decoder_state *state, const char *bytes, size_t length,
                               bool ends, heed_error *error);
-/* Drops the first `count` held bytes. */
+/* Removes the first `count` bytes of `held`. */
 void heed_decoder_drop(heed_decoder_state *state, size_t count);
-/* Whether the token has ended, and then the token as a whole: bytes that came at once as they are,
-   parts from state->part, which the stage clears. */
+/* Collects a token that arrives in parts. Returns false until it is complete, then true with the
+   whole token in *bytes and *length. The bytes are the caller's own if they came at once, otherwise
+   those of state->part, which the stage clears afterwards. */
 bool heed_decoder_whole_token(heed_decoder_state *state, const char **bytes, size_t *length,
                               bool ends);
 
-/* ---- the stages of other files, for the table in decode.c ---- */
+/* ---- stages in other files, listed in the table of decode.c ---- */
 
 heed_decoder_push heed_decoder_push_byte_level, heed_decoder_push_byte_fallback,
     heed_decoder_push_wordpiece, heed_decoder_push_ctc, heed_decoder_push_bpe,

@@ -1,5 +1,5 @@
-/* decode_state.c: what decoder stages share: passing on, holding back, tokens that come in
-   parts. */
+/* decode_state.c: what decoder stages share: passing text on, holding it back, and collecting
+   tokens that arrive in parts (decode_internal.h). */
 #include "text/decode_internal.h"
 
 #include <string.h>

@@ -1,28 +1,31 @@
+/* decode_stream.c: runs the decoder stages over ids, all at once or as they arrive
+   (tokenizer.h). */
 #include "text/text_internal.h"
 
 #include "base/memory.h"
 #include <stdlib.h>
 #include <string.h>
 
-/* A file without a decoder joins tokens with spaces, a decoder without stages joins them with
-   nothing. */
+/* A tokenizer without a decoder joins tokens with spaces. A decoder without stages concatenates
+   them. */
 static const heed_stage join_stage = {.kind = &heed_decoder_join},
                         fuse_stage = {.kind = &heed_decoder_fuse};
 
 struct heed_decode_stream {
     const heed_tokenizer *tokenizer;
     bool skip_special;
-    heed_decoder_state *states; /* one a stage, in order */
+    heed_decoder_state *states; /* one per stage, in order */
     size_t count;
 };
 
-/* The stage of state `index`. */
+/* Returns the stage of state `index`. */
 static const heed_stage *stage_of(const heed_tokenizer *tokenizer, size_t index)
 {
     if (tokenizer->decoder.count) return &tokenizer->decoder.stages[index];
     return tokenizer->has_decoder ? &fuse_stage : &join_stage;
 }
 
+/* Resets the states and links each to the next. Their buffers keep their memory. */
 static void link_states(heed_decode_stream *stream)
 {
     for (size_t i = 0; i < stream->count; i++) {

@@ -1,17 +1,18 @@
-/* decode_words.c: decoder stages that find where words begin and end: WordPiece, CTC, BPEDecoder,
-   Moses. */
+/* decode_words.c: the decoder stages that find where words begin and end: WordPiece, CTC,
+   BPEDecoder and Moses. Source: the `tokenizers` library; for Moses the class FSMTTokenizer of
+   transformers. */
 #include "text/decode_internal.h"
 
 #include "base/memory.h"
 #include "text/moses.h"
 #include <string.h>
 
-/* ---- WordPiece ---- */
+/* ---- WordPiece: a space before each token without the prefix; options prefix, cleanup ---- */
 
+/* Replaces every `from` by `to`, which is not longer, in place. */
 static void replace_all(heed_buffer *text, const char *from, const char *to)
 {
     size_t from_length = strlen(from), to_length = strlen(to), written = 0;
-    /* never grows, so it can be done in place */
     for (size_t at = 0; from_length && at < text->length;) {
         bool match = text->length - at >= from_length &&
                      memcmp(text->data + at, from, from_length) == 0;
@@ -23,7 +24,8 @@ static void replace_all(heed_buffer *text, const char *from, const char *to)
     if (from_length) text->length = written;
 }
 
-/* Blanks that English does without, and two contractions. */
+/* Removes the spaces before punctuation and in contractions, as clean_up_tokenization of
+   transformers does. */
 static void clean_up(heed_buffer *text)
 {
     static const char *const cleanups[][2] = {
@@ -64,10 +66,9 @@ heed_status heed_decoder_read_wordpiece(heed_stage *stage, const json_t *json, c
     return heed_stage_read_text(stage, json, "prefix", where, error);
 }
 
-/* ---- CTC ----
-   A token and its repeats are one, padding is nothing, a sign stands for the space between
-   words. */
+/* ---- CTC: merges repeated tokens, drops padding, replaces the delimiter by a space ---- */
 
+/* Passes on one token without padding and delimiter. */
 static heed_status emit_ctc(heed_decoder_state *state, const char *bytes, size_t length,
                             heed_error *error)
 {
@@ -86,6 +87,7 @@ static heed_status emit_ctc(heed_decoder_state *state, const char *bytes, size_t
     return status;
 }
 
+/* Options: pad_token, word_delimiter_token, cleanup. Source: Graves et al. 2006. */
 heed_status heed_decoder_push_ctc(heed_decoder_state *state, const char *bytes, size_t length,
                                   bool ends, heed_error *error)
 {
@@ -115,8 +117,9 @@ heed_status heed_decoder_read_ctc(heed_stage *stage, const json_t *json, const c
     return heed_stage_read_text(stage, json, "pad_token", where, error);
 }
 
-/* ---- BPEDecoder: the suffix that ends a word becomes a space, except in the last token ---- */
+/* ---- BPEDecoder: replaces the suffix by a space, or by nothing in the last token ---- */
 
+/* Passes on the held token with its suffixes replaced. */
 static heed_status release_word(heed_decoder_state *state, bool last, heed_error *error)
 {
     const heed_stage *stage = state->stage;
@@ -158,10 +161,9 @@ heed_status heed_decoder_read_bpe(heed_stage *stage, const json_t *json, const c
     return heed_stage_read_text(stage, json, "suffix", where, error);
 }
 
-/* ---- Moses ----
-   The suffix ends a word, blanks inside tokens are nothing; the words are joined when all of them
-   are there. */
+/* ---- Moses: joins words to a sentence after the last token; option language ---- */
 
+/* "</w>" ends a word, and spaces inside tokens are dropped. */
 heed_status heed_decoder_push_moses(heed_decoder_state *state, const char *bytes, size_t length,
                                     bool ends, heed_error *error)
 {

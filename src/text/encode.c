@@ -1,3 +1,11 @@
+/* encode.c: text to ids (tokenizer.h). A text passes through these steps:
+     heed_added_cut       splits at added tokens that are searched for in the text itself
+     normalizer           rewrites the rest
+     heed_added_cut       splits at added tokens that are searched for in normalized text
+     pre-tokenizer        splits into words
+     model                turns each word into tokens
+     truncate             removes tokens
+     join                 applies the template of the post-processor */
 #include "text/text_internal.h"
 
 #include "base/memory.h"
@@ -9,7 +17,7 @@
 typedef struct {
     heed_pieces pieces;
     heed_found_tokens found;
-    /* where each code point of the input begins, and its end; NULL when all are one byte wide */
+    /* where each code point of the input begins, and its end; NULL if all are one byte long */
     uint32_t *characters;
     size_t character_count, character_capacity;
     heed_cancel cancel;
@@ -22,8 +30,10 @@ static void sequence_free(sequence *s)
     free(s->characters);
 }
 
+/* Pieces between two checks for cancellation. */
 enum { PIECES_UNASKED = 256 };
 
+/* Runs the model on all pieces of text. */
 static heed_status tokenize_pieces(const heed_tokenizer *tokenizer, sequence *s, heed_error *error)
 {
     heed_tokenizer_model_scratch scratch = {.cancel = s->cancel};
@@ -48,6 +58,7 @@ static heed_status tokenize_pieces(const heed_tokenizer *tokenizer, sequence *s,
     return status;
 }
 
+/* Fills `characters` unless the text is ASCII. */
 static heed_status index_characters(sequence *s, const char *text, size_t length, heed_error *error)
 {
     size_t ascii = 0;
@@ -64,12 +75,13 @@ static heed_status index_characters(sequence *s, const char *text, size_t length
     }
 }
 
-/* Number of the code point that holds this byte of the input; the number of all for its end. */
+/* Returns the index of the code point that contains this byte of the input, or the number of code
+   points for its end. */
 static uint32_t character_of(const sequence *s, uint32_t byte)
 {
     size_t low = 0, high = s->character_count;
     if (!s->characters) return byte;
-    while (low < high) { /* the last one that begins at or before the byte */
+    while (low < high) { /* find the last one that begins at or before the byte */
         size_t middle = (low + high + 1) / 2;
         if (s->characters[middle] <= byte) low = middle;
         else high = middle - 1;
@@ -77,13 +89,14 @@ static uint32_t character_of(const sequence *s, uint32_t byte)
     return (uint32_t)low;
 }
 
+/* Returns the byte at which a code point of the input begins. */
 static uint32_t byte_of(const sequence *s, uint32_t character)
 {
     return s->characters ? s->characters[character] : character;
 }
 
-/* A token as the vocabulary spells it; an added token as it was found, with the blanks that it took
-   along. */
+/* Returns the spelling of a token: the vocabulary's, or for an added token the text that it
+   matched, with white space. */
 static heed_text spelling_of(const heed_vocabulary *vocabulary, const sequence *s,
                              const heed_found_token *token)
 {
@@ -93,7 +106,7 @@ static heed_text spelling_of(const heed_vocabulary *vocabulary, const sequence *
     return (heed_text){s->pieces.bytes + token->begin, token->end - token->begin};
 }
 
-/* Replaces places in the working text by code points of the input, trimmed. */
+/* Replaces places in the working text by code points of the input, with white space trimmed. */
 static void settle_offsets(const heed_tokenizer *tokenizer, sequence *s)
 {
     for (size_t i = 0; i < s->found.count; i++) {
@@ -108,6 +121,7 @@ static void settle_offsets(const heed_tokenizer *tokenizer, sequence *s)
     }
 }
 
+/* Runs all stages up to the model. */
 static heed_status run_pipeline(const heed_tokenizer *tokenizer, sequence *s, bool literal,
                                 heed_error *error)
 {
@@ -118,6 +132,7 @@ static heed_status run_pipeline(const heed_tokenizer *tokenizer, sequence *s, bo
     return tokenize_pieces(tokenizer, s, error);
 }
 
+/* Turns one text into tokens, without special tokens. */
 static heed_status tokenize(const heed_tokenizer *tokenizer, heed_text text, unsigned flags,
                             sequence *s, heed_error *error)
 {
@@ -132,6 +147,7 @@ static heed_status tokenize(const heed_tokenizer *tokenizer, heed_text text, uns
 
 /* ---- truncation ---- */
 
+/* Keeps `length` tokens: the last ones if `left` is set, otherwise the first ones. */
 static void cut_tokens(sequence *s, size_t length, bool left)
 {
     if (length >= s->found.count) return;
@@ -141,7 +157,8 @@ static void cut_tokens(sequence *s, size_t length, bool left)
     s->found.count = length;
 }
 
-/* Longest first: both texts get about half of the room, unless one needs less. */
+/* Truncates a pair with the strategy longest_first: each text gets about half of the tokens, unless
+   one of them needs less. */
 static void cut_longest(sequence *first, sequence *second, size_t room, bool left)
 {
     size_t shorter = first->found.count, longer = second->found.count;
@@ -157,6 +174,8 @@ static void cut_longest(sequence *first, sequence *second, size_t room, bool lef
     cut_tokens(second, swapped ? shorter : longer, left);
 }
 
+/* Truncates to max_length tokens, of which `added` are special ones. `second` is NULL for one
+   text. */
 static heed_status truncate(const heed_truncation *truncation, size_t added, sequence *first,
                             sequence *second, heed_error *error)
 {
@@ -202,13 +221,14 @@ void heed_encoding_free(heed_encoding *encoding)
     *encoding = (heed_encoding){0};
 }
 
+/* heed_grow for an array whose capacity is kept elsewhere. */
 static bool grow_array(void *pointer_to_pointer, size_t capacity, size_t wanted, size_t size)
 {
     return heed_grow(pointer_to_pointer, &capacity, wanted, size);
 }
 
-/* Room for `count` tokens in every array. The arrays grow one by one; the capacity is what all of
-   them have. */
+/* Makes room for `count` tokens in every array. The capacity changes only after all of them have
+   grown. */
 static heed_status reserve(heed_encoding *encoding, size_t count, bool offsets, heed_error *error)
 {
     if (count > encoding->capacity) {
@@ -233,7 +253,7 @@ static heed_status reserve(heed_encoding *encoding, size_t count, bool offsets, 
     return HEED_OK;
 }
 
-/* Adds a token without a place in the text. */
+/* Appends a token without offsets and returns its index. */
 static size_t put_token(heed_encoding *encoding, int32_t id, int32_t type_id, bool special)
 {
     size_t at = encoding->count++;
@@ -245,6 +265,7 @@ static size_t put_token(heed_encoding *encoding, int32_t id, int32_t type_id, bo
     return at;
 }
 
+/* Appends the tokens of a text. */
 static heed_status put_sequence(heed_encoding *encoding, const sequence *s, int32_t type_id,
                                 heed_error *error)
 {
@@ -260,7 +281,7 @@ static heed_status put_sequence(heed_encoding *encoding, const sequence *s, int3
     return HEED_OK;
 }
 
-/* Tokens that a piece of the template stands for. */
+/* Returns the number of tokens for which an element of the template stands. */
 static size_t piece_tokens(const heed_template_piece *piece, const sequence sequences[2],
                            bool specials)
 {
@@ -268,6 +289,7 @@ static size_t piece_tokens(const heed_template_piece *piece, const sequence sequ
     return specials ? piece->count : 0;
 }
 
+/* Appends the special tokens of an element. */
 static void put_specials(heed_encoding *encoding, const heed_template_piece *piece)
 {
     const size_t count = encoding->count;
@@ -277,6 +299,7 @@ static void put_specials(heed_encoding *encoding, const heed_template_piece *pie
         put_token(encoding, piece->ids[i], piece->type_id, true);
 }
 
+/* Fills the encoding as the template says. */
 static heed_status join(const heed_template *template, const sequence sequences[2], unsigned flags,
                         heed_encoding *encoding, heed_error *error)
 {
@@ -295,7 +318,7 @@ static heed_status join(const heed_template *template, const sequence sequences[
     return HEED_OK;
 }
 
-/* No stale offsets of an earlier call. */
+/* Frees the offsets of an earlier call. */
 static void drop_offsets(heed_encoding *encoding)
 {
     free(encoding->bytes);

@@ -1,9 +1,10 @@
-/* gguf_pre.c: the pre-tokenizers that GGUF knows by name. */
+/* gguf_pre.c: the pre-tokenizers that GGUF files name (heed_gguf_pre_find). Source: the table of
+   "tokenizer.ggml.pre" in llama.cpp and the tokenizer.json of the models. */
 #include "text/text_internal.h"
 
 #include <string.h>
 
-/* Parts that several have in common, then the regular expressions themselves. */
+/* Parts that several regular expressions share, then the expressions themselves. */
 /* clang-format off */
 #define CONTRACTIONS "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
 #define ANY_PREFIX "[^\\r\\n\\p{L}\\p{N}]?"
@@ -61,7 +62,7 @@ static const heed_gguf_pre known[] = {
                 "[\u4e00-\u9fa5\u0800-\u4e00\uac00-\ud7ff]+", "\\p{N}"}},
     {.names = {"deepseek-v3", "hunyuan-dense"},
      .splits = {"\\p{N}{1,3}", "[\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+", DEEPSEEK3}},
-    /* What the first GGUF files meant, which name none. */
+    /* the default for the first GGUF files, which name no pre-tokenizer */
     {.names = {"default", ""},
      .splits = {"[\\p{P}\\$\\+<=>\\^~\\|]+", heed_gpt2_pattern, "\\p{N}+", "[0-9][0-9][0-9]"}}};
 enum { KNOWN = sizeof known / sizeof *known };
@@ -88,10 +89,10 @@ heed_status heed_gguf_pre_find(const heed_gguf_pre **pre, const char *name, cons
     return status;
 }
 
-/* ---- the way back: which name means this way of cutting ---- */
+/* ---- from a tokenizer to a name ---- */
 
-/* Regular expressions of a pre-tokenizer's stages, in order; false for a stage that GGUF has no
-   name for. */
+/* Lists the regular expressions of a pre-tokenizer's stages in order. Returns false for a stage
+   without a counterpart in GGUF. */
 static bool list_splits(const json_t *stage, const char *splits[HEED_GGUF_PRE_SPLITS],
                         size_t *count)
 {

@@ -1,11 +1,12 @@
-/* load.c: where a tokenizer comes from: a folder, a GGUF file, a tokenizer.json or its bytes. */
+/* load.c: loads a tokenizer from a folder, a GGUF file, a tokenizer.json or its bytes
+   (tokenizer.h). */
 #include "text/text_internal.h"
 
 #include "base/file.h"
 #include "io/gguf.h"
 #include "io/weights.h"
 #include "text/added_config.h"
-#include <heed/heed.h> /* loading is public */
+#include <heed/heed.h> /* heed_tokenizer_load is public */
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,7 +21,7 @@ heed_status heed_tokenizer_from_json(heed_tokenizer **tokenizer, const char *jso
     return status;
 }
 
-/* Reads an optional JSON object of a folder; *json stays NULL when there is none. */
+/* Reads an optional JSON object of a folder. *json stays NULL if there is none. */
 static heed_status read_optional(json_t **json, const char *folder, const char *name,
                                  heed_error *error)
 {
@@ -50,8 +51,8 @@ static heed_status read_files(heed_folder_config *files, const char *folder, hee
     return status == HEED_E_NOMEM ? heed_fail_memory(error, 4096, "config.json") : HEED_OK;
 }
 
-/* tokenizer.json, or what stands for it, with all that the folder's other files add; *config is
-   what they say. */
+/* Reads tokenizer.json, or builds it from older files, and adds what the folder's other files
+   define. *config becomes the merged configuration. */
 static heed_status read_json(json_t **json, json_t **config, const char *folder, const char *path,
                              heed_buffer *notes, heed_error *error)
 {
@@ -94,7 +95,7 @@ static heed_status load_folder(heed_tokenizer **tokenizer, const char *folder, h
     return status;
 }
 
-/* The tokenizer beside a file of weights. */
+/* Loads the tokenizer from the folder of a file of weights. */
 static heed_status load_beside(heed_tokenizer **tokenizer, const char *path, heed_error *error)
 {
     char *folder = heed_weights_folder(path);

@@ -1,3 +1,5 @@
+/* load_files.c: builds a tokenizer.json from the older forms of a tokenizer, as the class of
+   transformers would (recipe.h). */
 #include "text/text_internal.h"
 
 #include "base/file.h"
@@ -6,13 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Vocabularies in the older forms are turned into the tokenizer.json that transformers' class would
-   make of them. */
-
 enum { MOST_EXTRA_IDS = 10000 };
 
-/* tokenizer_class, without "Fast", or, without a tokenizer_config.json, the model_type of
-   config.json. */
+/* The recipe of a tokenizer_class without "Fast" or, if there is no tokenizer_config.json, of the
+   model_type in config.json. */
 static const struct {
     const char *name;
     const heed_recipe *recipe;
@@ -50,6 +49,7 @@ static const struct {
     {"FSMTTokenizer", &heed_recipe_fsmt},
 };
 
+/* Returns the recipe of a class or model type, NULL if there is none. */
 static const heed_recipe *recipe_named(const char *name)
 {
     size_t length = strlen(name);
@@ -77,7 +77,7 @@ bool heed_class_is_slow(const char *name)
 
 typedef heed_status line_reader(heed_source *s, const char *line, size_t length, size_t number);
 
-/* Every line counts, a blank one too. */
+/* Calls `reader` for every line, blank ones included. */
 static heed_status read_lines(heed_source *s, const char *path, line_reader *reader)
 {
     heed_line_file *file = NULL;
@@ -92,6 +92,7 @@ static heed_status read_lines(heed_source *s, const char *path, line_reader *rea
     return status;
 }
 
+/* Adds the token of line `number` of vocab.txt. */
 static heed_status read_token_line(heed_source *s, const char *line, size_t length, size_t number)
 {
     if (json_object_setn_new(s->vocabulary, line, length, json_integer((json_int_t)number)))
@@ -99,11 +100,12 @@ static heed_status read_token_line(heed_source *s, const char *line, size_t leng
     return HEED_OK;
 }
 
+/* Adds the merge of a line of merges.txt. */
 static heed_status read_merge_line(heed_source *s, const char *line, size_t length, size_t number)
 {
     (void)number;
     if (length == 0 || (length >= 8 && !memcmp(line, "#version", 8))) return HEED_OK;
-    /* fairseq's end in a count */
+    /* merges of fairseq end in a count */
     const char *first = s->recipe->files == HEED_FILES_PAIR ? memchr(line, ' ', length) : NULL;
     const char *second = first ? memchr(first + 1, ' ', length - (size_t)(first + 1 - line)) : NULL;
     if (second) length = (size_t)(second - line);
@@ -114,8 +116,7 @@ static heed_status read_merge_line(heed_source *s, const char *line, size_t leng
 
 /* ---- special tokens ---- */
 
-/* What the config says of a token under "added_tokens_decoder": {"50257": {"content": ...}, ...};
-   NULL: nothing. */
+/* Returns what "added_tokens_decoder" says about a token, NULL if it does not list it. */
 static const json_t *description(const heed_source *s, const char *content)
 {
     const char *key;
@@ -128,6 +129,7 @@ static const json_t *description(const heed_source *s, const char *content)
     return NULL;
 }
 
+/* Returns whether a list of the configuration contains this content. */
 static bool lists(const heed_source *s, const char *key, const char *content)
 {
     const json_t *list = json_object_get(s->config, key);
@@ -138,7 +140,7 @@ static bool lists(const heed_source *s, const char *key, const char *content)
     return false;
 }
 
-/* Whether a slow class counts a token as special. */
+/* Returns whether a class in Python treats a token as special. */
 static bool is_named(const heed_source *s, const char *content)
 {
     for (int part = 0; part < HEED_SPECIAL_COUNT; part++) {
@@ -149,7 +151,8 @@ static bool is_named(const heed_source *s, const char *content)
            lists(s, "additional_special_tokens", content);
 }
 
-/* `content` is a string, maybe one with U+0000. */
+/* Appends an added token with the flags in `described` (NULL for none). `content` is a JSON string,
+   which may contain U+0000. */
 static int append_token(const heed_source *s, json_t *list, const json_t *described,
                         const json_t *content, bool special, bool lstrip)
 {
@@ -168,7 +171,7 @@ static int append_token(const heed_source *s, json_t *list, const json_t *descri
     return failed | json_array_append_new(list, token);
 }
 
-/* added_tokens_decoder of the config: {"50257": {"content": ...}, ...}, in order of id. */
+/* Appends the tokens of "added_tokens_decoder" in order of id. */
 static int append_described(const heed_source *s, json_t *list, const json_t *described)
 {
     int failed = 0;
@@ -193,7 +196,7 @@ static int append_described(const heed_source *s, json_t *list, const json_t *de
     return failed;
 }
 
-/* What a class has beside the tokens of its config. */
+/* Appends the tokens that a class has in addition to those of its configuration. */
 static int append_implied(const heed_source *s, json_t *list)
 {
     int failed = 0;
@@ -207,7 +210,7 @@ static int append_implied(const heed_source *s, json_t *list)
         }
     const json_t *count = json_object_get(s->config, "extra_ids");
     json_int_t extra = json_is_integer(count) ? json_integer_value(count) : s->recipe->extra_ids;
-    /* with "added_tokens_decoder" the config lists them itself */
+    /* a configuration with "added_tokens_decoder" lists them itself */
     if (!s->recipe->extra_ids || json_object_get(s->config, "added_tokens_decoder")) extra = 0;
     for (int i = 0; i < extra && i < MOST_EXTRA_IDS; i++)
         failed |= json_array_append_new(
@@ -216,13 +219,14 @@ static int append_implied(const heed_source *s, json_t *list)
     return failed;
 }
 
+/* Builds the section "added_tokens". */
 static json_t *make_added_tokens(const heed_source *s)
 {
     static const heed_special order[] = {HEED_BOS, HEED_EOS, HEED_UNK, HEED_SEP,
                                          HEED_PAD, HEED_CLS, HEED_MASK};
     json_t *list = json_array();
     int failed = !list;
-    /* a vocabulary alone names no special tokens */
+    /* a vocabulary without a configuration names no special tokens */
     if (!s->config && !s->recipe->named_only) return list;
     const json_t *described = json_object_get(s->config, "added_tokens_decoder");
     failed |= append_implied(s, list);
@@ -230,7 +234,7 @@ static json_t *make_added_tokens(const heed_source *s)
     for (size_t i = 0; i < HEED_SPECIAL_COUNT && !failed; i++) {
         const char *spelled = heed_source_special(s, order[i]);
         const json_t *named = json_object_get(s->config, heed_special_names[order[i]]);
-        if (!spelled || !*spelled) continue; /* one with U+0000 has been described */
+        if (!spelled || !*spelled) continue; /* a token with U+0000 is in "added_tokens_decoder" */
         json_t *content = json_string(spelled);
         failed |= !content ||
                   append_token(s, list, json_is_object(named) ? named : description(s, spelled),
@@ -242,7 +246,7 @@ static json_t *make_added_tokens(const heed_source *s)
     return NULL;
 }
 
-/* Special tokens that the post-processor refers to have to be in the vocabulary. */
+/* Fails if the vocabulary lacks a special token that the post-processor uses. */
 static heed_status check_specials(const heed_source *s)
 {
     for (int place = 0; place < 2; place++) {
@@ -257,13 +261,14 @@ static heed_status check_specials(const heed_source *s)
     return HEED_OK;
 }
 
+/* Builds tokenizer.json. */
 static heed_status assemble(const heed_source *s, json_t **result)
 {
     heed_sections made = {0};
     HEED_TRY(check_specials(s));
     HEED_TRY(s->recipe->build(s, &made));
     json_t *added = make_added_tokens(s);
-    /* json_pack gives up every "o" member when one of them is NULL. */
+    /* json_pack releases every "o" member if one of them is NULL. */
     *result = json_pack("{s:s, s:n, s:n, s:o, s:o, s:o, s:o, s:o, s:o}", "version", "1.0",
                         "truncation", "padding", "added_tokens", added, "normalizer",
                         made.normalizer, "pre_tokenizer", made.pre_tokenizer, "post_processor",
@@ -292,8 +297,8 @@ static bool has_files(const paths *p, heed_recipe_files files)
     return false;
 }
 
-/* The class by its name; a model whose class needs no name by its kind; else what the files look
-   like. */
+/* Finds the recipe: by the class, by the model type if that needs no class, or else by the files
+   that exist. */
 static heed_status find_recipe(heed_source *s, const paths *p)
 {
     const char *name = json_string_value(json_object_get(s->config, "tokenizer_class"));
@@ -321,6 +326,7 @@ static heed_status find_recipe(heed_source *s, const paths *p)
     return HEED_OK;
 }
 
+/* Reads an object of ids from a file. */
 static heed_status read_table(const heed_source *s, const char *path, json_t **table)
 {
     HEED_TRY(heed_json_read(table, path, s->error));
@@ -329,6 +335,7 @@ static heed_status read_table(const heed_source *s, const char *path, json_t **t
                : heed_fail(s->error, HEED_E_FORMAT, "%s: expected an object of ids", path);
 }
 
+/* Finds the recipe and reads its files. */
 static heed_status read_vocabulary(heed_source *s, const paths *p)
 {
     HEED_TRY(find_recipe(s, p));
@@ -351,11 +358,12 @@ static heed_status read_vocabulary(heed_source *s, const paths *p)
                      : heed_fail_memory(s->error, 1024, "the merges");
 }
 
-/* Names the special tokens that the class has and its config does not mention. */
+/* Adds to the configuration the class's special tokens that it does not mention. */
 static heed_status complete_config(const heed_source *s, json_t **config)
 {
     int failed = 0;
-    if (!s->config && !s->recipe->named_only) return HEED_OK; /* a vocabulary alone names none */
+    /* a vocabulary without a configuration names none */
+    if (!s->config && !s->recipe->named_only) return HEED_OK;
     if (!*config) *config = json_object();
     for (int part = 0; part < HEED_SPECIAL_COUNT; part++)
         if (s->recipe->specials[part] && !json_object_get(*config, heed_special_names[part]))

@@ -1,3 +1,6 @@
+/* load_gguf.c: builds a tokenizer from the vocabulary of a GGUF file (heed_tokenizer_from_gguf).
+   The model is built from the arrays, and the other sections as a tokenizer.json with the same
+   meaning. */
 #include "text/text_internal.h"
 
 #include "base/memory.h"
@@ -6,10 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The vocabulary inside a GGUF file. The model is made from the arrays, the other sections as the
-   tokenizer.json that says the same. */
-
-enum { NORMAL = 1, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE }; /* types of tokens */
+/* values of tokenizer.ggml.token_type */
+enum { NORMAL = 1, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE };
 
 typedef struct {
     const heed_gguf_vocabulary *given;
@@ -29,13 +30,14 @@ static int type_of(const source *s, size_t id)
     return s->given->types ? s->given->types[id] : NORMAL;
 }
 
-/* Whether pieces may be merged to this token, and from it. */
+/* Returns whether a token may be part or result of a merge. */
 static bool is_piece(const source *s, size_t id)
 {
     int type = type_of(s, id);
     return type == NORMAL || type == USER_DEFINED || type == UNUSED;
 }
 
+/* Builds the vocabulary. */
 static heed_status read_tokens(source *s)
 {
     const heed_gguf_vocabulary *given = s->given;
@@ -54,7 +56,7 @@ static heed_status read_tokens(source *s)
     return heed_vocabulary_seal(&s->model.vocabulary, s->where, s->error);
 }
 
-/* ---- kind "gpt2": byte-level BPE ---- */
+/* ---- kind "gpt2": byte-level BPE with merges ---- */
 
 static json_t *byte_level(bool add_prefix_space)
 {
@@ -86,7 +88,7 @@ static heed_status build_gpt2(source *s)
     return HEED_OK;
 }
 
-/* ---- kind "llama": SentencePiece's BPE ---- */
+/* ---- kind "llama": SentencePiece's BPE, whose merges follow from scores ---- */
 
 typedef struct {
     float score;
@@ -100,9 +102,9 @@ static int compare_scores(const void *a, const void *b)
     return x->id < y->id ? -1 : x->id > y->id;
 }
 
-/* Every way to cut a piece into two pieces is a merge. The highest score is merged first, the
-   leftmost place of equal scores: pieces of one score share a rank. Source: Kudo & Richardson
-   2018. */
+/* Adds as merges all ways to split a token into two tokens. SentencePiece merges the pair whose
+   result has the highest score first, and among equal scores the leftmost, so results of equal
+   score share a rank. Source: Kudo & Richardson 2018. */
 static heed_status add_cuts(source *s, int32_t id, uint32_t rank)
 {
     const heed_vocabulary *vocabulary = &s->model.vocabulary;
@@ -110,7 +112,7 @@ static heed_status add_cuts(source *s, int32_t id, uint32_t rank)
     const char *piece = entry ? heed_vocabulary_string(vocabulary, entry) : "";
     size_t length = entry ? entry->length : 0;
     uint64_t hash = heed_hash_start;
-    /* a later id has the same string */
+    /* a later id with the same string has the merges */
     if (heed_vocabulary_find(vocabulary, piece, length) != id) return HEED_OK;
     for (size_t at = 0; at < length;) {
         for (size_t end = at + heed_utf8_size(piece[at]); at < end; at++)
@@ -124,6 +126,7 @@ static heed_status add_cuts(source *s, int32_t id, uint32_t rank)
     return HEED_OK;
 }
 
+/* Adds the merges of all tokens, ranked by score. */
 static heed_status add_merges(source *s)
 {
     size_t count = 0, total = s->given->token_count;
@@ -154,8 +157,8 @@ static bool has_space_sign(heed_gguf_string token)
     return false;
 }
 
-/* A user-defined piece with blanks in it shows only once blanks are signs: the model looks for
-   it. */
+/* Adds user-defined tokens with spaces to model->whole. They match only after spaces have become
+   U+2581, so the model searches for them and not the added tokens. */
 static heed_status add_whole_pieces(source *s)
 {
     for (size_t id = 0; id < s->given->token_count; id++) {
@@ -167,7 +170,7 @@ static heed_status add_whole_pieces(source *s)
     return HEED_OK;
 }
 
-/* Characters without a token become bytes, or this; byte-level BPE drops them. */
+/* Sets the unknown token, which characters without a token become unless they become bytes. */
 static heed_status set_unknown(source *s)
 {
     int64_t unknown = s->special[HEED_UNK];
@@ -214,7 +217,7 @@ static heed_status build_llama(source *s)
     return add_whole_pieces(s);
 }
 
-/* ---- what the kinds share ---- */
+/* ---- what both kinds share ---- */
 
 static json_t *token_json(const source *s, int64_t id)
 {
@@ -222,8 +225,9 @@ static json_t *token_json(const source *s, int64_t id)
                         s->given->tokens[id].length);
 }
 
-/* Control and unknown tokens, and those that play a part, are special; user-defined ones are only
-   looked for first. RoBERTa's mask takes along the blanks before it. */
+/* Builds the section "added_tokens". Control tokens, unknown tokens and tokens with a role are
+   special. User-defined tokens are added tokens that are not special. RoBERTa's mask token has
+   lstrip. */
 static json_t *added_tokens(source *s)
 {
     json_t *list = json_array();
@@ -255,7 +259,7 @@ static void put_text(source *s, json_t *template, int text, int type_id)
                                                            text ? "B" : "A", "type_id", type_id));
 }
 
-/* bos A eos, and a second text in brackets of its own, or in RoBERTa's way. */
+/* Builds the post-processor: BOS A EOS, for pairs BOS A EOS BOS B EOS, or RoBERTa's template. */
 static json_t *post_processor(source *s)
 {
     bool bos = s->add_bos && s->special[HEED_BOS] >= 0,
@@ -293,7 +297,8 @@ static void put_template(source *s, json_t *list, const char *name, heed_gguf_st
     s->failed |= json_array_append_new(list, one);
 }
 
-/* The default alone is a text, several are a list. */
+/* Adds the chat templates to the configuration: a text for the default alone, a list for
+   several. */
 static void put_templates(source *s, json_t *config)
 {
     const char *text = s->given->chat_template;
@@ -309,6 +314,7 @@ static void put_templates(source *s, json_t *config)
     s->failed |= json_object_set_new(config, "chat_template", list);
 }
 
+/* Builds tokenizer_config.json. */
 static json_t *config_of(source *s)
 {
     json_t *config = json_object();
@@ -334,6 +340,7 @@ static heed_status check_special(const source *s)
     return HEED_OK;
 }
 
+/* Builds the tokenizer from the model and the sections. */
 static heed_status assemble(source *s, heed_tokenizer **tokenizer)
 {
     HEED_TRY(heed_bpe_seal(&s->model, s->error));
@@ -350,7 +357,7 @@ static heed_status assemble(source *s, heed_tokenizer **tokenizer)
     json_decref(config);
     if (status != HEED_OK) return status;
     (*tokenizer)->plain_flags = HEED_ENCODE_LITERAL;
-    /* the id itself, where two have one string */
+    /* the given id counts if two ids have one string */
     for (int part = 0; part < HEED_SPECIAL_COUNT; part++)
         if (s->special[part] >= 0) (*tokenizer)->special[part] = (int32_t)s->special[part];
     return HEED_OK;

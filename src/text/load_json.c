@@ -1,3 +1,4 @@
+/* load_json.c: builds a tokenizer from the sections of a tokenizer.json. */
 #include "text/text_internal.h"
 
 #include "base/memory.h"
@@ -25,6 +26,7 @@ static heed_status read_direction(const json_t *json, bool *left, const char *wh
     return HEED_OK;
 }
 
+/* Reads the "truncation" section. */
 static heed_status read_truncation(heed_tokenizer *tokenizer, const json_t *json, const char *where,
                                    heed_error *error)
 {
@@ -51,6 +53,7 @@ static heed_status read_truncation(heed_tokenizer *tokenizer, const json_t *json
         where, strategy);
 }
 
+/* Reads the "padding" section. */
 static heed_status read_padding(heed_tokenizer *tokenizer, const json_t *json, const char *where,
                                 heed_error *error)
 {
@@ -73,8 +76,8 @@ static heed_status read_padding(heed_tokenizer *tokenizer, const json_t *json, c
     return HEED_OK;
 }
 
-/* The sections that are written back as they came; the model and the added tokens are written from
-   their tables. */
+/* Keeps the sections that are written back unchanged. Model and added tokens are written from their
+   tables. */
 static heed_status keep_sections(heed_tokenizer *tokenizer, const json_t *json, json_t *config,
                                  heed_error *error)
 {
@@ -111,6 +114,7 @@ static heed_status read_sections(heed_tokenizer *tokenizer, const json_t *json, 
 
 const char *const heed_shared_tokens = "heed_shared_tokens";
 
+/* Returns the id that a key spells, -1 if it spells none. */
 static long long shared_id(const char *key)
 {
     char *end;
@@ -118,7 +122,7 @@ static long long shared_id(const char *key)
     return *end || id < 0 || id > INT32_MAX ? -1 : id;
 }
 
-/* Whether the id has no string, and the string is that of a greater id. */
+/* Returns whether the id has no string and the string belongs to a greater id. */
 static bool is_shared(const heed_vocabulary *vocabulary, long long id, const json_t *string)
 {
     const char *text = json_string_value(string);
@@ -126,7 +130,7 @@ static bool is_shared(const heed_vocabulary *vocabulary, long long id, const jso
     return id < heed_vocabulary_find(vocabulary, text, json_string_length(string));
 }
 
-/* Gives ids their string that a greater id has too. */
+/* Reads the strings of ids whose string a greater id has too. */
 static heed_status read_shared(heed_vocabulary *vocabulary, const json_t *config, const char *where,
                                heed_error *error)
 {
@@ -181,8 +185,8 @@ heed_status heed_tokenizer_build(heed_tokenizer **result, const json_t *json, js
     *result = NULL;
     if (!json_is_object(json))
         return heed_fail(error, HEED_E_FORMAT, "%s: expected a JSON object", where);
-    /* The model first: a kind that is not read yet is named before anything else is found
-       wanting. */
+    /* The model is read first, so that an unsupported kind of model is reported before other
+       errors. */
     HEED_TRY(heed_tokenizer_model_read(&model, json_object_get(json, "model"), where, error));
     return heed_tokenizer_assemble(result, &model, json, config, where, error);
 }

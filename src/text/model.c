@@ -1,3 +1,4 @@
+/* model.c: what all model kinds share (model.h). */
 #include "text/model.h"
 
 #include "base/memory.h"

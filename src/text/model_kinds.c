@@ -1,4 +1,5 @@
-/* model_kinds.c: the table of model kinds; reading and writing the "model" section. */
+/* model_kinds.c: the table of model kinds, and reading and writing the "model" section of
+   tokenizer.json. */
 #include "text/model.h"
 
 #include <string.h>
@@ -7,7 +8,7 @@ static const heed_tokenizer_model_kind *const kinds[] = {
     &heed_tokenizer_model_bpe, &heed_tokenizer_model_wordpiece, &heed_tokenizer_model_wordlevel,
     &heed_tokenizer_model_code_points};
 
-/* Files written before models named their type differ in their members. */
+/* Guesses the type of a model from its members, for older files without "type". */
 static const char *guess_type(const json_t *json)
 {
     if (json_is_array(json_object_get(json, "vocab"))) return "Unigram";

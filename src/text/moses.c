@@ -1,3 +1,6 @@
+/* moses.c: the normalizer Moses, which splits text into words (moses.h). The text is rewritten by
+   tables of rules and by functions for what rules cannot express. Source: tokenizer.perl and
+   normalize-punctuation.perl of Moses, as sacremoses applies them. */
 #include "text/moses.h"
 
 #include "base/utf8.h"
@@ -44,7 +47,7 @@ static const heed_moses_rule plain_signs[] = {
     {"【", "["},
     {"】", "]"},
     {"％", "%"},
-    /* blanks around brackets and before signs */
+    /* spaces around brackets and before signs */
     {"\r", ""},
     {"(", " ("},
     {")", ") "},
@@ -72,7 +75,7 @@ static const heed_moses_rule plain_signs[] = {
     {"\u00A0»\u00A0", "\""},
     {"\u00A0»", "\""},
     {"»", "\""},
-    /* blanks that do not break */
+    /* no-break spaces */
     {"\u00A0%", "%"},
     {"nº\u00A0", "nº "},
     {"\u00A0:", ":"},
@@ -92,7 +95,8 @@ static const heed_moses_rule plain_german[] = {
     {",\"", "\","}, {".+\"\\e", "\"\\1\\2"}, {"\\d\u00A0\\d", "\\1,\\2"}, {NULL, NULL}};
 static const heed_moses_rule plain_russian[] = {{"\\d\u00A0\\d", "\\1.\\2"}, {NULL, NULL}};
 
-/* What words are not made of stands alone; hyphens inside words are marked. */
+/* Characters that no word contains become words of their own, and hyphens inside words are
+   marked. */
 static const heed_moses_rule loose_signs[] = {
     {"\\s+", " "}, {"\\o", " \\1 "}, {"\\w-\\W", "\\1 @-@ "}, {NULL, NULL}};
 static const heed_moses_rule commas[] = {
@@ -107,7 +111,7 @@ static const heed_moses_rule escapes[] = {
     {"\"", "&quot;"}, {"[", "&#91;"},  {"]", "&#93;"}, {NULL, NULL},
 };
 
-/* ---- what rules cannot say ---- */
+/* ---- steps that rules cannot express ---- */
 
 static heed_status fail_text(const heed_moses_text *text, heed_error *error)
 {
@@ -121,6 +125,7 @@ static void swap(heed_moses_text text[2])
     text[1] = first;
 }
 
+/* Removes white space at both ends. */
 static void strip(heed_moses_text *text)
 {
     size_t begin = 0;
@@ -132,6 +137,7 @@ static void strip(heed_moses_text *text)
     memmove(text->places, text->places + begin, text->count * sizeof *text->places);
 }
 
+/* Drops characters of category C. */
 static void drop_unprinted(heed_moses_text *text)
 {
     size_t kept = 0;
@@ -143,7 +149,8 @@ static void drop_unprinted(heed_moses_text *text)
     text->count = kept;
 }
 
-/* Runs of dots become one sign each, which counts as a letter and stands alone. */
+/* Replaces each run of two or more dots by one code point, which counts as a letter, with spaces
+   around it. */
 static heed_status join_dots(heed_moses_text text[2], heed_error *error)
 {
     heed_moses_text *in = &text[0], *out = &text[1];
@@ -167,6 +174,7 @@ static heed_status join_dots(heed_moses_text text[2], heed_error *error)
     return HEED_OK;
 }
 
+/* Replaces the code points of join_dots by their dots. */
 static heed_status part_dots(heed_moses_text text[2], heed_error *error)
 {
     heed_moses_text *in = &text[0], *out = &text[1];
@@ -185,11 +193,11 @@ static heed_status part_dots(heed_moses_text text[2], heed_error *error)
     return HEED_OK;
 }
 
-/* Whether the period after the word [begin, end) stays with it. */
+/* Returns whether the period after the word [begin, end) belongs to it. */
 static bool keeps_period(const heed_moses_text *text, size_t begin, size_t end,
                          const char *language)
 {
-    enum { LONGEST = 64 }; /* bytes of an abbreviation */
+    enum { LONGEST = 64 }; /* bytes of the longest abbreviation */
     char word[LONGEST + 4];
     size_t length = 0, next = end + 2;
     bool dotted = false, letter = false;
@@ -210,7 +218,8 @@ static bool keeps_period(const heed_moses_text *text, size_t begin, size_t end,
             text->points[next] >= '0' && text->points[next] <= '9');
 }
 
-/* Periods after words; the text's only blanks are single spaces between words, and stay so. */
+/* Separates the period that ends a sentence from the word before it. The only white space of the
+   text are single spaces between words. */
 static heed_status part_periods(heed_moses_text text[2], const char *language, heed_error *error)
 {
     heed_moses_text *in = &text[0], *out = &text[1];
@@ -232,7 +241,7 @@ static heed_status part_periods(heed_moses_text text[2], const char *language, h
     return HEED_OK;
 }
 
-/* ---- cutting ---- */
+/* ---- splitting into words ---- */
 
 static const heed_moses_rule *plain_rules(const char *language)
 {
@@ -240,6 +249,7 @@ static const heed_moses_rule *plain_rules(const char *language)
     return !strcmp(language, "de") ? plain_german : plain_russian;
 }
 
+/* The steps of normalize-punctuation.perl. */
 static heed_status normalize(heed_moses_text text[2], const char *language, heed_error *error)
 {
     HEED_TRY(heed_moses_apply(plain_signs, text, error));
@@ -249,6 +259,7 @@ static heed_status normalize(heed_moses_text text[2], const char *language, heed
     return HEED_OK;
 }
 
+/* The steps of tokenizer.perl. */
 static heed_status cut_words(heed_moses_text text[2], const char *language, heed_error *error)
 {
     static const heed_moses_rule single_blanks[] = {{"\\s+", " "}, {NULL, NULL}};
@@ -267,8 +278,8 @@ static heed_status cut_words(heed_moses_text text[2], const char *language, heed
     return heed_moses_apply(escapes, text, error);
 }
 
-/* Tells the rewriter what became of the piece: characters are taken over in place, what has no
-   place of its own is inserted. */
+/* Passes the result to the rewriter: a character replaces the one at its place, and further
+   characters of the same place are inserted. */
 static void write_back(const heed_moses_text *text, heed_rewriter *rewriter)
 {
     for (size_t i = 0; i < text->count; i++) {
@@ -282,6 +293,7 @@ static void write_back(const heed_moses_text *text, heed_rewriter *rewriter)
     heed_rewriter_skip(rewriter, rewriter->length - rewriter->cursor);
 }
 
+/* Rewrites a piece. */
 static heed_status cut(const void *stage_pointer, heed_rewriter *rewriter, heed_error *error)
 {
     const heed_stage *stage = stage_pointer;

@@ -1,10 +1,11 @@
+/* moses_abbreviations.c: the abbreviations that Moses knows (moses.h). */
 #include "text/moses.h"
 
 #include <string.h>
 
 /* Words whose period does not end a sentence, in the languages of the published FSMT models.
-   Source: the non-breaking prefixes of Moses, without those that hold a period themselves: they are
-   told by it. */
+   Source: the nonbreaking prefixes of Moses. Entries that contain a period themselves are left out,
+   because keeps_period recognizes those words by their period. */
 
 static const char english[] =
     " Adj Adm Adv Apr Asst Aug Bart Bldg Brig Bros Capt Cmdr Col Comdr Con Corp Cpl DR Dec Dr Drs "
@@ -27,10 +28,11 @@ static const char russian[] =
     " нач неуд ном о обл обр общ ок ост отл п пер перераб пл пос пр просп проф р ред руб с сб св "
     "см соч ср ст стр т тел тех тт туп тыс уд ул уч физ х"
     " хор ч чел шт э экз ";
-/* After one digit, after one Roman numeral. */
+/* Units after one digit, and centuries after one Roman numeral. */
 static const char russian_units[] = " г га гг дм кг км л м мг мм см т ",
                   russian_centuries[] = " в вв ";
 
+/* Returns whether a list of words, with spaces around each, contains a word. */
 static bool lists(const char *words, const char *word, size_t length)
 {
     for (const char *at = words; (at = strchr(at, ' ')) && at[1]; at++)
@@ -38,6 +40,8 @@ static bool lists(const char *words, const char *word, size_t length)
     return false;
 }
 
+/* Returns whether a word is a German abbreviation, a number of one or two digits or a small
+   letter. */
 static bool is_german(const char *word, size_t length)
 {
     bool figure = word[0] >= '1' && word[0] <= '9' &&
@@ -46,11 +50,12 @@ static bool is_german(const char *word, size_t length)
            lists(german, word, length);
 }
 
+/* Returns whether a word is a Russian abbreviation or a capital letter. */
 static bool is_russian(const char *word, size_t length)
 {
     size_t size = 1;
     uint32_t first = heed_utf8_at(word, 0, &size);
-    if (size == length && first >= 0x410 && first <= 0x42F) return true; /* a capital */
+    if (size == length && first >= 0x410 && first <= 0x42F) return true; /* a capital letter */
     if (length > 1 && first >= '0' && first <= '9')
         return lists(russian_units, word + 1, length - 1);
     if (length > 1 && first < 0x80 && strchr("CILMVX", (int)first))

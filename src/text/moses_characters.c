@@ -1,9 +1,10 @@
+/* moses_characters.c: the character classes of Moses (moses.h). */
 #include "text/moses.h"
 #include "base/unicode.h"
 
-/* Characters as the Moses scripts see them in their Python port, sacremoses: sets that were written
-   down once, without ideographs, syllables of Hangul and letters beyond the first plane; neither
-   utf8proc nor a newer Unicode may change them. Ascending. */
+/* The character classes of sacremoses, the Python port of the Moses scripts, in ascending order.
+   They are fixed sets, without ideographs, Hangul syllables and letters beyond the first plane, so
+   they must not depend on utf8proc or on newer versions of Unicode. */
 
 typedef heed_char_span span;
 typedef struct {
@@ -96,7 +97,8 @@ static const span letters[] = {
     {0xFE70, 0xFE74}, {0xFE76, 0xFEFC}, {0xFF21, 0xFF3A}, {0xFF41, 0xFF5A}, {0xFF66, 0xFFBE},
     {0xFFC2, 0xFFC7}, {0xFFCA, 0xFFCF}, {0xFFD2, 0xFFD7}, {0xFFDA, 0xFFDC}};
 
-/* Marks that Indic words need, which count as letters when a text is cut, not when it is joined. */
+/* Marks of Indic scripts, which count as letters when a text is split, but not when it is
+   joined. */
 static const span indic_marks[] = {
     {0x93C, 0x93C},     {0x94D, 0x94D},     {0x9BC, 0x9BC},     {0x9CD, 0x9CD},
     {0xA3C, 0xA3C},     {0xA4D, 0xA4D},     {0xABC, 0xABC},     {0xACD, 0xACD},
@@ -122,7 +124,7 @@ static const span digits[] = {
     {0xA8D0, 0xA8D9}, {0xA900, 0xA909}, {0xA9D0, 0xA9D9}, {0xA9F0, 0xA9F9}, {0xAA50, 0xAA59},
     {0xABF0, 0xABF9}, {0xFF10, 0xFF19}};
 
-/* Numbers beside the digits; some are letters too. */
+/* Numbers other than digits. Some of them are letters too. */
 static const span numbers[] = {
     {0xB2, 0xB3},     {0xB9, 0xB9},     {0xBC, 0xBE},     {0x9F4, 0x9F9},   {0xB72, 0xB77},
     {0xBF0, 0xBF2},   {0xC78, 0xC7E},   {0xD70, 0xD75},   {0xF2A, 0xF33},   {0x1369, 0x137C},

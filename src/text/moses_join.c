@@ -1,9 +1,11 @@
+/* moses_join.c: joins words to a sentence (moses.h). Source: detokenizer.perl of Moses, as
+   sacremoses applies it. */
 #include "text/moses.h"
 #include "base/unicode.h"
 #include "text/vocabulary.h"
 #include <string.h>
 
-/* ---- what escapes stand for ---- */
+/* ---- escapes ---- */
 
 static const struct {
     const char *from, *to;
@@ -13,7 +15,8 @@ static const struct {
     {"&#91;", "["}, {"&#93;", "]"},  {"&amp;", "&"},   {" @-@ ", "-"},
 };
 
-/* Bytes of the escape at the beginning of text; 0 when there is none. */
+/* Returns the bytes of the escape with which text begins, 0 if there is none. *to becomes what it
+   stands for. */
 static size_t read_escape(const char *text, size_t length, const char **to)
 {
     for (size_t i = 0; i < sizeof escaped / sizeof *escaped; i++) {
@@ -24,6 +27,7 @@ static size_t read_escape(const char *text, size_t length, const char **to)
     return 0;
 }
 
+/* Appends the words with their escapes replaced. */
 static void unescape(const char *words, size_t length, heed_buffer *out)
 {
     const char *to;
@@ -44,6 +48,7 @@ typedef struct {
     size_t length;
 } word;
 
+/* Returns whether a word consists of characters in `ascii` and `others` (0 at its end). */
 static bool consists_of(const word *w, const char *ascii, const uint32_t *others)
 {
     for (size_t at = 0, size; at < w->length; at += size) {
@@ -55,6 +60,7 @@ static bool consists_of(const word *w, const char *ascii, const uint32_t *others
     return true;
 }
 
+/* Returns whether a word consists of currency signs and opening brackets and marks. */
 static bool is_currency(const word *w)
 {
     for (size_t at = 0, size; at < w->length; at += size) {
@@ -66,7 +72,8 @@ static bool is_currency(const word *w)
     return true;
 }
 
-/* Chinese, Japanese, Korean: written without blanks. */
+/* Returns whether a character is of a script without spaces between words: Chinese, Japanese,
+   Korean. */
 static bool is_ideograph(uint32_t c)
 {
     static const uint32_t ranges[][2] = {
@@ -79,6 +86,7 @@ static bool is_ideograph(uint32_t c)
     return false;
 }
 
+/* Returns whether a word is an apostrophe followed by a letter, such as 's. */
 static bool is_contraction(const word *w)
 {
     size_t size;
@@ -86,28 +94,28 @@ static bool is_contraction(const word *w)
            heed_moses_class(heed_utf8_at(w->text, 1, &size)) & HEED_MOSES_LETTER;
 }
 
-/* Joining words to a sentence. */
+/* The state of joining words to a sentence. */
 typedef struct {
     bool english;
-    word before; /* the word that was put last; empty: none yet */
-    bool apart;  /* the next word stands apart from it, unless its own kind says otherwise */
-    heed_vocabulary seen; /* quotation marks of each kind; 1: one is open */
+    word before;          /* the last word written, empty before the first */
+    bool apart;           /* whether a space precedes the next word, unless its kind decides */
+    heed_vocabulary seen; /* maps each kind of quotation mark to 1 while one is open */
 } joiner;
 
-/* Where a word stands. */
+/* How a word is separated from its neighbors. */
 typedef struct {
-    bool apart; /* from the word before it */
-    bool opens; /* the next word follows right after it */
+    bool apart; /* whether a space precedes it */
+    bool opens; /* whether the next word follows without a space */
 } place;
 
-/* An apostrophe after an s: the genitive of a plural. */
+/* Returns whether a word is an apostrophe after an s: the genitive of a plural. */
 static bool is_plural_genitive(const joiner *j, const word *w)
 {
     return j->english && w->length == 1 && w->text[0] == '\'' && j->before.length &&
            j->before.text[j->before.length - 1] == 's';
 }
 
-/* The first mark of a kind opens a quotation, the second one closes it. */
+/* Places a quotation mark. The first one of a kind opens a quotation, the second one closes it. */
 static heed_status place_quote(joiner *j, const word *w, place *found, heed_error *error)
 {
     static const uint32_t curved[] = {0x201E, 0x201C, 0x201D, 0};
@@ -128,6 +136,7 @@ static bool ends_in_ideograph(const word *w)
            is_ideograph(heed_utf8_at(w->text, heed_utf8_before(w->text, w->length), &size));
 }
 
+/* Places a word. */
 static heed_status place_word(joiner *j, const word *w, place *found, heed_error *error)
 {
     static const uint32_t none[] = {0}, curved[] = {0x201E, 0x201C, 0};
@@ -142,6 +151,7 @@ static heed_status place_word(joiner *j, const word *w, place *found, heed_error
     return HEED_OK;
 }
 
+/* Reads the next word from *at on; false at the end. */
 static bool next_word(const char *text, size_t length, size_t *at, word *w)
 {
     size_t size, end;
@@ -174,7 +184,7 @@ heed_status heed_moses_join(const char *words, size_t length, const char *langua
     heed_buffer padded = {0}, plain = {0};
     joiner j = {.english = !strcmp(language, "en")};
     heed_status status = HEED_OK;
-    /* the blanks around let " @-@ " be found at the ends too */
+    /* Spaces around the text, so that " @-@ " is found at the ends too. */
     heed_buffer_append(&padded, " ", 1);
     heed_buffer_append(&padded, words, length);
     heed_buffer_append(&padded, " ", 1);

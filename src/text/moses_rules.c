@@ -1,9 +1,11 @@
+/* moses_rules.c: applies the rewriting rules of Moses (moses.h). A small matcher without
+   backtracking. */
 #include "base/memory.h"
 #include "text/moses.h"
 #include "base/unicode.h"
 #include <string.h>
 
-enum { MOST_GROUPS = 4, AWAY = 0 /* no such character in a text */ };
+enum { MOST_GROUPS = 4, AWAY = 0 /* no code point of a text */ };
 
 bool heed_moses_put(heed_moses_text *text, uint32_t point, uint32_t place)
 {
@@ -19,12 +21,13 @@ bool heed_moses_put(heed_moses_text *text, uint32_t point, uint32_t place)
     return true;
 }
 
-/* An element of `from`: a class (`kind`) or a character (`point`). */
+/* One element of `from`: a class (`kind`) or, with kind 0, a character (`point`). */
 typedef struct {
     char kind, repeat;
     uint32_t point;
 } element;
 
+/* Reads the next element and returns what follows it. */
 static const char *read_element(const char *from, element *e)
 {
     size_t size;
@@ -40,6 +43,7 @@ static const char *read_element(const char *from, element *e)
     return from;
 }
 
+/* Returns whether a code point matches an element. */
 static bool belongs(const element *e, uint32_t c)
 {
     enum { WORD = HEED_MOSES_LETTER | HEED_MOSES_MARK | HEED_MOSES_DIGIT };
@@ -64,12 +68,13 @@ static bool belongs(const element *e, uint32_t c)
     return false;
 }
 
+/* What the classes and repetitions matched, and the length of a repetition at the beginning. */
 typedef struct {
     size_t begin[MOST_GROUPS], end[MOST_GROUPS], count, first_run;
 } groups;
 
-/* Whether text[at..] matches; *end is after the match. A repetition takes all it can and gives
-   nothing back. */
+/* Returns whether a rule matches text[at..]. *end is the end of the match. A repetition takes as
+   many characters as it can; there is no backtracking. */
 static bool match(const char *from, const heed_moses_text *text, size_t at, size_t *end, groups *g)
 {
     size_t start = at;
@@ -104,8 +109,8 @@ static bool match(const char *from, const heed_moses_text *text, size_t at, size
     return true;
 }
 
-/* A character that every match has at a fixed distance from its beginning: most places of a text
-   are passed over by it. */
+/* Returns a character that every match contains at a fixed distance from its beginning, AWAY if
+   there is none. It lets the search skip most places quickly. */
 static uint32_t anchor_of(const char *from, size_t *distance)
 {
     element e;
@@ -118,6 +123,7 @@ static uint32_t anchor_of(const char *from, size_t *distance)
     return e.kind || e.repeat == '*' ? AWAY : e.point;
 }
 
+/* Appends the replacement of a match that begins at `begin`. */
 static bool put_replacement(heed_moses_text *out, const heed_moses_text *text, const char *to,
                             const groups *g, size_t begin)
 {
@@ -137,6 +143,7 @@ static bool put_replacement(heed_moses_text *out, const heed_moses_text *text, c
     return done;
 }
 
+/* Applies one rule to the whole text. */
 static heed_status apply(const heed_moses_rule *rule, heed_moses_text text[2], heed_error *error)
 {
     heed_moses_text *in = &text[0], *out = &text[1];
@@ -151,7 +158,7 @@ static heed_status apply(const heed_moses_rule *rule, heed_moses_text text[2], h
             continue;
         }
         if (!match(rule->from, in, at, &end, &g)) {
-            /* what a run does not begin, its rest does not begin either */
+            /* If no match begins at a run, none begins inside it. */
             at += g.first_run ? g.first_run : 1;
             continue;
         }
@@ -160,7 +167,7 @@ static heed_status apply(const heed_moses_rule *rule, heed_moses_text text[2], h
         done = done && put_replacement(out, in, rule->to, &g, at);
         copied = at = end;
     }
-    /* nothing matched */
+    /* Nothing matched, so text[0] is unchanged. */
     if (!copied)
         return done ? HEED_OK : heed_fail_memory(error, in->count * sizeof *in->points, "a text");
     for (; copied < in->count && done; copied++)

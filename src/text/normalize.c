@@ -1,10 +1,22 @@
+/* normalize.c: the normalizers of tokenizer.json. Source: the `tokenizers` library. Kinds and
+   options:
+     NFC NFD NFKC NFKD  Unicode normal forms (normalize_forms.c)
+     Lowercase          lower case of each character
+     StripAccents       removes marks (category M)
+     Strip              removes white space at the ends of each piece (strip_left, strip_right)
+     Replace            replaces matches of `pattern` by `content`
+     Prepend            puts the string `prepend` before each piece
+     ByteLevel          replaces each byte by a printable character
+     Nmt                SentencePiece's nmt_nfkc rules for control characters and white space
+     Moses              word splitting of Moses (moses.h), `language`
+     BertNormalizer     clean_text, handle_chinese_chars, strip_accents, lowercase */
 #include "text/normalize.h"
 
 #include "text/moses.h"
 #include "base/unicode.h"
 
-/* Copies bytes below 0x80 that `quiet` leaves alone in one go; returns whether anything was
-   copied. */
+/* Copies the ASCII characters at the cursor for which `quiet` returns true, in one go. Returns
+   whether anything was copied. */
 static bool copy_ascii(heed_rewriter *rewriter, bool (*quiet)(char c))
 {
     size_t end = rewriter->cursor;
@@ -32,13 +44,14 @@ static bool is_any(char c)
     return true;
 }
 
-/* NFC, NFD, NFKC, NFKD. */
+/* NFC, NFD, NFKC and NFKD. */
 static heed_status run_normal_form(const heed_stage *stage, heed_pieces *pieces, heed_error *error)
 {
     return heed_pieces_rewrite(pieces, heed_normal_form, stage, error);
 }
 
-/* Drops what `drop` says and lowers the rest when stage->lowercase says so. */
+/* Rewrites a piece: drops the characters for which `drop` returns true (NULL for none) and, with
+   `lowercase`, replaces the others by their lower case. */
 static heed_status drop_and_lower(heed_rewriter *rewriter, bool (*drop)(uint32_t c), bool lowercase)
 {
     while (rewriter->cursor < rewriter->length) {
@@ -79,7 +92,7 @@ static heed_status run_strip_accents(const heed_stage *stage, heed_pieces *piece
     return heed_pieces_rewrite(pieces, strip_accents, stage, error);
 }
 
-/* Strip: blanks at the ends of every piece. */
+/* Strip: removes white space at the ends of each piece. */
 static heed_status strip(const void *stage_pointer, heed_rewriter *rewriter, heed_error *error)
 {
     (void)error;
@@ -117,7 +130,7 @@ static void insert_text(heed_rewriter *rewriter, const char *text, size_t length
         heed_rewriter_insert(rewriter, heed_utf8_at(text, at, &size));
 }
 
-/* Replace: matches of a pattern become `content`. */
+/* Replace: matches of a pattern are replaced by `content`. */
 typedef struct {
     const heed_stage *stage;
     heed_rewriter *rewriter;
@@ -153,7 +166,8 @@ static heed_status read_replace(heed_stage *stage, const json_t *json, const cha
     return heed_stage_read_text(stage, json, "content", where, error);
 }
 
-/* Prepend: a string before every piece; it stands where the first character stands. */
+/* Prepend: puts a string before each piece. Its characters have the input range of the first
+   character. */
 static heed_status prepend(const void *stage_pointer, heed_rewriter *rewriter, heed_error *error)
 {
     (void)error;
@@ -186,8 +200,8 @@ static heed_status run_byte_level(const heed_stage *stage, heed_pieces *pieces, 
     return heed_byte_level_rewrite(pieces, error);
 }
 
-/* Nmt: control characters go, uncommon blanks and U+FFFD become spaces. Source: SentencePiece's
-   nmt_nfkc rules. */
+/* Nmt: drops control characters and replaces uncommon white space and U+FFFD by spaces. Source:
+   SentencePiece's nmt_nfkc rules. */
 static heed_status nmt(const void *stage, heed_rewriter *rewriter, heed_error *error)
 {
     (void)stage, (void)error;
@@ -211,8 +225,8 @@ static heed_status run_nmt(const heed_stage *stage, heed_pieces *pieces, heed_er
     return heed_pieces_rewrite(pieces, nmt, stage, error);
 }
 
-/* BertNormalizer, first pass: control characters go, blanks become spaces, ideographs get a space
-   on either side. */
+/* BertNormalizer, first pass: drops control characters, replaces white space by spaces and puts
+   spaces around ideographs. Source: Devlin et al. 2019, BasicTokenizer. */
 static heed_status bert_clean(const void *stage_pointer, heed_rewriter *rewriter, heed_error *error)
 {
     (void)error;
@@ -233,7 +247,8 @@ static heed_status bert_clean(const void *stage_pointer, heed_rewriter *rewriter
     return HEED_OK;
 }
 
-/* Last pass: nonspacing marks go (the text is decomposed by then), the rest is lowered. */
+/* BertNormalizer, last pass: drops nonspacing marks, since the text is decomposed by then, and
+   replaces the rest by its lower case. */
 static heed_status bert_fold(const void *stage_pointer, heed_rewriter *rewriter, heed_error *error)
 {
     (void)error;
@@ -246,7 +261,7 @@ static heed_status run_bert(const heed_stage *stage, heed_pieces *pieces, heed_e
 {
     if (stage->clean_text || stage->chinese_chars)
         HEED_TRY(heed_pieces_rewrite(pieces, bert_clean, stage, error));
-    /* NFD */
+    /* decompose before marks are dropped */
     if (stage->strip_accents) HEED_TRY(heed_pieces_rewrite(pieces, heed_normal_form, stage, error));
     if (stage->strip_accents || stage->lowercase)
         HEED_TRY(heed_pieces_rewrite(pieces, bert_fold, stage, error));
@@ -260,7 +275,7 @@ static heed_status read_bert(heed_stage *stage, const json_t *json, const char *
     HEED_TRY(heed_json_boolean(json, "clean_text", &stage->clean_text, where, error));
     HEED_TRY(heed_json_boolean(json, "handle_chinese_chars", &stage->chinese_chars, where, error));
     HEED_TRY(heed_json_boolean(json, "lowercase", &stage->lowercase, where, error));
-    stage->strip_accents = stage->lowercase; /* null means: with lower case */
+    stage->strip_accents = stage->lowercase; /* null means the value of lowercase */
     return heed_json_boolean(json, "strip_accents", &stage->strip_accents, where, error);
 }
 

@@ -1,3 +1,6 @@
+/* normalize_forms.c: the Unicode normal forms (normalize.h). A piece passes through three steps:
+   each character is decomposed, the marks after it are sorted by combining class, and for NFC and
+   NFKC they are composed with it. Source: Unicode Standard Annex 15. */
 #include "text/normalize.h"
 
 #include "base/memory.h"
@@ -5,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A decomposed character on its way out. `change` says how it is written (see write_item). */
+/* A decomposed character that is still to be written. The upper byte of the first field is its
+   combining class. `change` says how it is written (write_item). */
 typedef struct {
     uint32_t character_and_class;
     int32_t change;
@@ -18,15 +22,16 @@ typedef struct {
     size_t count, capacity;
 } item_list;
 
+/* The state of normalizing a piece. */
 typedef struct {
     heed_rewriter *rewriter;
     bool compatible, compose, failed;
-    item_list marks;   /* decomposed marks still to be put in canonical order */
-    item_list sorted;  /* room for sorting */
-    item_list blocked; /* composing: marks that could not join the character before them */
-    item base;         /* composing: the character that following ones may join */
+    item_list marks;   /* decomposed marks, not sorted yet */
+    item_list sorted;  /* memory for sorting */
+    item_list blocked; /* composing: marks that did not combine with `base` */
+    item base;         /* composing: the character with which the next ones may combine */
     bool has_base;
-    unsigned last_class; /* class of the last blocked mark, 0 when there is none */
+    unsigned last_class; /* combining class of the last blocked mark, 0 if there is none */
 } normalizer;
 
 static unsigned class_of(item i)
@@ -46,8 +51,8 @@ static void push(normalizer *n, item_list *list, item i)
     else n->failed = true;
 }
 
-/* change > 0: an insertion; 0: stands for the next character of the source; -k: for the next one
-   and k more. */
+/* Writes a character. With change 0 it replaces the next character of the source, with -k the next
+   1 + k characters, and with a positive change it is an insertion. */
 static void write_item(const normalizer *n, item i)
 {
     heed_rewriter *rewriter = n->rewriter;
@@ -57,6 +62,7 @@ static void write_item(const normalizer *n, item i)
         heed_rewriter_skip(rewriter, heed_utf8_size(rewriter->bytes[rewriter->cursor]));
 }
 
+/* Writes the base and the marks that did not combine with it. */
 static void write_base(normalizer *n)
 {
     if (n->has_base) write_item(n, n->base);
@@ -66,8 +72,8 @@ static void write_base(normalizer *n)
     n->has_base = false;
 }
 
-/* One step of canonical composition (Unicode 3.11, D117): `next` joins the base when no mark
-   between them blocks it. */
+/* One step of canonical composition: combines `next` with the base unless a mark between them
+   blocks it. Source: Unicode 3.11, D117. */
 static void compose(normalizer *n, item next)
 {
     unsigned class = class_of(next);
@@ -91,6 +97,7 @@ static void compose(normalizer *n, item next)
     }
 }
 
+/* Insertion sort by combining class, which is stable. */
 static void sort_short(item_list *list)
 {
     for (size_t i = 1; i < list->count; i++) {
@@ -102,7 +109,7 @@ static void sort_short(item_list *list)
     }
 }
 
-/* Stable counting sort: linear in the longest run of marks. */
+/* Counting sort by combining class, which is stable and linear in the length of the run. */
 static void sort_long(normalizer *n)
 {
     size_t starts[CLASSES + 1] = {0};
@@ -118,6 +125,7 @@ static void sort_long(normalizer *n)
     memcpy(marks->items, n->sorted.items, marks->count * sizeof *marks->items);
 }
 
+/* Sorts the marks and passes them to composition. */
 static void flush_marks(normalizer *n)
 {
     if (n->marks.count <= SHORT_RUN) sort_short(&n->marks);
@@ -126,6 +134,7 @@ static void flush_marks(normalizer *n)
     n->marks.count = 0;
 }
 
+/* Decomposes a character of the source. */
 static void take_character(normalizer *n, uint32_t c)
 {
     uint32_t parts[HEED_DECOMPOSITION_MAX];
@@ -141,8 +150,8 @@ static void take_character(normalizer *n, uint32_t c)
     }
 }
 
-/* End of the run from `at` that normalization leaves alone: characters below `limit`, less the last
-   one when a character follows that might join it. */
+/* Returns the end of the run from `at` that normalization does not change: characters below
+   `limit`, without the last one if a character follows that might combine with it. */
 static size_t quiet_end(const heed_rewriter *rewriter, size_t at, uint32_t limit)
 {
     size_t end = at, last = at;
@@ -155,7 +164,8 @@ static size_t quiet_end(const heed_rewriter *rewriter, size_t at, uint32_t limit
     return end;
 }
 
-/* The first character that the form changes, or that may join the one before it. */
+/* Returns the first code point that the form changes or that may combine with the character before
+   it. */
 static uint32_t first_affected(const heed_stage *stage)
 {
     if (stage->compatible) return 0xA0;

@@ -1,4 +1,5 @@
-#define _GNU_SOURCE /* memmem: linear whatever it searches for */
+/* pattern.c: literal strings and regular expressions (pattern.h). */
+#define _GNU_SOURCE /* memmem, which takes linear time */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "text/pattern.h"
 
@@ -21,12 +22,13 @@ enum {
 };
 
 struct heed_pattern {
-    const heed_word_rules *rules; /* a shipped pattern */
-    pcre2_code *code;             /* else any regular expression */
-    char *literal;                /* else a string, never empty */
+    const heed_word_rules *rules; /* a hand-written matcher, NULL for none */
+    pcre2_code *code;             /* else a compiled regular expression */
+    char *literal;                /* else a literal string, never empty */
     size_t length;
 };
 
+/* Translates and compiles a regular expression. */
 static heed_status compile(heed_pattern *pattern, const char *text, size_t length,
                            const char *where, heed_error *error)
 {
@@ -94,7 +96,7 @@ size_t heed_pattern_literal_length(const heed_pattern *pattern)
     return pattern->literal ? pattern->length : 0;
 }
 
-/* A text that is being searched. */
+/* The state of a search. */
 typedef struct {
     const heed_pattern *pattern;
     const char *text;
@@ -104,7 +106,7 @@ typedef struct {
     size_t previous; /* where the last match ended */
 } scan;
 
-/* Hands out the part before a match, then the match. */
+/* Passes on the text before a match, then the match. */
 static void emit(scan *s, size_t begin, size_t end)
 {
     if (s->previous != begin) s->sink(s->context, s->previous, begin, false);
@@ -155,10 +157,10 @@ static heed_status match_all(scan *s, pcre2_match_data *data, pcre2_match_contex
         if (found < 0) return fail_match(found, error);
         const PCRE2_SIZE *place = pcre2_get_ovector_pointer(data);
         size_t begin = place[0], end = place[1];
-        /* \K in a lookaround */
+        /* only \K in a lookaround leads here */
         if (begin > end || begin < s->previous) return fail_match(PCRE2_ERROR_INTERNAL, error);
         bool empty = begin == end;
-        /* An empty match right after a match does not count. */
+        /* An empty match directly after a match is ignored, as in the library. */
         if (!empty || !any || begin != s->previous) emit(s, begin, end);
         any = true;
         at = end;

@@ -1,21 +1,25 @@
+/* pattern_translate.c: translates regular expressions from Oniguruma's syntax (Ruby) to PCRE2's.
+   Shorthands and classes are spelled out, because their meaning in Unicode differs. Source:
+   Oniguruma's RE manual; pcre2syntax(3). */
 #include "text/pattern.h"
 
 #include "base/buffer.h"
 #include <string.h>
 
-/* Oniguruma's \s, \w, \d, \h in Unicode, as members of a PCRE2 class. */
+/* Oniguruma's \s, \w, \d and \h in Unicode, as members of a PCRE2 class. */
 #define SPACES                                                                                  \
     "\\x{9}-\\x{d}\\x{20}\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}" \
     "\\x{205f}\\x{3000}"
 #define WORDS                                                                   \
     "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}\\x{24b6}-\\x{24e9}\\x{1f130}-\\x{1f149}" \
     "\\x{1f150}-\\x{1f169}\\x{1f170}-\\x{1f189}"
-/* Outside a class \w and \b also take the superscripts and fractions of Latin-1 for word
+/* Outside a class, \w and \b also count the superscripts and fractions of Latin-1 as word
    characters. */
 #define WORDS_OUTSIDE WORDS "\\x{b2}\\x{b3}\\x{b9}\\x{bc}-\\x{be}"
 
 #define W "[" WORDS_OUTSIDE "]"
 
+/* A shorthand, its members, and the POSIX bracket with the same members. */
 typedef struct {
     char letter;
     const char *members, *bracket;
@@ -34,6 +38,7 @@ typedef struct {
     heed_error *error;
 } translator;
 
+/* Copies characters unchanged. */
 static void copy(translator *t, size_t count)
 {
     if (count > t->length - t->at) count = t->length - t->at;
@@ -55,7 +60,7 @@ static const shorthand *find_shorthand(char letter)
     return NULL;
 }
 
-/* "[:name:]" inside a class: ours where PCRE2's means something else. */
+/* Copies "[:name:]" inside a class. Its members are spelled out if PCRE2's differ. */
 static void copy_bracket(translator *t, size_t length)
 {
     for (size_t i = 0; i < sizeof shorthands / sizeof *shorthands; i++)
@@ -68,7 +73,7 @@ static void copy_bracket(translator *t, size_t length)
     copy(t, length);
 }
 
-/* \uHHHH becomes \x{HHHH}; other escapes are the same in both syntaxes. */
+/* Copies an escape. \uHHHH becomes \x{HHHH}; other escapes are the same in both syntaxes. */
 static void copy_escape(translator *t)
 {
     if (t->length - t->at >= 6 && t->text[t->at + 1] == 'u') {
@@ -79,6 +84,7 @@ static void copy_escape(translator *t)
     } else copy(t, 2);
 }
 
+/* Translates an escape outside a class. */
 static heed_status escape_outside(translator *t)
 {
     char letter = t->at + 1 < t->length ? t->text[t->at + 1] : 0;
@@ -97,8 +103,8 @@ static heed_status escape_outside(translator *t)
     return HEED_OK;
 }
 
-/* Members of a class up to its closing bracket. A class inside a class is a union: its members are
-   simply taken over. */
+/* Translates the members of a class up to its closing bracket. A class inside a class is a union,
+   so its members are copied. */
 static heed_status class_members(translator *t, int depth)
 {
     bool first = true;
@@ -138,6 +144,7 @@ static heed_status class_members(translator *t, int depth)
     return refuse(t, "a class without its closing bracket");
 }
 
+/* Translates a class. */
 static heed_status class_outside(translator *t)
 {
     copy(t, 1);
@@ -147,7 +154,8 @@ static heed_status class_outside(translator *t)
     return HEED_OK;
 }
 
-/* (?imx-imx: in Ruby: m lets the dot match line ends, which is s in PCRE2. */
+/* Copies the options of a group, (?imx-imx:. In Ruby m lets the dot match line feeds, which is s in
+   PCRE2. */
 static void group_options(translator *t)
 {
     copy(t, 2);

@@ -1,3 +1,5 @@
+/* pattern_words.c: hand-written matchers for the regular expressions of published models. They take
+   linear time on any text and match exactly what the regular expressions match. */
 #include "text/pattern.h"
 
 #include "text/pieces.h"
@@ -5,8 +7,9 @@
 #include <stdint.h>
 #include <string.h>
 
-/* The shipped patterns are one family: alternatives for contractions, letters, numbers, other signs
-   and blanks, tried in this order. What differs between them is in this record. */
+/* The known regular expressions form one family: alternatives for contractions, letters, numbers,
+   other signs and white space, tried in this order. The record says how they differ. X stands for a
+   letter, and other signs are characters that are neither letters nor numbers nor white space. */
 typedef enum {
     NO_CONTRACTIONS,
     EXACT_CONTRACTIONS,
@@ -17,22 +20,25 @@ typedef enum {
     BARE,        /* X+ */
     AFTER_SPACE, /* " ?X+" */
     AFTER_ANY,   /* [^\r\n\p{L}\p{N}]?X+ */
-    /* AFTER_ANY; capitals and marks, then small letters and marks; X = [capitals]*[small]+ or
-       [capitals]+[small]* */
+    /* AFTER_ANY with words by case: [capitals]*[small]+ or [capitals]+[small]*. Marks and letters
+       without case belong to both classes. */
     BY_CASE
 } letters_kind;
 
 struct heed_word_rules {
     const char *pattern;
-    const char *literals[2];        /* tried first */
-    contractions_kind contractions; /* after words: only with BY_CASE */
+    const char *literals[2];        /* literal strings that are tried first */
+    contractions_kind contractions; /* CONTRACTIONS_AFTER_WORDS only with BY_CASE */
     letters_kind letters;
-    int number_max;        /* digits to a match; 0: any number of them, after an optional space */
-    bool sign_after_space; /* " ?" before other signs */
-    const char *tail;      /* characters that other signs take along */
-    bool line_ends;        /* \s*[\r\n]+ */
-    bool blanks;           /* \s+(?!\S)|\s+ */
-    const char *apart;     /* Bloom: X is everything but blanks and these; nothing else matches */
+    /* digits of a match; 0 for any number of them, after an optional space */
+    int number_max;
+    bool sign_after_space; /* an optional space belongs to other signs */
+    const char *tail;      /* characters that may follow other signs in the same match */
+    bool line_ends;        /* has the alternative \s*[\r\n]+ */
+    bool blanks;           /* has the alternatives \s+(?!\S)|\s+ */
+    /* BLOOM: a match consists of all characters but white space and these; there are no other
+       alternatives */
+    const char *apart;
 };
 
 #define GPT2_WORDS " ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
@@ -44,7 +50,7 @@ struct heed_word_rules {
 #define ANY_PREFIX "[^\\r\\n\\p{L}\\p{N}]?"
 
 static const heed_word_rules shipped[] = {
-    /* GPT-2, RoBERTa, Whisper ... */
+    /* GPT-2, RoBERTa, Whisper and others */
     {.pattern = "'s|'t|'re|'ve|'m|'ll|'d|" GPT2_WORDS,
      .contractions = EXACT_CONTRACTIONS,
      .letters = AFTER_SPACE,
@@ -118,10 +124,11 @@ const heed_word_rules *heed_word_rules_find(const char *pattern, size_t length)
     return NULL;
 }
 
-/* a sign has none of these bits */
+/* Other signs have none of these bits. */
 enum { SIGN = HEED_CHAR_LETTER | HEED_CHAR_NUMBER | HEED_CHAR_SPACE };
 
-/* End of the run from `at` of characters that have one of the bits (or none of them). */
+/* Returns the end of the run from `at` of characters that have one of the bits, or with `has` false
+   none of them. */
 static size_t run_end(const char *text, size_t at, size_t length, unsigned bits, bool has)
 {
     while (at < length) {
@@ -132,17 +139,19 @@ static size_t run_end(const char *text, size_t at, size_t length, unsigned bits,
     return at;
 }
 
+/* Returns the class of the character at `at`; the end of the text counts as white space. */
 static unsigned class_at(const char *text, size_t at, size_t length)
 {
     size_t size;
     return at < length ? heed_char_class(heed_utf8_at(text, at, &size)) : HEED_CHAR_SPACE;
 }
 
+/* Returns the length of a contraction such as 's at `at`, 0 if there is none. */
 static size_t contraction(const char *text, size_t at, size_t length, bool any_case)
 {
     static const char *const endings[] = {"s", "t", "re", "ve", "m", "ll", "d"};
     if (at >= length || text[at] != '\'') return 0;
-    /* the long s folds to s */
+    /* The long s folds to s. */
     if (any_case && length - at > 2 && memcmp(text + at + 1, "\u017f", 2) == 0) return 3;
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
         size_t size = strlen(endings[i]), same = 0;
@@ -155,9 +164,10 @@ static size_t contraction(const char *text, size_t at, size_t length, bool any_c
     return 0;
 }
 
-/* End of [capitals]*[small]+ from `at` or, failing that and unless `small_needed`, of
-   [capitals]+[small]*; `at` itself when there is none. Letters without case and marks belong to
-   both classes: when nothing small follows the capitals, the last such letter is given back. */
+/* Returns the end of [capitals]*[small]+ from `at`. If that does not match, and unless
+   `small_needed` is set, returns the end of [capitals]+[small]*. Returns `at` if nothing matches.
+   Letters without case and marks belong to both classes: if nothing small follows the capitals, the
+   match ends after the last such character. */
 static size_t cased_word_end(const char *text, size_t at, size_t length, bool small_needed)
 {
     enum { BOTH = HEED_CHAR_CASELESS | HEED_CHAR_MARK };
@@ -174,8 +184,8 @@ static size_t cased_word_end(const char *text, size_t at, size_t length, bool sm
     return last_small_end > at || small_needed ? last_small_end : end;
 }
 
-/* Both alternatives of BY_CASE after an optional prefix: small letters with, then without the
-   prefix, then capitals. */
+/* Matches the two alternatives of BY_CASE after an optional prefix. It tries the first alternative
+   with and then without the prefix, then the second alternative with the prefix. */
 static size_t match_cased(const heed_word_rules *rules, const char *text, size_t at, size_t prefix,
                           size_t length)
 {
@@ -184,7 +194,7 @@ static size_t match_cased(const heed_word_rules *rules, const char *text, size_t
         size_t begin;
         bool small_needed;
     } tries[] = {{at + prefix, true}, {at, true}, {at + prefix, false}};
-    /* without a prefix the last try covers both alternatives */
+    /* Without a prefix the last attempt covers both alternatives. */
     for (size_t i = prefix ? 0 : 2; i < 3; i++) {
         size_t end = cased_word_end(text, tries[i].begin, length, tries[i].small_needed);
         if (end > tries[i].begin)
@@ -236,7 +246,8 @@ static size_t match_signs(const heed_word_rules *rules, const char *text, size_t
 
 static size_t match_blanks(const heed_word_rules *rules, const char *text, size_t at, size_t length)
 {
-    size_t end = at, last = at, after_line_end = 0; /* `last`: where the last blank begins */
+    /* `last` is where the last white space begins */
+    size_t end = at, last = at, after_line_end = 0;
     while (end < length) {
         size_t size;
         if (!heed_char_is_space(heed_utf8_at(text, end, &size))) break;
@@ -246,10 +257,11 @@ static size_t match_blanks(const heed_word_rules *rules, const char *text, size_
     }
     if (rules->line_ends && after_line_end) return after_line_end - at;
     if (!rules->blanks) return 0;
-    /* the last blank before a word is left to the word */
+    /* \s+(?!\S) leaves the last white space before a word to the word. */
     return (end == length || last == at ? end : last) - at;
 }
 
+/* Matches BLOOM's pattern. */
 static size_t match_apart(const char *apart, const char *text, size_t at, size_t length)
 {
     size_t end = at + (text[at] == ' '), begin = end;

@@ -1,3 +1,4 @@
+/* pieces.c: the working text and its pieces (pieces.h). */
 #include "text/pieces.h"
 
 #include "base/memory.h"
@@ -6,10 +7,9 @@
 #include <string.h>
 
 enum { LONGEST_INPUT = 0x7FFFFFFF };
-static const size_t longest_text = 0xFFFFFF00u; /* working offsets are 32 bits wide */
+static const size_t longest_text = 0xFFFFFF00u; /* offsets in the working text have 32 bits */
 
-/* Makes room for `more` bytes after `used` in the buffer that is being written, the one that is not
-   current. */
+/* Makes room for `more` bytes after `used` in the buffer `target`. */
 static bool reserve(heed_pieces *pieces, int target, size_t used, size_t more)
 {
     size_t wanted;
@@ -23,7 +23,7 @@ static bool reserve(heed_pieces *pieces, int target, size_t used, size_t more)
     return !pieces->failed;
 }
 
-/* The input with U+FFFD for broken parts; spans as for any rewritten text. */
+/* Copies the input with U+FFFD in place of invalid UTF-8. */
 static void repair(heed_pieces *pieces, const char *input, size_t length)
 {
     size_t written = 0;
@@ -86,8 +86,8 @@ void heed_pieces_free(heed_pieces *pieces)
     *pieces = (heed_pieces){0};
 }
 
-/* Range of the character that holds byte `at`: what a byte stands for while the text is the input
-   itself. */
+/* Returns the range of the character that contains byte `at`, which is the input range of the byte
+   while the working text is the input itself. */
 static heed_range own_span(const heed_pieces *pieces, size_t at)
 {
     size_t begin = at;
@@ -95,6 +95,7 @@ static heed_range own_span(const heed_pieces *pieces, size_t at)
     return (heed_range){(uint32_t)begin, (uint32_t)(begin + heed_utf8_size(pieces->bytes[begin]))};
 }
 
+/* Returns the input range of byte `at`. */
 static heed_range span_at(const heed_pieces *pieces, size_t at)
 {
     return pieces->spans ? pieces->spans[at] : own_span(pieces, at);
@@ -108,7 +109,7 @@ heed_range heed_pieces_origin(const heed_pieces *pieces, uint32_t begin, uint32_
     return (heed_range){span_at(pieces, begin).begin, span_at(pieces, end - 1).end};
 }
 
-/* Asks now and then whether to go on. */
+/* Checks for cancellation every 4096 steps. Returns whether the work is cancelled. */
 static bool stops(heed_pieces *pieces)
 {
     enum { STEPS = 4096 };
@@ -128,7 +129,7 @@ void heed_pieces_add(heed_pieces *pieces, uint32_t begin, uint32_t end, int32_t 
     else pieces->piece[pieces->count++] = (heed_piece){begin, end, token};
 }
 
-/* Puts the pieces aside so that a new list can be written; returns the old list. */
+/* Moves the pieces to `spare`, so that a new list can be written, and returns the old list. */
 static heed_piece *swap_pieces(heed_pieces *pieces, size_t *count)
 {
     heed_piece *old = pieces->piece;
@@ -161,7 +162,7 @@ heed_status heed_pieces_cut(heed_pieces *pieces, heed_piece_cutter *cut, const v
     return check(pieces, error);
 }
 
-/* Whether the rest of the piece is not needed: the rewriter is at its end then. */
+/* Returns whether the work is cancelled; the cursor then moves to the end of the piece. */
 static bool ends(heed_rewriter *rewriter)
 {
     if (!stops(rewriter->pieces)) return false;
@@ -169,6 +170,7 @@ static bool ends(heed_rewriter *rewriter)
     return true;
 }
 
+/* Appends a character with its input range to the new working text. */
 static void append(heed_rewriter *rewriter, const char *bytes, size_t size, heed_range span)
 {
     heed_pieces *pieces = rewriter->pieces;
@@ -185,7 +187,7 @@ void heed_rewriter_copy(heed_rewriter *rewriter, size_t bytes)
     heed_pieces *pieces = rewriter->pieces;
     int target = !pieces->current;
     size_t from = rewriter->base + rewriter->cursor;
-    /* even when memory is out: rewriters go on until the piece is done */
+    /* Advances even if memory is out, because rewriters go on until the end of the piece. */
     rewriter->cursor += bytes;
     if (ends(rewriter) || !bytes || !reserve(pieces, target, rewriter->written, bytes)) return;
     memcpy(pieces->owned[target] + rewriter->written, pieces->bytes + from, bytes);
@@ -209,7 +211,7 @@ void heed_rewriter_replace(heed_rewriter *rewriter, uint32_t code_point)
     char encoded[4];
     heed_range span = {0, 0};
     size_t size = heed_utf8_put(code_point, encoded);
-    if (rewriter->cursor >= rewriter->length) { /* nothing left to replace */
+    if (rewriter->cursor >= rewriter->length) { /* nothing is left to replace */
         heed_rewriter_insert(rewriter, code_point);
         return;
     }

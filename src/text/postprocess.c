@@ -1,3 +1,10 @@
+/* postprocess.c: the post-processors of tokenizer.json. Source: the `tokenizers` library. Kinds and
+   options:
+     TemplateProcessing  `single`, `pair` and `special_tokens`: where special tokens go
+     BertProcessing      `cls` A `sep`, for pairs `cls` A `sep` B `sep`
+     RobertaProcessing   `cls` A `sep`, for pairs `cls` A `sep` `sep` B `sep`; trim_offsets
+     ByteLevel           only trim_offsets
+     Sequence            `processors`: several of these, at most one of them with a template */
 #include "text/postprocess.h"
 
 #include "base/memory.h"
@@ -19,6 +26,7 @@ void heed_post_free(heed_post_processor *post)
     *post = (heed_post_processor){0};
 }
 
+/* Appends an element to a template. */
 static heed_status add_piece(heed_template *template, int sequence, int64_t type_id,
                              const char *where, heed_error *error)
 {
@@ -34,6 +42,7 @@ static heed_status add_piece(heed_template *template, int sequence, int64_t type
     return HEED_OK;
 }
 
+/* Appends a special id to the last element of a template. */
 static heed_status add_id(heed_template *template, const json_t *id, const char *where,
                           heed_error *error)
 {
@@ -51,7 +60,8 @@ static heed_status add_id(heed_template *template, const json_t *id, const char 
     return HEED_OK;
 }
 
-/* {"SpecialToken": {"id": "[CLS]", "type_id": 0}}, its ids listed under special_tokens. */
+/* Reads {"SpecialToken": {"id": "[CLS]", "type_id": 0}}. "special_tokens" lists the ids of each.
+   "if_absent" exists only in heed. */
 static heed_status read_special(heed_template *template, const json_t *special,
                                 const json_t *tokens, const char *where, heed_error *error)
 {
@@ -73,6 +83,7 @@ static heed_status read_special(heed_template *template, const json_t *special,
     return HEED_OK;
 }
 
+/* Reads the array `key` of a TemplateProcessing, which may use `sequences` texts (A, B). */
 static heed_status read_template(heed_template *template, const json_t *json, const char *key,
                                  int sequences, const char *where, heed_error *error)
 {
@@ -110,8 +121,8 @@ static heed_status read_template_processing(heed_post_processor *post, const jso
     return read_template(&post->pair, json, "pair", 2, where, error);
 }
 
-/* BertProcessing: cls A sep, cls A sep B sep with type 1 from B on. RobertaProcessing: cls A sep
-   sep B sep, all of type 0. */
+/* Builds the templates of BertProcessing, where type ids are 1 from B on, and of RobertaProcessing,
+   where all type ids are 0. */
 static heed_status read_cls_sep(heed_post_processor *post, const json_t *json, bool roberta,
                                 const char *where, heed_error *error)
 {
@@ -146,9 +157,9 @@ static heed_status read_roberta_processing(heed_post_processor *post, const json
 
 typedef struct {
     const char *name;
-    /* NULL: none */
+    /* NULL for a kind without a template */
     heed_status (*read_template)(heed_post_processor *, const json_t *, const char *, heed_error *);
-    bool trims; /* unless trim_offsets is false */
+    bool trims; /* the kind trims offsets unless trim_offsets is false */
 } post_kind;
 
 static const post_kind kinds[] = {
@@ -158,6 +169,7 @@ static const post_kind kinds[] = {
     {"ByteLevel", NULL, true},
 };
 
+/* Reads a post-processor or a Sequence of them. */
 static heed_status read_one(heed_post_processor *post, const json_t *json, int depth,
                             const char *where, heed_error *error)
 {
@@ -235,7 +247,7 @@ void heed_post_trim(const heed_post_processor *post, size_t index, const char *t
         if (!is_trimmed(heed_utf8_at(token, at, &size))) break;
     }
     for (int i = 0; i < post->trim_count; i++) {
-        /* The one space that add_prefix_space puts before a text is not part of the text. */
+        /* The space that add_prefix_space puts before a text is not part of the text. */
         bool ours = leading == 1 && post->trims[i] && (index == 0 || offsets->begin == 0);
         uint32_t cut = ours ? 0 : leading, room = offsets->end - offsets->begin;
         offsets->begin += cut < room ? cut : room;

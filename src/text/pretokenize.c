@@ -1,3 +1,14 @@
+/* pretokenize.c: the pre-tokenizers of tokenizer.json. Source: the `tokenizers` library. Kinds and
+   options:
+     ByteLevel           GPT-2's words (use_regex), each byte as a character; add_prefix_space
+     Split               splits at matches of `pattern`; behavior, invert
+     BertPreTokenizer    drops white space and isolates punctuation
+     Whitespace          matches of \w+|[^\w\s]+
+     WhitespaceSplit     drops white space
+     Digits              isolates numbers; individual_digits
+     Punctuation         splits at punctuation; behavior
+     CharDelimiterSplit  splits at the character `delimiter` and drops it
+     Metaspace           replaces spaces by `replacement`; prepend_scheme, split */
 #include "text/stage.h"
 
 #include "base/memory.h"
@@ -5,15 +16,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Turns matches and what lies between them into pieces, as a split behavior asks. */
+/* Turns matches and the text between them into pieces, according to a split behavior. */
 typedef struct {
     heed_pieces *pieces;
-    uint32_t base; /* where the piece being cut begins */
+    uint32_t base; /* begin of the piece that is being split */
     heed_split_behavior behavior;
     bool invert, has_held, held_match;
-    size_t held_begin, held_end; /* the part that may still grow */
+    size_t held_begin, held_end; /* the part that may still be extended */
 } cutter;
 
+/* Adds the held part as a piece. */
 static void release(cutter *c)
 {
     if (c->has_held)
@@ -22,7 +34,7 @@ static void release(cutter *c)
     c->has_held = false;
 }
 
-/* Whether this part joins the part before it. */
+/* Returns whether a part is merged with the held part. */
 static bool joins(const cutter *c, bool is_match)
 {
     switch (c->behavior) {
@@ -35,6 +47,7 @@ static bool joins(const cutter *c, bool is_match)
     return false;
 }
 
+/* Receives the next part (a heed_match_sink). */
 static void take_part(void *context, size_t begin, size_t end, bool is_match)
 {
     cutter *c = context;
@@ -61,9 +74,10 @@ static heed_status cut_by_pattern(const void *stage_pointer, heed_pieces *pieces
     return HEED_OK;
 }
 
+/* Returns whether a character is a match. */
 typedef bool character_test(uint32_t c, const heed_stage *stage);
 
-/* Every character that passes the test is a match of its own. */
+/* Splits a piece at single characters: each character that passes the test is a match. */
 static void cut_by_character(const heed_stage *stage, character_test *test,
                              heed_split_behavior behavior, heed_pieces *pieces, uint32_t begin,
                              uint32_t end)
@@ -140,9 +154,9 @@ static heed_status read_split(heed_stage *stage, const json_t *json, const char 
     return read_behavior(stage, json, where, error);
 }
 
-/* ---- ByteLevel: GPT-2's words, every byte as one printable character ---- */
+/* ---- ByteLevel: GPT-2's words, with each byte as one printable character ---- */
 
-/* Puts a character before a piece; it stands where the piece's first character stands. */
+/* Puts a character before a piece. It has the input range of the piece's first character. */
 static void prefix_piece(heed_rewriter *rewriter, uint32_t prefix)
 {
     size_t size;
@@ -179,7 +193,7 @@ static heed_status read_byte_level(heed_stage *stage, const json_t *json, const 
                             where, error);
 }
 
-/* ---- cutting at single characters ---- */
+/* ---- splitting at single characters ---- */
 
 static heed_status cut_blanks(const void *stage, heed_pieces *pieces, uint32_t begin, uint32_t end,
                               heed_error *error)
@@ -216,7 +230,7 @@ static heed_status read_punctuation(heed_stage *stage, const json_t *json, const
     return read_behavior(stage, json, where, error);
 }
 
-/* BertPreTokenizer: blanks go, punctuation stands alone. */
+/* BertPreTokenizer drops white space and isolates punctuation. Source: Devlin et al. 2019. */
 static heed_status run_bert(const heed_stage *stage, heed_pieces *pieces, heed_error *error)
 {
     heed_stage isolated = *stage;
@@ -272,6 +286,7 @@ static heed_status read_delimiter(heed_stage *stage, const json_t *json, const c
 
 /* ---- Whitespace: \w+|[^\w\s]+ ---- */
 
+/* Returns whether a character is part of a word, white space, or neither (0). */
 static unsigned word_kind(uint32_t c)
 {
     unsigned class = heed_char_class(c);
@@ -297,8 +312,10 @@ static heed_status run_whitespace(const heed_stage *stage, heed_pieces *pieces, 
     return heed_pieces_cut(pieces, cut_words, stage, error);
 }
 
-/* ---- Metaspace: spaces become a visible character, at which words begin ---- */
+/* ---- Metaspace: replaces spaces by a visible character, at which pieces begin ---- */
 
+/* Rewrites a piece: replaces its spaces, and puts the character before it if the scheme says so.
+   Source: Kudo & Richardson 2018 (SentencePiece). */
 static heed_status mark_spaces(const void *stage_pointer, heed_rewriter *rewriter,
                                heed_error *error)
 {

@@ -1,4 +1,4 @@
-/* The vocabulary inside a GGUF file, handed to heed_tokenizer_from_gguf. */
+/* read_gguf.c: reads the vocabulary of a GGUF file for heed_tokenizer_from_gguf. */
 #include "base/memory.h"
 #include "io/gguf.h"
 #include "text/text_internal.h"
@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Copies that die with the call. */
+/* What reading needs. The arena owns the copies and is freed after the call. */
 typedef struct {
     const heed_gguf *file;
     heed_arena *arena;
@@ -18,7 +18,7 @@ static heed_status fail_memory(const source *s, size_t count)
     return heed_fail_memory(s->error, count * sizeof(heed_gguf_string), "the vocabulary");
 }
 
-/* A string with a zero byte after it; NULL where the file has none. */
+/* Copies a string with a NUL. *text stays as it is if the file lacks the key. */
 static heed_status read_text(const source *s, const char *key, const char **text)
 {
     const char *bytes = NULL;
@@ -32,6 +32,7 @@ static heed_status read_text(const source *s, const char *key, const char **text
     return HEED_OK;
 }
 
+/* Finds an array of strings or of numbers. *entry is NULL if the file lacks the key. */
 static heed_status find_array(const source *s, const char *key, bool strings,
                               const heed_gguf_entry **entry)
 {
@@ -57,7 +58,7 @@ static heed_status read_strings(const source *s, const char *key, const heed_ggu
     return HEED_OK;
 }
 
-/* Scores and types: one for each token, or none at all. */
+/* Reads scores or types, of which the file has one per token, or none. */
 static heed_status read_numbers(const source *s, const char *key, size_t count,
                                 const float **scores, const int32_t **types)
 {
@@ -80,6 +81,7 @@ static heed_status read_numbers(const source *s, const char *key, size_t count,
     return HEED_OK;
 }
 
+/* Reads a boolean: 0 or 1, or -1 if the file lacks the key. */
 static heed_status read_flag(const source *s, const char *key, int *flag)
 {
     bool value = false;
@@ -106,7 +108,7 @@ static heed_status read_specials(const source *s, heed_gguf_vocabulary *v)
     return HEED_OK;
 }
 
-/* Templates with names of their own. */
+/* Reads the templates with names. */
 static heed_status read_templates(const source *s, heed_gguf_vocabulary *v)
 {
     static const char prefix[] = "tokenizer.chat_template.";

@@ -1,3 +1,5 @@
+/* recipe.c: the recipes for byte-level BPE and for BERT, and what all recipes share (recipe.h).
+   Source: the classes of transformers. */
 #include "text/recipe.h"
 
 #include "text/text_internal.h"
@@ -7,7 +9,7 @@ const char *heed_source_special(const heed_source *s, heed_special part)
     const char *named = heed_special_content(s->config, part);
     bool optional = (part == HEED_PAD || part == HEED_MASK) && !s->recipe->named_only;
     if (optional && json_is_null(json_object_get(s->config, heed_special_names[part])))
-        return NULL; /* it says "none" */
+        return NULL; /* null says that there is none */
     return named ? named : s->recipe->specials[part];
 }
 
@@ -17,7 +19,8 @@ bool heed_source_flag(const heed_source *s, const char *key, bool standard)
     return json_is_boolean(flag) ? json_is_true(flag) : standard;
 }
 
-/* {"id": "[CLS]", "ids": [101], "tokens": ["[CLS]"]}; NULL when the vocabulary lacks the token. */
+/* Returns {"id": "[CLS]", "ids": [101], "tokens": ["[CLS]"]}, NULL if the vocabulary lacks the
+   token. */
 static json_t *special_entry(const heed_source *s, heed_special part)
 {
     const char *content = heed_source_special(s, part);
@@ -80,13 +83,14 @@ json_t *heed_recipe_byte_level(bool add_prefix_space, bool trim_offsets, bool us
                      add_prefix_space, "trim_offsets", trim_offsets, "use_regex", use_regex);
 }
 
+/* Builds the pre-tokenizer Split. */
 static json_t *split(const char *regex, const char *behavior, bool invert)
 {
     return json_pack("{s:s, s:{s:s}, s:s, s:b}", "type", "Split", "pattern", "Regex", regex,
                      "behavior", behavior, "invert", invert);
 }
 
-/* RoBERTa's and CLIP's post-processor: offsets are trimmed there too. */
+/* Builds RoBERTa's and CLIP's post-processor, which trims offsets too. */
 static json_t *roberta_post(const heed_source *s, bool add_prefix_space, bool trim)
 {
     const char *before = heed_source_special(s, s->recipe->before),
@@ -97,6 +101,7 @@ static json_t *roberta_post(const heed_source *s, bool add_prefix_space, bool tr
                      "add_prefix_space", add_prefix_space);
 }
 
+/* Builds a BPE model from vocabulary and merges. */
 static json_t *byte_pairs(const heed_source *s)
 {
     return json_pack("{s:s, s:O, s:O}", "type", "BPE", "vocab", s->vocabulary, "merges", s->merges);
@@ -160,8 +165,8 @@ static heed_status build_clip(const heed_source *s, heed_sections *made)
     return HEED_OK;
 }
 
-/* Whether a bare vocab.txt was made from lowered text: no token with a capital but the bracketed
-   ones. */
+/* Returns whether a vocab.txt without configuration was made from lower-cased text: no token has a
+   capital letter, except for those in brackets. */
 static bool looks_lowered(const heed_source *s)
 {
     const char *token;

@@ -1,3 +1,5 @@
+/* recipe_plain.c: the recipes of classes that split text into bytes, code points, characters or
+   Moses's words (recipe.h). Source: the classes of transformers. */
 #include "text/recipe.h"
 
 #include "base/memory.h"
@@ -5,16 +7,15 @@
 #include "text/text_internal.h"
 #include <string.h>
 
-/* Classes without a pre-tokenizer of their own: bytes, code points, characters, words of Moses. */
-
 static json_t *plain(const char *type)
 {
     return json_pack("{s:s}", "type", type);
 }
 
-/* ---- bytes: BPE over the byte alphabet without a merge ---- */
+/* ---- bytes: BPE over the byte alphabet without merges ---- */
 
-/* Special tokens in the order of their ids, ended by HEED_SPECIAL_COUNT, then the 256 bytes. */
+/* Builds the vocabulary: special tokens in this order, ended by HEED_SPECIAL_COUNT, then the 256
+   bytes. */
 static heed_status byte_vocabulary(heed_source *s, const heed_special *first)
 {
     json_int_t id = 0;
@@ -45,7 +46,7 @@ static heed_status perceiver_vocabulary(heed_source *s)
 
 static heed_status build_bytes(const heed_source *s, heed_sections *made)
 {
-    /* drops broken bytes where Perceiver writes U+FFFD */
+    /* ByT5 drops invalid bytes, Perceiver writes U+FFFD */
     bool byt5 = s->recipe == &heed_recipe_byt5;
     made->normalizer = json_null();
     made->pre_tokenizer = heed_recipe_byte_level(false, true, false);
@@ -84,7 +85,8 @@ static heed_status build_code_points(const heed_source *s, heed_sections *made)
 
 /* ---- characters ---- */
 
-/* ESM: letters of proteins; what stands between blanks and is no letter is unknown as a whole. */
+/* ESM: one token per letter of a protein. Any other text between white space is one unknown
+   token. */
 static heed_status build_esm(const heed_source *s, heed_sections *made)
 {
     made->normalizer = json_null();
@@ -96,8 +98,8 @@ static heed_status build_esm(const heed_source *s, heed_sections *made)
     return HEED_OK;
 }
 
-/* wav2vec 2.0: letters, a sign for the blank between words; decoded as CTC (Graves et al. 2006):
-   repeats are one, blanks go. */
+/* wav2vec 2.0: one token per letter, with a delimiter for the space between words. Decoding is that
+   of CTC (Graves et al. 2006): repeated tokens are merged and padding is dropped. */
 static heed_status build_wav2vec2(const heed_source *s, heed_sections *made)
 {
     const char *delimiter = json_string_value(json_object_get(s->config, "word_delimiter_token"));
@@ -122,7 +124,7 @@ static heed_status build_wav2vec2(const heed_source *s, heed_sections *made)
 
 /* ---- words of Moses ---- */
 
-/* FSMT: fairseq's models for translation, from one language into another. */
+/* FSMT: fairseq's models that translate from one language to another. */
 static heed_status build_fsmt(const heed_source *s, heed_sections *made)
 {
     const json_t *languages = json_object_get(s->config, "langs");

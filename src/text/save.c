@@ -1,3 +1,4 @@
+/* save.c: writes tokenizer.json and tokenizer_config.json (heed_tokenizer_save). */
 #include "text/text_internal.h"
 
 #include "base/file.h"
@@ -19,7 +20,7 @@ static heed_status write_json(const json_t *json, const char *folder, const char
     return status;
 }
 
-/* A section of tokenizer.json as it is written, a new reference; NULL if there is none. */
+/* Returns a section of tokenizer.json as it is written, a new reference, NULL if there is none. */
 static json_t *section_to_write(const heed_tokenizer *tokenizer, const char *name, json_t *added,
                                 json_t *model)
 {
@@ -30,7 +31,7 @@ static json_t *section_to_write(const heed_tokenizer *tokenizer, const char *nam
     return json_incref(section);
 }
 
-/* The library's order of sections. */
+/* Builds tokenizer.json with its sections in the library's order. */
 static heed_status compose(const heed_tokenizer *tokenizer, json_t **result, heed_error *error)
 {
     static const char *const order[] = {"version",        "truncation", "padding",
@@ -53,9 +54,9 @@ static heed_status compose(const heed_tokenizer *tokenizer, json_t **result, hee
     return status;
 }
 
-/* The configuration with its parts as strings where they are objects without a type, as
-   special_tokens_map.json has them: transformers refuses those in tokenizer_config.json, and takes
-   the flags from the added tokens. A new reference; NULL without memory. */
+/* Returns the configuration with special tokens as strings where they are objects without a type,
+   as in special_tokens_map.json. transformers refuses such objects in tokenizer_config.json, and
+   takes the flags from the added tokens. A new reference; NULL if memory is out. */
 static json_t *config_to_write(const json_t *config)
 {
     json_t *copy = json_copy((json_t *)config);
@@ -71,8 +72,8 @@ static json_t *config_to_write(const json_t *config)
     return NULL;
 }
 
-/* The strings that tokenizer.json has no place for, since a greater id has them too: {"435":
-   "the"}. */
+/* Adds to the configuration the ids whose string a greater id has too, for which tokenizer.json has
+   no place: {"435": "the"}. */
 static heed_status put_shared(const heed_tokenizer *tokenizer, json_t *config, heed_error *error)
 {
     const heed_vocabulary *vocabulary = &tokenizer->model.vocabulary;

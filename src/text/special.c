@@ -1,3 +1,4 @@
+/* special.c: finds the special tokens of a tokenizer by role (BOS, EOS, UNK and so on). */
 #include "text/text_internal.h"
 
 #include <string.h>
@@ -7,7 +8,7 @@ const char *const heed_special_names[HEED_SPECIAL_COUNT] = {
     [HEED_UNK] = "unk_token",  [HEED_CLS] = "cls_token", [HEED_SEP] = "sep_token",
     [HEED_MASK] = "mask_token"};
 
-/* What the parts are usually called, for files that do not say. */
+/* The usual tokens of each role, for files that name none. */
 static const char *const usual[HEED_SPECIAL_COUNT][4] = {
     [HEED_BOS] = {"<s>", "<bos>", "<|begin_of_text|>", "<|startoftext|>"},
     [HEED_EOS] = {"</s>", "<eos>", "<|end_of_text|>", "<|endoftext|>"},
@@ -28,8 +29,8 @@ const char *heed_special_content(const json_t *config, heed_special part)
     return json_string_value(special_string(config, part));
 }
 
-/* A part that the config does not mention, by its usual name: a special token of that name, or one
-   in brackets, as BERT's vocabularies spell theirs. */
+/* Finds the id of a role that the configuration does not mention by the usual name: a special token
+   with this name, or a name in brackets, as in BERT's vocabularies. */
 static int32_t usual_id(const heed_tokenizer *tokenizer, int part)
 {
     for (int i = 0; i < 4 && usual[part][i]; i++) {

@@ -1,3 +1,4 @@
+/* stage.c: reads pipelines of stages from tokenizer.json and runs them (stage.h). */
 #include "text/stage.h"
 
 #include "base/memory.h"
@@ -24,6 +25,7 @@ static heed_status read_stages(heed_pipeline *pipeline, const json_t *json,
                                const heed_stage_section *section, int depth, const char *where,
                                heed_error *error);
 
+/* Reads {"type": "Sequence"}: appends the stages of its list. */
 static heed_status read_sequence(heed_pipeline *pipeline, const json_t *json,
                                  const heed_stage_section *section, int depth, const char *where,
                                  heed_error *error)
@@ -39,6 +41,7 @@ static heed_status read_sequence(heed_pipeline *pipeline, const json_t *json,
     return HEED_OK;
 }
 
+/* Appends one stage of the given type. */
 static heed_status read_stage(heed_pipeline *pipeline, const json_t *json,
                               const heed_stage_section *section, const char *type,
                               const char *where, heed_error *error)
@@ -59,7 +62,7 @@ static heed_status read_stage(heed_pipeline *pipeline, const json_t *json,
     return kind->read ? kind->read(stage, json, where, error) : HEED_OK;
 }
 
-/* Appends a stage, or those of a Sequence, which may hold others. */
+/* Appends a stage, or the stages of a Sequence, which may contain Sequences. */
 static heed_status read_stages(heed_pipeline *pipeline, const json_t *json,
                                const heed_stage_section *section, int depth, const char *where,
                                heed_error *error)
@@ -141,7 +144,7 @@ heed_status heed_stage_read_metaspace(heed_stage *stage, const json_t *json, con
     static const char *const schemes[] = {"always", "first", "never"};
     bool add_prefix_space = true;
     const char *scheme = NULL;
-    stage->code_point = 0x2581; /* lower one eighth block */
+    stage->code_point = 0x2581; /* U+2581, lower one eighth block */
     stage->split = true;
     HEED_TRY(heed_stage_read_character(stage, json, "replacement", where, error));
     HEED_TRY(heed_json_boolean(json, "add_prefix_space", &add_prefix_space, where, error));
@@ -161,7 +164,8 @@ heed_status heed_stage_read_metaspace(heed_stage *stage, const json_t *json, con
     return HEED_OK;
 }
 
-/* Printable Latin-1 stands for itself; the other bytes, in order, for U+0100 and up. */
+/* Returns whether a byte stands for the character with its own number, as printable Latin-1 does.
+   The other bytes stand, in order, for U+0100 and up. */
 static bool stands_for_itself(uint32_t c)
 {
     return (c >= '!' && c <= '~') || (c >= 0xA1 && c <= 0xAC) || (c >= 0xAE && c <= 0xFF);
@@ -172,7 +176,7 @@ uint32_t heed_byte_character(unsigned char byte)
     if (stands_for_itself(byte)) return byte;
     if (byte <= 0x20) return 0x100u + byte;
     if (byte <= 0xA0) return 0x121u + (byte - 0x7Fu);
-    return 0x143u; /* 0xAD, the soft hyphen */
+    return 0x143u; /* the soft hyphen 0xAD */
 }
 
 int heed_character_byte(uint32_t c)
@@ -183,6 +187,7 @@ int heed_character_byte(uint32_t c)
     return c == 0x143 ? 0xAD : -1;
 }
 
+/* Rewrites a piece: every byte becomes its character. */
 static heed_status bytes_to_characters(const void *stage, heed_rewriter *rewriter,
                                        heed_error *error)
 {

@@ -1,3 +1,4 @@
+/* token_bytes.c: the table of the bytes of each token (token_bytes.h). */
 #include "text/token_bytes.h"
 
 #include "base/memory.h"
@@ -5,13 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Decoders that turn single tokens into bytes say what those are. Elsewhere a token is decoded
-   between two others (the anchor, an ordinary token), whose text is taken away. */
+/* The state of filling the table. With ByteLevel and ByteFallback the bytes of a token follow from
+   its string. With other decoders a token is decoded between two ordinary tokens (the anchor), and
+   their text is removed. */
 typedef struct reader {
     const heed_tokenizer *tokenizer;
     bool byte_level, byte_fallback;
-    int32_t anchor;      /* -1: none was found */
-    size_t before, both; /* bytes of the anchor's text alone, and twice */
+    int32_t anchor;      /* -1 if none was found */
+    size_t before, both; /* bytes of the anchor decoded once, and twice */
     heed_buffer scratch;
 } reader;
 
@@ -36,7 +38,7 @@ static bool is_word(const char *text, size_t length)
     return length > 0;
 }
 
-/* The first token whose text is nothing but letters. */
+/* Finds the first token whose text consists of letters. */
 static heed_status find_anchor(reader *r, size_t count, heed_error *error)
 {
     r->anchor = -1;
@@ -53,6 +55,7 @@ static heed_status find_anchor(reader *r, size_t count, heed_error *error)
     return HEED_OK;
 }
 
+/* Appends the text of a token between two anchors. */
 static heed_status put_between(reader *r, int32_t id, heed_buffer *text, heed_error *error)
 {
     const int32_t ids[3] = {r->anchor, id, r->anchor};
@@ -67,6 +70,7 @@ static heed_status put_between(reader *r, int32_t id, heed_buffer *text, heed_er
     return HEED_OK;
 }
 
+/* Appends the bytes of a token. */
 static heed_status put_token(reader *r, int32_t id, heed_buffer *text, heed_error *error)
 {
     size_t length = 0;

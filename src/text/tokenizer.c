@@ -1,7 +1,9 @@
+/* tokenizer.c: questions about a tokenizer's vocabulary and options, and freeing it
+   (tokenizer.h). */
 #include "text/text_internal.h"
 
 #include "base/lines.h"
-#include <heed/heed.h> /* freeing is public */
+#include <heed/heed.h> /* heed_tokenizer_free is public */
 #include <stdlib.h>
 
 void heed_tokenizer_free(heed_tokenizer *tokenizer)

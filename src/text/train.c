@@ -1,3 +1,5 @@
+/* train.c: trains tokenizers: options, feeding, special tokens and post-processor (tokenizer.h).
+   The kinds are in train_bpe.c and train_char.c. */
 #include "text/train.h"
 
 #include "base/memory.h"
@@ -42,6 +44,7 @@ void heed_tokenizer_trainer_free(heed_tokenizer_trainer *trainer)
     free(trainer);
 }
 
+/* Returns the special token of a role, NULL if there is none. */
 static const char *content_of(const heed_tokenizer_trainer *trainer, heed_special part)
 {
     for (int i = 0; i < trainer->special_count; i++)
@@ -49,7 +52,7 @@ static const char *content_of(const heed_tokenizer_trainer *trainer, heed_specia
     return NULL;
 }
 
-/* BOS, or CLS where there is none; EOS, or SEP. */
+/* Returns the token before a text, BOS or else CLS, or the token after it, EOS or else SEP. */
 static const char *bracket(const heed_tokenizer_trainer *trainer, bool after)
 {
     static const heed_special parts[2][2] = {{HEED_BOS, HEED_CLS}, {HEED_EOS, HEED_SEP}};
@@ -129,7 +132,7 @@ heed_status heed_tokenizer_trainer_new(heed_tokenizer_trainer **result, const ch
 heed_status heed_tokenizer_trainer_feed(heed_tokenizer_trainer *trainer, const char *text,
                                         size_t length, heed_error *error)
 {
-    heed_pieces pieces; /* replaces broken UTF-8 */
+    heed_pieces pieces; /* replaces invalid UTF-8 */
     heed_status status = heed_pieces_init(&pieces, text, length, false, error);
     if (status == HEED_OK)
         status = trainer->kind->feed(trainer, pieces.bytes, pieces.length, error);
@@ -155,7 +158,7 @@ static int append_bracket(json_t *list, const char *content, int type_id)
         list, json_pack("{s:{s:s, s:i}}", "SpecialToken", "id", content, "type_id", type_id));
 }
 
-/* [BOS] A [EOS], and for a pair [BOS] A [EOS] B [EOS], in CLS and SEP's case with type 1 for the
+/* Builds the post-processor: [BOS] A [EOS], for pairs [BOS] A [EOS] B [EOS], with type id 1 for the
    second text. */
 static json_t *make_template(const heed_tokenizer_trainer *trainer, const json_t *vocabulary)
 {
@@ -191,7 +194,7 @@ static json_t *make_template(const heed_tokenizer_trainer *trainer, const json_t
     return NULL;
 }
 
-/* Special tokens and post-processor, which all kinds have in common. */
+/* Adds to `json` what all kinds share: special tokens and post-processor. */
 static int complete(const heed_tokenizer_trainer *trainer, json_t *json)
 {
     const json_t *vocabulary = json_object_get(json_object_get(json, "model"), "vocab");

@@ -1,5 +1,5 @@
-/* train.h: training of tokenizers; for the files of this module only. A trainer counts while it is
-   fed and works when it finishes. */
+/* train.h: what the files that train tokenizers share. A trainer counts strings while it is fed and
+   builds the vocabulary when it finishes. */
 #ifndef HEED_TEXT_TRAIN_H
 #define HEED_TEXT_TRAIN_H
 
@@ -8,22 +8,24 @@
 #include "text/tokenizer.h"
 #include "text/vocabulary.h"
 
-/* What a kind counts: strings (words, characters) and how often each occurred. */
+/* Strings (words or characters) and how often each occurred. */
 typedef struct heed_counts {
     heed_vocabulary strings; /* the ids are indices into `counts` */
     uint64_t *counts;
     size_t capacity;
 } heed_counts;
+/* Counts one occurrence of a string. */
 heed_status heed_counts_add(heed_counts *counts, const char *string, size_t length,
                             heed_error *error);
 void heed_counts_free(heed_counts *counts);
 
+/* One kind of trainer. */
 typedef struct heed_trainer_kind {
     const char *name;
-    /* Counts one text of valid UTF-8. NULL: the kind cannot be trained. */
+    /* Counts the strings of one text in valid UTF-8. NULL if the kind cannot be trained. */
     heed_status (*feed)(heed_tokenizer_trainer *trainer, const char *text, size_t length,
                         heed_error *error);
-    /* A tokenizer.json without added tokens and post-processor; a new reference. */
+    /* Builds a tokenizer.json without added tokens and post-processor. *json is a new reference. */
     heed_status (*finish)(const heed_tokenizer_trainer *trainer, json_t **json, heed_error *error);
 } heed_trainer_kind;
 extern const heed_trainer_kind heed_trainer_bpe, heed_trainer_char;
@@ -32,18 +34,18 @@ struct heed_tokenizer_trainer {
     const heed_trainer_kind *kind;
     size_t vocab_size;
     uint64_t min_frequency;
-    heed_special_token *special; /* contents are owned */
+    heed_special_token *special; /* the contents are owned */
     int special_count;
     bool add_bos, add_eos;
     heed_cancel cancel;
     heed_counts counted;
-    struct heed_pattern *words; /* "bpe": the split into words */
+    struct heed_pattern *words; /* "bpe": the pattern that splits text into words */
 };
 
-/* Adds the special tokens, each content once, with ids from 0 on. */
+/* Adds the special tokens with ids from 0 on, each content once. */
 heed_status heed_trainer_add_special(const heed_tokenizer_trainer *trainer,
                                      heed_vocabulary *vocabulary, heed_error *error);
-/* An object of all tokens and their ids; NULL when memory is out. */
+/* Returns an object {"<token>": id}, NULL if memory is out. */
 json_t *heed_trainer_vocabulary_json(const heed_vocabulary *vocabulary);
 
 #endif

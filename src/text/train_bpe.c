@@ -1,3 +1,9 @@
+/* train_bpe.c: trains byte-level BPE. Merges are found in the order of the library's BpeTrainer:
+   the most frequent pair of neighboring symbols is joined in all words, and this is repeated; among
+   equally frequent pairs the one with the smaller ids comes first. After a merge, only the words
+   that contain the pair are visited to update the counts of pairs. The queue is lazy: an entry
+   whose count has changed is put back with the new count when it comes up. Source: Sennrich, Haddow
+   & Birch 2016; Radford et al. 2019. */
 #include "text/train.h"
 
 #include "base/memory.h"
@@ -7,24 +13,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Byte-level BPE. Merges are found as the library's BpeTrainer finds them: the most frequent pair
-   of neighbors is joined in all words, again and again; of equally frequent pairs the one with the
-   smaller ids comes first. Counts are kept up to date by the words that a merge changes, and the
-   queue is lazy: an entry whose count has changed is put back when it comes up. Source: Sennrich,
-   Haddow & Birch 2016; Radford et al. 2019. */
-
 typedef struct {
     int32_t *ids;
     size_t count;
-} word; /* symbols of a word; they share one block */
+} word; /* the symbols of a word; all words share one block */
 
 typedef struct {
     uint32_t *words;
     size_t count, capacity;
 } word_list;
 
-/* A pair of neighbors: how often it occurs, and the words where it has come up since it was last
-   queued. */
+/* A pair of neighboring symbols: how often it occurs, and the words in which it appeared since it
+   was queued last. */
 typedef struct {
     uint64_t pair;
     int64_t count;
@@ -43,11 +43,11 @@ typedef struct {
     heed_vocabulary tokens;
     word *words;
     int32_t *symbols;
-    pair_entry *pairs; /* open addressing; a power of two */
+    pair_entry *pairs; /* hash table with open addressing; a power of two */
     size_t pair_slots, pair_count;
-    candidate *queue; /* a heap, the next merge first */
+    candidate *queue; /* a heap with the next merge first */
     size_t queue_count, queue_capacity;
-    uint64_t *touched; /* pairs with fresh words */
+    uint64_t *touched; /* pairs with new words */
     size_t touched_count, touched_capacity;
     heed_merge *merges;
     size_t merge_count, merge_capacity;
@@ -66,7 +66,7 @@ typedef struct {
 static void count_word(void *context, size_t begin, size_t end, bool is_match)
 {
     feeding *f = context;
-    (void)is_match; /* the split leaves nothing out */
+    (void)is_match; /* the parts cover the text */
     if (f->status == HEED_OK)
         f->status = heed_counts_add(&f->trainer->counted, f->text + begin, end - begin, f->error);
 }
@@ -81,6 +81,7 @@ static heed_status feed_bpe(heed_tokenizer_trainer *trainer, const char *text, s
 
 /* ---- the queue ---- */
 
+/* Order of the queue: greater count first, then smaller ids. */
 static bool comes_before(const candidate *a, const candidate *b)
 {
     return a->count != b->count ? a->count > b->count : a->pair < b->pair;
@@ -122,6 +123,7 @@ static candidate queue_pop(bpe_trainer *t)
 
 /* ---- pairs ---- */
 
+/* Returns the slot of a pair, or the free slot where it belongs. */
 static size_t slot_of(const bpe_trainer *t, uint64_t pair)
 {
     size_t slot = (size_t)((pair * 0x9E3779B97F4A7C15u) >> 32) & (t->pair_slots - 1);
@@ -144,7 +146,7 @@ static bool grow_pairs(bpe_trainer *t)
     return true;
 }
 
-/* Adds to a pair's count; a word where the pair is new is remembered. */
+/* Changes the count of a pair. If it increases, remembers the word. */
 static void change_pair(bpe_trainer *t, uint64_t pair, int64_t change, uint32_t in_word)
 {
     if ((t->pair_count + 1) * 2 > t->pair_slots && !grow_pairs(t)) t->failed = true;
@@ -170,7 +172,7 @@ static void change_pair(bpe_trainer *t, uint64_t pair, int64_t change, uint32_t 
     if (first) t->touched[t->touched_count++] = pair;
 }
 
-/* Queues the pairs that have come up in new words, with those words. */
+/* Queues the pairs that appeared in words since the last merge, with those words. */
 static void queue_touched(bpe_trainer *t)
 {
     for (size_t i = 0; i < t->touched_count; i++) {
@@ -184,8 +186,7 @@ static void queue_touched(bpe_trainer *t)
 
 /* ---- merging ---- */
 
-/* Joins a pair wherever it stands in a word, left to right, and keeps the counts of the pairs
-   around it. */
+/* Joins a pair in a word from left to right, and updates the counts of the pairs next to it. */
 static void merge_in_word(bpe_trainer *t, uint32_t index, heed_merge merge)
 {
     word *w = &t->words[index];
@@ -210,7 +211,7 @@ static void merge_in_word(bpe_trainer *t, uint32_t index, heed_merge merge)
     w->count = kept;
 }
 
-/* The token that a pair becomes; a new one unless its string is a token already. */
+/* Finds the token that a pair becomes. It is a new token unless its string is a token. */
 static heed_status joined_token(bpe_trainer *t, heed_merge *merge, heed_error *error)
 {
     const heed_vocabulary_entry *left = &t->tokens.entries[merge->left],
@@ -230,6 +231,7 @@ static heed_status joined_token(bpe_trainer *t, heed_merge *merge, heed_error *e
     return status;
 }
 
+/* Merges until the vocabulary is full or no pair is frequent enough. */
 static heed_status do_merges(bpe_trainer *t, heed_error *error)
 {
     heed_status status = HEED_OK;
@@ -264,7 +266,7 @@ static heed_status do_merges(bpe_trainer *t, heed_error *error)
 
 /* ---- setting up ---- */
 
-/* The bytes' characters follow the special tokens in order of code point. */
+/* Adds special tokens, then the characters of the bytes in order of code point. */
 static heed_status add_alphabet(bpe_trainer *t, heed_error *error)
 {
     HEED_TRY(heed_trainer_add_special(t->trainer, &t->tokens, error));
@@ -279,6 +281,7 @@ static heed_status add_alphabet(bpe_trainer *t, heed_error *error)
     return HEED_OK;
 }
 
+/* Turns the counted words into symbols, and counts and queues their pairs. */
 static heed_status spell_words(bpe_trainer *t, heed_error *error)
 {
     const heed_vocabulary *strings = &t->trainer->counted.strings;
@@ -329,8 +332,8 @@ static json_t *merge_json(const heed_vocabulary *tokens, heed_merge merge)
                      heed_vocabulary_string(tokens, right), (size_t)right->length);
 }
 
-/* A pair that came up again is listed where it came up last, as in the library's table of
-   merges. */
+/* Lists the merges. A pair that was merged twice is listed at its last place, as in the library's
+   table of merges. */
 static json_t *merges_json(bpe_trainer *t)
 {
     json_t *list = json_array();

@@ -1,3 +1,5 @@
+/* train_char.c: trains a vocabulary of characters, which is BPE without merges: each character is a
+   token, any other character is unknown, and the decoder Fuse concatenates tokens. */
 #include "text/train.h"
 
 #include "base/memory.h"
@@ -5,9 +7,6 @@
 #include "text/pieces.h"
 #include <stdlib.h>
 #include <string.h>
-
-/* A vocabulary of characters is BPE without merges: each character is a token, one that is not
-   there is unknown; Fuse joins them. */
 
 static heed_status feed_char(heed_tokenizer_trainer *trainer, const char *text, size_t length,
                              heed_error *error)
@@ -38,7 +37,8 @@ static int smaller_first(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* The characters that are kept, in order of code point. */
+/* Returns the characters that are kept, in order of code point: those that are frequent enough and,
+   if there are too many, the most frequent. NULL if memory is out. */
 static character *choose(const heed_tokenizer_trainer *trainer, size_t specials, size_t *count)
 {
     const heed_counts *counted = &trainer->counted;
@@ -62,13 +62,14 @@ static character *choose(const heed_tokenizer_trainer *trainer, size_t specials,
     return chosen;
 }
 
+/* Adds the characters to the vocabulary. */
 static heed_status add_characters(const character *chosen, size_t count,
                                   heed_vocabulary *vocabulary, bool *has_nul, heed_error *error)
 {
     for (size_t i = 0; i < count; i++) {
         char encoded[4];
         size_t size = heed_utf8_put(chosen[i].code_point, encoded);
-        /* no JSON key may hold it: it becomes an added token */
+        /* jansson's keys cannot contain U+0000, so it becomes an added token */
         if (chosen[i].code_point == 0) *has_nul = true;
         else if (heed_vocabulary_find(vocabulary, encoded, size) < 0)
             HEED_TRY(heed_vocabulary_add(vocabulary, encoded, size, (int64_t)vocabulary->count,

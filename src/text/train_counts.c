@@ -1,5 +1,5 @@
-/* train_counts.c: what all trainers use: counted strings, special tokens, the vocabulary as
-   JSON. */
+/* train_counts.c: what all trainers use: counted strings, special tokens, and the vocabulary as
+   JSON (train.h). */
 #include "text/train.h"
 
 #include "base/memory.h"

@@ -1,8 +1,10 @@
+/* trie.c: a set of strings that finds the longest one at a place (trie.h). */
 #include "text/trie.h"
 
 #include "base/memory.h"
 #include <stdlib.h>
 
+/* Returns the slot of an edge, or the free slot where it belongs. */
 static size_t child_slot(const heed_trie *trie, uint32_t parent, uint8_t byte)
 {
     uint64_t hash = ((uint64_t)parent << 8 | byte) * 0x9E3779B97F4A7C15u;

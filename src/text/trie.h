@@ -1,5 +1,5 @@
-/* trie.h: a set of strings, each with a value, that finds the longest one a text begins with.
-   Children by hash of (node, byte). */
+/* trie.h: a set of strings with values that finds the longest string with which a text begins. The
+   edges are in one hash table, keyed by (node, byte). */
 #ifndef HEED_TEXT_TRIE_H
 #define HEED_TEXT_TRIE_H
 
@@ -12,16 +12,19 @@ typedef struct heed_trie_slot {
     uint8_t byte;
 } heed_trie_slot;
 typedef struct heed_trie {
-    heed_trie_slot *slots; /* open addressing; child 0 = free */
+    heed_trie_slot *slots; /* hash table with open addressing; child is 0 in free slots */
     size_t slot_count;
-    int32_t *values; /* by node: value of the string that ends there, -1; node 0 is the root */
+    /* by node: value of the string that ends there, -1 for none; node 0 is the root */
+    int32_t *values;
     size_t node_count, node_capacity;
 } heed_trie;
 
-/* If strings are equal, the first one counts; empty ones are never found. False without memory. */
+/* Adds a string. If it is present, its old value stays; an empty string is never found. False if
+   memory is out. */
 bool heed_trie_add(heed_trie *trie, const char *text, size_t length, int32_t value);
-/* The longest string that text[0..length) begins with, among those that `takes` accepts (NULL:
-   all): its value, its bytes in *size; -1 when there is none. Only for a trie with nodes. */
+/* Finds the longest string with which text[0..length) begins, among those whose value `takes`
+   accepts (NULL accepts all). Returns its value and sets *size to its bytes, or returns -1. The
+   trie must not be empty. */
 typedef bool heed_trie_filter(const void *context, int32_t value);
 int32_t heed_trie_match(const heed_trie *trie, const char *text, size_t length,
                         heed_trie_filter *takes, const void *context, size_t *size);

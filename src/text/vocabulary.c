@@ -1,3 +1,4 @@
+/* vocabulary.c: token strings and their ids (vocabulary.h). */
 #include "text/vocabulary.h"
 
 #include "base/memory.h"
@@ -22,8 +23,8 @@ static uint64_t hash_of(const char *token, size_t length)
     return hash;
 }
 
-/* The low bits of the running hash depend on the low bits of the bytes only; folding brings the
-   high ones down. */
+/* Returns the slot at which the search for a hash begins. The low bits of the hash depend only on
+   the low bits of the bytes, so the high bits are folded into them. */
 static size_t slot_of(const heed_vocabulary *vocabulary, uint64_t hash)
 {
     return (size_t)(hash ^ hash >> 29) & (vocabulary->slot_count - 1);
@@ -37,7 +38,7 @@ static bool is_token(const heed_vocabulary *vocabulary, uint32_t entry, const ch
            memcmp(vocabulary->strings + candidate->offset, token, length) == 0;
 }
 
-/* Slot that holds the token, or the free one where it belongs. */
+/* Returns the slot that contains the token, or the free slot where it belongs. */
 static size_t probe(const heed_vocabulary *vocabulary, const char *token, size_t length,
                     uint64_t hash)
 {
@@ -48,7 +49,7 @@ static size_t probe(const heed_vocabulary *vocabulary, const char *token, size_t
     return slot;
 }
 
-/* If strings are equal, the later entry is found. */
+/* Builds the hash table. If strings are equal, the later entry is found. */
 static bool fill_slots(heed_vocabulary *vocabulary, size_t slot_count)
 {
     uint32_t *slots = heed_allocate(slot_count, sizeof *slots);
@@ -64,7 +65,7 @@ static bool fill_slots(heed_vocabulary *vocabulary, size_t slot_count)
     return true;
 }
 
-/* Room for one more entry of `length` bytes. */
+/* Makes room for one more entry of `length` bytes, and checks its id and its string. */
 static heed_status make_room(heed_vocabulary *vocabulary, const char *token, size_t length,
                              int64_t id, const char *where, heed_error *error)
 {
@@ -89,6 +90,7 @@ static heed_status make_room(heed_vocabulary *vocabulary, const char *token, siz
     return HEED_OK;
 }
 
+/* Appends an entry and points the slot at it. */
 static void append(heed_vocabulary *vocabulary, const char *token, size_t length, int64_t id,
                    size_t slot)
 {
@@ -164,7 +166,7 @@ int32_t heed_vocabulary_find(const heed_vocabulary *vocabulary, const char *toke
 const heed_vocabulary_entry *heed_vocabulary_entry_of(const heed_vocabulary *vocabulary, int32_t id)
 {
     if (id < 0 || !vocabulary->count) return NULL;
-    /* Ids without gaps, the usual case, are their own index. */
+    /* If ids have no gaps, which is usual, an id is the index of its entry. */
     if ((size_t)id < vocabulary->count && vocabulary->entries[id].id == id)
         return &vocabulary->entries[id];
     size_t low = 0, high = vocabulary->count;

@@ -1,9 +1,9 @@
+/* wordlevel.c: the model WordLevel: each piece is one token, or the unknown token. Options:
+   unk_token. Source: WordLevel of the `tokenizers` library. */
 #include "text/model.h"
 
 #include "base/memory.h"
 #include <string.h>
-
-/* WordLevel: every piece is one token, or the unknown token. */
 
 static heed_status read_wordlevel(heed_tokenizer_model *model, const json_t *json,
                                   const char *where, heed_error *error)

@@ -1,14 +1,14 @@
+/* wordpiece.c: the model WordPiece. A word is covered from left to right: first by the longest
+   token with which it begins, then repeatedly by the longest token that has the prefix and
+   continues it. A word that cannot be covered, or is longer than max_input_chars_per_word, becomes
+   the unknown token. Options: unk_token, continuing_subword_prefix ("##"), max_input_chars_per_word
+   (100). Source: Wu et al. 2016, section 4.1; Devlin et al. 2019. */
 #include "text/model.h"
 
 #include "base/memory.h"
 #include "text/pieces.h"
 #include <stdlib.h>
 #include <string.h>
-
-/* WordPiece: a word is the longest token that begins it, then the longest continuing token (with
-   prefix "##") that begins the rest, and so on; a word that cannot be covered, or is longer than
-   max_input_chars_per_word, becomes the unknown token. Source: Wu et al. 2016, section 4.1; Devlin
-   et al. 2019. */
 
 static heed_status read_wordpiece(heed_tokenizer_model *model, const json_t *json,
                                   const char *where, heed_error *error)
@@ -33,9 +33,9 @@ static heed_status read_wordpiece(heed_tokenizer_model *model, const json_t *jso
     return HEED_OK;
 }
 
-/* Id of the longest token, prefixed when `continuing`, that begins text[0..length); *size gets the
-   bytes of text it covers, -1 when there is none. One pass: the hash of the table grows with the
-   text, and no token is longer than the longest. */
+/* Returns the id of the longest token with which text[0..length) begins, -1 if there is none. With
+   `continuing` the tokens have the prefix. *size becomes the bytes of text that the token covers.
+   One pass suffices, because the hash of the vocabulary grows with the text. */
 static int32_t longest_token(const heed_tokenizer_model *model,
                              heed_tokenizer_model_scratch *scratch, const char *text, size_t length,
                              bool continuing, size_t *size)

@@ -1,5 +1,5 @@
-/* A tokenizer as the entries of a GGUF file: byte-level BPE as kind "gpt2", BPE with byte fallback
-   as kind "llama". */
+/* write_gguf.c: writes a tokenizer as entries of a GGUF file (heed_tokenizer_put_gguf): byte-level
+   BPE as kind "gpt2", BPE with byte fallback as kind "llama". */
 #include "io/gguf.h"
 #include "text/text_internal.h"
 
@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NORMAL = 1, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE }; /* types of tokens */
+/* values of tokenizer.ggml.token_type */
+enum { NORMAL = 1, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE };
 
 static bool is_byte(const char *token, size_t length)
 {
@@ -59,7 +60,7 @@ static void put_merges(const heed_tokenizer *tokenizer, heed_gguf_entries *entri
     }
 }
 
-/* What is merged earlier has the greater score. */
+/* Writes the scores: results of earlier merges have greater scores. */
 static heed_status put_scores(const heed_tokenizer *tokenizer, size_t count,
                               heed_gguf_entries *entries, heed_error *error)
 {
@@ -75,7 +76,8 @@ static heed_status put_scores(const heed_tokenizer *tokenizer, size_t count,
     return HEED_OK;
 }
 
-/* The default under its own key; the others by name, and an array with their names. */
+/* Writes the default template under its own key, the others by name, and an array of their
+   names. */
 static void put_templates(const heed_tokenizer *tokenizer, heed_gguf_entries *entries)
 {
     size_t length, named = heed_tokenizer_template_count(tokenizer);
@@ -110,7 +112,7 @@ static void put_specials(const heed_tokenizer *tokenizer, size_t count, heed_ggu
     put_templates(tokenizer, entries);
 }
 
-/* Does encoding put this token before (after) a text? */
+/* Returns whether encoding puts this token before (after) a text. */
 static bool is_added(const heed_tokenizer *tokenizer, heed_special part, bool after)
 {
     heed_encoding encoding = {0};

@@ -1,4 +1,4 @@
-/* heed/dtype.h: element types. */
+/* heed/dtype.h: the types of elements of tensors. */
 #ifndef HEED_DTYPE_H
 #define HEED_DTYPE_H
 
@@ -13,7 +13,7 @@ typedef enum heed_dtype {
     HEED_I8,
     HEED_U8,
     HEED_BOOL,
-    /* Blocks of numbers that share scales, as GGUF files hold them. */
+    /* quantized types, in which a block of numbers shares scales, as GGUF files store them */
     HEED_Q4_0,
     HEED_Q4_1,
     HEED_Q5_0,

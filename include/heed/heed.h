@@ -1,15 +1,19 @@
-/* heed/heed.h: Transformers as tasks: load, inspect, tokenize, run, generate, score, translate,
-   train.
+/* heed/heed.h: the tasks of the library: it loads, inspects, tokenizes, runs, generates, scores,
+   translates and trains Transformers.
 
-   Every fallible call returns a heed_status and fills a heed_error (NULL is allowed): what went
-   wrong, where, what was expected, what to do. Nothing here aborts, exits or prints. Handles are
-   opaque; what a call returns as `char **` or arrays belongs to the caller and is freed with
-   heed_free. A heed_context owns threads and kernels and must outlive what was made with it.
+   Errors. A call that can fail returns a heed_status and takes a heed_error as its last parameter.
+   It fills the error with one line: what went wrong, where, what was expected and what to do. The
+   error may be NULL. The library never aborts, exits or prints.
 
-   Options are structs whose {0} means all defaults; where a call takes a pointer to such a struct,
-   NULL means the same. A number for which 0 is a choice too is a heed_optional_int or
-   heed_optional_real (optional.h): options.temperature = heed_real(0.7). In results they say that a
-   number is absent. Files and folders have to be named, in structs too: HEED_E_ARG without them.
+   Ownership. Handles are opaque. The caller frees each with its own function, which accepts NULL. A
+   text that a call returns as `char **` belongs to the caller, who frees it with heed_free. What is
+   called borrowed belongs to the library or, for parameters, stays the caller's. A heed_context
+   owns threads and kernels; it must outlive everything that was made with it.
+
+   Options. {0} in a struct of options means all defaults. Where a call takes a pointer to such a
+   struct, NULL means the same. If 0 is a choice of its own, the number is a heed_optional_int or
+   heed_optional_real (optional.h): options.temperature = heed_real(0.7). In results such a number
+   may be absent. Files and folders have no default: a call fails with HEED_E_ARG if one is missing.
 
        heed_error error = {0};
        heed_context *context;
@@ -18,8 +22,8 @@
            heed_transformer_load(&model, context, "my-model", &error))
            fprintf(stderr, "%s\n", error.message);
 
-   Threads: a heed_context and a loaded heed_transformer may be shared; calls on one transformer
-   from several threads take turns. */
+   Threads. Several threads may share a heed_context and a loaded heed_transformer. Their calls on
+   one transformer run one after another. */
 #ifndef HEED_H
 #define HEED_H
 
@@ -40,322 +44,378 @@ extern "C" {
 #pragma GCC visibility push(default) /* what the shared library exports */
 #endif
 
-/* "0.2.0". */
+/* Returns the version of the library, for example "0.2.0", in static storage. */
 const char *heed_version(void);
-/* Frees what heed handed out; NULL is fine. */
+/* Frees memory that a heed call returned to the caller. NULL is allowed. */
 void heed_free(void *memory);
-/* Whether a file could be written at `path`, as far as that shows without writing: ask before work
-   that takes long. The tasks below ask for their own outputs. HEED_E_ARG for an empty path,
-   HEED_E_IO with the reason. */
+/* Checks, without leaving anything behind, that a file can be written at `path`. Call it before
+   long work; the tasks below check their own outputs. A full disk is not detected. HEED_E_ARG if
+   the path is empty; HEED_E_IO with the reason. */
 heed_status heed_output_check(const char *path, heed_error *error);
 
 /* ---- lines of files ---- */
-/* Reads a file, a pipe or a device by lines, as every command and every kind of data does. A line
-   ends with LF or CRLF, neither of which belongs to it. A byte order mark at the beginning of the
-   file belongs to no line. */
+/* A file, pipe or device that is read line by line, by the rules that hold for all commands and all
+   text data. A line ends with LF or CRLF, which does not belong to it. A byte order mark at the
+   beginning of the file is skipped. */
 typedef struct heed_line_file heed_line_file;
-/* "-" is standard input. HEED_E_IO: it cannot be opened, or it is a folder. Close it with
-   heed_lines_close. */
+/* Opens `path` for reading; "-" is standard input. Close *file with heed_lines_close. HEED_E_IO if
+   it cannot be opened or is a folder. */
 heed_status heed_lines_open(heed_line_file **file, const char *path, heed_error *error);
-/* The next line, borrowed until the next call, NUL-terminated after *length bytes; NULL at the end.
-   HEED_E_FORMAT for a line that is not valid UTF-8 or holds a NUL byte, with file and line;
-   HEED_E_IO when reading fails; HEED_E_CANCELLED when a signal came while there was nothing to
-   read. */
+/* Reads the next line. *line is borrowed until the next call on this file and ends with a NUL after
+   *length bytes. At the end of the file, *line is NULL and the call returns HEED_OK.
+   HEED_E_FORMAT, with file and line, if the line is not valid UTF-8 or contains a NUL byte;
+   HEED_E_IO if reading fails; HEED_E_CANCELLED if a signal arrived while it waited for input. */
 heed_status heed_lines_read(heed_line_file *file, const char **line, size_t *length,
                             heed_error *error);
-/* "FILE, line N": of the line read last, for messages; cut to `size` bytes. */
+/* Writes "FILE, line N" for the line read last, for use in messages. The text is cut to fit into
+   `size` bytes, with its NUL. */
 void heed_lines_place(const heed_line_file *file, char *place, size_t size);
-void heed_lines_close(heed_line_file *file); /* NULL is fine */
-/* Parses JSON as the library reads the files of the hub and lines of data: as Python's json module
-   does (a byte order mark, NaN and Infinity, keys given twice). *json is a json_t of jansson: free
-   it with json_decref. `where` begins messages. */
-struct json_t;
+void heed_lines_close(heed_line_file *file); /* NULL is allowed */
+struct json_t;                               /* jansson's value */
+/* Parses `length` bytes of JSON as Python's json module does: it accepts a byte order mark, NaN,
+   Infinity and keys that are given twice. The library reads the files of the hub and lines of data
+   in the same way. *json is a json_t of the jansson library; free it with json_decref. `where` is
+   put before messages. HEED_E_FORMAT; HEED_E_NOMEM. */
 heed_status heed_json_from_text(struct json_t **json, const char *text, size_t length,
                                 const char *where, heed_error *error);
 
 /* ---- context: threads and kernels ---- */
 typedef struct heed_context heed_context;
-/* Observes everything that a context computes: generation, evaluation, forward, training. Results
-   keep their bits. The callbacks take whole lines, borrowed for the call, on the thread that made
-   the call which computes. */
+/* Observes everything that a context computes: generation, evaluation, forward runs and training.
+   The results keep their bits. The callbacks run on the thread that made the computing call. Their
+   text consists of whole lines and is borrowed for the callback. */
 typedef struct heed_observer_options {
-    bool profile; /* sum up time, operations and bytes: heed_context_profile */
-    /* end with HEED_E_ARG at the first value that is NaN or infinite, naming op, place, element and
-       inputs */
+    bool profile; /* sum up time, operations and bytes, for heed_context_profile */
+    /* Fail with HEED_E_ARG at the first value that is NaN or infinite. The message names op, place
+       in the model, element and inputs. */
     bool nan_guard;
-    /* run graphs as they were built, without fusion and without reuse of memory: the oracle of the
-       passes */
+    /* Run graphs as they were built, without fusion and without reuse of memory. Tests compare
+       optimized runs with this. */
     bool no_passes;
-    /* each step that has run: op, shape, place, mean, least, largest, first values */
+    /* Receives each step that has run: op, shape, place in the model, mean, smallest, largest and
+       first values. May be NULL. */
     void (*trace)(void *argument, const char *text);
-    /* each graph that is compiled, after its passes, and why matmuls were not fused */
+    /* Receives each graph that is compiled, after its passes, with the reason why a matmul was not
+       fused. May be NULL. */
     void (*dump)(void *argument, const char *text);
-    bool dot; /* dump for Graphviz instead of for reading */
-    void *argument;
+    bool dot;       /* dumps are input for Graphviz instead of text to read */
+    void *argument; /* first argument of the callbacks */
 } heed_observer_options;
 typedef struct heed_context_options {
-    /* 0: OMP_NUM_THREADS, else all processors within the container's quota; never do more work than
-       those */
+    /* 1 to 256; 0: the value of OMP_NUM_THREADS if it is set, else one for each processor. Never
+       more threads work than there are processors within the container's quota. */
     int threads;
-    const char *isa; /* "generic", "avx2", "avx512"; NULL: HEED_ISA, else the best */
-    bool reference;  /* the plain reference kernels: slow, the oracle of all others */
-    const heed_observer_options *observer; /* copied; NULL: nobody observes */
+    /* "generic", "avx2" or "avx512"; NULL: the environment variable HEED_ISA if it is set, else the
+       best that the machine has */
+    const char *isa;
+    bool reference; /* use the reference kernels: plain, slow, and what others are tested against */
+    const heed_observer_options *observer; /* copied; NULL: nothing is observed */
 } heed_context_options;
+/* Makes a context; free it with heed_context_free. options may be NULL. HEED_E_ARG if the number of
+   threads is out of range or the instruction set is unknown or missing on this machine. */
 heed_status heed_context_new(heed_context **context, const heed_context_options *options,
                              heed_error *error);
-void heed_context_free(heed_context *context); /* NULL is fine */
-/* A sentence about a setting of the environment that could not be followed, borrowed;
-   NULL: none. */
+void heed_context_free(heed_context *context); /* NULL is allowed */
+/* Returns a sentence about an environment variable that could not be followed, borrowed from the
+   context; NULL if there is none. */
 const char *heed_context_note(const heed_context *context);
-/* With observer.profile: a table for people of what has been computed so far: time, operations,
-   bytes, and their share of what this machine can do (measured now, about a second). Caller frees
-   the text with heed_free. */
+/* Returns a human-readable table of what has been computed so far, if observer.profile was chosen:
+   time, operations and bytes for each kernel, and their share of what this machine can do. The call
+   measures the machine, which takes about a second. Free *text with heed_free. HEED_E_NOMEM. */
 heed_status heed_context_profile(heed_context *context, char **text, heed_error *error);
-/* What this machine reaches with the context's threads and instruction set (peak.h), measured now:
-   the best of ten rounds, about a second in all. HEED_E_NOMEM when there is no memory to read
-   from. */
+/* Measures what this machine reaches (peak.h) with the context's threads and instruction set: the
+   best of ten rounds, about a second in all. HEED_E_NOMEM if there is no memory to measure with. */
 heed_status heed_context_peak(heed_context *context, heed_peak *peak, heed_error *error);
 
-/* What this build and machine have, or, with a model folder, what the model is: one JSON object as
-   text. */
+/* Describes a model in one JSON object. `model` is a model folder or a GGUF file; with NULL, the
+   object describes this build and this machine instead. Free *json with heed_free. Errors: those of
+   loading a model. */
 heed_status heed_describe(heed_context *context, const char *model, char **json, heed_error *error);
 
 /* ---- tokenizers ---- */
+/* A tokenizer does not change after it was loaded; any number of threads may share it. */
 typedef struct heed_tokenizer heed_tokenizer;
-/* A folder with tokenizer.json (or vocab.json and merges.txt, or vocab.txt), or the path of a
-   tokenizer.json. */
+/* Loads a tokenizer from a folder with tokenizer.json (or vocab.json and merges.txt, or vocab.txt),
+   from the path of a tokenizer.json, or from a GGUF file. Free it with heed_tokenizer_free.
+   HEED_E_IO if nothing readable is there; HEED_E_FORMAT with file, field and what was expected;
+   HEED_E_UNSUPPORTED names a kind of model or stage that the library does not have. */
 heed_status heed_tokenizer_load(heed_tokenizer **tokenizer, const char *path, heed_error *error);
-void heed_tokenizer_free(heed_tokenizer *tokenizer);
-/* What the user should know of the files that it came from: line `index`, borrowed, not
-   NUL-terminated; false after the last. */
+void heed_tokenizer_free(heed_tokenizer *tokenizer); /* NULL is allowed */
+/* Reads what the user should know about the tokenizer's files. *line is note `index`, from 0; it is
+   borrowed and has *length bytes without a NUL. Returns false if there is no such note. */
 bool heed_tokenizer_note(const heed_tokenizer *tokenizer, size_t index, const char **line,
                          size_t *length);
 
 typedef struct heed_tokens {
     size_t count;
-    int32_t *ids;
-    /* begin and end of each token in code points, 2 * count; NULL unless asked for */
+    int32_t *ids; /* (count) */
+    /* (2 * count) begin and end of each token in the text, in code points; NULL unless asked for */
     uint32_t *offsets;
 } heed_tokens;
 typedef struct heed_tokenize_options {
     const char *pair; /* a second text, encoded together with the first; NULL: none */
     size_t pair_length;
-    /* Leave out the special tokens that the model adds. The vocabulary of a GGUF file then takes
-       special tokens spelled in the text as text, as llama.cpp does; others find them, as the
-       tokenizers library does. */
+    /* Do not add the special tokens that the model expects around a text. Special tokens that the
+       text itself spells are still found, as in the tokenizers library; but with the vocabulary of
+       a GGUF file they are plain text, as in llama.cpp. */
     bool no_special;
     bool offsets; /* fill heed_tokens.offsets */
 } heed_tokenize_options;
-/* Ids of a text. */
+/* Encodes `length` bytes of text. options may be NULL. Free *tokens with heed_tokens_free; after a
+   failure it is empty. HEED_E_ARG for a text of 2 GiB or more; HEED_E_NOMEM. */
 heed_status heed_tokenize(const heed_tokenizer *tokenizer, const char *text, size_t length,
                           const heed_tokenize_options *options, heed_tokens *tokens,
                           heed_error *error);
-void heed_tokens_free(heed_tokens *tokens);
-/* Text of ids (offsets are not read), NUL-terminated after *length bytes; heed_free. */
+void heed_tokens_free(heed_tokens *tokens); /* frees the arrays and zeroes the struct */
+/* Decodes tokens->ids; offsets are not read. With skip_special, special tokens are left out. *text
+   is valid UTF-8 and ends with a NUL after *length bytes; length may be NULL. Free it with
+   heed_free. */
 heed_status heed_detokenize(const heed_tokenizer *tokenizer, const heed_tokens *tokens,
                             bool skip_special, char **text, size_t *length, heed_error *error);
-/* Trains "bpe" or "char" on files (.txt, .jsonl with "text") and writes tokenizer.json into
-   `folder`, but not over one that heed did not write there. */
+/* The vocabulary to learn. */
 typedef struct heed_tokenizer_plan {
-    const char *kind; /* NULL: char */
-    const char *const *files;
+    const char *kind;         /* "bpe" or "char"; NULL: "char" */
+    const char *const *files; /* .txt, .jsonl with "text", or pairs of texts; at least one */
     size_t file_count;
-    int64_t vocab_size;    /* tokens in all; 0: all characters, for bpe it has to be given */
-    int64_t min_frequency; /* leave out what is rarer; 0: nothing */
-    /* special tokens <pad>, </s>, <unk>, and </s> after every text: for sequence to sequence */
+    /* tokens in all; 0: every character (char only; bpe needs a number) */
+    int64_t vocab_size;
+    int64_t min_frequency; /* leave out what occurs less often; 0: keep everything */
+    /* add the special tokens <pad>, </s> and <unk>, and put </s> after every text: for sequence to
+       sequence */
     bool sentence_ends;
-    /* special tokens [PAD], [UNK], [CLS], [SEP], [MASK], and [CLS] text [SEP]: for masked language
-       models */
+    /* add the special tokens [PAD], [UNK], [CLS], [SEP] and [MASK], and encode a text as
+       [CLS] text [SEP]: for masked language models */
     bool masking;
-    bool alone; /* refuse a folder that holds files which heed did not write there */
+    bool alone; /* fail if the folder holds files that heed did not write there */
 } heed_tokenizer_plan;
+/* Trains a tokenizer and writes tokenizer.json into `folder`. It does not replace a tokenizer.json
+   that heed did not write there. *vocab_size becomes the number of tokens; it may be NULL.
+   HEED_E_ARG for a plan that contradicts itself or a folder that cannot be taken; errors of reading
+   and writing. */
 heed_status heed_train_tokenizer(const heed_tokenizer_plan *plan, const char *folder,
                                  size_t *vocab_size, heed_error *error);
 
 /* ---- how a model is loaded ---- */
-/* Choices when a model is loaded; {0}: as the files are, exact. */
+/* Choices when a model is loaded. {0} takes the files as they are and computes in f32. */
 typedef struct heed_load_options {
-    /* matrices are rounded to this type where they are wider: "f16", "bf16", "q8_0", "q4_k" ...
-       (tied embeddings keep 8 bits); quantized matmuls round activations to 8 bits too. NULL: as
-       stored */
+    /* Type to which wider matrices are rounded: "f16", "bf16", "q8_0", "q4_k" ...; NULL: as stored.
+       Embeddings that are also the output matrix keep at least 8 bits. Matmuls with quantized
+       weights round activations to 8 bits too. */
     const char *weights;
-    /* type in which keys and values of earlier positions are kept: "f32" (NULL, exact), "f16" (as
-       llama.cpp does; up to 65,504) or "bf16": half of the memory, or "i8" with a scale for each
-       head and position: about a quarter; less accurate */
+    /* Type in which the keys and values of earlier positions are kept. NULL or "f32": exact. "f16"
+       (values up to 65,504, as in llama.cpp) or "bf16": half of the memory. "i8", with a scale for
+       each head and position: about a quarter of the memory, less accurate. */
     const char *cache;
-    /* type of the operands of matmuls and of attention: "f32" (NULL, exact) or "bf16", with sums in
-       f32, which is faster where the processor multiplies bf16. Quantized matmuls stay as they
-       are */
+    /* Type of the operands of matmuls and of attention. NULL or "f32": exact. "bf16": faster on
+       processors that multiply bf16; sums stay f32. Quantized matmuls do not change. */
     const char *compute;
-    /* Called for each thing that makes the model another than its files seem to say, one sentence
-       each; NULL: nobody is told. */
+    /* Called once for each way in which the model differs from what its files seem to say, with one
+       sentence. May be NULL. */
     void (*note)(void *argument, const char *text);
-    void *note_argument;
-    /* Borrowed for the call; cancelled is asked while the model is loaded; NULL: none. */
+    void *note_argument; /* first argument of `note` */
+    /* Borrowed for the call; may be NULL. hooks->cancelled is asked while the model is loaded. */
     const heed_hooks *hooks;
 } heed_load_options;
 
 /* ---- running a model once ---- */
-/* Reads tensors named in.<name> from a safetensors file and writes out.<name>, loss and grad.<name
-   on disk> to another; the inputs and outputs are those of transformers' classes. */
 typedef struct heed_forward_task {
+    /* a model folder or a GGUF file; safetensors files to read and to write */
     const char *model, *input, *output;
-    bool gradients;
-    heed_load_options load; /* no other weights with gradients; a cache has no part here */
+    bool gradients;         /* compute the gradient of the loss for every weight */
+    heed_load_options load; /* load.weights must be NULL with gradients; load.cache is not used */
 } heed_forward_task;
+/* Runs a model once. Reads the tensors in.<name> of the input file and writes out.<name>, and with
+   labels the loss, and with `gradients` grad.<name on disk> to the output file. Names and shapes of
+   inputs and outputs are those of the classes of Hugging Face transformers. HEED_E_ARG or
+   HEED_E_SHAPE names an input that is missing, unknown or out of range; errors of loading, reading
+   and writing. */
 heed_status heed_forward_files(heed_context *context, const heed_forward_task *task,
                                heed_error *error);
 
 /* ---- converting ---- */
+/* Give either `model` or `random`; the other is NULL. */
 typedef struct heed_conversion {
-    const char *model;  /* a model folder or a GGUF file; NULL with random */
-    const char *random; /* path of a config.json: weights are drawn from the seed */
-    uint64_t seed;      /* of those weights; the default is 0 */
-    const char *out;    /* FILE.gguf, else a folder: new, empty, or of an earlier conversion */
-    /* of the matrices: "f16", "q8_0" ...; NULL: as they are (quantized ones become f32 in a
-       folder) */
+    const char *model;  /* a model folder or a GGUF file */
+    const char *random; /* path of a config.json: draw the weights at random instead of loading */
+    uint64_t seed;      /* decides those weights; the default is 0 */
+    /* FILE.gguf; any other name is a folder, which must be absent, empty or left by an earlier
+       conversion */
+    const char *out;
+    /* type of the matrices: "f16", "q8_0" ...; NULL: as they are, but quantized matrices become f32
+       in a folder */
     const char *dtype;
-    /* borrowed for the call; a conversion that is cancelled leaves `out` as it was; NULL: none */
+    /* Borrowed for the call; may be NULL. A conversion that is cancelled leaves `out` as it was. */
     const heed_hooks *hooks;
 } heed_conversion;
-/* Quantized matrices are copied bit by bit if their type stays; else numbers are rounded to the
-   nearest. *notes: lines worth telling, or NULL; free with heed_free. */
+/* Writes a model in another format or type. Quantized matrices that keep their type are copied bit
+   by bit; other numbers are rounded to the nearest. *notes receives lines about what the user
+   should know, or NULL; free it with heed_free. HEED_E_ARG, HEED_E_CANCELLED, errors of loading and
+   writing. */
 heed_status heed_convert_model(const heed_conversion *how, char **notes, heed_error *error);
 
 /* ---- a loaded model ---- */
 typedef struct heed_transformer heed_transformer;
-/* A folder with config.json, safetensors and, if it is to read and write text, a tokenizer. A
-   tokenizer that cannot be read is no error here: only what needs text fails, saying why. */
+/* Loads a model as its files are. `folder` is a folder with config.json, safetensors and a
+   tokenizer, or a GGUF file. If the tokenizer is missing or cannot be read, loading succeeds, and
+   calls that need text fail with the reason. Free the model with heed_transformer_free.
+   HEED_E_IO, HEED_E_FORMAT and HEED_E_UNSUPPORTED name file and field; HEED_E_NOMEM. */
 heed_status heed_transformer_load(heed_transformer **transformer, heed_context *context,
                                   const char *folder, heed_error *error);
-/* The same with choices. */
+/* Does the same with choices; options may be NULL. HEED_E_ARG also for an unknown type;
+   HEED_E_CANCELLED. */
 heed_status heed_transformer_load_with(heed_transformer **transformer, heed_context *context,
                                        const char *folder, const heed_load_options *options,
                                        heed_error *error);
-void heed_transformer_free(heed_transformer *transformer);
-/* Its tokenizer, borrowed; NULL and an error saying why when there is none. */
+void heed_transformer_free(heed_transformer *transformer); /* NULL is allowed */
+/* Returns the model's tokenizer, borrowed from it. If there is none, returns NULL and says why in
+   *error. */
 const heed_tokenizer *heed_transformer_tokenizer(const heed_transformer *transformer,
                                                  heed_error *error);
-/* an encoder-decoder: the prompt is the source */
+/* Returns whether the model is an encoder-decoder. Its prompts are sources. */
 bool heed_transformer_has_source(const heed_transformer *transformer);
 
-/* ---- generation: options, prompts and results stand in heed/generation.h ---- */
-/* *notes: lines about options that were chosen and have no effect with the others and the model's
-   generation_config.json, such as top_k where nothing is drawn, and about what that file says
-   without effect; NULL: none. Free with heed_free. */
+/* ---- generation: heed/generation.h has options, prompts and results ---- */
+/* Names the options that have no effect beside the others and the model's generation_config.json,
+   for example top_k if no token is drawn, and the members of that file that have no effect. *notes
+   receives one line for each, or NULL if there are none; free it with heed_free. options may be
+   NULL. Errors: those of heed_transformer_generate for the options. */
 heed_status heed_transformer_idle_options(heed_transformer *transformer,
                                           const heed_generation_options *options, char **notes,
                                           heed_error *error);
 
+/* Frees what the results hold and zeroes the struct. */
 void heed_results_free(heed_results *results);
 
-/* On failure, and when it was cancelled, *results holds the first results that were complete
-   before; all of them when only the prompt cache could not be written. Free it in every case. */
+/* Continues prompts, or translates them if the model is an encoder-decoder. options and hooks may
+   be NULL. Free *results with heed_results_free in every case. After a failure or a cancellation it
+   holds the results, from the first on, that were complete; if only the prompt cache could not be
+   written, it holds all.
+   HEED_E_ARG for an empty or over-long prompt, or for options that are out of range or contradict
+   each other; HEED_E_UNSUPPORTED for combinations that the library does not have;
+   HEED_E_CANCELLED; HEED_E_NOMEM. */
 heed_status heed_transformer_generate(heed_transformer *transformer, const heed_prompts *prompts,
                                       const heed_generation_options *options,
                                       const heed_hooks *hooks, heed_results *results,
                                       heed_error *error);
 
 /* ---- conversations ---- */
-/* A conversation with a model by its own chat template. What was read and written stays in the
-   cache: a turn reads only what is new. */
+/* A conversation that the model's own chat template lays out. What was read and written stays in
+   the cache, so that a turn reads only what is new. */
 typedef struct heed_chat heed_chat;
 typedef struct heed_chat_options {
     /* a Jinja file, or the name of one of the model's templates; NULL: the model's default */
     const char *template_file;
-    const char *system; /* NULL: none */
-    int64_t context;    /* positions; 0: the model's */
-    /* a conversation that no longer fits is an error; else the oldest messages are left out, and
-       counted */
+    const char *system; /* the system prompt; NULL or "": none */
+    int64_t context;    /* the most tokens of the conversation; 0: the model's context */
+    /* true: a conversation that no longer fits is an error; false: its oldest messages are left out
+       and counted in heed_turn.dropped */
     bool keep_all;
 } heed_chat_options;
 typedef struct heed_turn {
-    char *text;         /* heed_free */
-    const char *finish; /* "eos", "stop", "length", "context", "cancelled" */
-    size_t dropped;     /* messages left out because they no longer fit */
-    /* of the conversation; of them not read again; written */
-    size_t prompt_tokens, kept_tokens, new_tokens;
-    size_t context;                 /* positions there are */
-    double prompt_seconds, seconds; /* until the first token; in all */
+    char *text;           /* the answer; the caller frees it with heed_free */
+    const char *finish;   /* "eos", "stop", "length", "context" or "cancelled"; static storage */
+    size_t dropped;       /* messages left out because they no longer fit */
+    size_t prompt_tokens, /* tokens of the conversation with the new message */
+        kept_tokens,      /* of these, tokens that were in the cache and not read again */
+        new_tokens;       /* tokens of the answer */
+    size_t context;       /* the most tokens that fit */
+    /* seconds until the first token of the answer; seconds of the whole turn */
+    double prompt_seconds, seconds;
 } heed_turn;
-/* The transformer is borrowed; options may be NULL. HEED_E_UNSUPPORTED for a model without template
-   or tokenizer, or one that is no decoder. */
+/* Begins a conversation; free it with heed_chat_free. The transformer is borrowed and must outlive
+   it. options may be NULL. HEED_E_UNSUPPORTED if the model has no chat template or tokenizer or is
+   not a decoder. */
 heed_status heed_chat_new(heed_chat **chat, heed_transformer *transformer,
                           const heed_chat_options *options, heed_error *error);
-void heed_chat_free(heed_chat *chat);
-/* Adds the user's message and writes the answer. hooks->text gets it as it comes; hooks->cancelled
-   ends it early: what was written until then is the answer, and HEED_OK. On failure the
-   conversation is as before. */
+void heed_chat_free(heed_chat *chat); /* NULL is allowed */
+/* Adds the user's message and writes the answer. hooks->text receives the answer as it is written.
+   If hooks->cancelled ends it early, the call returns HEED_OK and the text written so far is the
+   answer. options and hooks may be NULL. After a failure the conversation is as it was before. */
 heed_status heed_chat_say(heed_chat *chat, const char *message,
                           const heed_generation_options *options, const heed_hooks *hooks,
                           heed_turn *turn, heed_error *error);
-/* How the next answer would be chosen: the options and, in place of what is not set, what the
-   model's files say (max_new_tokens and seed stay as they are). Fails as heed_chat_say would. */
+/* Fills *in_force with the options by which the next answer would be chosen: `options` (may be
+   NULL), and for numbers that are not set what the model's files say. max_new_tokens and seed stay
+   as they are in `options`. Errors: those of heed_chat_say for the options. */
 heed_status heed_chat_settings(const heed_chat *chat, const heed_generation_options *options,
                                heed_generation_options *in_force, heed_error *error);
-/* NULL or "": none */
+/* Replaces the system prompt; NULL or "" removes it. */
 heed_status heed_chat_set_system(heed_chat *chat, const char *system, heed_error *error);
-/* forgets all but the system prompt */
+/* Removes all messages but the system prompt. */
 heed_status heed_chat_reset(heed_chat *chat, heed_error *error);
-/* {"messages": [{"role", "content"} ...]}. */
+/* Write the messages to a file and replace them by those of one. The file holds
+   {"messages": [{"role", "content"} ...]}. HEED_E_FORMAT if it does not. */
 heed_status heed_chat_save(const heed_chat *chat, const char *path, heed_error *error);
 heed_status heed_chat_load(heed_chat *chat, const char *path, heed_error *error);
-size_t heed_chat_count(const heed_chat *chat); /* messages, the system prompt included */
-/* The conversation as its template writes it, with what makes the model answer; heed_free. */
+/* Returns the number of messages, with the system prompt. */
+size_t heed_chat_count(const heed_chat *chat);
+/* Returns the conversation as the template lays it out, up to the place where the model's next
+   answer begins. Free *text with heed_free. */
 heed_status heed_chat_text(const heed_chat *chat, char **text, heed_error *error);
 
 /* ---- scoring and translation ---- */
 typedef struct heed_evaluation {
-    int64_t tokens; /* scored */
-    /* mean nats a token, and exp of it; not set when there was nothing to score */
+    int64_t tokens; /* tokens that were scored */
+    /* mean negative log-likelihood in nats per token, and its exponential; not set if no token was
+       scored */
     heed_optional_real nll, perplexity;
-    heed_optional_real bleu; /* of heed_transformer_bleu */
+    heed_optional_real bleu; /* set by heed_transformer_bleu */
     double seconds;
 } heed_evaluation;
 typedef struct heed_score_task {
-    const char *const *files; /* one after another as one text */
+    const char *const *files; /* scored one after another as one text; at least one */
     size_t file_count;
-    int64_t max_tokens; /* only the first so many; 0: all */
-    int64_t context;    /* ids in a window; 0: the model's context */
+    int64_t max_tokens; /* score only the first so many tokens; 0: all */
+    int64_t context;    /* tokens in a window; 0: the model's context */
 } heed_score_task;
-/* How well the model predicts text. */
+/* Measures how well the model predicts text. hooks may be NULL; progress counts tokens. HEED_E_ARG,
+   HEED_E_UNSUPPORTED for an encoder-decoder, HEED_E_CANCELLED; errors of reading. */
 heed_status heed_transformer_score(heed_transformer *transformer, const heed_score_task *task,
                                    const heed_hooks *hooks, heed_evaluation *evaluation,
                                    heed_error *error);
-/* Multiple choice: each line of a .jsonl file has "context", "choices" (strings) and "answer" (an
-   index, or one of them). Each choice is scored by the log-likelihood of its tokens after context
-   and delimiter, as lm-evaluation-harness does. HEED_E_ARG with file and line: a choice without
-   tokens of its own, or longer than the model's context. Decoders. */
 typedef struct heed_choice_task {
+    /* .jsonl; each line has "context", "choices" (strings) and "answer" (an index, or one of the
+       choices) */
     const char *file;
-    const char *delimiter; /* NULL: one blank */
-    bool special;          /* let the tokenizer add its special tokens in front */
-    /* Called for each question, in order; may be NULL. Sums of nats for each choice. */
+    const char *delimiter; /* text between context and choice; NULL: one blank */
+    bool special;          /* let the tokenizer add its special tokens before the context */
+    /* Called for each question in order, with the number of the question from 0, the sum of
+       log-likelihoods (nats) for each of `count` choices, and the index of the answer. The array is
+       borrowed. May be NULL. */
     void (*question)(void *argument, size_t number, const double *log_likelihoods, size_t count,
                      size_t answer);
-    void *argument;
+    void *argument; /* first argument of `question` */
 } heed_choice_task;
 typedef struct heed_choice_score {
     int64_t questions;
-    /* shares: best by the sum, by sum / characters (acc_norm), by sum / bytes */
+    /* share of questions whose answer has the highest sum, the highest sum / characters (acc_norm)
+       and the highest sum / bytes */
     double accuracy, accuracy_characters, accuracy_bytes;
-    int64_t cut;    /* choices whose context lost its beginning: they do not fit together */
+    int64_t cut;    /* choices that exceed the context, so that their context lost its beginning */
     int64_t joined; /* choices that share a token with their context: that part is not scored */
     double seconds;
 } heed_choice_score;
+/* Answers multiple-choice questions as lm-evaluation-harness does: each choice is scored by the
+   log-likelihood of its tokens after context and delimiter. The model must be a decoder. hooks may
+   be NULL; progress counts bytes of the file. HEED_E_ARG, with file and line, for a choice without
+   tokens of its own or longer than the model's context; HEED_E_FORMAT for a broken line. */
 heed_status heed_transformer_choose(heed_transformer *transformer, const heed_choice_task *task,
                                     const heed_hooks *hooks, heed_choice_score *score,
                                     heed_error *error);
-/* Line by line from file to file. */
+/* Translates each line of in_path into a line of out_path, which is written whole or not at all. A
+   model that is not an encoder-decoder continues the lines. options and hooks may be NULL; progress
+   counts lines. Errors: those of heed_transformer_generate; HEED_E_IO. */
 heed_status heed_transformer_translate(heed_transformer *transformer, const char *in_path,
                                        const char *out_path, const heed_generation_options *options,
                                        const heed_hooks *hooks, heed_error *error);
 typedef struct heed_bleu_task {
-    const char *source, *reference;            /* two files, aligned line by line */
-    const heed_generation_options *generation; /* how translations are written */
+    const char *source, *reference; /* two files, aligned line by line */
+    /* how translations are written; may be NULL */
+    const heed_generation_options *generation;
 } heed_bleu_task;
-/* Translates `source` and compares with `reference`: BLEU as sacrebleu (13a, cased), and of an
-   encoder-decoder the references' own nll. */
+/* Translates `source` and compares the result with `reference` by BLEU as sacrebleu computes it
+   (13a, cased). If the model is an encoder-decoder, it also measures how well the model predicts
+   the references (nll). hooks may be NULL; progress counts lines. */
 heed_status heed_transformer_bleu(heed_transformer *transformer, const heed_bleu_task *task,
                                   const heed_hooks *hooks, heed_evaluation *evaluation,
                                   heed_error *error);
@@ -363,57 +423,65 @@ heed_status heed_transformer_bleu(heed_transformer *transformer, const heed_bleu
 /* ---- speed ---- */
 /* What was measured in one round. */
 typedef struct heed_speed_round {
-    heed_optional_int number; /* 0, 1 ...; not set: the model has been warmed up, rates are 0 */
+    heed_optional_int number; /* from 0; not set after the warm-up, whose rates are 0 */
     double prefill_tokens_per_second, decode_tokens_per_second;
 } heed_speed_round;
 typedef struct heed_speed_task {
-    /* tokens to read, of every sequence; 0: 512, or what a shorter context holds */
+    /* tokens that the longest sequence reads; 0: 512, or what a shorter context holds */
     int64_t prompt;
-    /* tokens to write after them; not set: 128, or what the context holds; encoders write none */
+    /* tokens that each sequence writes; not set: 128, or what the context holds. Encoders write
+       none. */
     heed_optional_int count;
-    int64_t sequences; /* read and written together; 0: 1 */
-    /* lengths to read are spread evenly from here to `prompt`; 0: all alike */
+    int64_t sequences; /* sequences read and written together; 0: 1 */
+    /* tokens that the shortest sequence reads, with the others evenly spread up to `prompt`; 0: all
+       read `prompt` */
     int64_t shortest;
-    int64_t depth;  /* decoders: tokens in the cache of each sequence before; 0: none */
+    int64_t depth;  /* decoders only: tokens in each sequence's cache before; 0: none */
     int64_t rounds; /* 0: 5 */
-    bool endless;   /* rounds go on until `round` ends them, in place of `rounds` */
-    bool peaks;     /* measure the machine as well, and fill in the shares */
-    /* Called when all is warm and after every round: false ends the measurement. May be NULL. */
+    bool endless;   /* rounds go on until `round` ends them; `rounds` has no effect */
+    bool peaks;     /* measure the machine too and fill in the shares */
+    /* Called after the warm-up and after every round; false ends the measurement. May be NULL. */
     bool (*round)(void *argument, const heed_speed_round *round);
-    void *argument;
+    void *argument; /* first argument of `round` */
 } heed_speed_task;
-/* Of reading (prefill) or of writing (decode). Shares are of what all threads reach together:
-   operations at the peaks of the numbers they are made in, bytes of weights and cache at the
-   bandwidth of memory; not set if these were not measured. */
+/* The speed of reading (prefill) or of writing (decode), for all threads together. */
 typedef struct heed_speed_of {
-    bool measured; /* else nothing was read or written */
-    /* median of the rounds, all sequences together; (largest - smallest) / median */
+    bool measured; /* false if nothing was read or written; the numbers are then 0 */
+    /* median of the rounds, for all sequences together; (largest - smallest) / median */
     double tokens_per_second, spread;
     double operations_per_token, bytes_per_token;
+    /* Operations as a share of the machine's peak for their type of number, and bytes of weights
+       and cache as a share of the memory's bandwidth; not set if the peaks were not measured. */
     heed_optional_real compute_share, bandwidth_share;
 } heed_speed_of;
 typedef struct heed_speed {
     heed_speed_of prefill, decode;
+    /* resident_bytes: the most memory that the process had at any time */
     size_t weight_bytes, cache_bytes, cache_bytes_per_token, resident_bytes;
-    bool has_peak; /* with `peaks` */
+    bool has_peak; /* whether the task asked for peaks */
     heed_peak peak;
 } heed_speed;
+/* Measures how fast the model reads and writes made-up tokens. task may be NULL. HEED_E_ARG if the
+   tokens do not fit the context or the model cannot do what is asked. */
 heed_status heed_transformer_bench(heed_transformer *transformer, const heed_speed_task *task,
                                    heed_speed *speed, heed_error *error);
 
-/* ---- training: options, watcher and report stand in heed/train.h ---- */
-/* Trains a new model, or options->init further, into options->out. HEED_E_CANCELLED after the
-   watcher asked to stop: a checkpoint was written, heed_resume_training goes on from it to the same
-   bits. So it is after other errors that leave weights and optimizer whole (data that another
-   program changed); the message says so. report may be NULL. */
+/* ---- training: heed/train.h has options, watcher and report ---- */
+/* Trains a new model, or trains options->init further, and writes it to options->out. watcher and
+   report may be NULL.
+   HEED_E_CANCELLED after the watcher asked to stop: a checkpoint has been written, and
+   heed_resume_training goes on from it to the same bits. Most other errors during the training, for
+   example data that another program changed, leave such a checkpoint too; the message then says so.
+   HEED_E_ARG for options that do not fit each other; HEED_E_NOMEM; errors of reading and
+   writing. */
 heed_status heed_train(heed_context *context, const heed_train_options *options,
                        const heed_train_watcher *watcher, heed_train_report *report,
                        heed_error *error);
-/* Goes on with an interrupted run as its own files say, and with what is chosen in `changes`:
-   max_steps (the schedule becomes that of a training begun with it), valid, eval_steps, save_steps,
-   logging_steps, save_total_limit, average_last and stop_at may change; data may have moved, but
-   holds the same. HEED_E_ARG naming another member that is chosen and differs from what the run
-   has. */
+/* Continues the interrupted training of a run folder from its newest checkpoint, with the options
+   of the run and those that are chosen in `changes` (may be NULL). These may change: max_steps (the
+   schedule becomes that of a training that began with the new length), valid, eval_steps,
+   save_steps, logging_steps, save_total_limit, average_last and stop_at. `data` may name new places
+   of the same data. HEED_E_ARG names any other option that is chosen and differs from the run's. */
 heed_status heed_resume_training(heed_context *context, const char *run,
                                  const heed_train_options *changes,
                                  const heed_train_watcher *watcher, heed_train_report *report,

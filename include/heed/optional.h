@@ -1,6 +1,6 @@
-/* heed/optional.h: numbers that may be absent. A zeroed one is not set: as an option it means the
-   default, as a result that there is no such number. Options whose 0 could not be chosen anyway are
-   plain numbers, where 0 means the default. */
+/* heed/optional.h: numbers that may be absent. A zeroed optional number is not set. As an option,
+   it then means the default; as a result, it means that there is no such number. An option for
+   which 0 is no sensible choice is a plain number instead, and its 0 means the default. */
 #ifndef HEED_OPTIONAL_H
 #define HEED_OPTIONAL_H
 
@@ -17,7 +17,7 @@ typedef struct heed_optional_real {
     double value; /* 0 unless set */
 } heed_optional_real;
 
-/* A number that is set: options.top_k = heed_int(40). */
+/* Return a number that is set: options.top_k = heed_int(40). */
 static inline heed_optional_int heed_int(int64_t value)
 {
     heed_optional_int number = {true, value};
@@ -30,7 +30,7 @@ static inline heed_optional_real heed_real(double value)
     return number;
 }
 
-/* The number, or `otherwise` if it is not set. */
+/* Return the number, or `otherwise` if it is not set. */
 static inline int64_t heed_int_or(heed_optional_int number, int64_t otherwise)
 {
     return number.set ? number.value : otherwise;

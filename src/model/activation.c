@@ -1,10 +1,9 @@
-/* Names of activations in config.json. Source of the list: ACT2FN of Hugging Face's
-   transformers. */
+/* Names of activations in config.json. Source of the list: ACT2FN of transformers. */
 #include "model/config.h"
 
 #include <string.h>
 
-/* Spellings beside those of unaries.def. */
+/* Further spellings of functions of unaries.def. */
 static const struct {
     const char *name;
     heed_unary_kind kind;
@@ -16,7 +15,7 @@ static const struct {
     {"swish", HEED_UNARY_SILU},
 };
 
-/* Functions of unaries.def that are no activations of a model. */
+/* Tells activations of models from the other functions of unaries.def. */
 static bool is_activation(heed_unary_kind kind)
 {
     switch (kind) {

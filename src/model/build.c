@@ -1,4 +1,4 @@
-/* The graph of a purpose: externals, inputs, stacks, head, loss, gradients. */
+/* Builds the graph of a purpose: externals, inputs, stacks, head, loss, gradients. */
 #include "model/build.h"
 #include "graph/plan.h"
 #include "tensor/dtype.h"
@@ -7,6 +7,7 @@
 
 /* ---- externals ---- */
 
+/* Is the weight there? A weight is absent if the file lacks its optional tensor. */
 static bool is_present(const heed_model *model, size_t index)
 {
     int32_t tensor = model->weights[index].tensor;
@@ -45,7 +46,7 @@ size_t heed_build_external_count(const heed_model *model, const heed_program_spe
     return count;
 }
 
-/* The rows of a weight that graphs see: those after the hidden ones. */
+/* Returns the rows of a weight that graphs see: those after the hidden rows. */
 static void *visible_rows(const heed_weight *weight)
 {
     size_t hidden = (size_t)(weight->hidden_rows * weight->columns);
@@ -53,6 +54,7 @@ static void *visible_rows(const heed_weight *weight)
     return (char *)weight->data + heed_dtype_bytes(weight->dtype, hidden);
 }
 
+/* Returns the gradient of the rows that graphs see, or NULL if no gradients are allocated. */
 static float *visible_gradient(const heed_model *model, const heed_weight *weight)
 {
     float *gradient = model->tensors[weight->tensor].gradient;
@@ -214,6 +216,8 @@ static void declare_stack_inputs(heed_build *b)
                                           0);
 }
 
+/* Appends the backward pass to the graph and accumulates the gradient of every parameter into its
+   gradient memory. */
 static heed_status append_gradients(heed_build *b, heed_value loss, heed_error *error)
 {
     size_t count = 0;
@@ -233,6 +237,8 @@ static heed_status append_gradients(heed_build *b, heed_value loss, heed_error *
     return heed_graph_status(b->graph, error);
 }
 
+/* Adds up the terms of the loss, chooses the operands' precision, and appends gradients for
+   TRAIN. */
 static heed_status finish_loss(heed_build *b, heed_error *error)
 {
     if (b->n_terms == 0)

@@ -1,4 +1,4 @@
-/* build.h: the generic stack: from a configuration and a purpose to a graph. */
+/* build.h: builds the graph of a model from its configuration and a purpose. */
 #ifndef HEED_MODEL_BUILD_H
 #define HEED_MODEL_BUILD_H
 
@@ -7,11 +7,11 @@
 #include "model/engine.h"
 #include "model/weights_internal.h"
 
-/* What one stack reads, the encoder or the decoder. Absent inputs are HEED_NONE, which is 0. */
+/* What one stack, the encoder or the decoder, reads. An absent input is HEED_NONE, which is 0. */
 typedef struct heed_stack_inputs {
     heed_stack_id stack_id;
-    heed_extent extent;                     /* of its rows */
-    const char *prefix;                     /* of the inputs' names: "" or "source_" */
+    heed_extent extent;                     /* extent of its rows */
+    const char *prefix;                     /* prefix of the names of its inputs: "" or "source_" */
     const char *hidden, *attentions, *last; /* names of outputs */
     bool causal;
     heed_value sequences, query_index, key_index, samples, positions, rotary, rotary_local, slopes;
@@ -24,22 +24,24 @@ typedef struct heed_build {
     const heed_program_spec *spec;
     /* names of outputs that have a cotangent input, ending in NULL; or NULL */
     const char *const *cotangents;
-    heed_value *weights, *gradients;      /* by weight; HEED_NONE */
+    heed_value *weights, *gradients;      /* by index of the weight; HEED_NONE if there is none */
     heed_value *caches[HEED_CACHE_KINDS]; /* by layer */
     heed_stack_inputs main, source;
-    heed_value memory; /* (S,D): the encoder's result */
+    heed_value memory; /* (S,D): last hidden states of the encoder */
     heed_value cross_sequences, cross_page_table, cross_slots, page_table, slots;
-    /* of the loss, each (1), already weighted and scaled; then those of cotangents */
+    /* terms of the loss, each (1), weighted and scaled; after them those of cotangents */
     heed_value terms[8];
     int n_terms;
-    heed_value sums[4]; /* unscaled, for loss_terms */
+    heed_value sums[4]; /* sums of the terms before scaling, for the output loss_terms */
     int n_sums;
     heed_value loss_scale;
-    /* (N,1): 1 for rows that count in the balance of experts; NONE where nothing is balanced */
+    /* (N,1): 1 for rows that count in the load balance of the experts, else 0; HEED_NONE if nothing
+       is balanced */
     heed_value counted;
-    /* (X): choices of each expert, and its probabilities, summed over counted rows and layers */
+    /* (X): how often each expert was chosen, and its router probabilities, both summed over counted
+       rows and layers */
     heed_value load, share;
-    int64_t routed_layers; /* with experts, so far */
+    int64_t routed_layers; /* layers with experts that are built so far */
 } heed_build;
 
 /* Builds the graph. Externals are declared in a fixed order:
@@ -50,47 +52,52 @@ typedef struct heed_build {
 heed_status heed_build_graph(heed_graph *graph, const heed_model *model,
                              const heed_program_spec *spec, const char *const *cotangents,
                              heed_error *error);
-/* The same, compiled; the spec as it is, not rounded up to a bucket. */
+/* Builds the graph and compiles it for exactly this spec, not for its bucket. The caller frees the
+   plan. */
 heed_status heed_build_plan(const heed_model *model, const heed_backend *backend,
                             const heed_program_spec *spec, const char *const *cotangents,
                             heed_plan **plan, heed_error *error);
-/* Pointers in that order; caches as bound. data has room for heed_build_external_count. */
+/* Writes the pointers of all externals to `data` in that order; `caches` holds those of the caches
+   by kind and layer. `data` has room for heed_build_external_count pointers. */
 size_t heed_build_external_count(const heed_model *model, const heed_program_spec *spec);
 void heed_build_bind(const heed_model *model, const heed_program_spec *spec,
                      void *const *const caches[HEED_CACHE_KINDS], void **data);
-/* Does ENCODE or DECODE have caches of this kind? */
+/* Returns whether this program has caches of this kind. */
 bool heed_build_has_cache(const heed_model *model, const heed_program_spec *spec,
                           heed_cache_kind kind);
 
 /* ---- what build.c, build_stack.c and build_head.c ask for ---- */
-/* A weight, or HEED_NONE if the model has none in this role. */
+/* Returns a weight, or HEED_NONE if the model has none in this role. */
 heed_value heed_build_weight(const heed_build *b, heed_stack_id stack_id, heed_role role,
                              int64_t layer);
 heed_nn_linear heed_build_linear(const heed_build *b, heed_stack_id stack_id, heed_role weight,
                                  heed_role bias, int64_t layer);
-/* The role of its bias comes after that of the gain. */
+/* Returns a norm, whose bias has the role after `gain`. */
 heed_nn_norm heed_build_norm(const heed_build *b, heed_stack_id stack_id, heed_role gain,
                              int64_t layer);
 heed_value heed_build_token_table(const heed_build *b, heed_stack_id stack_id);
-/* An input with as many rows as the spec allows this extent; columns 0: a vector. Its name begins
-   with the stack's prefix unless `inputs` is NULL. */
+/* Declares an input whose rows have this extent, with the spec's maximum; columns 0: a vector. Its
+   name begins with the prefix of the stack unless `inputs` is NULL. */
 heed_value heed_build_input(const heed_build *b, const heed_stack_inputs *inputs, const char *name,
                             heed_dtype dtype, heed_extent extent, int64_t columns);
-/* The rate of a dropout in this purpose; `overridden`: spec->dropout replaces the model's. */
+/* Returns the rate of a dropout for this purpose. If `overridden`, spec->dropout replaces the
+   model's rate. */
 double heed_build_rate(const heed_build *b, double rate, bool overridden);
 bool heed_build_drops(const heed_build *b);
-/* Makes a value an output, and adds its cotangent to the loss when it has one. */
+/* Makes a value an output; if the output has a cotangent input, adds their dot product to the
+   loss. */
 void heed_build_publish(heed_build *b, heed_value value, const char *format, ...) HEED_PRINTF(3, 4);
 
-/* A whole stack, from its embedding to the last norm; result (rows,D). */
+/* Builds a stack from its embedding to the last norm; returns (rows,D). */
 heed_value heed_build_stack(heed_build *b, const heed_stack_inputs *inputs);
-/* Cross keys and values of every decoder layer into their caches (ENCODE). */
+/* Writes the keys and values of cross attention of every decoder layer into their caches
+   (ENCODE). */
 void heed_build_fill_cross(heed_build *b);
-/* What stands on top of the main stack, its outputs and the terms of its loss. */
+/* Builds the head over x (N,D), its outputs and the terms of its loss. */
 void heed_build_head(heed_build *b, heed_value x);
-/* Is the balance of experts a term of this program's loss? */
+/* Returns whether the load balance of the experts is a term of this program's loss. */
 bool heed_build_balances(const heed_build *b);
-/* How sequence classes are scored under this spec. */
+/* Returns how sequence classification is scored under this spec. */
 heed_problem heed_build_problem(const heed_config *config, const heed_program_spec *spec);
 
 #endif

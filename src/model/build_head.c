@@ -9,7 +9,8 @@ static bool is_scored(const heed_build *b)
     return b->spec->purpose == HEED_PURPOSE_LOSS || b->spec->purpose == HEED_PURPOSE_TRAIN;
 }
 
-/* One term of the loss: its sum (1), scaled by its place in loss_scale. */
+/* Adds a term of the loss, given its unscaled sum (1). Its place among the terms is its place in
+   loss_scale. */
 static void add_term(heed_build *b, heed_value sum)
 {
     int at = b->n_sums;
@@ -32,7 +33,7 @@ static heed_value gather_rows(heed_build *b, heed_value x)
                        heed_build_input(b, NULL, "rows", HEED_I32, HEED_EXTENT_GATHERED, 0));
 }
 
-/* The labels of the rows of x. */
+/* Declares an input with one label per row of x. */
 static heed_value labels_of(heed_build *b, heed_value x, const char *name)
 {
     heed_shape labels = heed_value_shape(b->graph, x);
@@ -40,14 +41,15 @@ static heed_value labels_of(heed_build *b, heed_value x, const char *name)
     return heed_input(b->graph, name, HEED_I32, labels);
 }
 
-/* A term of one loss a row. */
+/* Adds the sum of the losses nll (rows) as a term, and makes nll an output unless `output` is
+   NULL. */
 static void add_losses(heed_build *b, heed_value nll, const char *output)
 {
     if (output) heed_output(b->graph, output, nll);
     add_term(b, heed_nn_sum(b->graph, nll));
 }
 
-/* A term of one label a row: cross-entropy of logits (rows,C). */
+/* Adds the cross-entropy of logits (rows,C) and the labels in input `name` as a term. */
 static void score_labels(heed_build *b, heed_value logits, const char *name, float smoothing,
                          const char *output)
 {
@@ -56,7 +58,8 @@ static void score_labels(heed_build *b, heed_value logits, const char *name, flo
                    output);
 }
 
-/* Can the losses of words be had without their logits? */
+/* Can the language model's losses be computed without storing its logits? Then the output matrix
+   and the loss are one op. */
 static bool needs_no_logits(const heed_build *b, const heed_nn_linear *matrix, heed_value bias)
 {
     bool plain = b->config->logit_scale == 0 && b->config->logit_soft_cap <= 0 &&
@@ -72,8 +75,9 @@ bool heed_build_balances(const heed_build *b)
     return is_scored(b) && count > 1 && strcmp(terms[count - 1].name, "balance") == 0;
 }
 
-/* How far experts are from being chosen alike, times the rows n that are counted: n X sum over x of
-   (load / (L n)) (share / (L n)). */
+/* Adds the load balance of the experts as a term: n X sum over x of (load / (L n)) (share / (L n)),
+   where n is the number of counted rows. It is smallest if all experts are chosen equally often.
+   Source: Fedus et al. 2021, eq. 4 to 6. */
 static void balance(heed_build *b)
 {
     if (b->load == HEED_NONE) return;
@@ -86,7 +90,7 @@ static void balance(heed_build *b)
                        heed_nn_sum(b->graph, b->counted)));
 }
 
-/* Next or masked words: [dense, activation, norm,] output matrix. */
+/* The head of a causal or masked language model: [dense layer, activation, norm,] output matrix. */
 static void words(heed_build *b, heed_value x, const char *output)
 {
     const heed_config *config = b->config;
@@ -119,7 +123,7 @@ static void words(heed_build *b, heed_value x, const char *output)
     balance(b);
 }
 
-/* The row that stands for each sequence, through the pooler if there is one. */
+/* The row that represents each sequence, after the pooler if there is one. */
 static heed_value pooled_row(heed_build *b, heed_value x)
 {
     heed_scope(b->graph, "head.pooler");
@@ -176,8 +180,8 @@ static void sequence_class(heed_build *b, heed_value x)
 static void token_class(heed_build *b, heed_value x)
 {
     heed_scope(b->graph, "head.class");
-    /* Dropout comes before the gather, where rows still know their samples; it acts on each row by
-       itself. */
+    /* Dropout comes before the gather because there the rows still have their sample ids. It acts
+       on each row by itself. */
     double rate = heed_build_rate(b, b->config->classifier_dropout, true);
     x = gather_rows(b, heed_nn_dropout(b->graph, x, b->main.samples, rate));
     heed_nn_linear linear = heed_build_linear(b, HEED_STACK_MODEL, HEED_ROLE_CLASS_WEIGHT,
@@ -187,7 +191,8 @@ static void token_class(heed_build *b, heed_value x)
     score_labels(b, logits, "labels", b->spec->label_smoothing, "nll");
 }
 
-/* Scores (rows,1) as a grid (B,T): one softmax over the columns of each line. */
+/* Writes scores (rows,1) into a grid (B,T), so that each line of it has one softmax over its
+   columns. */
 static heed_value grid_of(heed_build *b, heed_value scores, heed_value places, heed_value bias)
 {
     int64_t lines = b->spec->sequences, columns = b->spec->queries;
@@ -226,7 +231,8 @@ static void choice(heed_build *b, heed_value x)
     score_labels(b, grid_of(b, scores, places, bias), "grid_labels", 0, NULL);
 }
 
-/* The bare encoder: pooled first row, and the mean of all rows scaled to length 1. */
+/* A bare encoder has as outputs the pooled first row, and the mean of all rows scaled to length
+   1. */
 static void bare(heed_build *b, heed_value x)
 {
     if (b->config->arrangement != HEED_ENCODER_ONLY) return;

@@ -1,4 +1,5 @@
-/* Embedding, layers and last norm of a stack, from the enumerated kinds. */
+/* Builds the embedding, the layers and the last norm of a stack from the kinds of the
+   configuration. */
 #include "model/build.h"
 
 #include <math.h>
@@ -105,7 +106,7 @@ static heed_attention_layer self_attention(const heed_build *b, const heed_stack
     return attention;
 }
 
-/* Cross attention: keys and values from the encoder's result, or from the caches that ENCODE
+/* Cross attention takes keys and values from the encoder's result, or from the caches that ENCODE
    filled. */
 static heed_attention_layer cross_attention(const heed_build *b, int64_t layer)
 {
@@ -160,7 +161,8 @@ static heed_nn_feed_forward feed_forward(const heed_build *b, const heed_stack_i
         .samples = inputs->samples};
 }
 
-/* A linear layer without bias of the shared expert; absent if the model has none. */
+/* Returns a linear layer of the shared expert, which has no bias; it is absent if the model has
+   none. */
 static heed_nn_linear shared_matrix(const heed_build *b, const heed_stack_inputs *inputs,
                                     heed_role role, int64_t layer)
 {
@@ -194,8 +196,8 @@ static heed_nn_experts experts(const heed_build *b, const heed_stack_inputs *inp
                    .activation = (heed_unary_kind)config->activation}};
 }
 
-/* Adds one layer to the counts from which the balance of experts is computed. Source: Fedus et al.
-   2021, eq. 4 to 6. */
+/* Adds the choices and the router probabilities of one layer to b->load and b->share, from which
+   the load balance is computed. Source: Fedus et al. 2021, eq. 4 to 6. */
 static void count_routing(heed_build *b, const heed_nn_routing *routing)
 {
     if (b->counted == HEED_NONE) return;
@@ -208,7 +210,7 @@ static void count_routing(heed_build *b, const heed_nn_routing *routing)
     b->share = b->share == HEED_NONE ? share : heed_add(graph, b->share, share);
 }
 
-/* The feed-forward of a layer, or its experts. */
+/* Builds the feed-forward of a layer, or its experts. */
 static heed_value feed(heed_build *b, const heed_stack_inputs *inputs, heed_value x, int64_t layer)
 {
     if (inputs != &b->main || !heed_config_has_experts(b->config, layer)) {
@@ -230,7 +232,7 @@ static const char *stack_name(const heed_stack_inputs *inputs)
     return inputs->stack_id == HEED_STACK_ENCODER ? "encoder" : "decoder";
 }
 
-/* `name`: of the output that receives the attention weights, where they are wanted. */
+/* `name` is the name of the output for the attention weights, if they are wanted. */
 static heed_value attend(heed_build *b, heed_value x, const heed_attention_layer *attention,
                          const char *name, int64_t layer)
 {
@@ -241,7 +243,7 @@ static heed_value attend(heed_build *b, heed_value x, const heed_attention_layer
     return y;
 }
 
-/* Attention and feed-forward from the same x. */
+/* A layer whose attention and feed-forward both read x. */
 static heed_value parallel_layer(heed_build *b, const heed_stack_inputs *inputs, heed_value x,
                                  int64_t layer)
 {

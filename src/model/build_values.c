@@ -1,4 +1,4 @@
-/* The values of a graph that stacks and heads ask for: weights, inputs, dropout rates, outputs. */
+/* Values that stacks and heads use: weights, inputs, dropout rates, outputs. */
 #include "model/build.h"
 
 #include <stdarg.h>

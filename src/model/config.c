@@ -1,4 +1,4 @@
-/* Reading configurations: from config.json, from whatever a path names, from a family's preset. */
+/* Reads configurations: from config.json, from whatever a path names, from a family's preset. */
 #include "model/family.h"
 #include "base/file.h"
 #include "base/foreign.h"
@@ -115,7 +115,8 @@ static heed_status load_gguf(heed_config *config, const char *path, heed_error *
     return status;
 }
 
-/* A folder without config.json that holds a GGUF file; HEED_OK if it holds none. */
+/* For a folder without config.json: fails with the name of a GGUF file in it; HEED_OK if there is
+   none. */
 static heed_status check_gguf_inside(const char *folder, heed_error *error)
 {
     DIR *stream = opendir(folder);
@@ -130,7 +131,8 @@ static heed_status check_gguf_inside(const char *folder, heed_error *error)
     return status;
 }
 
-/* Why a path is no model: what the file is instead, or what the folder lacks. */
+/* Fails with the reason why a path is not a model: what the file is instead, or what the folder
+   lacks. */
 static heed_status fail_without_config(const char *path, const char *folder, heed_error *error)
 {
     static const char files[] = "config.json (and tokenizer.json, to read and write text)";
@@ -143,7 +145,7 @@ static heed_status fail_without_config(const char *path, const char *folder, hee
     return heed_foreign_fail(path, "a model folder, a GGUF file or a .safetensors file", error);
 }
 
-/* Something that exists, or is named as a file with weights is. */
+/* Does the path exist, or does its name look like that of a weights file? */
 static bool is_model_name(const char *path)
 {
     return heed_path_exists(path) || heed_gguf_is_name(path) || heed_weights_is_name(path);

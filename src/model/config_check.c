@@ -1,4 +1,4 @@
-/* Completing a configuration, and checking it as a whole before anything is allocated by it. */
+/* Completes a configuration, and checks it as a whole before anything is allocated for it. */
 #include "model/family.h"
 
 #include <math.h>
@@ -24,7 +24,8 @@ static heed_status check_range(const char *where, const char *what, int64_t valu
                      (long long)value, (long long)least, (long long)most);
 }
 
-/* Rotary positions rotate channels that a head has, as many as the family allows. */
+/* Checks that rotary positions rotate no more channels than a head has, and only as many as the
+   family allows. */
 static heed_status check_rotated(const heed_config *config, const heed_rope *rope, int64_t width,
                                  const char *where, heed_error *error)
 {
@@ -56,7 +57,7 @@ static heed_status check_rotated(const heed_config *config, const heed_rope *rop
                      where, (long long)asked, (long long)width, kind);
 }
 
-/* Families whose heads share out the width have no key that says how wide a head is. */
+/* Checks that the heads divide the width, for families that have no key for the width of a head. */
 static heed_status check_division(const heed_config *config, const heed_stack *stack,
                                   const char *where, heed_error *error)
 {
@@ -123,7 +124,7 @@ static heed_status check_rope(const heed_rope *rope, const char *where, heed_err
     return HEED_OK;
 }
 
-/* Every stack has a short and a long factor for each of its pairs. */
+/* Checks that there is a short and a long factor for every pair of channels of each stack. */
 static heed_status check_longrope(const heed_config *config, const char *where, heed_error *error)
 {
     const heed_rope *rope = &config->rope;
@@ -158,7 +159,7 @@ static heed_status check_sizes(const heed_config *config, const char *where, hee
     HEED_TRY(
         check_range(where, "the number of token types", config->token_types, 0, 1 << 20, error));
     HEED_TRY(check_range(where, "the window", config->window, 0, INT32_MAX, error));
-    /* Tables of positions are built or read whole. */
+    /* Tables of positions are built or read as a whole, so their size is bounded. */
     int64_t most = 0;
     if (config->position == HEED_POSITION_LEARNED) most = (int64_t)1 << 34;
     if (config->position == HEED_POSITION_SINUSOIDAL) most = (int64_t)1 << 28;
@@ -167,7 +168,7 @@ static heed_status check_sizes(const heed_config *config, const char *where, hee
                        error);
 }
 
-/* Before memory is taken for one name for each expert of each layer. */
+/* Checks the number of experts before a name is allocated for each expert of each layer. */
 static heed_status check_experts(const heed_config *config, const char *where, heed_error *error)
 {
     if (config->experts == 0) return HEED_OK;
@@ -213,7 +214,7 @@ static heed_status check_rotary(const heed_config *config, const char *where, he
     return HEED_OK;
 }
 
-/* Kinds that do not go together. */
+/* Refuses kinds that cannot be combined. */
 static heed_status check_combinations(const heed_config *config, const char *where,
                                       heed_error *error)
 {
@@ -232,7 +233,7 @@ static heed_status check_combinations(const heed_config *config, const char *whe
     return HEED_OK;
 }
 
-/* Fields that follow from others. Sizes must have been checked. */
+/* Sets fields that follow from others. Sizes must be checked before. */
 static void derive(heed_config *config)
 {
     if (config->family->derive) config->family->derive(config);

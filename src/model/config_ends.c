@@ -1,5 +1,5 @@
-/* The ids that end a text: a list in config.json, or what a GGUF file says by keys and by the
-   texts of its tokens. */
+/* Finds the ids that end a text: a list in config.json, or what the keys of a GGUF file and the
+   texts of its tokens say. */
 #include "base/memory.h"
 #include "io/gguf.h"
 #include "model/family.h"
@@ -15,7 +15,8 @@ static bool is_known(const heed_config *config, int64_t id)
     return false;
 }
 
-/* Ids beyond HEED_MAX_ENDS are left out: generation reads config.json itself. */
+/* Adds an id once. Ids beyond HEED_MAX_ENDS are dropped here; generation reads config.json
+   itself. */
 static void add_end(heed_config *config, int64_t id)
 {
     if (id < 0 || id > INT32_MAX - 1 || is_known(config, id)) return;
@@ -69,8 +70,8 @@ bool heed_config_write_ends(const heed_config *config, json_t *json)
 
 /* ---- GGUF ---- */
 
-/* What a token's text says about it. llama.cpp ends a text at the tokens that these texts name
-   too, whatever the keys say; of the three kinds of code infilling it takes one token each. */
+/* What the text of a token says about it. Whatever the keys say, llama.cpp also ends a text at
+   tokens with certain texts. Of each of the three kinds for code infilling it takes one token. */
 typedef enum text_meaning { ENDS, PADS_CODE, NAMES_REPOSITORY, SEPARATES_FILES } text_meaning;
 enum { TEXT_MEANINGS = SEPARATES_FILES + 1 };
 
@@ -114,7 +115,7 @@ static const known_text known_texts[] = {
 };
 enum { KNOWN_TEXTS = sizeof known_texts / sizeof *known_texts };
 
-/* The id of each known text, -1 where the vocabulary lacks it. */
+/* The id of each known text; -1 if the vocabulary does not have it. */
 typedef struct text_ids {
     int64_t ids[KNOWN_TEXTS];
 } text_ids;
@@ -148,7 +149,7 @@ static int64_t id_of_text(const text_ids *found, const char *text)
     return -1;
 }
 
-/* Vocabularies in which a text that ends elsewhere has another meaning. */
+/* Removes texts that have another meaning in some vocabularies, which other tokens identify. */
 static void leave_out_exceptions(text_ids *found)
 {
     bool returns = id_of_text(found, "<|return|>") >= 0;
@@ -163,7 +164,7 @@ static void leave_out_exceptions(text_ids *found)
     }
 }
 
-/* An id that a key names; a number beyond the vocabulary says "none". */
+/* Reads an id by its key. A number beyond the vocabulary means that there is none. */
 static heed_status read_key_id(const heed_gguf *file, const char *key, int64_t vocabulary,
                                int64_t *id, heed_error *error)
 {
@@ -195,8 +196,8 @@ static heed_status add_keys(heed_config *config, const heed_gguf *file, bool nam
     return HEED_OK;
 }
 
-/* The list that heed writes says all of it, and -1 says "none": nothing is added by the texts of
-   tokens. */
+/* Reads the list that heed writes. It is complete, and -1 in it means none, so the texts of tokens
+   add nothing. */
 static heed_status read_own_list(heed_config *config, const heed_gguf *file, bool *found,
                                  heed_error *error)
 {

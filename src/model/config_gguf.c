@@ -1,5 +1,5 @@
-/* A configuration out of the metadata of a GGUF file. What other files say by keys follows here
-   from which tensors are there: biases, an output matrix of its own. */
+/* Reads a configuration from the metadata of a GGUF file. What config.json says by keys follows
+   here from which tensors exist: biases, and whether the output matrix is tied. */
 #include "model/family/decoder_internal.h"
 #include "base/memory.h"
 #include "base/utf8.h"
@@ -12,8 +12,8 @@
 
 /* ---- entries as JSON, for the tables of keys ---- */
 
-/* What JSON has no value for becomes one that the key cannot have: an absent value would mean the
-   default. */
+/* Converts an element. A value that JSON cannot express becomes one that the key cannot have; if it
+   were left out, the key would get its default. */
 static json_t *element_value(const heed_gguf_entry *entry, size_t index)
 {
     if (entry->type == HEED_GGUF_STRING) {
@@ -38,8 +38,8 @@ static bool all_alike(const heed_gguf_entry *entry)
     return true;
 }
 
-/* The entries under "architecture.", without that; of an array by layers whose elements are all the
-   same, that element. */
+/* Returns the entries under "architecture." as an object, without that beginning. An array with
+   equal elements, one per layer, becomes that element. */
 static json_t *entries_of(const heed_gguf *file, const char *architecture)
 {
     size_t length = strlen(architecture);
@@ -50,7 +50,7 @@ static json_t *entries_of(const heed_gguf *file, const char *architecture)
             (entry->is_array && !all_alike(entry)))
             continue;
         const char *key = entry->key + length + 1;
-        if (!heed_utf8_valid(key, strlen(key))) continue; /* has no meaning here */
+        if (!heed_utf8_valid(key, strlen(key))) continue; /* no key of ours */
         if (json_object_set_new(object, key, element_value(entry, 0)) != 0) {
             json_decref(object);
             return NULL;
@@ -67,7 +67,8 @@ static const heed_gguf_entry *entry_of(const heed_gguf *file, const heed_config 
     return heed_gguf_entry_find(file, name);
 }
 
-/* What every file says, and of what may be said layer by layer, that all layers say the same. */
+/* Checks that the entries which every file needs exist, and that entries which may differ by layer
+   do not. */
 static heed_status check_entries(const heed_config *config, const heed_gguf *file,
                                  heed_error *error)
 {
@@ -125,7 +126,7 @@ static void read_presence(heed_config *config, const heed_gguf *file)
     config->lm_bias = heed_gguf_find(file, "output.bias") != NULL;
 }
 
-/* The type that most of the numbers have. */
+/* Returns the type of most elements of the file. */
 static heed_dtype common_dtype(const heed_gguf *file)
 {
     double bytes[HEED_DTYPE_COUNT] = {0};
@@ -158,13 +159,14 @@ static heed_status read_vocabulary(heed_config *config, const heed_gguf *file, h
     for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
         *ids[i].id = -1;
         HEED_TRY(heed_gguf_integer(file, ids[i].key, ids[i].id, error));
-        /* files say "none" by numbers beyond the vocabulary */
+        /* a number beyond the vocabulary means that there is none */
         if (*ids[i].id < 0 || *ids[i].id >= config->vocabulary) *ids[i].id = -1;
     }
     return heed_config_read_gguf_ends(config, file, error);
 }
 
-/* Divisors of the frequencies, one for each pair, out of a tensor that may be absent. */
+/* Reads the divisors of the rotary frequencies, one per pair of channels, from a tensor that may be
+   absent. */
 static heed_status read_divisors(const heed_gguf *file, const char *name, float *factors,
                                  int64_t *count, heed_error *error)
 {
@@ -185,7 +187,7 @@ static heed_status read_divisors(const heed_gguf *file, const char *name, float 
     return HEED_OK;
 }
 
-/* One set of divisors is longrope that is the same at every length. */
+/* A single set of divisors is read as longrope with the same factors at every length. */
 static heed_status read_factors(heed_config *config, const heed_gguf *file, heed_error *error)
 {
     heed_rope *rope = &config->rope;
@@ -226,7 +228,7 @@ static heed_status read_rotary(heed_config *config, const heed_gguf *file, const
                          heed_gguf_where(file), (long long)channels, (long long)width);
     if (channels > 0)
         config->rope.fraction = config->rope_local.fraction = heed_rope_share(channels, width);
-    /* A factor beside YaRN's own. */
+    /* The file gives a factor on top of the one that YaRN computes. */
     if (config->rope.kind == HEED_ROPE_YARN && config->rope.attention_factor > 0 &&
         config->rope.factor > 0)
         config->rope.attention_factor *= 0.1 * log(config->rope.factor) + 1;
@@ -257,8 +259,8 @@ static heed_status read_count(const heed_gguf *file, const char *architecture, c
                      heed_gguf_where(file), key, (long long)*count);
 }
 
-/* How well a family suits a file of its architecture: it has experts, or none, as the file has; its
-   configuration can say a window. */
+/* Rates how well a family suits a file of its architecture: both have experts or neither has, and
+   the family can express a window if the file has one. */
 static heed_status suitability(const heed_gguf *file, const heed_family *family, int *suits,
                                heed_error *error)
 {
@@ -288,7 +290,7 @@ static heed_status fail_unknown(const char *where, const char *architecture, siz
     return status;
 }
 
-/* Of families with the same architecture the one that suits the file best. */
+/* Finds the family that suits the file best among those with the same architecture. */
 static heed_status find_family(const heed_gguf *file, const heed_family **family, heed_error *error)
 {
     const char *name = NULL;
@@ -321,14 +323,14 @@ void heed_config_begin_gguf(heed_config *config, const heed_family *family)
     config->head = family->architectures->head;
     config->labels = 2;
     config->norm_offset = 0;
-    /* Where these are absent they follow from others, or there is no such thing. */
+    /* If one of these is absent from the file, it follows from others or does not exist. */
     config->window = config->decoder.kv_heads = config->decoder.head_width = 0;
     if (family->gguf->qk_norm) config->qk_norm = family->gguf->qk_norm;
     config->rope.kind = HEED_ROPE_DEFAULT;
     config->rope.base = 10000;
 }
 
-/* Which layers look through the window: by the step, or by a list of flags. */
+/* Reads which layers have the window: by a step, or from a list of flags. */
 static heed_status read_windows(heed_config *config, const heed_gguf *file, heed_error *error)
 {
     int64_t step = config->family->gguf->window_step;
@@ -372,6 +374,6 @@ heed_status heed_config_read_gguf(heed_config *config, const heed_gguf *file, he
     config->dtype = common_dtype(file);
     if (family->gguf->derive) family->gguf->derive(config);
     HEED_TRY(heed_config_complete(config, heed_gguf_where(file), error));
-    read_presence(config, file); /* after what the family derives, as the windows are */
+    read_presence(config, file); /* after the family's derive, like the windows */
     return read_windows(config, file, error);
 }

@@ -1,4 +1,5 @@
-/* A configuration into the metadata of a GGUF file, and what such a file cannot say. */
+/* Writes a configuration as the metadata of a GGUF file, and finds what such a file cannot
+   express. */
 #include "model/family.h"
 #include "io/gguf.h"
 #include "tensor/dtype.h"
@@ -28,7 +29,7 @@ static void put_key(const heed_config *config, const char *key, const heed_key *
     }
 }
 
-/* Longrope whose divisors are not the same for texts of every length. */
+/* Is this longrope with different divisors for short and for long texts? */
 static bool has_two_sets(const heed_rope *rope)
 {
     bool constant = rope->attention_factor == 1 && rope->short_factors == rope->long_factors &&
@@ -36,7 +37,7 @@ static bool has_two_sets(const heed_rope *rope)
     return rope->kind == HEED_ROPE_LONGROPE && !constant;
 }
 
-/* What a configuration does not use is left out. */
+/* Is the key written? Keys that a configuration does not use are left out. */
 static bool key_wanted(const heed_config *config, const heed_key *key)
 {
     const void *field = (const char *)config + key->offset;
@@ -55,7 +56,7 @@ static bool key_wanted(const heed_config *config, const heed_key *key)
            key->offset == offsetof(heed_config, decoder.layers);
 }
 
-/* general.file_type: what most matrices are, by the numbers that llama.cpp gives. */
+/* Returns general.file_type, llama.cpp's number for the type of most matrices. */
 static uint32_t file_type(heed_dtype dtype)
 {
     static const struct {
@@ -71,7 +72,7 @@ static uint32_t file_type(heed_dtype dtype)
     return 0;
 }
 
-/* Divisors of the plain frequencies, where GGUF has no other word for the stretching. */
+/* Computes divisors of the plain frequencies if GGUF has no key for the kind of stretching. */
 static heed_status make_factors(const heed_config *config, heed_gguf_factors *factors,
                                 heed_error *error)
 {
@@ -101,7 +102,7 @@ static heed_status make_factors(const heed_config *config, heed_gguf_factors *fa
 
 /* ---- what files cannot say ---- */
 
-/* The step that explains which layers look through the window; -1: none does. */
+/* Returns the step that gives exactly these layers the window, or -1 if none does. */
 static int64_t window_step(const heed_config *config)
 {
     heed_config stepped = *config;
@@ -116,8 +117,8 @@ static int64_t window_step(const heed_config *config)
     return -1;
 }
 
-/* The configuration as it will be read: what the architecture means, what the keys say, what
-   follows from tensors. */
+/* Computes the configuration that a reader of the file will get: from the architecture, the keys
+   and the tensors. */
 static heed_status read_back(const heed_config *config, heed_config *as, heed_error *error)
 {
     const heed_gguf_names *names = config->family->gguf;
@@ -128,7 +129,7 @@ static heed_status read_back(const heed_config *config, heed_config *as, heed_er
                    heed_key_bytes(key));
     as->vocabulary = config->vocabulary;
     as->rope.fraction = config->rope.fraction;
-    if (config->rope.kind == HEED_ROPE_LONGROPE) { /* by tensors */
+    if (config->rope.kind == HEED_ROPE_LONGROPE) { /* stored in tensors */
         bool interleaved = as->rope.interleaved;
         as->rope = config->rope;
         as->rope.interleaved = interleaved;
@@ -141,7 +142,7 @@ static heed_status read_back(const heed_config *config, heed_config *as, heed_er
     return HEED_OK;
 }
 
-/* Rotary positions that keys say, but not all of their settings. */
+/* Compares settings of rotary positions that the keys express only in part. */
 static bool rotates_alike(const heed_config *a, const heed_config *b)
 {
     float one[HEED_ROPE_FACTORS], other[HEED_ROPE_FACTORS];
@@ -155,7 +156,7 @@ static bool rotates_alike(const heed_config *a, const heed_config *b)
     return !memcmp(one, other, (size_t)pairs * sizeof *one);
 }
 
-/* A file that would be read as another model is not written. */
+/* Refuses to write a file that would be read as another model. */
 static heed_status check_said(const heed_config *config, int64_t step, heed_error *error)
 {
     heed_config as;
@@ -188,7 +189,7 @@ heed_status heed_config_put_gguf(const heed_config *config, heed_dtype dtype,
     int64_t step = window_step(config);
     heed_config said = *config;
     factors->sets = 0;
-    /* which no reader computes */
+    /* no reader computes this factor */
     said.rope.attention_factor = heed_rope_table_factor(&config->rope);
     if (config->head != HEED_HEAD_CAUSAL_LM)
         return heed_fail(error, HEED_E_UNSUPPORTED,

@@ -1,4 +1,4 @@
-/* Reading the fields of a configuration by a table of keys. */
+/* Reads the fields of a configuration by a table of keys. */
 #include "model/family.h"
 #include "base/foreign.h"
 
@@ -75,7 +75,7 @@ static heed_status read_name(const heed_key *key, const json_t *json, int64_t *f
                          where, key->name, name);
     }
     for (int64_t i = 0; key->names[i]; i++)
-        if (*name && strcmp(key->names[i], name) == 0) { /* no spelling: not in this kind of file */
+        if (*name && strcmp(key->names[i], name) == 0) { /* an empty name is not a spelling */
             *field = i;
             return HEED_OK;
         }
@@ -99,7 +99,7 @@ static heed_status read_key(heed_config *config, const heed_key *key, const json
     const json_t *member = json_object_get(json, key->name);
     if (!member) return HEED_OK;
     void *field = field_of(config, key);
-    if (json_is_null(member)) { /* null means "none" where there is a none, else the default */
+    if (json_is_null(member)) { /* null means none if the key has such a value, else the default */
         if (key->type == HEED_KEY_COUNT) *(int64_t *)field = 0;
         if (key->type == HEED_KEY_ID) *(int64_t *)field = -1;
         if (key->type == HEED_KEY_AMOUNT) *(double *)field = 0;

@@ -1,4 +1,5 @@
-/* What a configuration says of its layers and stacks: experts, windows, how long a text may be. */
+/* What a configuration says about its layers and stacks: experts, windows, how long a text may
+   be. */
 #include "model/family.h"
 
 #include <string.h>

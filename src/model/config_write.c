@@ -1,4 +1,4 @@
-/* Recognizing the published family of a configuration, and writing config.json. */
+/* Recognizes the published family of a configuration, and writes config.json. */
 #include "model/family.h"
 #include "tensor/dtype.h"
 
@@ -22,7 +22,7 @@ static void copy_keys(heed_config *to, const heed_config *from, const heed_key *
         memcpy((char *)to + keys->offset, (const char *)from + keys->offset, heed_key_bytes(keys));
 }
 
-/* Equal in every property of the model; rates of training do not count. */
+/* Are both the same model? Dropout rates do not count. */
 static bool same_model(const heed_config *a, const heed_config *b)
 {
     for (const heed_key *key = heed_family_heed.keys; key->name; key++)
@@ -43,8 +43,8 @@ static bool has_head(const heed_family *family, int64_t head)
     return false;
 }
 
-/* The configuration as `family` would have it: its preset with every field that its keys can
-   say. */
+/* Writes to *out how `family` would read the configuration back: its preset with every field that
+   its keys can express. Returns whether that is the same model. */
 static bool expressed_by(const heed_config *config, const heed_family *family, heed_config *out)
 {
     if (!family->is_published || !has_head(family, config->head) ||
@@ -55,7 +55,7 @@ static bool expressed_by(const heed_config *config, const heed_family *family, h
     as.family = family;
     copy_keys(&as, config, family->keys);
     copy_keys(&as, config, heed_common_keys);
-    /* What the families' own functions read and write beside the tables. */
+    /* Fields that the families' own functions read and write. */
     as.head = config->head;
     as.labels = config->labels;
     as.problem = config->problem;
@@ -63,7 +63,7 @@ static bool expressed_by(const heed_config *config, const heed_family *family, h
     as.rope = config->rope;
     as.rope.interleaved = family->preset->rope.interleaved;
     as.source_vocabulary = config->source_vocabulary;
-    /* only families of encoder-decoders have a choice here */
+    /* only encoder-decoder families let a model choose it */
     if (as.arrangement == HEED_ENCODER_DECODER) as.embedding_scale = config->embedding_scale;
     as.initializer_range = config->initializer_range;
     as.embedding_dropout = config->embedding_dropout;
@@ -122,7 +122,7 @@ static bool write_keys(const heed_config *config, const heed_key *keys, json_t *
 {
     for (; keys->name; keys++) {
         if (keys->older) continue;
-        /* A window of 0 is written as "none", as the families read it. */
+        /* A window of 0 is written as null, which the families read as none. */
         bool none = keys->offset == offsetof(heed_config, window) && config->window == 0;
         json_t *value = none ? json_null() : key_value(config, keys);
         if (json_object_set_new(json, keys->name, value) != 0) return false;
@@ -178,7 +178,7 @@ static const char *dtype_name(int64_t dtype)
 #define FLAG(text, field) \
     {.what = (text), .bytes = sizeof(bool), .offset = offsetof(heed_config, field)}
 /* clang-format on */
-/* Properties of a model that not every family has a key for. */
+/* Properties that only some families have a key for. */
 typedef struct property {
     const char *what;
     size_t bytes, offset;
@@ -226,12 +226,12 @@ static const property properties[] = {
     INTEGER("key and value heads", decoder.kv_heads),
     INTEGER("width of heads", decoder.head_width),
     INTEGER("width of the feed-forward", decoder.d_ff)};
-/* Those that GGUF files say by which tensors they have. */
+/* Properties that a GGUF file expresses by having a tensor or not. */
 static const property by_tensors[] = {
     FLAG("biases of queries, keys and values", query_bias),
     FLAG("biases of attention's output", output_bias), FLAG("biases of the feed-forward", ffn_bias),
     FLAG("bias of the output matrix", lm_bias), FLAG("tied embedding", tied)};
-/* Those that keys of GGUF files say in other words. */
+/* Properties that GGUF files express with other keys. */
 static const property rotary[] = {
     INTEGER("kind of rotary positions", rope.kind),
     REAL("rotary base", rope.base),
@@ -256,8 +256,8 @@ const char *heed_config_difference(const heed_config *a, const heed_config *b)
     return first_difference(a, b, properties, sizeof properties / sizeof *properties);
 }
 
-/* A config.json that would be read as another model is not written: what came out of a GGUF file
-   may have no words here. */
+/* Refuses to write a config.json that would be read as another model. A model from a GGUF file may
+   have properties that the family's config.json cannot express. */
 static heed_status check_said(const heed_config *config, const json_t *json, heed_error *error)
 {
     heed_config back;

@@ -1,4 +1,4 @@
-/* Plans by bucket, one workspace, bound memory. */
+/* The engine: a cache of plans by bucket, one workspace, pointers to bound memory. */
 #include "model/build.h"
 #include "graph/plan.h"
 
@@ -12,8 +12,8 @@ struct heed_engine {
     const heed_backend *backend;
     heed_plan_cache *plans;
     heed_workspace *workspace;
-    heed_plan *current;              /* in the cache */
-    heed_program_spec spec;          /* of the current plan, rounded up */
+    heed_plan *current;              /* owned by the plan cache */
+    heed_program_spec spec;          /* spec of the current plan, rounded up to its bucket */
     void **caches[HEED_CACHE_KINDS]; /* by layer */
     void **binding;
     size_t binding_capacity;
@@ -69,8 +69,8 @@ const heed_plan *heed_engine_plan(const heed_engine *engine)
     return engine->current;
 }
 
-/* Maxima as powers of two, unused fields as they are, padding zero: equal needs give equal
-   bytes. */
+/* Rounds maxima up to powers of two. Unused fields keep their values and padding bytes are zero, so
+   equal needs give equal bytes. */
 static void bucket_spec(const heed_program_spec *spec, heed_program_spec *key)
 {
     memset(key, 0, sizeof *key);
@@ -152,7 +152,7 @@ heed_status heed_engine_bytes(heed_engine *engine, const heed_program_spec *spec
     *bytes = 0;
     HEED_TRY(check_spec(spec, error));
     bucket_spec(spec, &key);
-    engine->current = NULL; /* adding a plan may push the current one out of the cache */
+    engine->current = NULL; /* adding a plan may evict the current one */
     HEED_TRY(find_plan(engine, &key, &plan, error));
     *bytes = heed_plan_bytes(plan);
     return HEED_OK;

@@ -1,51 +1,53 @@
-/* engine.h: one thread's way of running a model: graphs built from its configuration, compiled and
-   cached per power-of-two bucket, one workspace, one table of bound memory. Generation, evaluation
-   and training all go through here.
+/* engine.h: runs a model on behalf of one thread. An engine builds graphs from the configuration,
+   compiles them, caches the plans by power-of-two bucket, and has one workspace. Generation,
+   evaluation and training all go through here.
 
    A run:
-     heed_engine_prepare(engine, &spec, error)          finds or builds the plan and makes room
+     heed_engine_prepare(engine, &spec, error)          finds or builds the plan and its memory
      memcpy(heed_engine_input(engine, "ids"), ...)      fills the run-time arguments, which do not
                                                         survive the next prepare
      heed_engine_run(engine, &runtime, error)
      heed_engine_output(engine, "logits", &y, error)
 
-   Inputs (i32 unless said). heed_engine_input returns NULL for an input that this model or purpose
-   does not have: skip it then.
+   Inputs (i32 unless another type is given). heed_engine_input returns NULL for an input that this
+   model or purpose does not have; the caller then skips it.
      ids            (N)      token ids; models with float inputs have "vectors" (N,D) f32 instead
      positions      (N)      position ids; absent if the model has none
-     frequencies    (N,E/2)  f32: heed_model_rotary_fill; if rotary positions depend on the length
-                             of the text
+     frequencies    (N,E/2)  f32, from heed_model_rotary_fill; only if rotary frequencies depend on
+                             the length of the text
      types          (N)      token types (BERT)
-     sequences      (B,8)    heed_sequence_field of every sequence, self-attention
+     sequences      (B,8)    heed_sequence_field of every sequence, for self-attention
      query_index    (N)      mask index of each row as a query, with spec.indexed
-     key_index      (N)      mask index of each row as a key, -1: seen by none, with spec.indexed
+     key_index      (N)      mask index of each row as a key, with spec.indexed; no query sees -1
      samples        (N,2)    {sample id, position} for dropout, if the plan has any
      rows           (R)      rows of N that the head sees (token-level heads)
-     labels         (R)      labels of those rows; HEED_IGNORE: not scored (LOSS, TRAIN)
-     pooled_rows    (B)      row of N that stands for each sequence (sequence-level heads)
+     labels         (R)      labels of those rows (LOSS, TRAIN); HEED_IGNORE is not scored
+     pooled_rows    (B)      row of N that represents each sequence (sequence-level heads)
      pooled_samples (B,2)    {sample id, position} for dropout after the pooled row
      pool_sequences (B,8)    QUERY_START and QUERY_LENGTH of the rows averaged into
                              sentence_embedding
-     class_labels   (B)      of each sequence: class, next sentence
-     targets        (B,C)    f32: regression and multi-label
-     places         (N) for questions, (B) for choices: row of the grid below in which a score
-                             stands, -1: none
+     class_labels   (B)      label of each sequence: its class, or next sentence
+     targets        (B,C)    f32: targets of regression and multi-label classification
+     places         (N) for questions, (B) for choices: place of each score in the grid below, -1:
+                             none
      grid_bias      (B,T)    f32, fixed: 0 where the grid has a score, -1e30 elsewhere (question,
                              choice; T = spec.queries)
-     start_labels   (B)      fixed: column of the grid, HEED_IGNORE (question)
-     end_labels     (B)      the same
-     grid_labels    (B)      fixed: the right choice
-     counted        (N,1)    f32: 1 for rows that count in the balance of experts, 0 for others
+     start_labels   (B)      fixed: column of the grid where the answer begins, or HEED_IGNORE
+                             (question)
+     end_labels     (B)      the same for the end of the answer
+     grid_labels    (B)      fixed: the correct choice
+     counted        (N,1)    f32: 1 for rows that count in the load balance of experts, else 0
                              (LOSS, TRAIN of models that balance them)
      loss_scale     (terms)  f32: weight / count of each loss term (heed_engine_loss_terms)
-   With an encoder-decoder, the rows of the encoder are S (HEED_EXTENT_SOURCE_ROWS) and its inputs
-   carry "source_" in front: source_ids (source_vectors), source_positions, source_sequences (query
-   and key fields both count source rows), source_query_index, source_key_index, source_samples.
+   In an encoder-decoder, the rows of the encoder are S (HEED_EXTENT_SOURCE_ROWS), and the names of
+   its inputs begin with "source_": source_ids (source_vectors), source_positions, source_sequences
+   (query and key fields both count source rows), source_query_index, source_key_index,
+   source_samples.
      cross_sequences (B,8)   queries are rows of N, keys rows of S (FORWARD, LOSS, TRAIN) or
                              positions in the cross cache (DECODE)
    DECODE
-     slots          (N)      row of the caches that takes the key and value of each row:
-                             page * 64 + position % 64; -1: none
+     slots          (N)      row of the caches into which the key and value of each row are
+                             written: page * 64 + position % 64; -1: none
      page_table     (spec.table_rows, spec.table_columns)  pages of each TABLE_ROW, by position / 64
      cross_page_table        the same for the cross caches
    ENCODE of an encoder-decoder
@@ -71,94 +73,105 @@
 #include "model/model.h"
 
 typedef enum heed_purpose {
-    HEED_PURPOSE_FORWARD, /* all of the model at once, outputs by flags */
-    HEED_PURPOSE_LOSS,    /* and the loss; no dropout */
-    /* loss and gradients, added to the parameters' gradient memory; with dropout */
+    HEED_PURPOSE_FORWARD, /* the whole model over given rows; flags choose the outputs */
+    HEED_PURPOSE_LOSS,    /* FORWARD and the loss, without dropout */
+    /* loss and gradients, with dropout; gradients are added to the parameters' gradient memory */
     HEED_PURPOSE_TRAIN,
-    /* the encoder of an encoder-decoder, its keys and values into the cross caches */
+    /* the encoder of an encoder-decoder; the keys and values of cross attention go into the cross
+       caches */
     HEED_PURPOSE_ENCODE,
-    /* rows over caches: prefill, decoding, any mixture; logits of the gathered rows */
+    /* rows whose keys and values go into the caches: prefill, decoding or a mixture of both;
+       outputs are the logits of the gathered rows */
     HEED_PURPOSE_DECODE
 } heed_purpose;
 
-/* Zero-initialize; fields that a purpose does not use stay 0. Maxima are rounded up to powers of
+/* Zero-initialize it. Fields that a purpose does not use stay 0. Maxima are rounded up to powers of
    two. */
 typedef struct heed_program_spec {
     int32_t purpose;                /* heed_purpose */
-    bool hidden_states, attentions; /* FORWARD: these outputs too */
-    /* masks with holes, left padding, query-only rows: query_index and key_index are given */
+    bool hidden_states, attentions; /* FORWARD: adds these outputs */
+    /* query_index and key_index are given, for masks with holes, left padding and query-only
+       rows */
     bool indexed;
-    /* a row that sees nothing attends to its whole sequence alike, instead of to nothing (slow) */
+    /* a row that sees no key attends to its whole sequence equally, instead of to nothing (slow) */
     bool masked_mean;
-    bool checkpointing; /* TRAIN: keep only layer ends, recompute the rest */
-    /* TRAIN, LOSS: the logits of words are no output and need not be stored */
+    bool checkpointing; /* TRAIN: keeps only the results of layers and recomputes the rest */
+    /* TRAIN, LOSS: the logits of tokens are no output and need not be stored */
     bool losses_only;
     bool bf16;      /* TRAIN, LOSS: matmuls read bf16 operands */
-    bool no_passes; /* the plan as built: the oracle of all passes */
-    /* TRAIN: < 0 the rates of config.json, else this rate for embeddings, attention, residuals and
-       classifiers; 0 none at all */
+    bool no_passes; /* compiles without passes: the plan that all passes are tested against */
+    /* TRAIN: if < 0, the rates of config.json; else the rate for embeddings, attention, residuals
+       and classifiers; 0: no dropout */
     float dropout;
-    /* LOSS, TRAIN of sequence classes: a heed_problem; 0: as config.json says */
+    /* LOSS, TRAIN with a sequence classifier: a heed_problem; 0: as config.json says */
     int32_t problem;
     float label_smoothing;                          /* TRAIN, LOSS */
-    int64_t rows, source_rows, sequences, gathered; /* N, S, B, R that the run needs at most */
-    /* FORWARD with attentions: T and S of the weights (source: keys of the cross attention); T of
-       the grid */
+    int64_t rows, source_rows, sequences, gathered; /* maxima of N, S, B and R */
+    /* FORWARD with attentions: T and S of the weights (source: keys of the cross attention);
+       question and choice: T of the grid */
     int64_t queries, keys;
-    /* DECODE, ENCODE: pages of 64 positions that each cache holds */
+    /* DECODE, ENCODE: number of 64-position pages in each cache */
     int64_t cache_pages, cross_pages;
     int64_t table_rows, table_columns; /* DECODE: shape of the page tables */
 } heed_program_spec;
 
 typedef struct heed_engine heed_engine;
 
-/* The model is retained, the backend borrowed. */
+/* Makes an engine, which retains the model and borrows the backend. The caller frees it. Errors:
+   HEED_E_NOMEM. */
 heed_status heed_engine_new(heed_engine **engine, heed_model *model, const heed_backend *backend,
                             heed_error *error);
 void heed_engine_free(heed_engine *engine); /* NULL is fine */
 const heed_model *heed_engine_model(const heed_engine *engine);
 
-/* Finds or builds the plan; it is current until the next prepare. HEED_E_NOMEM says the bytes
-   wanted. */
+/* Finds or builds the plan of the spec, which is current until the next prepare. Errors: HEED_E_ARG
+   and HEED_E_UNSUPPORTED for a purpose that the model does not have; HEED_E_NOMEM says how many
+   bytes were wanted. */
 heed_status heed_engine_prepare(heed_engine *engine, const heed_program_spec *spec,
                                 heed_error *error);
-/* Workspace bytes that prepare would need for this spec, without allocating them: choose the batch
-   that fits. */
+/* Writes the bytes of workspace that prepare would need for this spec, and allocates none of them.
+   It serves to choose a batch that fits. */
 heed_status heed_engine_bytes(heed_engine *engine, const heed_program_spec *spec, size_t *bytes,
                               heed_error *error);
-/* Who may end the engine's runs: heed_engine_run then fails with HEED_E_CANCELLED. */
+/* Sets what may end the runs of the engine: heed_engine_run then fails with HEED_E_CANCELLED. */
 void heed_engine_set_cancel(heed_engine *engine, heed_cancel cancel);
-/* the current one, for dumps; NULL before the first prepare */
+/* Returns the current plan, for dumps; NULL before the first prepare. Borrowed. */
 const heed_plan *heed_engine_plan(const heed_engine *engine);
 
 void *heed_engine_input(const heed_engine *engine, const char *name);
 heed_status heed_engine_run(heed_engine *engine, const heed_runtime *runtime, heed_error *error);
-/* A row-major view of an output with live extents, borrowed until the next run or prepare.
-   HEED_E_ARG for an unknown name. */
+/* Writes a row-major view of an output with live extents, borrowed until the next run or prepare.
+   Errors: HEED_E_ARG for an unknown name. */
 heed_status heed_engine_output(const heed_engine *engine, const char *name, heed_operand *output,
                                heed_error *error);
 bool heed_engine_has_output(const heed_engine *engine, const char *name);
 
-/* Loss terms of the model's head, in the order of loss_scale and loss_terms: name and weight;
-   returns how many (at most 4). "tokens" counts labels that are scored (not HEED_IGNORE),
-   "sentences" the class labels, "targets" B * C numbers, "start" and "end" the positions of
-   answers, "balance" the rows that are counted. */
+/* Loss terms of the model's head, in the order of loss_scale and loss_terms, with name and weight;
+   the function returns how many there are, at most 4. What a term counts depends on its name:
+     "tokens"      labels that are scored (not HEED_IGNORE)
+     "sentences"   class labels
+     "targets"     B * C numbers
+     "start"       begin positions of answers
+     "end"         end positions of answers
+     "balance"     rows that are counted */
 typedef struct heed_loss_term {
     const char *name;
     float weight;
 } heed_loss_term;
 int heed_engine_loss_terms(const heed_model *model, heed_loss_term terms[4]);
 
-/* E/2: columns of the input "frequencies", or "source_frequencies" when `source`. */
+/* Returns the columns of the input "frequencies", or of "source_frequencies" if `source`: half of
+   the channels of a head that rotate. */
 int64_t heed_model_rotary_pairs(const heed_model *model, bool source);
-/* Fills `rows` rows of that input for tokens of a text of `length` tokens; NULL is fine. */
+/* Fills `rows` rows of that input for tokens of a text of `length` tokens. Does nothing if
+   frequencies is NULL. */
 void heed_model_rotary_fill(const heed_model *model, bool source, int64_t length, int64_t rows,
                             float *frequencies);
 
 /* ---- caches ---- */
-/* The memory of the caches belongs to the caller (the session's KV cache). Layer `layer` of the
-   decoder has a key and a value cache of (pages * 64, columns) each; encoder-decoders have a
-   second pair for cross attention. Bind before running DECODE or ENCODE. */
+/* The caller owns the memory of the caches (the KV cache of a session). Layer `layer` of the
+   decoder has a key cache and a value cache of (pages * 64, columns) each; an encoder-decoder has a
+   second pair for cross attention. They must be bound before DECODE or ENCODE runs. */
 typedef enum heed_cache_kind {
     HEED_CACHE_KEY,
     HEED_CACHE_VALUE,
@@ -168,9 +181,9 @@ typedef enum heed_cache_kind {
 } heed_cache_kind;
 int64_t heed_model_cache_layers(const heed_model *model);
 heed_dtype heed_model_cache_dtype(const heed_model *model);
-/* elements of a row: K * E; of i8 K * (E + 4), see tensor/scaled_rows.h */
+/* Returns the elements of a cache row: K * E, or K * (E + 4) for i8 (tensor/scaled_rows.h). */
 int64_t heed_model_cache_columns(const heed_model *model);
-/* A row as K * E floats. */
+/* Returns K * E, the width of a cache row as floats, and widens a row to them. */
 int64_t heed_model_cache_width(const heed_model *model);
 void heed_model_cache_widen(const heed_model *model, const void *row, float *values);
 void heed_engine_bind_cache(heed_engine *engine, heed_cache_kind kind, int64_t layer, void *data);

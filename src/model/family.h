@@ -39,12 +39,13 @@ typedef enum heed_initial {
     HEED_INITIAL_ZERO,
     HEED_INITIAL_ONE,    /* 1, or 0 where gains are stored as g - 1 */
     HEED_INITIAL_NORMAL, /* normal, initializer_range */
-    /* the same, over sqrt(2 L) in families that scale what is added to the stream */
+    /* normal; divided by sqrt(2 L) in families that scale what a sublayer adds to the residual
+       stream */
     HEED_INITIAL_RESIDUAL,
-    HEED_INITIAL_EMBEDDING /* normal, the padding row zero */
+    HEED_INITIAL_EMBEDDING /* normal, but the row of the padding token is zero */
 } heed_initial;
 
-/* Which stack a weight belongs to. A model with one stack keeps its weights under that one. */
+/* The stack that a weight belongs to. MODEL is for weights that belong to no stack. */
 typedef enum heed_stack_id {
     HEED_STACK_ENCODER,
     HEED_STACK_DECODER,
@@ -52,8 +53,8 @@ typedef enum heed_stack_id {
     HEED_STACK_IDS
 } heed_stack_id;
 
-/* How many weights play a role: false one, true one in each layer, HEED_BY_EXPERT a stack of one
-   for each expert in each layer. */
+/* How many weights have a role (`layered`): false for one, true for one per layer, HEED_BY_EXPERT
+   for one stack of all experts per layer. */
 enum { HEED_BY_EXPERT = 2 };
 typedef struct heed_role_info {
     const char *name;
@@ -61,62 +62,66 @@ typedef struct heed_role_info {
 } heed_role_info;
 extern const heed_role_info heed_roles[HEED_ROLE_COUNT];
 
-/* Does this model have a weight in this role? */
+/* Returns whether this model has a weight in this role. */
 bool heed_role_wanted(const heed_config *config, heed_stack_id stack_id, heed_role role);
-/* And has layer `layer` one, where layers differ? */
+/* Returns whether layer `layer` has a weight in this role, for models whose layers differ. */
 bool heed_role_in_layer(const heed_config *config, heed_role role, int64_t layer);
-/* Rows and columns (0 for vectors) of a wanted weight; of one expert's, in a stack. */
+/* Writes the rows and columns (0: a vector) of a weight that the model wants; for a stack of
+   experts those of one expert. */
 void heed_role_shape(const heed_config *config, heed_stack_id stack_id, heed_role role,
                      int64_t *rows, int64_t *columns);
-/* Layers of a stack; 1 for HEED_STACK_MODEL. */
+/* Returns the number of layers of a stack; 1 for HEED_STACK_MODEL. */
 int64_t heed_stack_layers(const heed_config *config, heed_stack_id stack_id);
 const heed_stack *heed_stack_by_id(const heed_config *config, heed_stack_id stack_id);
 
 /* ---- names of tensors ---- */
 enum {
-    HEED_NAME_BASE = 1,        /* stands after the family's prefix ("model.", "transformer.") */
+    HEED_NAME_BASE = 1,        /* has the family's prefix before it ("model.", "transformer.") */
     HEED_NAME_INPUT_FIRST = 2, /* stored (I,O), as GPT-2's Conv1D is */
-    /* an older or redundant spelling: read when nothing else fills the role, else ignored; never
-       written */
+    /* an older or redundant spelling: it is read if nothing else fills the role, else ignored, and
+       never written */
     HEED_NAME_ALIAS = 4,
-    HEED_NAME_BUFFER = 8,    /* no parameter: not trained */
-    HEED_NAME_OPTIONAL = 16, /* may be absent: the role stays empty (BUFFER: zeros) */
-    HEED_NAME_ROW = 32,      /* a vector stored as (1,n) */
-    HEED_NAME_HEAD = 64,     /* belongs to a head although it stands after the prefix */
-    HEED_NAME_TIED = 128,    /* the spelling of models whose output matrix is the embedding ... */
-    HEED_NAME_UNTIED = 256,  /* ... and of those that have one of their own */
-    /* q, k and v of a tensor lie together by key/value head: the queries of its group, its key, its
-       value */
+    HEED_NAME_BUFFER = 8, /* a buffer in the sense of PyTorch: not trained */
+    /* may be absent; then the role stays empty (a BUFFER is filled with zeros) */
+    HEED_NAME_OPTIONAL = 16,
+    HEED_NAME_ROW = 32,     /* a vector stored as (1,n) */
+    HEED_NAME_HEAD = 64,    /* belongs to a head although the prefix is before it */
+    HEED_NAME_TIED = 128,   /* the spelling of models whose output matrix is the embedding ... */
+    HEED_NAME_UNTIED = 256, /* ... and of those that have one of their own */
+    /* the rows of q, k and v are ordered by key/value head: the query heads of its group, its key
+       head, its value head */
     HEED_NAME_GROUPED = 512,
     HEED_NAME_BY_HEAD = 1024,   /* a vector stored as (heads,E) */
     HEED_NAME_TWO_NORMS = 2048, /* the spelling of parallel layers with two norms ... */
     HEED_NAME_ONE_NORM = 4096,  /* ... and of all others */
-    /* rows of a head stand in rotary pairs: row i of its first half, row i of its second */
+    /* the rows of a head are ordered in rotary pairs: row i of its first half, then row i of its
+       second half */
     HEED_NAME_PAIRS = 8192,
     HEED_NAME_INTERLEAVED = 16384, /* the rows of fused weights alternate */
     HEED_NAME_VECTOR = 32768       /* a matrix of one row stored as (n) */
 };
 
 typedef struct heed_weight_name {
-    /* heed_role; if `fused` weights share a tensor, the rows of one after those of the other, the
-       role of the first */
+    /* heed_role; if several weights share the tensor, the role of the first, and the others have
+       the roles after it */
     uint8_t role;
     uint8_t stack_id; /* heed_stack_id */
-    uint8_t fused;    /* 0 counts as 1 */
+    /* number of weights that share the tensor, their rows one after the other; 0 counts as 1 */
+    uint8_t fused;
     uint16_t flags;
-    uint16_t heads; /* bit per heed_head that spells it so; 0: all */
-    /* "{i}" is the layer, "{j}" the expert: one tensor for each, else (X,...) for all; NULL ends a
-       table */
+    uint16_t heads; /* one bit per heed_head that uses this name; 0: all of them */
+    /* "{i}" is the number of the layer and "{j}" that of the expert. With "{j}" each expert has a
+       tensor, without it one tensor (X,...) holds all. NULL ends a table. */
     const char *name;
 } heed_weight_name;
 
 /* ---- keys of config.json ---- */
 typedef enum heed_key_type {
     HEED_KEY_SIZE,   /* integer >= 1 */
-    HEED_KEY_COUNT,  /* integer >= 0; null: 0 */
-    HEED_KEY_ID,     /* token id; null: -1; of a list the first */
+    HEED_KEY_COUNT,  /* integer >= 0; null means 0 */
+    HEED_KEY_ID,     /* token id; null means -1; the first id of a list */
     HEED_KEY_NUMBER, /* finite */
-    HEED_KEY_AMOUNT, /* number >= 0; null: 0, which is written as null */
+    HEED_KEY_AMOUNT, /* number >= 0; null means 0, and 0 is written as null */
     HEED_KEY_RATE,   /* 0 <= x < 1 */
     HEED_KEY_FLAG,
     HEED_KEY_ACTIVATION, /* a name of Hugging Face's ACT2FN */
@@ -125,13 +130,17 @@ typedef enum heed_key_type {
 } heed_key_type;
 
 typedef struct heed_key {
-    const char *name;         /* NULL ends a table */
-    uint8_t type;             /* heed_key_type */
-    bool rate_of_training;    /* a setting of training, no property of the model */
-    bool older;               /* another spelling of a key: read before it, never written */
-    uint16_t offset;          /* of the field in heed_config: int64_t, double or bool by type */
-    const char *const *names; /* HEED_KEY_KIND: spellings by value, ending in NULL */
-    uint8_t no, yes;          /* HEED_KEY_CHOICE */
+    const char *name;      /* NULL ends a table */
+    uint8_t type;          /* heed_key_type */
+    bool rate_of_training; /* a setting of training, not a property of the model */
+    /* an older spelling of a key: it is read before the current one and never written */
+    bool older;
+    /* offset of the field in heed_config; the field is an int64_t, a double or a bool, as `type`
+       says */
+    uint16_t offset;
+    /* HEED_KEY_KIND: the spelling of each value, in order; NULL ends the list */
+    const char *const *names;
+    uint8_t no, yes; /* HEED_KEY_CHOICE: values for false and true */
 } heed_key;
 /* clang-format off */
 #define HEED_KEY(key, key_type, field) \
@@ -150,29 +159,30 @@ typedef struct heed_key {
      .offset = offsetof(heed_config, field)}
 /* clang-format on */
 
-/* class name in `architectures`; NULL ends */
+/* A class name in `architectures` and the head it means; a NULL name ends a table. */
 typedef struct heed_architecture {
     const char *name;
     int32_t head;
 } heed_architecture;
 
-/* How GGUF files name a family. Their gains are stored as they are (norm_offset 0), their
-   matrices as (O,I). */
+/* How GGUF files name the keys and tensors of a family. Such files store the gains of norms as they
+   are (norm_offset 0) and matrices as (O,I). */
 typedef struct heed_gguf_names {
-    const char *architecture;        /* general.architecture, which stands before the keys too */
-    const heed_key *keys;            /* what follows "architecture." in the entries */
+    const char *architecture;        /* general.architecture, with which the keys begin too */
+    const heed_key *keys;            /* names of the entries after "architecture." */
     const heed_weight_name *weights; /* names of tensors, without a prefix */
-    /* layers i with (i + 1) % step == 0 have no window, unless the file has another step; 0: all
-       have it */
+    /* Layers i with (i + 1) % step == 0 have no window, unless the file gives another step; 0:
+       every layer has the window. */
     int64_t window_step;
-    /* heed_qk_norm of files that have norms of q and k, where files may lack them; else NONE */
+    /* heed_qk_norm of models whose files have norms of q and k, if files of this family may lack
+       them; else NONE */
     int64_t qk_norm;
-    /* what such files mean without saying it, after the keys; may be NULL */
+    /* sets, after the keys are read, what such files mean without saying it; may be NULL */
     void (*derive)(heed_config *config);
 } heed_gguf_names;
 
-/* Divisors of the rotary frequencies as tensors: one set under one name, or one for short and one
-   for long texts. */
+/* Divisors of the rotary frequencies, stored as tensors: one set under one name, or two sets, for
+   short and for long texts. */
 typedef struct heed_gguf_factors {
     int sets; /* 0: none */
     int64_t pairs;
@@ -180,14 +190,14 @@ typedef struct heed_gguf_factors {
     float values[2][HEED_ROPE_FACTORS];
 } heed_gguf_factors;
 
-/* How the family gives initial weights. */
+/* How the family initializes weights. */
 typedef enum heed_initial_rule {
     HEED_INITIAL_PLAIN,
     HEED_INITIAL_SCALED_RESIDUAL,
     HEED_INITIAL_XAVIER
 } heed_initial_rule;
 
-/* Which channels of a head rotary positions may rotate. */
+/* Which channels of a head may rotate. */
 typedef enum heed_rotary_coverage {
     HEED_ROTARY_ALL,
     HEED_ROTARY_PAIRS,     /* some of them, an even number */
@@ -196,32 +206,38 @@ typedef enum heed_rotary_coverage {
 
 struct heed_family {
     const char *name;          /* model_type */
-    const heed_config *preset; /* what absent keys mean */
+    const heed_config *preset; /* values of absent keys */
     const heed_key *keys;
     const heed_weight_name *weights;
-    /* tensors that are no weights: patterns with {i}, tried after every prefix; ends in NULL */
+    /* names of tensors that are not weights: patterns with {i}, tried after every prefix; NULL ends
+       the list */
     const char *const *ignored;
-    /* of BASE names, the one to write first; ends in NULL; "" is a prefix */
+    /* prefixes of HEED_NAME_BASE names; the first one is written; "" is a prefix; NULL ends the
+       list */
     const char *const *prefixes;
-    const heed_architecture *architectures; /* the first of each head is written */
-    const heed_gguf_names *gguf;            /* NULL: there are no GGUF files of this family */
-    /* F = d_ff_factor * D where no size is given, rounded up to a multiple of d_ff_multiple */
+    const heed_architecture *architectures; /* of each head the first class name is written */
+    const heed_gguf_names *gguf;            /* NULL: the family has no GGUF files */
+    /* if config.json gives no size: F = d_ff_factor * D, rounded up to a multiple of
+       d_ff_multiple */
     double d_ff_factor;
     int64_t d_ff_multiple;
     heed_initial_rule initial;
     heed_rotary_coverage rotary_coverage;
-    /* the padding token's row of the embedding gets gradients too */
+    /* the embedding of the padding token gets gradients too */
     bool trains_padding;
-    /* position ids that jump start a new segment when no mask is given */
+    /* if there is no mask, a jump in the position ids begins a new segment */
     bool packs_positions;
-    /* models whose kinds coincide with it are written as this family */
+    /* a model that this family can express is written as this family */
     bool is_published;
-    /* Fields that follow from others, for reading and for new models; may be NULL. */
+    /* Sets fields that follow from others, when a configuration is read and for new models; may be
+       NULL. */
     void (*derive)(heed_config *config);
-    /* What tables cannot say, after keys and derive; may be NULL. */
+    /* Reads what the tables cannot express, after the keys and `derive`; `where` begins messages;
+       may be NULL. */
     heed_status (*fix)(heed_config *config, const json_t *json, const char *where,
                        heed_error *error);
-    /* Adds to config.json what tables cannot say; may be NULL. false: out of memory. */
+    /* Adds to config.json what the tables cannot express; returns false if memory is out; may be
+       NULL. */
     bool (*write)(const heed_config *config, json_t *json);
 };
 
@@ -229,48 +245,49 @@ struct heed_family {
 #include "model/families.def"
 #undef HEED_FAMILY
 
-/* Fills the fields that a table of keys names from the members of an object that are there; `where`
-   begins the messages. */
+/* Fills the fields of a table of keys from the members of a JSON object; absent members change
+   nothing. `where` begins the messages. Errors: HEED_E_FORMAT, HEED_E_UNSUPPORTED. */
 heed_status heed_config_read_keys(heed_config *config, const heed_key *keys, const json_t *json,
                                   const char *where, heed_error *error);
 
-/* What a GGUF file of this family means before its keys are read. */
+/* Sets what a GGUF file of this family means before its keys are read. */
 void heed_config_begin_gguf(heed_config *config, const heed_family *family);
-/* The layers that look through the window, if there is one: all but every step-th, or all with step
-   0. */
+/* Gives the window to all layers but every step-th, or to all of them if step is 0. */
 void heed_config_window_step(heed_config *config, int64_t step);
-/* The entries of a GGUF file that say this configuration, whose family has GGUF names; dtype
-   HEED_DTYPE_COUNT: the configuration's own. Rotary frequencies that are stretched one by one go
-   into `factors`. Errors: HEED_E_UNSUPPORTED names what such files cannot say. */
+/* Adds the entries of a GGUF file that express this configuration, whose family must have GGUF
+   names. dtype HEED_DTYPE_COUNT stands for the configuration's own. Divisors of single rotary
+   frequencies go into `factors`. Errors: HEED_E_UNSUPPORTED names what such files cannot
+   express. */
 heed_status heed_config_put_gguf(const heed_config *config, heed_dtype dtype,
                                  heed_gguf_entries *entries, heed_gguf_factors *factors,
                                  heed_error *error);
-/* Have these names a spelling for parallel layers with two norms? */
+/* Returns whether the table names the tensors of parallel layers with two norms. */
 bool heed_gguf_has_two_norms(const heed_gguf_names *names);
-size_t heed_key_bytes(const heed_key *key); /* of its field */
-/* The first property, of those that not every kind of file has words for, in which two models
-   differ; NULL: none. */
+size_t heed_key_bytes(const heed_key *key); /* Returns the size of the field of a key in bytes. */
+/* Returns the name of the first property in which two models differ, among those that not every
+   kind of file can express; NULL if there is none. */
 const char *heed_config_difference(const heed_config *a, const heed_config *b);
 
 size_t heed_family_count(void);
 const heed_family *heed_family_at(size_t index);
-const heed_family *heed_family_find(const char *name); /* NULL when unknown */
-/* "gpt2, llama ... and heed", for messages; cut where `room` bytes end. */
+const heed_family *heed_family_find(const char *name); /* returns NULL for an unknown name */
+/* Writes "gpt2, llama ... and heed" for messages and returns text; it is cut to `room` bytes. */
 const char *heed_family_list(char *text, size_t room);
-/* What new models write before BASE names: the first prefix, or, without a head, the last. */
+/* Returns the prefix that new models write before HEED_NAME_BASE names: the first one, or the last
+   one if the model has no head. Borrowed. */
 const char *heed_family_prefix(const heed_family *family, int64_t head);
 
-/* The family that config.json is written as, and the configuration in its terms;
-   heed_config_written_as is its name. */
+/* Returns the family that config.json is written as, and writes the configuration in its terms to
+   *as. heed_config_written_as returns its name. */
 const heed_family *heed_config_written_family(const heed_config *config, heed_config *as);
 
 /* Tables of GGUF files that many families share (family/gguf.c). */
-/* with scale and caps of scores, and without */
+/* keys with scale and soft caps of the scores, and keys without them */
 extern const heed_key heed_gguf_keys[], heed_gguf_plain_keys[];
-/* tensors that say what the configuration says */
+/* tensors that repeat what the configuration says */
 extern const char *const heed_gguf_ignored[];
-extern const heed_weight_name heed_gguf_weights[]; /* q, k, v apart */
-/* the same, rows of q and k in rotary pairs */
+extern const heed_weight_name heed_gguf_weights[]; /* q, k and v in tensors of their own */
+/* the same, with the rows of q and k in rotary pairs */
 extern const heed_weight_name heed_gguf_paired_weights[];
 extern const heed_weight_name heed_gguf_fused_weights[]; /* q, k, v in one tensor */
 
@@ -278,21 +295,21 @@ extern const heed_weight_name heed_gguf_fused_weights[]; /* q, k, v in one tenso
 extern const char *const heed_norm_names[],
     *const heed_norm_place_names[], *const heed_position_names[], *const heed_residual_names[];
 extern const heed_key heed_common_keys[]; /* ids, tie_word_embeddings, use_cache */
-/* Ids that end a text, from config.json's list (eos_token_id, or that of the nested decoder) or
-   from a GGUF file; written as a list if there are several. config_ends.c */
+/* The ids that end a text: the list eos_token_id of config.json (or of the nested decoder), or what
+   a GGUF file says. They are written as a list if there are several. config_ends.c */
 void heed_config_read_ends(heed_config *config, const json_t *json);
 heed_status heed_config_read_gguf_ends(heed_config *config, const heed_gguf *file,
                                        heed_error *error);
 bool heed_config_write_ends(const heed_config *config, json_t *json);
-/* Reads rope_parameters, or rope_theta and rope_scaling; partial_rotary_factor. */
+/* Read and write rope_parameters, or rope_theta and rope_scaling, and partial_rotary_factor. */
 heed_status heed_rope_read(heed_config *config, const json_t *json, const char *where,
                            heed_error *error);
 bool heed_rope_write(const heed_config *config, json_t *json);
-/* every layer looks through the window, if there is one */
+/* gives the window, if there is one, to every layer */
 void heed_config_window_all(heed_config *config);
 void heed_config_window_layer(heed_config *config, int64_t layer);
-/* The list layer_types, if there is one: "sliding_attention" or "full_attention" for each layer.
-   *found, if not NULL: it is there. */
+/* Reads and writes the list layer_types: "sliding_attention" or "full_attention" per layer. Reading
+   sets *found, unless it is NULL, to whether the list is there. */
 heed_status heed_layer_types_read(heed_config *config, const json_t *json, bool *found,
                                   const char *where, heed_error *error);
 bool heed_layer_types_write(const heed_config *config, json_t *json);

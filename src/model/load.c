@@ -1,5 +1,5 @@
-/* Loading: every tensor of the file is used once or ignored by name, every weight is filled once
-   (invariant 7). */
+/* Loads weights: every tensor of the file is used once or ignored by name, and every weight is
+   filled once (invariant 7). */
 #include "model/ties.h"
 #include "tensor/dtype.h"
 
@@ -9,8 +9,8 @@
 
 /* ---- which tensors ---- */
 
-/* The tensor under its name, or under an older spelling of the same role, or its copy in a tied
-   model. */
+/* Finds the stored tensor by its name, by an older spelling of the same role, or as its copy in a
+   tied model. */
 static heed_status find_source(heed_model *model, const heed_weights_file *file,
                                const heed_ties *ties, heed_tensor *tensor, heed_error *error)
 {
@@ -42,14 +42,14 @@ static bool is_gguf(const heed_model *model)
     return model->names != model->config.family->weights;
 }
 
-/* Where the configuration was read, for messages. */
+/* Names the place of the configuration in messages. */
 static const char *configuration(const heed_model *model)
 {
     return is_gguf(model) ? "the metadata" : "config.json";
 }
 
-/* Does a name belong to a head? No name of a GGUF file stands after a prefix; there heads are what
-   belongs to the model but the embedding. */
+/* Does a name belong to a head? In GGUF files names have no prefix; there a head's tensors are
+   those that belong to no stack, except the embedding. */
 static bool is_head(const heed_model *model, const heed_weight_name *entry)
 {
     if (is_gguf(model))
@@ -57,7 +57,8 @@ static bool is_head(const heed_model *model, const heed_weight_name *entry)
     return !(entry->flags & HEED_NAME_BASE) || (entry->flags & HEED_NAME_HEAD);
 }
 
-/* Names the tensor, and one that may be it, into whose name a wrapper has put something. */
+/* Fails with the name of the tensor, and suggests a tensor of the file whose name differs only by a
+   wrapper's. */
 static heed_status fail_missing(const heed_model *model, const heed_weights_file *file,
                                 const heed_tensor *tensor, heed_error *error)
 {
@@ -83,7 +84,7 @@ static heed_status fail_missing(const heed_model *model, const heed_weights_file
                      is_head(model, tensor->entry) ? "; only training initializes a new head" : "");
 }
 
-/* A tensor that the file lacks: optional, a new head, or an error. */
+/* Handles a tensor that the file lacks: it is optional, or part of a new head, or an error. */
 static heed_status accept_missing(heed_model *model, const heed_weights_file *file,
                                   heed_tensor *tensor, const heed_model_options *options,
                                   heed_error *error)
@@ -104,7 +105,7 @@ static heed_status accept_missing(heed_model *model, const heed_weights_file *fi
 
 enum { SHAPE_TEXT = 96 };
 
-/* "4,8,16"; cut where the text is full. */
+/* Writes "4,8,16"; the text is cut if it is too long. */
 static void write_shape(char text[SHAPE_TEXT], int rank, const int64_t *shape)
 {
     size_t at = 0;
@@ -136,8 +137,8 @@ static heed_status check_source(const heed_model *model, const heed_tensor *tens
 
 /* ---- what is left over ---- */
 
-/* Names that the family knows but this model does not use: heads of other tasks, older spellings,
-   buffers. */
+/* Does the family know this name, although this model does not use it? Examples are heads of other
+   tasks, older spellings and buffers. */
 static bool is_ignored(const heed_model *model, const char *name)
 {
     const heed_family *family = model->config.family;
@@ -200,7 +201,7 @@ static heed_status check_leftovers(heed_model *model, const heed_weights_file *f
 
 /* ---- values ---- */
 
-/* The bits that are all set in NaN and infinity. */
+/* Returns the exponent bits of a type; all of them are set in NaN and infinity, and only there. */
 static uint64_t exponent_bits(heed_dtype dtype)
 {
     if (dtype == HEED_F32) return 0x7F800000u;
@@ -209,7 +210,7 @@ static uint64_t exponent_bits(heed_dtype dtype)
     return 0x7FF0000000000000u;
 }
 
-/* The first element that is NaN or infinite; `count` when all are finite. */
+/* Returns the index of the first element that is NaN or infinite, or `count` if all are finite. */
 static size_t first_nonfinite(const void *data, heed_dtype dtype, size_t count)
 {
     enum { AT_ONCE = 4096 };
@@ -232,8 +233,8 @@ static size_t first_nonfinite(const void *data, heed_dtype dtype, size_t count)
     return count;
 }
 
-/* The same for quantized elements, which are as finite as their scales: the first element of the
-   qblock. */
+/* Returns the index of the first element of the first qblock with a scale that is NaN or infinite,
+   or the number of elements. Quantized elements are finite if their scales are. */
 static size_t first_nonfinite_qblock(const void *data, heed_dtype dtype, size_t qblocks)
 {
     const heed_dtype_info *type = &heed_dtypes[dtype];
@@ -244,8 +245,8 @@ static size_t first_nonfinite_qblock(const void *data, heed_dtype dtype, size_t 
     return qblocks * type->qblock;
 }
 
-/* The first of `count` numbers of f64 that is too large for f32, in which heed computes; `count`
-   when there is none. */
+/* Returns the index of the first of `count` f64 numbers that is too large for f32, in which heed
+   computes; `count` if there is none. */
 static size_t first_too_wide(const void *data, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -284,7 +285,7 @@ static heed_status fail_nonfinite(heed_model *model, const heed_stored_tensor *s
                      source->offset + at / type->qblock * type->bytes);
 }
 
-/* Checks all numbers of a tensor, one window of the file at a time. */
+/* Checks all elements of a tensor, one window of the file at a time. */
 static heed_status check_values(heed_model *model, heed_stored_window *window, bool allowed,
                                 heed_error *error)
 {

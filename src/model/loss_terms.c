@@ -1,4 +1,4 @@
-/* What the loss of a head is made of. */
+/* Lists the terms of the loss of each head. */
 #include "model/build.h"
 
 heed_problem heed_build_problem(const heed_config *config, const heed_program_spec *spec)
@@ -8,7 +8,7 @@ heed_problem heed_build_problem(const heed_config *config, const heed_program_sp
     return config->labels == 1 ? HEED_PROBLEM_REGRESSION : HEED_PROBLEM_SINGLE;
 }
 
-/* Has any layer experts? */
+/* Does any layer have experts? */
 static bool routes(const heed_config *config)
 {
     for (int64_t layer = 0; layer < config->decoder.layers; layer++)

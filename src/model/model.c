@@ -1,4 +1,4 @@
-/* A model's life, its parameters, its notes. */
+/* Makes and frees models; their parameters, notes and sizes. */
 #include "model/weights_internal.h"
 
 #include <stdarg.h>
@@ -42,7 +42,8 @@ void heed_model_release(heed_model *model)
     heed_free_aligned(model->memory);
     heed_free_aligned(model->copies);
     for (size_t i = 0; i < model->n_tensors; i++) {
-        if (model->tensors[i].expert > 0) continue; /* the first expert's */
+        /* its memory belongs to the first expert's tensor */
+        if (model->tensors[i].expert > 0) continue;
         heed_free_aligned(model->tensors[i].values);
         heed_free_aligned(model->tensors[i].gradient);
     }
@@ -235,7 +236,7 @@ heed_status heed_model_new_random(heed_model **out, const heed_config *config,
 
 /* ---- sizes ---- */
 
-/* Resident bytes with matrices in `dtype`; vectors and computed tables are f32. */
+/* Returns the resident bytes with matrices in `dtype`. Vectors and computed tables are f32. */
 static size_t inference_bytes(const heed_model *model, heed_dtype dtype)
 {
     bool kept = dtype == HEED_F16 || dtype == HEED_BF16 || heed_dtype_is_quantized(dtype);

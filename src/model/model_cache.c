@@ -1,4 +1,4 @@
-/* The rows of a model's KV caches: how many, of which type, how wide. */
+/* The KV caches of a model: how many layers they have, the type of a row, and its width. */
 #include "model/engine.h"
 #include "model/weights_internal.h"
 #include "tensor/scaled_rows.h"

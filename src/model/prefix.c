@@ -1,18 +1,18 @@
-/* What stands before the names of a model's tensors: the family's own prefix, and the names of
-   wrappers before that. */
+/* Finds what comes before the names of a model's tensors: the family's own prefix, and before it
+   the names of wrappers. */
 #include "model/weights_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* Is the tensor in the files, or named by their index? */
+/* Do the files have the tensor, or does their index name it? */
 static bool is_known(const heed_weights_file *file, const char *name)
 {
     return heed_weights_file_find(file, name) || heed_weights_file_is_lost(file, name);
 }
 
-/* How many of the wanted tensors, of layer 0 and expert 0, are there with these beginnings of
-   names; -1: memory is out. */
+/* Counts the tensors of the table, with layer 0 and expert 0, that exist if `wrapper` and then
+   `prefix` come before their names. Returns -1 if memory is out. */
 static int64_t count_found(const heed_model *model, const heed_weights_file *file,
                            const char *wrapper, const char *prefix)
 {
@@ -29,7 +29,8 @@ static int64_t count_found(const heed_model *model, const heed_weights_file *fil
     return found;
 }
 
-/* The prefix with which most is found after a wrapper; a tie goes to the earlier one. */
+/* Finds the prefix with which most tensors exist after a wrapper, if there are more than *best. If
+   two find equally many, the earlier one wins. */
 static heed_status best_prefix(const heed_model *model, const heed_weights_file *file,
                                const char *wrapper, const char **prefix, int64_t *best,
                                heed_error *error)

@@ -1,4 +1,4 @@
-/* Which roles a configuration has, and their shapes. */
+/* Which roles a configuration has, and the shapes of their weights. */
 #include "model/family.h"
 
 const heed_role_info heed_roles[HEED_ROLE_COUNT] = {
@@ -24,13 +24,14 @@ static bool has_stack(const heed_config *config, heed_stack_id stack_id)
     return stack_id == HEED_STACK_MODEL || config->arrangement != HEED_ENCODER_ONLY;
 }
 
-/* Weights of the norms, by the place where norms stand and the kind that has a bias. */
+/* Is a weight of a norm wanted? `present` says whether the norm exists; only layer norms have a
+   bias. */
 static bool norm_wanted(const heed_config *config, bool bias, bool present)
 {
     return present && (!bias || (config->norm == HEED_NORM_LAYER && config->norm_bias));
 }
 
-/* Has any layer a feed-forward of its own? */
+/* Does any layer have a feed-forward that is no expert? */
 static bool feeds_forward(const heed_config *config)
 {
     bool any = config->experts == 0;
@@ -103,7 +104,7 @@ static bool layer_role_wanted(const heed_config *config, heed_stack_id stack_id,
     }
 }
 
-/* Roles before the first layer and after the last one. */
+/* Is a role wanted that lies before the first layer or after the last one? */
 static bool stack_role_wanted(const heed_config *config, heed_stack_id stack_id, heed_role role)
 {
     bool main = config->arrangement != HEED_ENCODER_DECODER || stack_id == HEED_STACK_DECODER;
@@ -151,7 +152,7 @@ static bool head_role_wanted(const heed_config *config, heed_role role)
     case HEED_ROLE_RELATION_WEIGHT:
     case HEED_ROLE_RELATION_BIAS: return sentence;
     case HEED_ROLE_CLASS_WEIGHT: return class;
-    /* Decoders classify sequences without a bias. */
+    /* The sequence classifier of a decoder has no bias. */
     case HEED_ROLE_CLASS_BIAS:
         return class &&
                (head != HEED_HEAD_SEQUENCE_CLASS || config->arrangement == HEED_ENCODER_ONLY);

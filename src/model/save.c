@@ -1,5 +1,5 @@
-/* Writing a model directory that transformers loads: config.json and safetensors, in the names of
-   the family it is written as; and writing GGUF files. */
+/* Writes a model directory that transformers loads (config.json and safetensors, in the names of
+   the family it is written as), and GGUF files. */
 #include "base/file.h"
 #include "io/gguf.h"
 #include "model/weights_internal.h"
@@ -9,15 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SHARD_BYTES_LOG2 = 32 }; /* files of at most 4 GiB */
+enum { SHARD_BYTES_LOG2 = 32 }; /* a shard has at most 4 GiB */
 
-/* The model, the same model listed in the written family's terms, and which of its tensors are
-   written. */
+/* The model, the same model with the tensor names of the written family, and which of its tensors
+   are written. */
 typedef struct {
     const heed_model *model;
     heed_model *written;
     const size_t *tensors;
-    float gain_shift; /* what gains are written greater by than they are kept */
+    float gain_shift; /* added to the gains of norms when they are written */
 } save_state;
 
 static heed_status read_tensor(const save_state *state, const heed_tensor *tensor, float *values,
@@ -37,8 +37,8 @@ static heed_status read_tensor(const save_state *state, const heed_tensor *tenso
     return HEED_OK;
 }
 
-/* The tensor out of weights that are stored in its type and order already, bit by bit; false: it
-   has to be converted. */
+/* Copies a tensor from weights that already have its type and order. Returns false if it has to be
+   converted. */
 static bool copy_tensor(const save_state *state, const heed_tensor *tensor, heed_dtype dtype,
                         void *bytes)
 {
@@ -55,7 +55,8 @@ static bool copy_tensor(const save_state *state, const heed_tensor *tensor, heed
     return true;
 }
 
-/* Elements from `at` on that are worked on before somebody may end the work: whole qblocks. */
+/* Returns how many elements from `at` on are converted before the next check for cancellation:
+   whole qblocks. */
 static size_t elements_at_once(const heed_tensor *tensor, size_t at)
 {
     enum { AT_ONCE = 1 << 18 };
@@ -81,7 +82,8 @@ static heed_status produce(void *context, size_t index, const heed_tensor_source
     return status;
 }
 
-/* Can a weight of the model, as it is kept, hold numbers that are too large for this type? */
+/* Can a weight of the model, in its resident type, hold numbers that are too large for this
+   type? */
 static bool may_overflow(const save_state *state, const heed_tensor *tensor, heed_dtype dtype)
 {
     if (heed_roles[tensor->entry->role].initial == HEED_INITIAL_ONE && state->gain_shift != 0)
@@ -96,7 +98,7 @@ static bool may_overflow(const save_state *state, const heed_tensor *tensor, hee
     return false;
 }
 
-/* Before anything is written: every value fits the type that its tensor gets. */
+/* Checks, before anything is written, that every value fits the type of its tensor. */
 static heed_status check_values(const save_state *state, const char *path,
                                 const heed_tensor_set *set, bool may_quantize, heed_error *error)
 {
@@ -148,7 +150,7 @@ static heed_status write_config(const heed_model *model, const char *folder, hee
     return status;
 }
 
-/* The written tensors that this model has values for. */
+/* Lists the written tensors for which this model has values. */
 static void list_sources(const save_state *state, heed_dtype dtype, heed_tensor_source *sources,
                          size_t *tensors, size_t *count)
 {
@@ -222,7 +224,7 @@ heed_status heed_model_save(const heed_model *model, const char *folder, heed_dt
     const heed_family *family = heed_config_written_family(&model->config, &as);
     bool own_names = family == model->config.family && model->names == family->weights;
     const char *prefix = own_names ? model->prefix : heed_family_prefix(family, as.head);
-    /* GGUF files store gains without an offset */
+    /* GGUF files store the gains of norms without an offset. */
     if (family == model->config.family && !own_names) as.norm_offset = family->preset->norm_offset;
     state.gain_shift = (float)(model->config.norm_offset - as.norm_offset);
     HEED_TRY(heed_model_create(&state.written, &as, &(heed_model_options){0}, error));

@@ -1,5 +1,5 @@
-/* tie_word_embeddings against what a file holds: copies that are equal are one tensor; copies that
-   differ are all kept. */
+/* Compares tie_word_embeddings with what a file holds: copies that are equal become one tensor;
+   copies that differ are all kept. */
 #include "model/ties.h"
 #include "tensor/dtype.h"
 
@@ -8,7 +8,7 @@
 
 enum { MOST_NAMES = 16, AT_ONCE = 4096 };
 
-/* The tensors of a file that a tied configuration takes for one: the embedding first. */
+/* Tensors of a file that a tied configuration treats as one. The first is the embedding. */
 typedef struct {
     const heed_stored_tensor *tensors[MOST_NAMES];
     size_t count;
@@ -28,7 +28,7 @@ static heed_status add_copies(const heed_model *model, const heed_weights_file *
     return HEED_OK;
 }
 
-/* Does this entry of the table name the embedding that the output matrix is tied to? */
+/* Does this entry name the embedding to which the output matrix is tied? */
 static bool names_table(const heed_model *model, const heed_weight_name *entry, bool alias)
 {
     bool own_table = model->config.source_vocabulary > 0;
@@ -37,8 +37,8 @@ static bool names_table(const heed_model *model, const heed_weight_name *entry, 
            alias == !!(entry->flags & HEED_NAME_ALIAS);
 }
 
-/* All tensors with the embedding's values: its own name, the output matrix, then older names, which
-   is the order in which one stands in for another that the file lacks. */
+/* Finds all tensors that hold the values of the embedding: under its own name, as the output
+   matrix, under older names. In this order they replace one that the file lacks. */
 static heed_status find_tables(const heed_model *model, const heed_weights_file *file,
                                copies *found, heed_error *error)
 {
@@ -54,7 +54,7 @@ static heed_status find_tables(const heed_model *model, const heed_weights_file 
     return HEED_OK;
 }
 
-/* The biases of the output matrix: the one that tied models use first. */
+/* Finds the biases of the output matrix; the first is the one that tied models use. */
 static heed_status find_biases(const heed_model *model, const heed_weights_file *file,
                                copies *found, heed_error *error)
 {
@@ -75,7 +75,8 @@ static bool same_shape(const heed_stored_tensor *a, const heed_stored_tensor *b)
     return same;
 }
 
-/* Elements of the two tensors from `begin` on: the first of `count` that differs as a number. */
+/* Compares `count` elements of two tensors from `begin` on. *at becomes the index of the first that
+   differs as a number, or `count`. */
 static heed_status compare_elements(heed_stored_window pair[2], size_t begin, size_t count,
                                     double *values, size_t *at, heed_error *error)
 {
@@ -98,8 +99,8 @@ static heed_status compare_elements(heed_stored_window pair[2], size_t begin, si
     return HEED_OK;
 }
 
-/* The first element in which two tensors of one shape differ as numbers; their count if they are
-   equal. */
+/* *at becomes the first element in which two tensors of one shape differ as numbers, or their
+   element count if they are equal. */
 static heed_status find_difference(const heed_stored_tensor *a, const heed_stored_tensor *b,
                                    size_t *at, heed_error *error)
 {
@@ -122,8 +123,8 @@ static heed_status find_difference(const heed_stored_tensor *a, const heed_store
     return status;
 }
 
-/* *differ becomes true if one of the copies has other numbers than the first. One of another shape
-   cannot be a copy: it stays out. */
+/* *differ becomes true if one of the copies has other numbers than the first. A tensor of another
+   shape cannot be a copy and is skipped. */
 static heed_status compare_copies(heed_model *model, const copies *found, bool *differ,
                                   heed_error *error)
 {
@@ -153,7 +154,7 @@ static heed_status compare_copies(heed_model *model, const copies *found, bool *
     return HEED_OK;
 }
 
-/* Do models of this family have a table for each stack when they are not tied? */
+/* Does an untied model of this family have an embedding table for each stack? */
 static bool has_table_for_each_stack(const heed_model *model)
 {
     bool found = false;

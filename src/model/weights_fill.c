@@ -1,4 +1,4 @@
-/* Filling weights: packed into the backend's panels, or as rows; and reading them back. */
+/* Fills weights from a file, packed by the backend or as rows, and reads them back. */
 #include "model/weights_internal.h"
 #include "model/weights_range.h"
 #include "tensor/dtype.h"
@@ -6,15 +6,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* How rows of a tensor, its fused weights one after the other, lie on disk. */
+/* How rows of a tensor lie on disk. Rows are numbered through its fused weights, one after the
+   other. */
 typedef struct {
-    int64_t at;                /* element 0 of the row asked for */
-    int64_t by_row, by_column; /* from one row, or column, to the next */
-    /* rows from here on that are by_row apart, at most as many as were asked for */
+    int64_t at; /* element 0 of the first row, counted in elements */
+    /* elements from one row to the next, and from one column to the next */
+    int64_t by_row, by_column;
+    /* how many rows follow at this distance, at most as many as were asked for */
     int64_t run;
 } disk_rows;
 
-/* Rows of a head in rotary pairs: row i of its first half, row i of its second. */
+/* HEED_NAME_PAIRS: on disk the rows of a head are ordered in pairs, row i of its first half and row
+   i of its second. */
 static int64_t paired_row(const heed_tensor *tensor, int64_t row)
 {
     int64_t half = tensor->head_width / 2, at = row % tensor->head_width;
@@ -22,8 +25,8 @@ static int64_t paired_row(const heed_tensor *tensor, int64_t row)
     return row - at + paired;
 }
 
-/* Rows as they are numbered here: all query heads, all key heads, all value heads. On disk: the
-   query heads of a group, its key head, its value head, group after group. */
+/* HEED_NAME_GROUPED. In memory: all query heads, all key heads, all value heads. On disk: the query
+   heads of a group, its key head, its value head, group after group. */
 static int64_t grouped_row(const heed_tensor *tensor, int64_t row)
 {
     int64_t queries = tensor->group, width = tensor->head_width, head = row / width;
@@ -37,8 +40,8 @@ static int64_t grouped_row(const heed_tensor *tensor, int64_t row)
     return (group * heads_per_group + in_group) * width + row % width;
 }
 
-/* Rows of a tensor with experts, or with fused weights whose rows alternate. Numbered here: the
-   first weight of each matrix, then the second of each. On disk: matrix after matrix, in each the
+/* A tensor with experts, or with fused weights whose rows alternate. In memory: the first weight of
+   every expert, then the second of every expert. On disk: expert after expert, and in each the
    fused weights one after the other, or their rows in turn. */
 static disk_rows stacked_rows(const heed_tensor *tensor, int64_t row, int64_t most, disk_rows disk)
 {
@@ -57,6 +60,7 @@ static disk_rows stacked_rows(const heed_tensor *tensor, int64_t row, int64_t mo
     return disk;
 }
 
+/* Returns where row `row` of a tensor is on disk, with a run of at most `most` rows. */
 static disk_rows on_disk(const heed_tensor *tensor, int64_t row, int64_t most)
 {
     int64_t height = tensor->stack ? tensor->rows / tensor->stack : tensor->rows;
@@ -81,11 +85,11 @@ static disk_rows on_disk(const heed_tensor *tensor, int64_t row, int64_t most)
     return disk;
 }
 
-/* disk->run rows of a weight, from row `first` on. */
+/* Fills disk->run rows of a weight, from row `first` on; `source` is element disk->at. */
 static void fill_rows(const heed_weight *weight, int64_t first, const disk_rows *disk,
                       const char *source, heed_dtype dtype)
 {
-    /* quantized rows follow each other, so that they take the first way below */
+    /* quantized rows lie end to end, so that the first case below takes them */
     size_t from = heed_dtypes[dtype].bytes, to = heed_dtypes[weight->dtype].bytes;
     int64_t width = weight->columns ? weight->columns : 1;
     char *data = (char *)weight->data + heed_dtype_bytes(weight->dtype, (size_t)(first * width));
@@ -100,8 +104,8 @@ static void fill_rows(const heed_weight *weight, int64_t first, const disk_rows 
                          dtype, 1);
 }
 
-/* The panels of the matrix that row `row` belongs to, where experts have one each; *row becomes the
-   row in it, *rows how many it has. */
+/* Returns the panels of the matrix that contains row `row`; each expert has its own. *row becomes
+   the row within the matrix, *rows its number of rows. */
 static void *panels_of_row(const heed_weight *weight, int64_t *row, int64_t *rows)
 {
     int64_t matrices = heed_weight_matrices(weight);
@@ -124,13 +128,15 @@ static void pack_rows(const heed_model *model, const heed_weight *weight, int64_
 /* Where the elements of a tensor come from. */
 typedef struct {
     heed_stored_window *window;
-    heed_dtype stored, dtype; /* on disk; as they are packed */
-    float *converted;         /* where the two differ */
+    heed_dtype stored, dtype; /* type on disk; type that packing reads */
+    float *converted;         /* buffer for the converted elements if the two types differ */
     size_t capacity;
-    float *row; /* where rows are quantized here: one row as f32, then as qblocks; else NULL */
+    /* if rows are quantized here: buffer for one row as f32 and then as qblocks; else NULL */
+    float *row;
 } fill_source;
 
-/* Rows that are quantized only here: each as f32 first, whatever its order on disk. */
+/* Fills rows that are stored as floats and kept as qblocks: each row becomes f32 first, whatever
+   its order on disk. */
 static void quantize_rows(const heed_model *model, const heed_weight *weight, int64_t first,
                           const disk_rows *disk, const char *from, const fill_source *source)
 {
@@ -153,8 +159,8 @@ static void quantize_rows(const heed_model *model, const heed_weight *weight, in
     }
 }
 
-/* Packing takes f32, f16 and bf16, and a quantized type where the weights keep it. The rest becomes
-   f32. */
+/* Packing reads f32, f16 and bf16, and a quantized type if the weights keep it. Other types are
+   converted to f32 before. */
 static fill_source source_of(const heed_model *model, const heed_tensor *tensor,
                              heed_stored_window *window)
 {
@@ -175,8 +181,8 @@ static heed_status convert_elements(fill_source *source, const void *bytes, size
     return HEED_OK;
 }
 
-/* *from becomes the place of element disk->at, with the elements of disk->run rows after it. Where
-   a row lies in one piece, the run is cut to what is read at once. */
+/* *from becomes the address of element disk->at, after which the elements of disk->run rows lie. If
+   the elements of a row are contiguous, the run is cut to what is read at once. */
 static heed_status get_rows(fill_source *source, disk_rows *disk, int64_t width, const char **from,
                             heed_error *error)
 {
@@ -200,8 +206,9 @@ static heed_status get_rows(fill_source *source, disk_rows *disk, int64_t width,
     return HEED_OK;
 }
 
-/* Every value fits the type that the tensor's weights are kept in. Qblocks lie along rows, which
-   may lie otherwise on disk: those are read as f32, row by row. */
+/* Checks that every value fits the type in which the tensor's weights are kept. Qblocks lie along
+   rows in memory, but rows may not be contiguous on disk; therefore they are read as f32, row by
+   row. */
 static heed_status check_rounding(const heed_model *model, const heed_tensor *tensor,
                                   fill_source *source, heed_error *error)
 {
@@ -235,9 +242,9 @@ static heed_status check_rounding(const heed_model *model, const heed_tensor *te
     return status;
 }
 
-/* How many of the rows from `row` on are filled before the next question whether to go on; panels
-   are not cut. Rows that are columns on disk are filled at once, since each takes the whole
-   tensor. */
+/* Returns how many of the rows from `row` on are filled before the next check for cancellation; a
+   multiple of 64, so that panels are not cut. Rows that are columns on disk are filled all at once,
+   because each of them reads the whole tensor. */
 static int64_t rows_at_once(const heed_tensor *tensor, int64_t row, int64_t count)
 {
     enum { ELEMENTS_AT_ONCE = 1 << 18, ROWS_AT_ONCE = 64 };
@@ -296,7 +303,7 @@ static heed_status fill_weights(const heed_model *model, const heed_tensor *tens
     return status;
 }
 
-/* A whole tensor: rows that no weight shows are kept too. */
+/* Fills a whole tensor, with rows that belong to no weight. */
 static heed_status fill_training(const heed_model *model, const heed_tensor *tensor,
                                  fill_source *source, heed_error *error)
 {
@@ -331,7 +338,7 @@ heed_status heed_weights_fill(heed_model *model, heed_tensor *tensor, heed_store
 
 /* ---- reading back ---- */
 
-/* Row `row` of a weight as f32. */
+/* Reads row `row` of a weight as f32. */
 static void read_row(const heed_model *model, const heed_weight *weight, int64_t row, float *out)
 {
     int64_t width = weight->columns ? weight->columns : 1;
@@ -348,6 +355,7 @@ static void read_row(const heed_model *model, const heed_weight *weight, int64_t
     }
 }
 
+/* Writes a row into the memory of a tensor in the order on disk. */
 static void scatter_row(const float *row, float *values, int64_t width, const disk_rows *disk)
 {
     for (int64_t i = 0; i < width; i++) values[disk->at + i * disk->by_column] = row[i];

@@ -1,5 +1,5 @@
-/* Tables that follow from the configuration, and initial weights as the published families draw
-   them. */
+/* Computes the tables that follow from the configuration, and initial weights as the published
+   families draw them. */
 #include "base/rng.h"
 #include "model/engine.h"
 #include "model/weights_internal.h"
@@ -51,8 +51,8 @@ void heed_model_rotary_fill(const heed_model *model, bool source, int64_t length
         memcpy(frequencies + row * pairs, frequencies, (size_t)pairs * sizeof *frequencies);
 }
 
-/* Standard deviation of a weight's first values. Scaled residuals: Radford et al. 2019, section
-   2.3. */
+/* Returns the standard deviation of a weight's initial values. Source of scaled residuals: Radford
+   et al. 2019, section 2.3. */
 static double deviation(const heed_model *model, const heed_tensor *tensor)
 {
     const heed_config *config = &model->config;
@@ -65,8 +65,8 @@ static double deviation(const heed_model *model, const heed_tensor *tensor)
     return scale;
 }
 
-/* The stream of a tensor comes from the name of its role, stack and layer, so that neither one more
-   tensor nor one more role changes any other. */
+/* Returns the random stream of a tensor: a hash of its role, stack and layer, so that further
+   tensors or roles change no other weight. */
 static uint64_t stream_of(const heed_tensor *tensor)
 {
     uint64_t stream = heed_mix(tensor->entry->stack_id, (uint64_t)tensor->layer);
@@ -77,7 +77,7 @@ static uint64_t stream_of(const heed_tensor *tensor)
 
 enum { DRAWN_AT_ONCE = 1 << 16 };
 
-/* Weights are drawn row by row. */
+/* Elements are drawn in the order on disk. */
 heed_status heed_weights_initialize(heed_model *model, heed_tensor *tensor, uint64_t seed,
                                     heed_error *error)
 {
@@ -96,7 +96,7 @@ heed_status heed_weights_initialize(heed_model *model, heed_tensor *tensor, uint
     for (size_t i = 0; i < tensor->elements && status == HEED_OK; i++) {
         if (i % DRAWN_AT_ONCE == 0)
             status = heed_cancel_check(model->cancel, "drawing the first weights", error);
-        /* Glorot & Bengio 2010, eq. 16 */
+        /* source: Glorot & Bengio 2010, eq. 16 */
         if (xavier) values[i] = (float)(bound * (2 * heed_rng_uniform(&rng) - 1));
         else if (drawn) values[i] = (float)(scale * heed_rng_normal(&rng));
         else values[i] = initial == HEED_INITIAL_ONE ? (float)(1 - config->norm_offset) : 0;

@@ -1,6 +1,7 @@
-/* weights_internal.h: how a model holds its weights. A tensor is what lies on disk under one name
-   and is trained as one parameter; a weight is what a graph binds: a whole tensor, some rows of one
-   (q, k, v kept in one tensor), or a table computed when the model is made. */
+/* weights_internal.h: how a model holds its weights. A tensor is what the file stores under one
+   name, and it is trained as one parameter. A weight is what a graph binds: a whole tensor, some
+   rows of a tensor (if q, k and v share one), or a table that is computed when the model is
+   made. */
 #ifndef HEED_MODEL_WEIGHTS_INTERNAL_H
 #define HEED_MODEL_WEIGHTS_INTERNAL_H
 
@@ -12,41 +13,43 @@
 
 #include <stdatomic.h>
 
-enum { HEED_ROLE_COMPUTED = HEED_ROLE_COUNT }; /* of weights that no tensor holds */
+enum { HEED_ROLE_COMPUTED = HEED_ROLE_COUNT }; /* role of a weight that is computed, not stored */
 
 typedef struct heed_tensor {
-    const char *name; /* on disk */
+    const char *name; /* name on disk */
     const heed_weight_name *entry;
     int32_t layer;
-    /* "{j}": one expert's, whose weight begins in row j * rows of the stack; else -1 */
+    /* number of the expert that "{j}" in the name stands for; its rows begin at row expert * rows
+       of the stacked weight; -1 if the name has no "{j}" */
     int32_t expert;
     int rank;
-    int64_t shape[3]; /* on disk */
-    /* as (O,I): all fused weights together, in each the experts one after the other; columns 0: a
-       vector */
+    int64_t shape[3]; /* shape on disk */
+    /* as (O,I), the fused weights one after the other, each with its experts one after the other;
+       columns 0: a vector */
     int64_t rows, columns;
-    int64_t stack; /* experts in this tensor; 0: no stack */
+    int64_t stack; /* number of experts in this tensor; 0 if it is no stack */
     size_t elements;
-    heed_dtype stored;        /* type on disk, or to be written */
-    float *values, *gradient; /* training: (O,I) */
+    heed_dtype stored;        /* type on disk, or the type to write */
+    float *values, *gradient; /* training only: f32 (O,I); owned by the model */
     int32_t first_weight, weights;
-    /* GROUPED: query heads to a key/value head, rows of a head; else 0 */
+    /* for HEED_NAME_GROUPED: query heads per key/value head, and rows per head; else 0 */
     int64_t group, head_width;
-    bool absent;                      /* an optional tensor that the file lacks */
-    bool initialize;                  /* the file lacks it: from the seed */
-    const heed_stored_tensor *source; /* while loading */
+    bool absent;                      /* optional, and the file lacks it */
+    bool initialize;                  /* the file lacks it, and it is initialized from the seed */
+    const heed_stored_tensor *source; /* only while loading */
 } heed_tensor;
 
 typedef struct heed_weight {
-    const char *name;       /* in graphs: "decoder.3.attention.query.weight" */
+    const char *name;       /* name in graphs: "decoder.3.attention.query.weight" */
     uint8_t stack_id, role; /* heed_stack_id, heed_role */
-    /* -1: computed; the first one's, where each expert has a tensor */
+    /* index of the tensor, or of the first expert's tensor if each expert has its own; -1:
+       computed */
     int32_t tensor;
-    int64_t first_row; /* in the tensor */
-    /* at its beginning, which graphs do not see: positions before 0 */
+    int64_t first_row; /* row of the tensor with which the weight begins */
+    /* rows at the beginning that graphs do not see: the positions before 0 */
     int64_t hidden_rows;
-    int64_t rows, columns; /* of a stack: of all experts, one after the other */
-    int64_t stack;         /* experts; 0: no stack */
+    int64_t rows, columns; /* for a stack the rows of all experts, one after the other */
+    int64_t stack;         /* number of experts; 0 if it is no stack */
     heed_dtype dtype;
     heed_layout layout;
     void *data;
@@ -54,11 +57,11 @@ typedef struct heed_weight {
     /* the bf16 working copy that matmuls read; for a stack one copy per expert, one after the
        other. NULL unless training with `bf16`: matmuls read the rows */
     void *copy;
-    size_t copy_bytes; /* of one matrix */
+    size_t copy_bytes; /* bytes of the copy of one matrix */
     bool parameter;
 } heed_weight;
 
-/* Something that the user should know; `aloud`: at once, not only when asked. */
+/* A note to the user. It is shown at once if `aloud`, else only on request. */
 typedef struct heed_model_message {
     char *text;
     bool aloud;
@@ -69,101 +72,108 @@ struct heed_model {
     heed_config config;
     const heed_backend *backend;
     bool training;
-    bool narrows;            /* matrices are converted to narrow_dtype where that is narrower */
-    heed_dtype narrow_dtype; /* set with `narrows` */
-    heed_dtype cache;        /* of keys and values */
+    /* matrices are converted to narrow_dtype if that is narrower than their stored type */
+    bool narrows;
+    heed_dtype narrow_dtype; /* meaningful if `narrows` */
+    heed_dtype cache;        /* type of keys and values */
     bool bf16;               /* matmuls read bf16 operands */
     heed_arena *arena;
     heed_tensor *tensors;
     size_t n_tensors, tensors_capacity;
     heed_weight *weights;
     size_t n_weights, weights_capacity;
-    char *memory; /* of all weights but those that are their tensor's values */
-    char *copies; /* of all bf16 working copies */
+    char *memory; /* memory of all weights except those that are rows of their tensor's values */
+    char *copies; /* memory of all bf16 working copies */
     size_t copies_bytes;
-    /* weight by layer, -1; NULL when the role is not wanted */
+    /* index[stack][role][layer] is an index into weights, or -1; NULL if the model does not want
+       the role */
     int32_t *index[HEED_STACK_IDS][HEED_ROLE_COUNT];
-    /* computed weights, -1 */
+    /* indices of computed weights, or -1 */
     int32_t rotary[HEED_STACK_IDS], rotary_local[HEED_STACK_IDS], sinusoid[HEED_STACK_IDS],
         slopes[HEED_STACK_IDS];
-    size_t *parameters; /* indices of tensors that are trained */
+    size_t *parameters; /* indices of the trained tensors */
     size_t n_parameters;
     heed_model_message *notes;
     size_t n_notes, notes_capacity;
-    const heed_weight_name *names; /* of tensors: the family's, or those of GGUF files */
+    const heed_weight_name *names; /* table of tensor names: the family's own, or its GGUF names */
     const char *prefix;
-    /* while the weights are filled; then nobody, or who may end the writing */
+    /* asked while weights are filled; after that nobody, or whoever may end the writing */
     heed_cancel cancel;
 };
 
-/* Sets the model's prefix to the one with which most of its tensors are found. If more are found
-   after the name of a wrapper that all tensors have in common, the files lose it. */
+/* Sets the model's prefix to the one with which most of its tensors are found. If the names of all
+   tensors begin with that of a wrapper, and more tensors are found without it, the files lose
+   it. */
 heed_status heed_weights_choose_prefix(heed_model *model, heed_weights_file *file,
                                        heed_error *error);
-/* Names, shapes and places of everything the configuration wants; nothing is filled. prefix stands
-   before BASE names. */
+/* Lists the tensors and weights that the configuration wants, with names, shapes and places, and
+   fills none. `prefix` comes before the names that are marked HEED_NAME_BASE. */
 heed_status heed_weights_list(heed_model *model, const char *prefix, heed_error *error);
-/* Which tensors are trained, once it is known which ones are there. */
+/* Lists the trained tensors. It must be known which tensors the file has. */
 heed_status heed_weights_list_parameters(heed_model *model, heed_error *error);
-/* The index of a weight, -1 when the model has none in that role. */
+/* Returns the index of a weight, or -1 if the model has none in that role. */
 int32_t heed_weights_find(const heed_model *model, heed_stack_id stack_id, heed_role role,
                           int64_t layer);
-/* Does a matmul read this weight (then the backend may want it packed), and rows of it too (a tied
-   embedding)? */
+/* Returns whether a matmul reads this weight, so that the backend may want it packed. A tied
+   embedding counts, although single rows of it are looked up too. */
 bool heed_weight_is_multiplied(const heed_config *config, heed_stack_id stack_id, heed_role role);
 
-/* Chooses type and layout of every weight and allocates; with `training` f32 rows. Stored types
-   must be known. */
+/* Chooses the type and layout of every weight and allocates all of them. With `training` they are
+   f32 rows. The stored types must be known. */
 heed_status heed_weights_allocate(heed_model *model, heed_error *error);
-/* Fills the weights of a tensor from window->tensor, its elements in the order on disk. */
+/* Fills the weights of a tensor from window->tensor, whose elements have the order on disk. */
 heed_status heed_weights_fill(heed_model *model, heed_tensor *tensor, heed_stored_window *window,
                               heed_error *error);
-/* Copies a weight's rows as they are stored into `bytes`, a tensor on disk, from its row
-   `first_row` on; false where that has another type or order of elements. */
+/* Copies the rows of a weight as they are stored into `bytes`, the memory of a tensor in the order
+   on disk, from row `first_row` of the tensor on. Returns false, and copies nothing, if the tensor
+   has another type or another order of elements. */
 bool heed_weights_copy(const heed_weight *weight, const heed_tensor *tensor, int64_t first_row,
                        heed_dtype dtype, void *bytes);
-/* Copies a weight into `values`, the elements of a tensor in the order on disk, from row
-   `first_row` of it on. */
+/* Converts a weight to f32 and writes it into `values`, the elements of a tensor in the order on
+   disk, from row `first_row` of the tensor on. Errors: HEED_E_NOMEM. */
 heed_status heed_weights_read(const heed_model *model, const heed_weight *weight,
                               const heed_tensor *tensor, int64_t first_row, float *values,
                               heed_error *error);
-/* A tensor of a model opened for training: its values or its gradient in the order on disk. */
+/* Copies the values, or the gradient, of a tensor of a model opened for training into `values` in
+   the order on disk. */
 void heed_weights_read_training(const heed_tensor *tensor, bool gradient, float *values);
-/* Training: zeroed memory for the values, or the gradients, of a tensor; of experts with tensors of
-   their own the first brings it for all. NULL when memory is out. */
+/* Returns zeroed memory for the values, or the gradients, of a tensor of a model opened for
+   training. If each expert has a tensor of its own, the first expert's memory serves all of them.
+   Returns NULL if memory is out. */
 float *heed_weights_training_memory(const heed_model *model, const heed_tensor *tensor,
                                     bool gradient);
-/* The bf16 working copies of a tensor of a model opened for training: how many, and the one at
+/* Return how many bf16 working copies a tensor of a model opened for training has, and the copy at
    place `at`, in the order of their rows. */
 size_t heed_weights_copy_count(const heed_model *model, const heed_tensor *tensor);
 heed_parameter_copy heed_weights_bf16(const heed_model *model, const heed_tensor *tensor,
                                       size_t at);
-/* Writes the bf16 working copies of a tensor from its values. */
+/* Writes all bf16 working copies of a tensor from its values. */
 void heed_weights_write_bf16(const heed_model *model, const heed_tensor *tensor);
-/* The matrices of a weight: one, or one for each expert. */
+/* Returns the number of matrices of a weight: one, or one per expert. */
 static inline int64_t heed_weight_matrices(const heed_weight *weight)
 {
     return weight->stack ? weight->stack : 1;
 }
-/* Rotary frequencies and sinusoidal tables. */
+/* Fills the computed weights: rotary frequencies, sinusoidal tables and ALiBi slopes. */
 void heed_weights_compute(heed_model *model);
-/* Initial values of one tensor as its family gives them. */
+/* Fills a tensor with initial values as its family does it. */
 heed_status heed_weights_initialize(heed_model *model, heed_tensor *tensor, uint64_t seed,
                                     heed_error *error);
 
-/* "layers.3.experts.1.weight" from "layers.{i}.experts.{j}.weight". NULL when memory is out. */
+/* Returns "layers.3.experts.1.weight" for "layers.{i}.experts.{j}.weight", with the prefix before
+   it, in memory of the arena. Returns NULL if memory is out. */
 char *heed_weights_expand(heed_arena *arena, const char *prefix, const char *pattern, int64_t layer,
                           int64_t expert);
-/* {i} and {j} are any numbers */
+/* Returns whether the name is prefix + pattern with any numbers in place of {i} and {j}. */
 bool heed_weights_matches(const char *name, const char *prefix, const char *pattern);
 
 heed_status heed_model_note_add(heed_model *model, heed_error *error, const char *format, ...)
     HEED_PRINTF(3, 4);
-/* A note on what makes the model another than its files seem to say. It is told as soon as the
-   model is loaded. */
+/* Adds a note that is shown as soon as the model is loaded, because the model is another than its
+   files seem to say. */
 heed_status heed_model_note_aloud(heed_model *model, heed_error *error, const char *format, ...)
     HEED_PRINTF(3, 4);
-/* An empty model with this configuration. */
+/* Makes a model with this configuration and without weights. */
 heed_status heed_model_create(heed_model **model, const heed_config *config,
                               const heed_model_options *options, heed_error *error);
 

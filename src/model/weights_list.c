@@ -1,4 +1,4 @@
-/* Listing the tensors and weights that a configuration wants, by its family's table of names. */
+/* Lists the tensors and weights that a configuration wants, by its family's table of names. */
 #include "model/weights_internal.h"
 #include "tensor/dtype.h"
 
@@ -95,7 +95,7 @@ static void append_dimension(heed_tensor *tensor, int64_t size)
     tensor->shape[tensor->rank++] = size;
 }
 
-/* Shape on disk, from the rows of all weights in it and the columns. */
+/* Sets the shape on disk from the rows of all weights in the tensor and its columns. */
 static void shape_tensor(heed_tensor *tensor, const heed_stack *stack)
 {
     const unsigned flags = tensor->entry->flags;
@@ -125,8 +125,8 @@ static void shape_tensor(heed_tensor *tensor, const heed_stack *stack)
     if (flags & (HEED_NAME_GROUPED | HEED_NAME_PAIRS)) tensor->head_width = stack->head_width;
 }
 
-/* The tensor of one expert but the first: its rows belong to the weight that the first expert's
-   tensor brings. */
+/* Adds the tensor of an expert other than the first. Its rows belong to the weight that the first
+   expert's tensor added. */
 static heed_status add_expert_tensor(heed_model *model, heed_tensor *tensor)
 {
     tensor->first_weight = heed_weights_find(model, (heed_stack_id)tensor->entry->stack_id,
@@ -138,7 +138,7 @@ static heed_status add_expert_tensor(heed_model *model, heed_tensor *tensor)
     return HEED_OK;
 }
 
-/* The weight of one role that the tensor holds; the tensor grows by its rows. */
+/* Adds the weight of one role that the tensor holds; the tensor grows by its rows. */
 static heed_status add_tensor_weight(heed_model *model, heed_tensor *tensor, heed_role role,
                                      heed_error *error)
 {
@@ -183,7 +183,7 @@ static heed_status add_tensor(heed_model *model, const heed_weight_name *entry, 
         !heed_grow(&model->tensors, &model->tensors_capacity, model->n_tensors + 1, sizeof tensor))
         return heed_fail_memory(error, sizeof tensor, "the list of tensors");
     if (expert > 0) return add_expert_tensor(model, &tensor);
-    /* What nothing reads is there when a file has it. */
+    /* Spare tensors, which no graph reads, exist only if a file has them. */
     tensor.absent = entry->role == HEED_ROLE_SPARE_BIAS || entry->role == HEED_ROLE_SPARE_EMBEDDING;
     for (int i = 0; i < fused; i++)
         HEED_TRY(add_tensor_weight(model, &tensor, (heed_role)(entry->role + i), error));
@@ -192,7 +192,7 @@ static heed_status add_tensor(heed_model *model, const heed_weight_name *entry, 
     return HEED_OK;
 }
 
-/* One tensor, or one for each expert. */
+/* Adds one tensor, or one per expert. */
 static heed_status add_tensors(heed_model *model, const heed_weight_name *entry, const char *prefix,
                                int64_t layer, heed_error *error)
 {
@@ -216,7 +216,8 @@ static bool entry_wanted(const heed_config *config, const heed_weight_name *entr
     return heed_role_wanted(config, (heed_stack_id)entry->stack_id, (heed_role)entry->role);
 }
 
-/* Tables that follow from the configuration: one weight each, filled by heed_weights_compute. */
+/* Adds the tables that follow from the configuration: one weight each, which heed_weights_compute
+   fills. */
 static heed_status add_computed(heed_model *model, heed_error *error)
 {
     const heed_config *config = &model->config;
@@ -231,7 +232,7 @@ static heed_status add_computed(heed_model *model, heed_error *error)
             weight.name = "rotary_frequencies";
             weight.rows = heed_rope_channels(&config->rope, stack->head_width) / 2;
             model->rotary[stack_id] = (int32_t)model->n_weights;
-            if (config->rope_local.base > 0) { /* one more, for the layers with a window */
+            if (config->rope_local.base > 0) { /* one more table, for the layers with a window */
                 HEED_TRY(add_weight(model, weight, 0, error));
                 weight.name = "rotary_frequencies_local";
                 weight.rows = heed_rope_channels(&config->rope_local, stack->head_width) / 2;
@@ -268,8 +269,8 @@ heed_status heed_weights_list_parameters(heed_model *model, heed_error *error)
     return HEED_OK;
 }
 
-/* Layer by layer in the order of the table: entries that follow each other and belong to the same
-   stack's layers form one run. */
+/* Tensors are listed layer by layer in the order of the table: adjacent entries that belong to
+   layers of the same stack form one run. */
 heed_status heed_weights_list(heed_model *model, const char *prefix, heed_error *error)
 {
     const heed_config *config = &model->config;

@@ -1,5 +1,5 @@
-/* Numbers that an element type cannot hold: found before anything is written, or rounded in memory,
-   and named. */
+/* Finds numbers that an element type cannot hold, before anything is written or rounded, and names
+   them. */
 #include "model/weights_range.h"
 
 #include "base/memory.h"
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Can a tensor with these values be kept in this type? */
+/* Can this type hold a tensor with these values? */
 static bool holds(const heed_value_target *target, heed_dtype dtype, const float *values,
                   size_t count)
 {
@@ -19,7 +19,7 @@ static bool holds(const heed_value_target *target, heed_dtype dtype, const float
     return heed_dtype_overflow(dtype, values, count) == count;
 }
 
-/* The names of all types that hold these values. */
+/* Writes the names of all types that hold these values. */
 static void list_types(const heed_value_target *target, const float *values, size_t count,
                        char *text, size_t room)
 {
@@ -31,7 +31,7 @@ static void list_types(const heed_value_target *target, const float *values, siz
                                    heed_dtypes[i].name);
 }
 
-/* The largest number of a type, for messages. */
+/* Returns the largest number of a type, for messages. */
 static const char *limit_of(heed_dtype dtype)
 {
     if (dtype == HEED_F16) return "its largest number is 65504";
@@ -59,7 +59,7 @@ heed_status heed_values_fit(const heed_value_target *target, const float *values
 heed_status heed_stored_values_fit(const heed_value_target *target, heed_stored_window *window,
                                    size_t count, heed_error *error)
 {
-    enum { AT_ONCE = 4096 }; /* whole qblocks of every type */
+    enum { AT_ONCE = 4096 }; /* a multiple of the qblock of every type */
     const heed_dtype dtype = window->tensor->dtype;
     float *values = heed_allocate(AT_ONCE, sizeof *values);
     if (!values) return heed_fail_memory(error, AT_ONCE * sizeof *values, target->name);

@@ -1,4 +1,4 @@
-/* Where weights are kept: their types and layouts, their memory, their bf16 working copies. */
+/* How weights are kept: their types and layouts, their memory, their bf16 working copies. */
 #include "graph/attributes.h"
 #include "model/weights_internal.h"
 #include "tensor/alignment.h"
@@ -10,16 +10,17 @@
 
 /* ---- types and layouts ---- */
 
-/* An op of two operands, one of them a weight in packed panels. */
+/* A question to the backend: does it have a kernel for this op of two operands, one of them a
+   weight in packed panels? */
 typedef struct {
     heed_op_id op;
     const void *attributes;
     heed_operand in[2], out;
-    int weight; /* which operand lies in panels */
+    int weight; /* index of the operand in panels */
     heed_layout layout;
 } panel_question;
 
-/* A matrix of rows that lie one after the other. */
+/* An f32, f16, bf16 or quantized matrix whose rows lie end to end. */
 static heed_operand operand_of(heed_dtype dtype, heed_shape shape, int64_t columns)
 {
     return (heed_operand){
@@ -55,7 +56,7 @@ static bool takes_panels(const heed_backend *backend, const panel_question *ques
     return heed_backend_find(backend, question->op, &args) != NULL;
 }
 
-/* Does the backend multiply rows by this weight, in this type, out of these panels? */
+/* Does the backend have a matmul that reads this weight in this type from this layout? */
 static bool multiplies_panels(const heed_model *model, const heed_weight *weight, heed_dtype dtype,
                               heed_layout layout, bool bf16_operands)
 {
@@ -83,13 +84,15 @@ static bool multiplies_panels(const heed_model *model, const heed_weight *weight
     return takes_panels(model->backend, &question);
 }
 
+/* Is this weight kept in packed panels? Its matmul must read them, and so must the gather of a tied
+   embedding. */
 static bool wants_panels(const heed_model *model, const heed_weight *weight, heed_dtype dtype)
 {
     if (!model->backend || model->training || weight->tensor < 0 ||
         !multiplies_panels(model, weight, dtype, HEED_LAYOUT_PANELS, false))
         return false;
     if (weight->role != HEED_ROLE_TOKEN_EMBEDDING) return true;
-    /* A tied embedding is looked up in the same panels. */
+    /* A tied embedding is also gathered from the same panels. */
     int64_t columns = weight->columns;
     panel_question question = {
         .op = HEED_OP_GATHER,
@@ -102,7 +105,7 @@ static bool wants_panels(const heed_model *model, const heed_weight *weight, hee
     return takes_panels(model->backend, &question);
 }
 
-/* Is a bf16 working copy of this weight kept beside its rows? */
+/* Does this weight have a bf16 working copy beside its rows? */
 static bool wants_copy(const heed_model *model, const heed_weight *weight)
 {
     if (!model->backend || !model->training || !model->bf16 || !weight->parameter ||
@@ -111,7 +114,7 @@ static bool wants_copy(const heed_model *model, const heed_weight *weight)
     return multiplies_panels(model, weight, HEED_BF16, HEED_LAYOUT_PANELS_BOTH, true);
 }
 
-/* The type on disk; of experts that differ, f32. */
+/* Returns the type on disk, or f32 if the types of the experts differ. */
 static heed_dtype stored_type(const heed_model *model, const heed_weight *weight)
 {
     if (weight->tensor < 0) return HEED_F32;
@@ -122,8 +125,8 @@ static heed_dtype stored_type(const heed_model *model, const heed_weight *weight
     return tensor->stored;
 }
 
-/* The type in memory: as stored where graphs compute on that, or what the options ask of matrices
-   that a matmul reads. */
+/* Returns the type in memory. It is the stored type if graphs can compute with that, or what the
+   options ask for matrices that a matmul reads. */
 static heed_dtype resident_type(const heed_model *model, const heed_weight *weight)
 {
     heed_dtype stored = stored_type(model, weight);
@@ -141,7 +144,7 @@ static heed_dtype resident_type(const heed_model *model, const heed_weight *weig
     return heed_dtype_width(wanted) < heed_dtype_width(stored) ? wanted : stored;
 }
 
-/* Type, layout and bytes of a weight that has no memory yet. */
+/* Sets type, layout and bytes of a weight that has no memory yet. */
 static heed_status choose_layout(const heed_model *model, heed_weight *weight, heed_error *error)
 {
     int64_t matrices = heed_weight_matrices(weight);
@@ -173,7 +176,7 @@ float *heed_weights_training_memory(const heed_model *model, const heed_tensor *
     return heed_allocate_aligned(elements * sizeof(float) + 64);
 }
 
-/* Training: weights are rows of their tensor's values. */
+/* Training: a weight consists of rows of its tensor's values. */
 static heed_status allocate_tensor(heed_model *model, heed_tensor *tensor, heed_error *error)
 {
     tensor->values = heed_weights_training_memory(model, tensor, false);
@@ -190,8 +193,8 @@ static heed_status allocate_tensor(heed_model *model, heed_tensor *tensor, heed_
     return HEED_OK;
 }
 
-/* One allocation for all: huge pages, which a weight alone is too small for, spare decoding most
-   misses of address translation. */
+/* Allocates all weights at once. A single weight is too small for huge pages, and huge pages avoid
+   most TLB misses of decoding. The first pass adds up the bytes, the second sets the pointers. */
 static heed_status allocate_weights(heed_model *model, heed_error *error)
 {
     size_t total = 0;
@@ -216,7 +219,7 @@ static heed_status allocate_weights(heed_model *model, heed_error *error)
     return HEED_OK;
 }
 
-/* One allocation for the bf16 working copies of all matrices, for the same reason. */
+/* Allocates the bf16 working copies of all matrices at once, for the same reason. */
 static heed_status allocate_copies(heed_model *model, heed_error *error)
 {
     size_t total = 0;
@@ -254,7 +257,7 @@ heed_status heed_weights_allocate(heed_model *model, heed_error *error)
 
 /* ---- bf16 working copies ---- */
 
-/* Matrices of a weight that this tensor holds: one, or all experts'. */
+/* Returns the number of copies of a weight that this tensor holds: one, or one per expert. */
 static size_t copies_in(const heed_tensor *tensor, const heed_weight *weight)
 {
     if (!weight->copy) return 0;

@@ -1,5 +1,5 @@
-/* BERT (Devlin et al. 2018): post-norm encoder, learned positions, token types, pooler, masked
-   words and next sentence. */
+/* BERT (Devlin et al. 2018): post-norm encoder, learned positions, token types, pooler, heads for
+   masked tokens and next sentence. */
 #include "model/family/decoder_internal.h"
 
 #include <string.h>
@@ -56,7 +56,7 @@ static const heed_key keys[] = {
     {0},
 };
 
-/* A norm under its names of today, and of the files that were converted from TensorFlow. */
+/* A norm under its current names, and under those of files that were converted from TensorFlow. */
 /* clang-format off */
 #define NORM(symbol, in, how, stem) \
     HEED_WEIGHT_NORM(symbol, in, how, stem), \

@@ -1,5 +1,5 @@
-/* BLOOM (Le Scao et al. 2022): ALiBi, a layer norm after the embedding, q, k and v of a head
-   together. */
+/* BLOOM (Le Scao et al. 2022): ALiBi, a layer norm after the embedding; q, k and v of a head follow
+   each other in one tensor. */
 #include "model/family/decoder_internal.h"
 
 static const heed_config preset = {HEED_DECODER,

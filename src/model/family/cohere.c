@@ -1,4 +1,4 @@
-/* Cohere's Command R (2024): attention and feed-forward from one layer norm without bias,
+/* Cohere's Command R (2024): attention and feed-forward both read one layer norm without bias;
    interleaved rotary pairs, scaled logits. */
 #include "model/family/llama.h"
 #include "model/family/gguf.h"

@@ -1,4 +1,4 @@
-/* What many families share: spellings of kinds, common keys, rotary settings in both styles of
+/* Shared by many families: spellings of kinds, common keys, rotary settings in both styles of
    config.json. */
 #include "model/family/decoder_internal.h"
 
@@ -21,7 +21,7 @@ heed_status heed_layer_types_read(heed_config *config, const json_t *json, bool 
 {
     const json_t *types = json_object_get(json, "layer_types");
     if (found) *found = json_is_array(types);
-    /* too many are refused by the general checks */
+    /* the general checks refuse too many layers */
     if (!json_is_array(types) || config->decoder.layers > HEED_MAX_LAYERS) return HEED_OK;
     if ((int64_t)json_array_size(types) != config->decoder.layers)
         return heed_fail(
@@ -109,7 +109,7 @@ static heed_status rope_kind_by_name(const char *name, int64_t *kind, const char
                      where, name);
 }
 
-/* A list of divisors, one for each pair of channels. */
+/* Reads a list of divisors, one per pair of channels. */
 static heed_status read_factors(const json_t *scaling, const char *key, float *factors,
                                 int64_t *count, const char *where, heed_error *error)
 {
@@ -164,8 +164,8 @@ static heed_status read_scaling(heed_rope *rope, const json_t *scaling, const ch
     return heed_json_boolean(scaling, "truncate", &rope->truncate, where, error);
 }
 
-/* Settings for both kinds of layers, by their names in layer_types; layers without a window are the
-   model's main ones. */
+/* Reads settings for both kinds of layers, named as in layer_types. Those of layers without a
+   window become the main ones. */
 static heed_status read_by_layer(heed_config *config, const json_t *scaling, bool *found,
                                  const char *where, heed_error *error)
 {
@@ -187,7 +187,7 @@ static heed_status read_by_layer(heed_config *config, const json_t *scaling, boo
     return local ? read_scaling(&config->rope_local, local, where, error) : HEED_OK;
 }
 
-/* The object in which config.json says how positions are stretched; NULL if there is none. */
+/* Returns the object that says how rotary positions are stretched; NULL if there is none. */
 static const json_t *scaling_of(const json_t *json)
 {
     const json_t *scaling = json_object_get(json, "rope_scaling"); /* the older name */
@@ -207,15 +207,15 @@ heed_status heed_rope_read(heed_config *config, const json_t *json, const char *
     bool by_layer = false;
     if (scaling) HEED_TRY(read_by_layer(config, scaling, &by_layer, where, error));
     if (scaling && !by_layer) HEED_TRY(read_scaling(rope, scaling, where, error));
-    /* Some keep it outside, and that one counts; dynamic stretching begins at the context whatever
-       the object says. */
+    /* Some files have the key outside the object, and then that value counts. Dynamic stretching
+       begins at the context, whatever the object says. */
     if (rope->kind != HEED_ROPE_DYNAMIC)
         HEED_TRY(heed_json_integer(json, "original_max_position_embeddings",
                                    &rope->original_context, where, error));
     if (rope->original_context == 0 || rope->kind == HEED_ROPE_DYNAMIC)
         rope->original_context = config->context;
-    /* Where whole heads are rotated, transformers does not look at partial_rotary_factor in the
-       plain kind. */
+    /* If a family rotates whole heads, transformers ignores partial_rotary_factor for the plain
+       kind. */
     for (int i = 0; i < 2 && config->family->rotary_coverage == HEED_ROTARY_ALL; i++) {
         heed_rope *of = i ? &config->rope_local : rope;
         if (of->kind == HEED_ROPE_DEFAULT && of->fraction > 0 && of->fraction < 1) of->fraction = 1;
@@ -234,8 +234,8 @@ static bool write_factors(json_t *object, const char *key, const float *factors,
     return json_object_set_new(object, key, list) == 0 && ok;
 }
 
-/* The object of one kind of layers; NULL when memory is out. Families that may rotate only some
-   channels of a head differ in the default, so they always write the share. */
+/* Makes the object for one kind of layers; NULL if memory is out. Families that may rotate only
+   some channels of a head have different defaults, so they always write the share. */
 static json_t *rope_object(const heed_config *config, const heed_rope *rope)
 {
     json_t *object = json_pack("{s:f, s:s}", "rope_theta", rope->base, "rope_type",
@@ -284,7 +284,7 @@ bool heed_rope_write(const heed_config *config, json_t *json)
                  0 &&
              json_object_set_new(object, "sliding_attention",
                                  rope_object(config, &config->rope_local)) == 0;
-    /* rope_theta at the top level too: what readers of the older style look for. */
+    /* rope_theta is also written at the top level, where readers of the older style look for it. */
     ok = ok && json_object_set(json, "rope_parameters", object) == 0 &&
          json_object_set_new(json, "rope_theta", json_real(config->rope.base)) == 0;
     json_decref(object);

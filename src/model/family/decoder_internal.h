@@ -1,11 +1,11 @@
-/* decoder_internal.h: what the tables of most decoders share: shorthand for names, keys and
-   settings. */
+/* decoder_internal.h: macros for names, keys and settings that the tables of most decoders
+   share. */
 #ifndef HEED_MODEL_FAMILY_DECODER_INTERNAL_H
 #define HEED_MODEL_FAMILY_DECODER_INTERNAL_H
 
 #include "model/family.h"
 
-/* Rows of a table of tensor names. LINEAR and NORM stand for ".weight" and ".bias". */
+/* Rows of a table of tensor names. LINEAR and NORM make two rows, for ".weight" and ".bias". */
 /* clang-format off */
 #define HEED_WEIGHT(symbol, in, how, text) \
     {.role = HEED_ROLE_##symbol, .stack_id = HEED_STACK_##in, .flags = (how), .name = text}
@@ -16,7 +16,8 @@
     HEED_WEIGHT(symbol##_GAIN, in, how, stem ".weight"), \
     HEED_WEIGHT(symbol##_BIAS, in, how, stem ".bias")
 
-/* The same after the family's prefix; one tensor for `count` weights of the decoder; of a head. */
+/* Rows of names that have the family's prefix; rows of tensors that hold `count` weights of the
+   decoder; rows of heads. */
 #define HEED_TENSOR(symbol, in, text) HEED_WEIGHT(symbol, in, HEED_NAME_BASE, text)
 #define HEED_TENSOR_AS(symbol, in, how, text) HEED_WEIGHT(symbol, in, HEED_NAME_BASE | (how), text)
 #define HEED_TENSOR_FUSED(symbol, count, how, text) \
@@ -30,7 +31,7 @@
 #define HEED_NORM(symbol, stem) HEED_NORM_IN(DECODER, symbol, stem)
 /* clang-format on */
 
-/* Heads as GPT-2's descendants have them, and as Llama's have. */
+/* Heads under the names of GPT-2's descendants, and under those of Llama's. */
 /* clang-format off */
 #define HEED_HEADS_CLASSIFIER \
     HEED_TENSOR_HEAD(CLASS_WEIGHT, 1 << HEED_HEAD_SEQUENCE_CLASS, "score.weight"), \
@@ -45,7 +46,7 @@
     HEED_TENSOR_HEAD(SPAN_BIAS, 0, "qa_outputs.bias")
 /* clang-format on */
 
-/* Classes by their stem: HEED_CLASSES("Gemma") is GemmaForCausalLM, GemmaModel and so on. */
+/* Class names by their stem: HEED_CLASSES("Gemma") has GemmaForCausalLM, GemmaModel and so on. */
 /* clang-format off */
 #define HEED_CLASSES(stem) \
     HEED_CLASSES_BUT_QUESTION(stem), {stem "ForQuestionAnswering", HEED_HEAD_QUESTION}
@@ -55,7 +56,7 @@
     {stem "ForTokenClassification", HEED_HEAD_TOKEN_CLASS}
 /* clang-format on */
 
-/* Settings of every preset here. */
+/* Settings of the preset of every decoder. */
 /* clang-format off */
 #define HEED_DECODER \
     .arrangement = HEED_DECODER_ONLY, .causal = true, .final_norm = true, .decoder_start_id = -1, \
@@ -64,20 +65,22 @@
     .position = HEED_POSITION_ROTARY, .rope = {.base = (theta), .fraction = 1, .truncate = true}
 /* clang-format on */
 
-/* Multi-head attention without key/value groups: as many key/value heads as heads; their width
+/* Derives plain multi-head attention: there are as many key/value heads as heads, and their width
    follows from d_model. */
 void heed_multi_head_derive(heed_config *config);
-/* The list layer_types; without it every other layer, the first one too, has the window. */
+/* Reads the list layer_types. Without it every other layer, beginning with the first, has the
+   window. */
 heed_status heed_alternate_windows_read(heed_config *config, const json_t *json, const char *where,
                                         heed_error *error);
 /* Writes layer_types and the settings of rotary positions. */
 bool heed_layer_types_and_rope_write(const heed_config *config, json_t *json);
-/* A key whose value is null where a positive number does not apply. */
+/* Returns the value of a key: null if the number is not positive. NULL if memory is out. */
 json_t *heed_positive_or_null(int64_t number);
-/* The dropout before a classifier of tokens: classifier_dropout, else hidden_dropout, else 0.1. */
+/* Reads the dropout before a token classifier: classifier_dropout, else hidden_dropout, else
+   0.1. */
 heed_status heed_classifier_dropout_read(heed_config *config, const json_t *json, const char *where,
                                          heed_error *error);
-/* The share of a head's channels that makes exactly `channels` of them rotate. */
+/* Returns the share of a head's channels with which exactly `channels` of them rotate. */
 double heed_rope_share(int64_t channels, int64_t head_width);
 
 #endif

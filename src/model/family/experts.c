@@ -1,4 +1,4 @@
-/* Layers without experts among others, as Qwen's configurations list them. */
+/* Reads and writes which layers have no experts, as Qwen's configurations list them. */
 #include "model/family/experts.h"
 
 heed_status heed_dense_layers_read(heed_config *config, const json_t *json, const char *where,
@@ -16,7 +16,7 @@ heed_status heed_dense_layers_read(heed_config *config, const json_t *json, cons
                              "%s: mlp_only_layers[%zu]: expected the number of a layer, from 0 on",
                              where, i);
         json_int_t index = json_integer_value(layer);
-        if (index >= HEED_MAX_LAYERS) continue; /* no layer of this model */
+        if (index >= HEED_MAX_LAYERS) continue; /* the model has no such layer */
         config->dense[index / 8] |= (uint8_t)(1u << (index % 8));
     }
     return HEED_OK;

@@ -1,4 +1,4 @@
-/* experts.h: what families with experts share. */
+/* experts.h: keys and functions that families with experts share. */
 #ifndef HEED_MODEL_FAMILY_EXPERTS_H
 #define HEED_MODEL_FAMILY_EXPERTS_H
 
@@ -10,7 +10,7 @@
     HEED_KEY("output_router_logits", FLAG, router_outputs), \
     HEED_KEY("router_aux_loss_coef", NUMBER, balance_weight)
 /* clang-format on */
-/* Qwen's: some layers without experts, experts of a width of their own. */
+/* Qwen's keys: some layers have no experts, and experts have a width of their own. */
 /* clang-format off */
 #define HEED_QWEN_EXPERT_KEYS \
     HEED_EXPERT_KEYS, HEED_KEY("moe_intermediate_size", SIZE, expert_d_ff), \
@@ -23,7 +23,7 @@
     HEED_TENSOR(EXPERT_DOWN_WEIGHT, DECODER, "layers.{i}.mlp.experts.{j}.down_proj.weight")
 /* clang-format on */
 
-/* The list mlp_only_layers: layers without experts. */
+/* Read and write the list mlp_only_layers: the layers without experts. */
 heed_status heed_dense_layers_read(heed_config *config, const json_t *json, const char *where,
                                    heed_error *error);
 bool heed_dense_layers_write(const heed_config *config, json_t *json);

@@ -1,6 +1,6 @@
-/* Falcon (Almazrouei et al. 2023), all three builds: one key/value head and attention beside the
-   feed-forward (7B), groups of heads with a norm for each side (40B, 180B), or ALiBi and one after
-   the other (RW). */
+/* Falcon (Almazrouei et al. 2023) in its three forms: 7B has one key/value head and runs attention
+   and feed-forward in parallel; 40B and 180B have groups of heads and a norm for each of the two;
+   RW has ALiBi and runs them one after the other. */
 #include "model/family/decoder_internal.h"
 #include "model/family/gguf.h"
 
@@ -132,7 +132,7 @@ static bool write_config(const heed_config *config, json_t *json)
     return ok && heed_rope_write(config, json);
 }
 
-/* With two norms the one before attention is called the second. */
+/* If there are two norms, the one before attention is called the second. */
 static const heed_weight_name gguf_weights[] = {
     HEED_GGUF_EMBEDDINGS,
     HEED_GGUF_NORM(ATTENTION_NORM, HEED_NAME_ONE_NORM, "attn_norm"),

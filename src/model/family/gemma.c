@@ -1,5 +1,5 @@
-/* Gemma (Gemma Team 2024): Llama with gains stored as g - 1, embeddings times the root of the
-   width, and a tied output matrix. */
+/* Gemma (Gemma Team 2024): Llama with gains stored as g - 1, embeddings times sqrt(d_model), and a
+   tied output matrix. */
 #include "model/family/gemma.h"
 
 #include <math.h>
@@ -44,7 +44,7 @@ heed_status heed_gemma_fix(heed_config *config, const json_t *json, const char *
     return heed_llama_fix(config, json, where, error);
 }
 
-/* The first files said "gelu" and meant its tanh form. */
+/* The first files name "gelu" and mean its tanh form. */
 static heed_status fix(heed_config *config, const json_t *json, const char *where,
                        heed_error *error)
 {

@@ -1,4 +1,4 @@
-/* gemma.h: what the generations of Gemma share. */
+/* gemma.h: what the versions of Gemma share. */
 #ifndef HEED_MODEL_FAMILY_GEMMA_H
 #define HEED_MODEL_FAMILY_GEMMA_H
 
@@ -12,14 +12,14 @@
     .eos_id = 1
 /* clang-format on */
 
-/* Norms around each sublayer, as Gemma 2 and 3 have them. */
+/* Names with norms before and after each sublayer, as in Gemma 2 and 3. */
 extern const heed_weight_name heed_gemma_weights[];
-/* Embeddings times the root of the width; biases as Llama has them. */
+/* Derives the scale of embeddings, sqrt(d_model); biases as for Llama. */
 void heed_gemma_derive(heed_config *config);
-/* What GGUF files mean: scores are scaled by the width of a head; in the model with `largest`
-   layers by the model's width for each head. */
+/* Derives what GGUF files mean: scores are divided by the root of a head's width. In the model with
+   `largest` layers the width is d_model / heads instead. */
 void heed_gemma_derive_gguf(heed_config *config, int64_t largest);
-/* What Llama reads; Gemma that looks both ways is refused. */
+/* Reads what Llama reads, and refuses bidirectional Gemma. */
 heed_status heed_gemma_fix(heed_config *config, const json_t *json, const char *where,
                            heed_error *error);
 

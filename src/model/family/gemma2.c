@@ -1,4 +1,4 @@
-/* Gemma 2 (Gemma Team 2024): norms on both sides of each sublayer, soft caps on scores and logits,
+/* Gemma 2 (Gemma Team 2024): norms before and after each sublayer, soft caps on scores and logits,
    a window in every other layer. */
 #include "model/family/gemma.h"
 #include "model/family/gguf.h"
@@ -51,7 +51,7 @@ static const heed_key gguf_keys[] = {HEED_GGUF_KEYS, HEED_GGUF_CAPS, {0}};
 
 static void derive_gguf(heed_config *config)
 {
-    heed_gemma_derive_gguf(config, 46); /* of the 27B model */
+    heed_gemma_derive_gguf(config, 46); /* layers of the 27B model */
 }
 
 static const heed_gguf_names gguf = {

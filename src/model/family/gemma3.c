@@ -1,6 +1,6 @@
-/* Gemma 3, text (Gemma Team 2025): Gemma 2 without caps on scores, with norms on the queries and
-   keys of each head, and rotary positions of two bases, one for the layers with a window and one
-   for the others. */
+/* Gemma 3, text (Gemma Team 2025): Gemma 2 without caps on scores. It has norms on the queries and
+   keys of each head, and two bases of rotary positions: one for layers with a window, one for the
+   others. */
 #include "model/family/gemma.h"
 #include "model/family/gguf.h"
 
@@ -32,7 +32,7 @@ static const heed_architecture architectures[] = {
     {"Gemma3TextForSequenceClassification", HEED_HEAD_SEQUENCE_CLASS},
     {0}};
 
-/* Without a list, every layer but each sliding_window_pattern-th has the window. */
+/* Without a list, every layer except each sliding_window_pattern-th has the window. */
 static heed_status fix(heed_config *config, const json_t *json, const char *where,
                        heed_error *error)
 {
@@ -57,7 +57,7 @@ static const heed_key gguf_keys[] = {HEED_GGUF_KEYS,
 
 static void derive_gguf(heed_config *config)
 {
-    heed_gemma_derive_gguf(config, 62); /* of the 27B model */
+    heed_gemma_derive_gguf(config, 62); /* layers of the 27B model */
 }
 
 static const heed_gguf_names gguf = {

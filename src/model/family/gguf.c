@@ -1,4 +1,4 @@
-/* Keys and names that GGUF files have in common, whatever the family. */
+/* Keys and names that the GGUF files of many families share. */
 #include "model/family/gguf.h"
 
 const char *const heed_gguf_rope_names[] = {"none", "linear", "", "yarn", "", "longrope", NULL};

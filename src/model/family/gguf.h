@@ -1,11 +1,13 @@
-/* gguf.h: pieces of the tables of names in GGUF files, which families put together. Source of names
-   and keys: ggml's docs/gguf.md and the tables of gguf-py (constants.py, tensor_mapping.py). */
+/* gguf.h: pieces of the tables of names in GGUF files, from which families compose theirs. Source
+   of names and keys: ggml's docs/gguf.md and the tables of gguf-py (constants.py,
+   tensor_mapping.py). */
 #ifndef HEED_MODEL_FAMILY_GGUF_H
 #define HEED_MODEL_FAMILY_GGUF_H
 
 #include "model/family/decoder_internal.h"
 
-/* Tensors of the model; of a layer; of a layer with `count` weights in one; with a bias; a norm. */
+/* A tensor of the model; of a layer; of a layer with `count` weights in one; a linear layer with
+   bias; a norm. */
 /* clang-format off */
 #define HEED_GGUF_ONE(symbol, in, text) HEED_WEIGHT(symbol, in, 0, text)
 #define HEED_GGUF_LAYER(symbol, how, text) HEED_WEIGHT(symbol, DECODER, how, "blk.{i}." text)
@@ -34,7 +36,7 @@
     HEED_GGUF_LAYER(KEY_NORM_GAIN, how, "attn_k_norm.weight"), \
     HEED_GGUF_LAYER(SINKS, 0, "attn_sinks.weight"), HEED_GGUF_LINEAR(OUTPUT, 0, "attn_output")
 /* clang-format on */
-/* Norms before sublayers, and after them. */
+/* Norms before and after sublayers. */
 /* clang-format off */
 #define HEED_GGUF_NORMS \
     HEED_GGUF_NORM(ATTENTION_NORM, 0, "attn_norm"), \
@@ -54,7 +56,7 @@
     HEED_GGUF_LAYER(SHARED_UP_WEIGHT, 0, "ffn_up_shexp.weight"), \
     HEED_GGUF_LAYER(SHARED_DOWN_WEIGHT, 0, "ffn_down_shexp.weight")
 /* clang-format on */
-/* Ends the table. */
+/* Last norm, output matrix and classifier; ends the table. */
 /* clang-format off */
 #define HEED_GGUF_OUTPUT \
     HEED_GGUF_ONE(FINAL_NORM_GAIN, DECODER, "output_norm.weight"), \
@@ -66,8 +68,8 @@
     {0}
 /* clang-format on */
 
-/* In the order of heed_rope_kind; llama3 is no kind of these files: its stretching stands in the
-   tensor rope_freqs. */
+/* Spellings in the order of heed_rope_kind. llama3 has none in these files: its stretching is in
+   the tensor rope_freqs. */
 extern const char *const heed_gguf_rope_names[];
 /* Keys of every architecture. */
 /* clang-format off */

@@ -1,5 +1,5 @@
-/* GPT-BigCode (Ben Allal et al. 2023; StarCoder): GPT-2 with one key and value head for all
-   queries, or one for each. */
+/* GPT-BigCode (Ben Allal et al. 2023; StarCoder): GPT-2 with one key/value head for all queries, or
+   one per head. */
 #include "model/family/gpt2.h"
 
 static const heed_config preset = {HEED_DECODER,

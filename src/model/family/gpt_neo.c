@@ -72,8 +72,8 @@ static heed_status fix(heed_config *config, const json_t *json, const char *wher
     static const char pairs[] = "[[[\"global\", \"local\"], N]]";
     const json_t *types = json_object_get(json, "attention_types");
     int64_t layer = 0, layers = config->decoder.layers;
-    if (layers > HEED_MAX_LAYERS) return HEED_OK; /* refused by the general checks */
-    if (!types || json_is_null(types)) {          /* global and local in turn */
+    if (layers > HEED_MAX_LAYERS) return HEED_OK; /* the general checks refuse it */
+    if (!types || json_is_null(types)) {          /* global and local alternate */
         for (layer = 1; layer < layers; layer += 2) heed_config_window_layer(config, layer);
         return HEED_OK;
     }

@@ -1,5 +1,6 @@
-/* GPT-NeoX (Black et al. 2022) and Pythia: attention and feed-forward side by side, each with its
-   layer norm; rotary positions on a part of each head; q, k and v of a head together. */
+/* GPT-NeoX (Black et al. 2022) and Pythia: attention and feed-forward in parallel, each with its
+   layer norm; rotary positions on some channels of each head; q, k and v of a head follow each
+   other in one tensor. */
 #include "model/family/decoder_internal.h"
 #include "model/family/gguf.h"
 

@@ -1,5 +1,6 @@
 /* gpt-oss (OpenAI 2025): attention sinks, a window in every other layer, YaRN positions, biases
-   everywhere, clamped SwiGLU experts, whose gate and up projections share a tensor in turns. */
+   everywhere. Its experts have a clamped SwiGLU; rows of their gate and up projections alternate in
+   one tensor. */
 #include "model/family/experts.h"
 #include "model/family/gguf.h"
 

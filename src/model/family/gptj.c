@@ -1,4 +1,4 @@
-/* GPT-J (Wang & Komatsuzaki 2021): attention and feed-forward from one layer norm, interleaved
+/* GPT-J (Wang & Komatsuzaki 2021): attention and feed-forward both read one layer norm; interleaved
    rotary pairs on the first channels of each head. */
 #include "model/family/gpt2.h"
 
@@ -53,7 +53,7 @@ static const heed_architecture architectures[] = {
     {"GPTJForQuestionAnswering", HEED_HEAD_QUESTION},
     {0}};
 
-/* rotary_dim counts channels; null means all of them. */
+/* rotary_dim is a number of channels; null means all of them. */
 static heed_status fix(heed_config *config, const json_t *json, const char *where,
                        heed_error *error)
 {

@@ -1,5 +1,5 @@
-/* heed: every kind chosen freely in config.json, for research. Names follow Llama where Llama has
-   the part. */
+/* heed: a family for research, whose config.json may combine all kinds. Its names are those of
+   Llama for what Llama has. */
 #include "model/family/decoder_internal.h"
 
 static const char *const arrangement_names[] = {"decoder", "encoder", "encoder-decoder", NULL};

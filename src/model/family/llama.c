@@ -1,5 +1,5 @@
 /* Llama (Touvron et al. 2023): pre-norm decoder, RMS norms, rotary positions, SwiGLU, grouped
-   heads. Mistral and Qwen2 share its names. */
+   heads. Mistral and Qwen2 have the same names. */
 #include "model/family/llama.h"
 
 static const heed_config preset = {HEED_LLAMA_PRESET,

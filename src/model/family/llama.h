@@ -1,10 +1,10 @@
-/* llama.h: the names of Llama, which most later decoders kept. */
+/* llama.h: the names of Llama, which most later decoders use too. */
 #ifndef HEED_MODEL_FAMILY_LLAMA_H
 #define HEED_MODEL_FAMILY_LLAMA_H
 
 #include "model/family/decoder_internal.h"
 
-/* Settings of the presets of Llama and of the families that kept its layers. */
+/* Settings of the presets of Llama and of families with the same layers. */
 /* clang-format off */
 #define HEED_LLAMA_PRESET \
     HEED_DECODER, .norm = HEED_NORM_RMS, .activation = HEED_UNARY_SILU, .gated = true, \
@@ -29,7 +29,7 @@
 
 extern const heed_weight_name heed_llama_weights[];
 extern const char *const heed_llama_ignored[], *const heed_llama_prefixes[];
-/* The projections of a layer, which later families surround with other norms. */
+/* The projections of a layer. Later families combine them with other norms. */
 /* clang-format off */
 #define HEED_LLAMA_ATTENTION \
     HEED_LINEAR(QUERY, "layers.{i}.self_attn.q_proj"), \
@@ -42,17 +42,18 @@ extern const char *const heed_llama_ignored[], *const heed_llama_prefixes[];
     HEED_LINEAR(GATE, "layers.{i}.mlp.gate_proj"), HEED_LINEAR(UP, "layers.{i}.mlp.up_proj"), \
     HEED_LINEAR(DOWN, "layers.{i}.mlp.down_proj")
 /* clang-format on */
-/* attention_bias is that of q, k, v and of the projection after them. */
+/* Derives biases: attention_bias holds for q, k, v and for the projection after attention. */
 void heed_llama_derive(heed_config *config);
-/* The window, where use_sliding_window says that there is one; *sliding: there is. */
+/* Read and write the window, which counts only if use_sliding_window is true; *sliding becomes
+   that. */
 heed_status heed_qwen_window_read(heed_config *config, const json_t *json, bool *sliding,
                                   const char *where, heed_error *error);
 bool heed_qwen_window_write(const heed_config *config, json_t *json);
-/* Windows from some layer on, and what Llama reads. */
+/* Reads from which layer on the window holds, and what Llama reads. */
 heed_status heed_qwen2_fix(heed_config *config, const json_t *json, const char *where,
                            heed_error *error);
 bool heed_qwen2_write(const heed_config *config, json_t *json);
-/* Rotary settings and the classifier's dropout. */
+/* Reads rotary settings and the classifier's dropout. */
 heed_status heed_llama_fix(heed_config *config, const json_t *json, const char *where,
                            heed_error *error);
 

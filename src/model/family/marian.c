@@ -1,5 +1,5 @@
-/* Marian (Junczys-Dowmunt et al. 2018): the encoder-decoder of Vaswani et al. 2017, post-norm,
-   sinusoidal positions, one embedding. */
+/* Marian (Junczys-Dowmunt et al. 2018): the encoder-decoder of Vaswani et al. 2017, post-norm, with
+   sinusoidal positions and one embedding. */
 #include "model/family/decoder_internal.h"
 
 #include <math.h>
@@ -112,7 +112,7 @@ static heed_status fix(heed_config *config, const json_t *json, const char *wher
     HEED_TRY(heed_json_boolean(json, "share_encoder_decoder_embeddings", &shared, where, error));
     HEED_TRY(heed_json_integer(json, "decoder_vocab_size", &vocabulary, where, error));
     if (scale) config->embedding_scale = sqrt((double)config->d_model);
-    /* untied models keep the embeddings of both stacks apart, too */
+    /* untied models also have an embedding for each stack */
     if (!shared || !config->tied) {
         config->source_vocabulary = config->vocabulary;
         config->vocabulary = vocabulary;

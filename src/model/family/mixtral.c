@@ -1,5 +1,5 @@
-/* Mixtral (Jiang et al. 2024): Mistral with eight experts in the place of the feed-forward, of
-   which each token takes two. */
+/* Mixtral (Jiang et al. 2024): Mistral with eight experts instead of the feed-forward; each token
+   uses two of them. */
 #include "model/family/experts.h"
 #include "model/family/gguf.h"
 
@@ -59,7 +59,7 @@ static heed_status fix(heed_config *config, const json_t *json, const char *wher
 
 static const heed_key gguf_keys[] = {HEED_GGUF_KEYS, HEED_GGUF_SCALE, HEED_GGUF_EXPERT_KEYS, {0}};
 
-/* The architecture of Llama, with experts. */
+/* GGUF files use the architecture of Llama, with experts. */
 static const heed_gguf_names gguf = {
     .architecture = "llama", .keys = gguf_keys, .weights = heed_gguf_paired_weights};
 

@@ -1,4 +1,4 @@
-/* MPT (MosaicML 2023): ALiBi, layer norms without biases, no biases at all, q, k and v in one
+/* MPT (MosaicML 2023): ALiBi, layer norms without bias, no biases elsewhere, q, k and v in one
    tensor. */
 #include "model/family/decoder_internal.h"
 #include "model/family/gguf.h"
@@ -59,8 +59,7 @@ static void derive(heed_config *config)
     config->decoder.d_ff = 0;
 }
 
-/* Settings of attention stand in an object of their own; its dropout is that of the sublayers
-   too. */
+/* An object of its own has the settings of attention. Its dropout also holds for the sublayers. */
 static heed_status fix(heed_config *config, const json_t *json, const char *where,
                        heed_error *error)
 {
@@ -92,7 +91,8 @@ static heed_status fix(heed_config *config, const json_t *json, const char *wher
     return HEED_OK;
 }
 
-/* transformers takes these two as integers only, if they are integral. */
+/* Returns an integer if the number is integral, because transformers then accepts nothing else for
+   these two keys. */
 static json_t *number(double x)
 {
     bool integral = fabs(x) < 0x1p53 && x == (double)(json_int_t)x;

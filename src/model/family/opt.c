@@ -1,5 +1,5 @@
-/* OPT (Zhang et al. 2022): learned positions from row 2 on, ReLU; the 350M model has its norms
-   after the sublayers and a narrower embedding. */
+/* OPT (Zhang et al. 2022): learned positions from row 2 on, ReLU. The 350M model is post-norm and
+   has a narrower embedding. */
 #include "model/family/decoder_internal.h"
 
 static const heed_config preset = {HEED_DECODER,

@@ -1,5 +1,5 @@
-/* Phi (Li et al. 2023): attention and feed-forward from one layer norm, rotary positions on a part
-   of each head, biases everywhere. */
+/* Phi (Li et al. 2023): attention and feed-forward both read one layer norm; rotary positions on
+   some channels of each head, biases everywhere. */
 #include "model/family/llama.h"
 
 static const heed_config preset = {HEED_DECODER,

@@ -51,7 +51,7 @@ heed_status heed_qwen2_fix(heed_config *config, const json_t *json, const char *
     int64_t first = 28;
     HEED_TRY(heed_json_integer(json, "max_window_layers", &first, where, error));
     HEED_TRY(heed_qwen_window_read(config, json, &sliding, where, error));
-    /* refused by the general checks */
+    /* the general checks refuse it */
     if (config->decoder.layers > HEED_MAX_LAYERS) return HEED_OK;
     bool listed = false;
     HEED_TRY(heed_layer_types_read(config, json, &listed, where, error));

@@ -1,5 +1,5 @@
-/* Qwen1.5 and Qwen2 with experts (Yang et al. 2024): biases on q, k and v, and beside the chosen
-   experts one that every token takes. */
+/* Qwen1.5 and Qwen2 with experts (Yang et al. 2024): biases on q, k and v, and a shared expert that
+   every token uses beside the chosen ones. */
 #include "model/family/experts.h"
 #include "model/family/gguf.h"
 
@@ -49,8 +49,8 @@ static const heed_weight_name weights[] = {
 
 static const heed_architecture architectures[] = {HEED_CLASSES("Qwen2Moe"), {0}};
 
-/* Unless layer_types says which layers have the window, every other one below max_window_layers has
-   it. */
+/* Unless layer_types lists the layers with the window, every other layer below max_window_layers
+   has it. */
 static heed_status fix(heed_config *config, const json_t *json, const char *where,
                        heed_error *error)
 {

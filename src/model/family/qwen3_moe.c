@@ -1,5 +1,5 @@
-/* Qwen3 with experts (Yang et al. 2025): norms on the queries and keys of each head, 128 small
-   experts, of which each token takes eight. */
+/* Qwen3 with experts (Yang et al. 2025): norms on the queries and keys of each head; 128 small
+   experts, of which each token uses eight. */
 #include "model/family/experts.h"
 #include "model/family/gguf.h"
 
@@ -45,7 +45,7 @@ static const heed_weight_name weights[] = {
 
 static const heed_architecture architectures[] = {HEED_CLASSES("Qwen3Moe"), {0}};
 
-/* Every layer looks through the window, if use_sliding_window says that there is one. */
+/* Every layer has the window if use_sliding_window is true. */
 static heed_status fix(heed_config *config, const json_t *json, const char *where,
                        heed_error *error)
 {
@@ -67,7 +67,7 @@ static const heed_key gguf_keys[] = {HEED_GGUF_KEYS,
                                      HEED_KEY("expert_feed_forward_length", SIZE, expert_d_ff),
                                      {0}};
 
-/* What the published models say in their configurations. */
+/* Sets what the configurations of the published models say. */
 static void derive_gguf(heed_config *config)
 {
     config->router_renormalized = true;

@@ -1,4 +1,4 @@
-/* StarCoder2 (Lozhkov et al. 2024): layer norms and biases as GPT-2 has them, grouped heads, rotary
+/* StarCoder2 (Lozhkov et al. 2024): layer norms and biases like GPT-2, grouped heads, rotary
    positions, a window. */
 #include "model/family/llama.h"
 

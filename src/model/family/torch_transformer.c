@@ -1,5 +1,5 @@
-/* torch.nn.Transformer: the encoder-decoder of 2017 without embeddings; rows come as vectors. q, k
-   and v lie in one tensor. */
+/* torch.nn.Transformer: the encoder-decoder of Vaswani et al. 2017 without embeddings: its rows are
+   vectors. q, k and v are in one tensor. */
 #include "model/family/decoder_internal.h"
 
 static const heed_config preset = {

@@ -73,6 +73,6 @@ const char *heed_line_file_name(const heed_line_file *file);
 size_t heed_line_file_done(const heed_line_file *file);
 /* Returns the bytes of a regular file when it was opened, 0 for others. */
 size_t heed_line_file_bytes(const heed_line_file *file);
-void heed_line_file_close(heed_line_file *file); /* NULL is fine */
+void heed_line_file_close(heed_line_file *file); /* NULL is allowed */
 
 #endif

@@ -1,3 +1,4 @@
+/* characters.c: character classes, case mappings, search and numbers (characters.h). */
 #include "jinja/characters.h"
 #include "base/unicode.h"
 
@@ -41,8 +42,8 @@ void heed_jinja_put_character(heed_buffer *out, uint32_t c)
     heed_buffer_append(out, bytes, heed_utf8_put(c, bytes));
 }
 
-/* Characters whose case has several characters, as far as they are met in text (Unicode's
-   SpecialCasing): letter, upper, title. */
+/* Characters whose upper or title case has several characters: letter, upper case, title case. The
+   table contains those that occur in text. Source: SpecialCasing.txt of Unicode. */
 static const struct {
     uint32_t c;
     const char *upper, *title;
@@ -59,7 +60,8 @@ static const struct {
     {0xFB06, "ST", "St"},
 };
 
-/* A capital sigma is written as a final one when a letter stands before it and none after it. */
+/* Returns whether a capital sigma becomes a final sigma in lower case: if a letter precedes it and
+   none follows. */
 static bool is_final_sigma(const char *text, size_t length, size_t at, size_t after)
 {
     uint32_t c = 0;
@@ -126,8 +128,8 @@ const char *heed_jinja_search(const char *text, size_t length, const char *part,
     }
 }
 
-/* Copies without underscores between digits; false for an underscore elsewhere, or too long a
-   text. */
+/* Copies a number without the underscores between its digits. Returns false if an underscore is
+   elsewhere or the text is too long. */
 static bool copy_digits(const char *text, size_t length, char *copy, size_t room)
 {
     size_t used = 0;
@@ -169,7 +171,7 @@ bool heed_jinja_read_number(const char *text, size_t length, double *number)
     return !*end && (named || strpbrk(body, "0123456789"));
 }
 
-/* The base that "0x", "0o" or "0b" announces; 0 for another letter. */
+/* Returns the base that the letter of "0x", "0o" or "0b" means, 0 for another letter. */
 static int base_of_letter(char letter)
 {
     switch (letter) {
@@ -183,7 +185,7 @@ static int base_of_letter(char letter)
     }
 }
 
-/* The value of a digit in bases up to 36; 99 for another character. */
+/* Returns the value of a digit in bases up to 36, 99 for another character. */
 static int value_of_digit(int c)
 {
     if (c >= '0' && c <= '9') return c - '0';

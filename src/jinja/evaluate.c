@@ -1,5 +1,5 @@
-/* evaluate.c: expressions and calls. Every level of evaluation is counted, so that the stack is
-   bounded. */
+/* evaluate.c: evaluates expressions and calls. Every level of evaluation is counted, which bounds
+   the stack. */
 #include "jinja/run.h"
 
 #include <stdlib.h>
@@ -53,7 +53,8 @@ bool heed_jinja_arguments(jinja_run *run, const jinja_arguments *arguments, jinj
     return !heed_jinja_failed(run);
 }
 
-/* Puts the arguments of a call in the order of the builtin's parameters; false after a failure. */
+/* Puts the arguments of a call in the order of the builtin's parameters. Returns false after a
+   failure. */
 static bool order_arguments(jinja_run *run, const jinja_builtin *builtin, const jinja_call *call,
                             jinja_value arguments[JINJA_PARAMETERS])
 {
@@ -103,7 +104,8 @@ jinja_value heed_jinja_call_builtin(jinja_run *run, const jinja_builtin *builtin
 
 /* ---- macros ---- */
 
-/* The value of one parameter: given by place or name, else its default. */
+/* Returns the value of one parameter of a macro: the argument by position or name, otherwise its
+   default. */
 static jinja_value parameter(jinja_run *run, const jinja_signature *signature, int32_t i,
                              const jinja_call *call, bool *used)
 {
@@ -124,7 +126,8 @@ static jinja_value parameter(jinja_run *run, const jinja_signature *signature, i
     return (jinja_value){.kind = JINJA_UNDEFINED, .length = name.length, .text = name.text};
 }
 
-/* varargs, kwargs and caller, when the macro mentions them; anything else left over is an error. */
+/* Sets varargs, kwargs and caller if the macro mentions them. Any other leftover argument is an
+   error. */
 static void bind_rest(jinja_run *run, const jinja_signature *signature, jinja_scope *scope,
                       const jinja_call *call, const bool *used)
 {
@@ -174,6 +177,7 @@ jinja_value heed_jinja_call_macro(jinja_run *run, const jinja_macro *macro, cons
 
 /* ---- calls ---- */
 
+/* Calls a joiner: "" at first, then the separator. */
 static jinja_value call_cycle(jinja_run *run, jinja_value function)
 {
     jinja_cycle *cycle = function.cycle;
@@ -210,6 +214,7 @@ static jinja_value evaluate_call(jinja_run *run, const jinja_node *node)
     return heed_jinja_call(run, function, &call);
 }
 
+/* Evaluates a filter or test. */
 static jinja_value evaluate_builtin(jinja_run *run, const jinja_node *node)
 {
     jinja_call call;
@@ -220,7 +225,7 @@ static jinja_value evaluate_builtin(jinja_run *run, const jinja_node *node)
     return heed_jinja_call_builtin(run, node->builtin, self, &call);
 }
 
-/* ---- the rest ---- */
+/* ---- the other expressions ---- */
 
 static jinja_value evaluate_list(jinja_run *run, const jinja_node *node)
 {
@@ -254,6 +259,7 @@ static jinja_value evaluate_item(jinja_run *run, const jinja_node *node)
     return heed_jinja_slice(run, value, bounds);
 }
 
+/* Evaluates a chain of comparisons, which ends at the first that is false. */
 static jinja_value evaluate_comparison(jinja_run *run, const jinja_node *node)
 {
     jinja_value left = heed_jinja_evaluate(run, node->items[0]);
@@ -277,6 +283,7 @@ static jinja_value evaluate_concatenation(jinja_run *run, const jinja_node *node
     return heed_jinja_take_buffer(run, &text);
 }
 
+/* Evaluates + or - with one operand. */
 static jinja_value evaluate_sign(jinja_run *run, const jinja_node *node)
 {
     jinja_value value = heed_jinja_evaluate(run, node->a);

@@ -1,4 +1,4 @@
-/* execute.c: statements: output, conditions, loops, assignments, and bodies whose output is
+/* execute.c: runs statements: output, conditions, loops, assignments, and bodies whose output is
    captured. */
 #include "jinja/run.h"
 
@@ -24,7 +24,8 @@ static jinja_value capture_here(jinja_run *run, const jinja_node *body)
     return heed_jinja_capture(run, body, heed_jinja_scope(run, run->scope));
 }
 
-/* Filters over captured text; the innermost one's subject is absent. */
+/* Applies filters to captured text, the innermost first. The innermost filter node has no
+   operand. */
 static jinja_value filter_text(jinja_run *run, const jinja_node *filters, jinja_value text)
 {
     jinja_call call;
@@ -36,6 +37,7 @@ static jinja_value filter_text(jinja_run *run, const jinja_node *filters, jinja_
     return heed_jinja_call_builtin(run, filters->builtin, text, &call);
 }
 
+/* Assigns a value to a name, to an attribute of a namespace, or its elements to several targets. */
 static void assign_target(jinja_run *run, jinja_scope *scope, const jinja_node *target,
                           jinja_value value)
 {
@@ -63,6 +65,7 @@ static void assign_target(jinja_run *run, jinja_scope *scope, const jinja_node *
 
 /* ---- loops ---- */
 
+/* loop.nextitem or loop.previtem. */
 static jinja_value neighbor(const jinja_loop *loop, bool next)
 {
     if (next && loop->at + 1 >= loop->items->count)
@@ -71,6 +74,7 @@ static jinja_value neighbor(const jinja_loop *loop, bool next)
     return loop->items->items[next ? loop->at + 1 : loop->at - 1];
 }
 
+/* loop.cycle(...) */
 static jinja_value cycle(jinja_run *run, jinja_value self, const jinja_value *a,
                          const jinja_call *call)
 {
@@ -79,6 +83,7 @@ static jinja_value cycle(jinja_run *run, jinja_value self, const jinja_value *a,
     return call->positional[self.loop->at % call->count];
 }
 
+/* loop.changed(...) */
 static jinja_value changed(jinja_run *run, jinja_value self, const jinja_value *a,
                            const jinja_call *call)
 {
@@ -128,7 +133,7 @@ jinja_value heed_jinja_loop_attribute(jinja_run *run, jinja_loop *loop, jinja_va
     return (jinja_value){.kind = JINJA_UNDEFINED, .length = name.length, .text = name.text};
 }
 
-/* The elements that pass the loop's own condition. */
+/* Returns the elements that pass the condition of the loop. */
 static const jinja_sequence *filtered(jinja_run *run, const jinja_node *node,
                                       const jinja_sequence *items)
 {
@@ -149,6 +154,7 @@ static const jinja_sequence *filtered(jinja_run *run, const jinja_node *node,
     return kept.sequence;
 }
 
+/* Runs the body, or the else part if there are no elements. `items` may be NULL after a failure. */
 static void run_loop(jinja_run *run, const jinja_node *node, const jinja_sequence *items,
                      size_t depth)
 {
@@ -221,7 +227,7 @@ static jinja_flow run_with(jinja_run *run, const jinja_node *node)
     jinja_scope *around = run->scope, *scope = heed_jinja_scope(run, around);
     jinja_flow flow = JINJA_ON;
     for (int32_t i = 0; i + 1 < node->count && !heed_jinja_failed(run); i += 2)
-        /* values see the outer names */
+        /* the values are evaluated in the outer scope */
         assign_target(run, scope, node->items[i], heed_jinja_evaluate(run, node->items[i + 1]));
     if (heed_jinja_failed(run)) return flow;
     run->scope = scope;
@@ -238,7 +244,7 @@ static jinja_value make_macro(jinja_run *run, const jinja_node *node, const jinj
     return (jinja_value){.kind = JINJA_MACRO, .macro = macro};
 }
 
-/* {% call(parameters) macro(arguments) %}: the macro gets the body as caller. */
+/* {% call(parameters) macro(arguments) %}: passes the body to the macro as `caller`. */
 static void run_call_block(jinja_run *run, const jinja_node *node)
 {
     jinja_call call;
@@ -250,8 +256,8 @@ static void run_call_block(jinja_run *run, const jinja_node *node)
     if (!heed_jinja_failed(run)) heed_jinja_print(run, run->out, text);
 }
 
-/* What the block writes is marked as the model's own words. Inside captured text its place is where
-   the output stands by then, as in transformers. */
+/* Records the output of a generation block as text of the model. Inside captured text, the recorded
+   place is the current end of the output, as in transformers. */
 static void run_generation(jinja_run *run, const jinja_node *node)
 {
     heed_jinja_output *output = run->output;

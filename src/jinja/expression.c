@@ -1,5 +1,4 @@
-/* expression.c: expressions of templates, by Jinja's grammar. From the loosest to the tightest
-   binding:
+/* expression.c: reads expressions by Jinja's grammar. From the loosest to the tightest binding:
      a if b else c
      or
      and
@@ -17,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Counts a level of nesting. Returns false, after a failure, if it is too deep. */
 static bool enter(jinja_reader *r)
 {
     if (++r->depth <= JINJA_DEPTH) return r->status == HEED_OK;
@@ -35,7 +35,7 @@ static jinja_node *read_constant(jinja_reader *r, jinja_value value)
     return node;
 }
 
-/* Strings that stand side by side are one. */
+/* Reads a string. Adjacent strings are concatenated. */
 static jinja_node *read_strings(jinja_reader *r)
 {
     jinja_node *node = read_constant(r, r->token.value);
@@ -52,6 +52,7 @@ static jinja_node *read_strings(jinja_reader *r)
     return node;
 }
 
+/* Reads a name or a constant such as true. */
 static jinja_node *read_name(jinja_reader *r)
 {
     static const struct {
@@ -78,7 +79,7 @@ static jinja_node *read_name(jinja_reader *r)
     return node;
 }
 
-/* "[a, b]" or, with pairs, "{a: b, c: d}"; the opening bracket is the current token. */
+/* Reads "[a, b]" or, with `pairs`, "{a: b, c: d}". The opening bracket is the current token. */
 static jinja_node *read_list(jinja_reader *r, bool pairs)
 {
     jinja_node *node = heed_jinja_node(r, pairs ? JINJA_NODE_DICT : JINJA_NODE_LIST, r->token.line);
@@ -117,9 +118,9 @@ jinja_node *heed_jinja_read_primary(jinja_reader *r)
     return NULL;
 }
 
-/* ---- what follows a primary ---- */
+/* ---- attributes, items, calls, filters and tests ---- */
 
-/* What stands in brackets: a value or a:b:c. */
+/* Reads what is in brackets: a value or a:b:c. */
 static jinja_node *read_subscript(jinja_reader *r)
 {
     uint32_t line = r->token.line;
@@ -135,6 +136,7 @@ static jinja_node *read_subscript(jinja_reader *r)
     return heed_jinja_deepen(r, node);
 }
 
+/* Reads the subscript after an opening bracket. */
 static jinja_node *read_item(jinja_reader *r, jinja_node *value)
 {
     jinja_nodes keys = {0};
@@ -153,6 +155,7 @@ static jinja_node *read_item(jinja_reader *r, jinja_node *value)
                            keys.count == 1 ? key : heed_jinja_deepen(r, key));
 }
 
+/* Reads the attribute or index after ".". */
 static jinja_node *read_dot(jinja_reader *r, jinja_node *value)
 {
     if (r->token.kind == JINJA_TOKEN_INTEGER)
@@ -170,7 +173,7 @@ static jinja_node *read_dot(jinja_reader *r, jinja_node *value)
     return heed_jinja_deepen(r, node);
 }
 
-/* "(a, b, name=c, *d, **e)". */
+/* Reads "(a, b, name=c, *d, **e)". */
 static const jinja_arguments *read_arguments(jinja_reader *r)
 {
     jinja_arguments *arguments = heed_jinja_keep(r, 1, sizeof *arguments);
@@ -227,6 +230,7 @@ jinja_node *heed_jinja_read_call(jinja_reader *r, jinja_node *function)
     return heed_jinja_deepen(r, node);
 }
 
+/* Reads attributes, items and calls after `node`. */
 static jinja_node *read_postfix(jinja_reader *r, jinja_node *node)
 {
     while (node && r->status == HEED_OK) {
@@ -238,7 +242,7 @@ static jinja_node *read_postfix(jinja_reader *r, jinja_node *node)
     return node;
 }
 
-/* A filter or test of that name with its arguments, if there are any. */
+/* Reads the name of a filter or test and its arguments, if there are any. */
 static jinja_node *read_builtin(jinja_reader *r, jinja_node_kind kind, jinja_node *subject)
 {
     static const jinja_arguments nothing = {0};
@@ -271,7 +275,7 @@ jinja_node *heed_jinja_read_filters(jinja_reader *r, jinja_node *node, bool inli
     return node;
 }
 
-/* "is not name argument": an argument without parentheses is a primary. */
+/* Reads a test after "is": "not name argument". An argument without parentheses is a primary. */
 static jinja_node *read_test(jinja_reader *r, jinja_node *subject)
 {
     bool negated = heed_jinja_skip_name(r, "not");
@@ -305,6 +309,7 @@ static jinja_node *read_test(jinja_reader *r, jinja_node *subject)
 
 /* ---- operators ---- */
 
+/* Reads + and - with one operand, then what follows the operand. */
 static jinja_node *read_unary(jinja_reader *r, bool filters)
 {
     jinja_node *node = NULL;
@@ -330,8 +335,8 @@ static jinja_node *read_unary(jinja_reader *r, bool filters)
     return node;
 }
 
-/* Operators of two operands that group to the left, by strength; level 1 (~) makes one node of a
-   whole chain. */
+/* The left-associative operators of two operands by strength. Level 1 (~) makes one node of a whole
+   chain. */
 static const struct {
     int operation;
     int strength;
@@ -347,6 +352,8 @@ static const struct {
 };
 enum { STRENGTH_CONCATENATE = 1, STRENGTH_UNARY = 4 };
 
+/* Returns the index of the operator of this strength that is the current token, -1 if there is
+   none. */
 static int operator_at(const jinja_reader *r, int strength)
 {
     for (int i = 0; i < (int)(sizeof arithmetic / sizeof arithmetic[0]); i++)
@@ -376,7 +383,7 @@ static jinja_node *read_arithmetic(jinja_reader *r, int strength)
     return left;
 }
 
-/* The comparison that begins here, which is then passed over; -1: none. */
+/* Skips a comparison operator and returns it, -1 if there is none. */
 static int skip_comparison(jinja_reader *r)
 {
     static const struct {

@@ -1,5 +1,5 @@
-/* filters_internal.h: the tables that the filters stand in; each ends with a record without a
-   name. */
+/* filters_internal.h: the tables of filters, each of which ends with a record without a name, and
+   what the filters share. */
 #ifndef HEED_JINJA_FILTERS_INTERNAL_H
 #define HEED_JINJA_FILTERS_INTERNAL_H
 
@@ -8,18 +8,19 @@
 extern const jinja_builtin heed_jinja_text_filters[], heed_jinja_list_filters[],
     heed_jinja_order_filters[];
 
-/* An argument, or what stands for it when it was not given. */
+/* Returns the truth of an argument, `otherwise` if it was not given. */
 static inline bool jinja_flag(jinja_value value, bool otherwise)
 {
     return value.kind == JINJA_MISSING ? otherwise : heed_jinja_truth(value);
 }
-/* An integer argument; false after a failure. */
+/* Reads an integer argument; *integer is `otherwise` if it was not given. Returns false after a
+   failure. */
 bool heed_jinja_integer_argument(jinja_run *run, jinja_value value, const char *what,
                                  int64_t otherwise, int64_t *integer);
-/* A list from elements: the walk's own, as a value of some style. */
+/* Makes a sequence of the given style from elements. */
 jinja_value heed_jinja_of_items(jinja_run *run, jinja_style style, const jinja_value *items,
                                 size_t count);
-/* Text in lower case, for orders that ignore case; other values as they are. */
+/* Returns text in lower case, for orders that ignore case, and other values unchanged. */
 jinja_value heed_jinja_fold(jinja_run *run, jinja_value value);
 
 #endif

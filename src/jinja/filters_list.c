@@ -1,6 +1,6 @@
-/* filters_list.c: Jinja's filters that take values apart, choose among them and put them together.
-   Those that are generators in Jinja give generators: they are true even when nothing comes out,
-   and can be walked once. */
+/* filters_list.c: Jinja's filters that take values apart, select among them and put them together.
+   Filters that are generators in Jinja return generators here: these are true even if they are
+   empty, and can be iterated once. */
 #include "jinja/filters_internal.h"
 
 #include <string.h>
@@ -14,6 +14,7 @@ jinja_value heed_jinja_of_items(jinja_run *run, jinja_style style, const jinja_v
     return list;
 }
 
+/* default(value, default_value, boolean) */
 static jinja_value fallback(jinja_run *run, jinja_value self, const jinja_value *a,
                             const jinja_call *call)
 {
@@ -38,7 +39,7 @@ static jinja_value first(jinja_run *run, jinja_value self, const jinja_value *a,
 {
     (void)a;
     (void)call;
-    if (jinja_is_generator(self)) { /* the others stay */
+    if (jinja_is_generator(self)) { /* a generator keeps its other elements */
         jinja_sequence *generator = self.sequence;
         return generator->taken < generator->count ? generator->items[generator->taken++]
                                                    : heed_jinja_undefined("the first of nothing");
@@ -119,7 +120,7 @@ static jinja_value items_of(jinja_run *run, jinja_value self, const jinja_value 
                : pairs;
 }
 
-/* Rows of `width`, the last filled up when a filler is given. */
+/* batch(linecount, fill_with): rows of `width` elements; a filler fills up the last row. */
 static jinja_value batch(jinja_run *run, jinja_value self, const jinja_value *a,
                          const jinja_call *call)
 {
@@ -141,7 +142,7 @@ static jinja_value batch(jinja_run *run, jinja_value self, const jinja_value *a,
     return result;
 }
 
-/* That many columns, as even as can be. */
+/* slice(slices, fill_with): that many columns, of lengths that are as equal as possible. */
 static jinja_value slice(jinja_run *run, jinja_value self, const jinja_value *a,
                          const jinja_call *call)
 {
@@ -168,7 +169,7 @@ static jinja_value slice(jinja_run *run, jinja_value self, const jinja_value *a,
 
 /* ---- map, select, reject ---- */
 
-/* The rest of a call without its first `skip` positional arguments. */
+/* Returns a call without its first `skip` positional arguments. */
 static jinja_call rest_of(const jinja_call *call, size_t skip)
 {
     jinja_call rest = *call;
@@ -178,6 +179,7 @@ static jinja_call rest_of(const jinja_call *call, size_t skip)
     return rest;
 }
 
+/* Returns a named argument, NULL if it was not given. */
 static const jinja_value *named(const jinja_call *call, const char *name)
 {
     for (size_t i = 0; i < call->named_count; i++)
@@ -212,6 +214,8 @@ static jinja_value map(jinja_run *run, jinja_value self, const jinja_value *a,
     return result;
 }
 
+/* select, reject, selectattr and rejectattr: keeps the elements for which the test gives
+   `wanted`. */
 static jinja_value choose(jinja_run *run, jinja_value self, const jinja_call *call,
                           bool by_attribute, bool wanted)
 {

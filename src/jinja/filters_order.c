@@ -1,5 +1,5 @@
-/* filters_order.c: Jinja's filters that compare elements: sort, groupby, unique, min, max, sum.
-   Orders are stable and, unless asked, ignore the case of strings. */
+/* filters_order.c: Jinja's filters that compare elements: sort, dictsort, groupby, unique, min,
+   max, sum. Sorting is stable. Unless asked otherwise, comparisons ignore the case of strings. */
 #include "jinja/filters_internal.h"
 
 #include <string.h>
@@ -11,15 +11,17 @@ jinja_value heed_jinja_fold(jinja_run *run, jinja_value value)
                                    &(jinja_call){0});
 }
 
-/* An element and what it is compared by. */
+/* An element and the key by which it is compared. */
 typedef struct keyed {
     jinja_value key, item;
 } keyed;
 
+/* Returns the key of an element: the element, or what `path` names in it; several paths give a
+   tuple. */
 static jinja_value key_of(jinja_run *run, jinja_value item, jinja_value path, bool fold)
 {
     jinja_value key = item;
-    /* several, as a tuple */
+    /* several paths give a tuple */
     if (path.kind == JINJA_STRING && memchr(path.text, ',', path.length)) {
         jinja_value keys = heed_jinja_sequence(run, JINJA_TUPLE, 0);
         for (size_t at = 0;
@@ -39,6 +41,7 @@ static jinja_value key_of(jinja_run *run, jinja_value item, jinja_value path, bo
     return fold ? heed_jinja_fold(run, key) : key;
 }
 
+/* Returns all elements with their keys. NULL after a failure. */
 static keyed *keys_of(jinja_run *run, const jinja_sequence *items, jinja_value path, bool fold)
 {
     keyed *keys = items && heed_jinja_spend(run, items->count)
@@ -49,7 +52,7 @@ static keyed *keys_of(jinja_run *run, const jinja_sequence *items, jinja_value p
     return heed_jinja_failed(run) ? NULL : keys;
 }
 
-/* Merges ever longer runs; stable, and safe when comparing fails. */
+/* Sorts by bottom-up merge sort, which is stable and ends even if comparisons fail. */
 static bool merge_sort(jinja_run *run, keyed *keys, size_t count, bool reverse)
 {
     keyed *other = heed_jinja_take(run, count + 1, sizeof *other), *from = keys, *to = other;
@@ -76,6 +79,7 @@ static bool merge_sort(jinja_run *run, keyed *keys, size_t count, bool reverse)
     return !heed_jinja_failed(run);
 }
 
+/* Returns a sorted list. */
 static jinja_value sorted(jinja_run *run, const jinja_sequence *items, jinja_value path, bool fold,
                           bool reverse)
 {
@@ -137,7 +141,7 @@ static jinja_value group_by(jinja_run *run, jinja_value self, const jinja_value 
                     members = heed_jinja_sequence(run, JINJA_LIST, end - begin);
         if (group.kind != JINJA_SEQUENCE || members.kind != JINJA_SEQUENCE) break;
         for (size_t i = begin; i < end; i++) members.sequence->items[i - begin] = keys[i].item;
-        /* as the first of the group spells it */
+        /* the name is spelled as in the first element of the group */
         jinja_value name = key_of(run, keys[begin].item, a[0], false);
         group.sequence->items[0] = name.kind == JINJA_UNDEFINED && a[1].kind != JINJA_MISSING
                                        ? a[1]
@@ -169,6 +173,7 @@ static jinja_value unique(jinja_run *run, jinja_value self, const jinja_value *a
     return result;
 }
 
+/* min with `wanted` -1, max with 1. */
 static jinja_value extreme(jinja_run *run, jinja_value self, const jinja_value *a, int wanted)
 {
     const jinja_sequence *items = heed_jinja_walk(run, self);

@@ -1,4 +1,4 @@
-/* filters_text.c: Jinja's filters that make text or numbers of one value. */
+/* filters_text.c: Jinja's filters that make text or a number from one value. */
 #include "jinja/characters.h"
 #include "jinja/filters_internal.h"
 #include "base/unicode.h"
@@ -15,7 +15,7 @@ bool heed_jinja_integer_argument(jinja_run *run, jinja_value value, const char *
     return false;
 }
 
-/* The value's text with a method of strings applied to it. */
+/* Applies a method of strings to the text of a value. */
 static jinja_value by_method(jinja_run *run, jinja_value self, const char *method,
                              const jinja_value *arguments, size_t count)
 {
@@ -75,7 +75,7 @@ static jinja_value replace(jinja_run *run, jinja_value self, const jinja_value *
     return by_method(run, self, "replace", arguments, 3);
 }
 
-/* Words begin after white space, hyphens and opening brackets. */
+/* title: words begin after white space, hyphens and opening brackets. */
 static jinja_value title(jinja_run *run, jinja_value self, const jinja_value *a,
                          const jinja_call *call)
 {
@@ -102,7 +102,7 @@ static jinja_value to_string(jinja_run *run, jinja_value self, const jinja_value
     return heed_jinja_to_string(run, self);
 }
 
-/* The HTML entity of a character that needs one, else NULL. */
+/* Returns the HTML entity of a character, NULL if it needs none. */
 static const char *entity_of(char c)
 {
     switch (c) {
@@ -132,7 +132,8 @@ static jinja_value escape(jinja_run *run, jinja_value self, const jinja_value *a
     return heed_jinja_take_buffer(run, &out);
 }
 
-/* Indents lines by a width or a text; the first and blank ones only when asked for. */
+/* indent(width, first, blank): indents lines by a width or a text, the first line and blank lines
+   only if asked for. */
 static jinja_value indent(jinja_run *run, jinja_value self, const jinja_value *a,
                           const jinja_call *call)
 {
@@ -160,6 +161,7 @@ static jinja_value indent(jinja_run *run, jinja_value self, const jinja_value *a
     return heed_jinja_take_buffer(run, &out);
 }
 
+/* truncate(length, killwords, end, leeway) */
 static jinja_value truncate(jinja_run *run, jinja_value self, const jinja_value *a,
                             const jinja_call *call)
 {
@@ -208,6 +210,7 @@ static jinja_value word_count(jinja_run *run, jinja_value self, const jinja_valu
     return jinja_integer(words);
 }
 
+/* Appends text in percent-encoding, in a query with "+" for a space. */
 static void put_quoted(heed_buffer *out, jinja_value text, bool query)
 {
     for (size_t i = 0; i < text.length; i++) {
@@ -220,7 +223,7 @@ static void put_quoted(heed_buffer *out, jinja_value text, bool query)
     }
 }
 
-/* urlencode: of a string, or of pairs and dicts as a query. */
+/* urlencode: encodes a string, or pairs and dicts as a query. */
 static jinja_value url_encode(jinja_run *run, jinja_value self, const jinja_value *a,
                               const jinja_call *call)
 {
@@ -266,7 +269,7 @@ static jinja_value format(jinja_run *run, jinja_value self, const jinja_value *a
     return heed_jinja_failed(run) ? names : heed_jinja_format(run, text, NULL, 0, names.dict);
 }
 
-/* json.dumps without escaping what is not ASCII. */
+/* tojson: json.dumps, which does not escape non-ASCII characters here. */
 static jinja_value to_json(jinja_run *run, jinja_value self, const jinja_value *a,
                            const jinja_call *call)
 {
@@ -288,7 +291,7 @@ static jinja_value to_json(jinja_run *run, jinja_value self, const jinja_value *
         if (indent.kind != JINJA_STRING)
             indent = heed_jinja_arithmetic(run, JINJA_MULTIPLY, heed_jinja_string(" "),
                                            jinja_integer(width));
-        /* ends in NUL */
+        /* the copy ends in NUL */
         indent = heed_jinja_failed(run) ? indent : heed_jinja_copy(run, indent.text, indent.length);
         if (heed_jinja_failed(run)) return self;
         style.indent = indent.text;
@@ -353,7 +356,7 @@ static jinja_value to_number(jinja_run *run, jinja_value self, const jinja_value
     return a[0].kind == JINJA_MISSING ? jinja_number(0) : a[0];
 }
 
-/* Halves go to the even neighbor, as Python rounds. */
+/* round(precision, method): rounds half to even, as Python does. */
 static jinja_value round_number(jinja_run *run, jinja_value self, const jinja_value *a,
                                 const jinja_call *call)
 {
@@ -377,7 +380,7 @@ static jinja_value round_number(jinja_run *run, jinja_value self, const jinja_va
         double rounded = nearbyint(real * scale) / scale;
         return self.kind == JINJA_NUMBER ? jinja_number(rounded) : jinja_integer((int64_t)rounded);
     }
-    char text[800]; /* the decimal digits are exact, so that they round as Python's do */
+    char text[800]; /* printf's digits are exact, so they round as Python's do */
     snprintf(text, sizeof text, "%.*f", (int)precision, real);
     for (char *c = text; *c; c++)
         if (!strchr("+-0123456789", *c)) *c = '.';

@@ -1,4 +1,4 @@
-/* format.c: printf-style formatting and str.format of Python, as far as templates use them. */
+/* format.c: Python's printf-style formatting and str.format, as far as templates use them. */
 #include "jinja/characters.h"
 #include "jinja/value.h"
 
@@ -7,17 +7,18 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What stands between '%' (or ':') and the kind. */
+/* A format specification: what stands between '%' (or ':') and the kind. */
 typedef struct specification {
     bool left, zero, plus, blank, alternate, grouped;
-    char align; /* as str.format has it: '<', '>', '^', '=' */
+    char align; /* alignment as in str.format: '<', '>', '^' or '=' */
     uint32_t fill;
-    int64_t width, precision; /* -1: not given */
+    int64_t width, precision; /* -1 if not given */
     char kind;
 } specification;
 
 enum { MOST = 4096 }; /* the greatest width and precision */
 
+/* Reads a number at `at` and returns where it ends. */
 static size_t read_width(jinja_run *run, const char *text, size_t length, size_t at, int64_t *width)
 {
     for (*width = 0; at < length && text[at] >= '0' && text[at] <= '9'; at++) {
@@ -30,7 +31,7 @@ static size_t read_width(jinja_run *run, const char *text, size_t length, size_t
     return at;
 }
 
-/* '<', '>', '^', or '=' for padding between the sign and the digits. */
+/* Returns the alignment: '<', '>', '^', or '=' for padding between the sign and the digits. */
 static char alignment_of(const specification *s, bool number)
 {
     if (s->align) return s->align;
@@ -38,6 +39,7 @@ static char alignment_of(const specification *s, bool number)
     return s->zero ? '=' : '>';
 }
 
+/* Appends text, padded to the width. */
 static void pad(heed_buffer *out, const heed_buffer *text, const specification *s, bool number)
 {
     const int64_t have = (int64_t)heed_utf8_count(text->data ? text->data : "", text->length);
@@ -55,7 +57,7 @@ static void pad(heed_buffer *out, const heed_buffer *text, const specification *
     for (int64_t i = before; i < missing; i++) heed_jinja_put_character(out, fill);
 }
 
-/* printf writes numbers in the locale's way; its decimal point becomes a point again. */
+/* Appends a number that printf wrote, with '.' in place of the locale's decimal point. */
 static void put_plain(heed_buffer *out, const char *text)
 {
     bool inside = false;
@@ -67,6 +69,7 @@ static void put_plain(heed_buffer *out, const char *text)
     }
 }
 
+/* Inserts commas between groups of three digits. */
 static void group_thousands(heed_buffer *digits)
 {
     char *point = digits->data ? strpbrk(digits->data, ".eE") : NULL;
@@ -103,7 +106,7 @@ static const char *sign_of(bool negative, const specification *s)
     return s->blank ? " " : "";
 }
 
-/* An integer's sign, prefix and digits; numbers that are not whole are cut for "d". */
+/* Appends an integer's sign, prefix and digits. A float is truncated for "d". */
 static void put_integer(jinja_run *run, heed_buffer *digits, jinja_value value,
                         const specification *s)
 {
@@ -130,6 +133,7 @@ static void put_integer(jinja_run *run, heed_buffer *digits, jinja_value value,
     while (count) heed_buffer_byte(digits, reversed[--count]);
 }
 
+/* Appends a float. */
 static void put_real(heed_buffer *digits, double real, const specification *s)
 {
     const int precision = s->precision < 0 ? 6 : (int)s->precision;
@@ -180,6 +184,7 @@ static void format_text(jinja_run *run, heed_buffer *out, jinja_value value, con
     heed_buffer_free(&text);
 }
 
+/* Reads flags, width, precision and kind, and returns where they end. */
 static size_t read_percent(jinja_run *run, jinja_value format, size_t at, specification *s)
 {
     const char *text = format.text;
@@ -201,15 +206,14 @@ static size_t read_percent(jinja_run *run, jinja_value format, size_t at, specif
     return at + 1;
 }
 
-/* What "%" formats ask for. */
+/* The values for a "%" format. */
 typedef struct {
     const jinja_value *values;
     size_t count, used;
-    const jinja_dict *names; /* NULL: values have no names */
+    const jinja_dict *names; /* NULL if the values have no names */
 } format_values;
 
-/* The value that "(name)" at text[*at] asks for, which is passed over; without a name a missing
-   value. */
+/* Reads "(name)" at text[*at] and returns its value, or a missing value if there is no name. */
 static jinja_value read_named(jinja_run *run, jinja_value format, size_t *at,
                               const jinja_dict *names)
 {
@@ -231,7 +235,7 @@ static jinja_value next_value(jinja_run *run, format_values *from)
     return heed_jinja_fail(run, "a format asks for more values than are given");
 }
 
-/* What follows "%" at text[at]; returns where the rest begins. */
+/* Formats what follows "%" at text[at], and returns where the rest begins. */
 static size_t format_one(jinja_run *run, heed_buffer *out, jinja_value format, size_t at,
                          format_values *from)
 {
@@ -274,7 +278,7 @@ jinja_value heed_jinja_format(jinja_run *run, jinja_value format, const jinja_va
     return heed_jinja_take_buffer(run, &out);
 }
 
-/* [[fill]align][sign][#][0][width][,][.precision][kind] */
+/* Reads [[fill]align][sign][#][0][width][,][.precision][kind]. */
 static void read_braces(jinja_run *run, const char *text, size_t length, specification *s)
 {
     size_t at = 0, step;
@@ -305,6 +309,7 @@ static void read_braces(jinja_run *run, const char *text, size_t length, specifi
         heed_jinja_fail(run, "a format between braces cannot be read");
 }
 
+/* Formats one field of str.format. `conversion` is the letter after '!', or 0. */
 static void format_field(jinja_run *run, heed_buffer *out, jinja_value value, char conversion,
                          const char *text, size_t length)
 {
@@ -329,7 +334,8 @@ static void format_field(jinja_run *run, heed_buffer *out, jinja_value value, ch
     }
 }
 
-/* The argument that a field names: "", "0", "name", each maybe followed by .attribute or [item]. */
+/* Returns the argument that a field names: "", "0" or "name", which .attribute or [item] may
+   follow. */
 static jinja_value field_value(jinja_run *run, const char *text, size_t length,
                                const jinja_call *call, int64_t *next)
 {

@@ -1,10 +1,10 @@
-/* globals.c: the functions that every template can call. */
+/* globals.c: the global functions of templates. */
 #include "jinja/value.h"
 
 #include <string.h>
 #include <time.h>
 
-enum { RANGE_MOST = 100000 }; /* as Jinja's sandbox has it */
+enum { RANGE_MOST = 100000 }; /* the limit of Jinja's sandbox */
 
 static jinja_value range(jinja_run *run, jinja_value self, const jinja_value *a,
                          const jinja_call *call)
@@ -33,7 +33,7 @@ static jinja_value range(jinja_run *run, jinja_value self, const jinja_value *a,
     return list;
 }
 
-/* dict(pairs or dict, name=value ...), as Python has it. */
+/* Python's dict(pairs or dict, name=value ...). */
 static jinja_value make_dict(jinja_run *run, jinja_value self, const jinja_value *a,
                              const jinja_call *call)
 {

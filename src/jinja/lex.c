@@ -1,6 +1,6 @@
-/* lex.c: a template's text cut into data, tags and the tokens inside tags, with the white space
-   rules of Jinja: trim_blocks drops the line feed after a block or comment, lstrip_blocks the
-   blanks before one at the beginning of a line, '-' all white space, '+' neither. */
+/* lex.c: splits a template into data, tags and the tokens in tags, with Jinja's rules for white
+   space: trim_blocks drops the line feed after a block or comment, lstrip_blocks the blanks before
+   one at the beginning of a line, '-' drops all white space, and '+' keeps it. */
 #include "jinja/characters.h"
 #include "jinja/tree_internal.h"
 #include "base/unicode.h"
@@ -16,12 +16,14 @@ static void refuse_here(jinja_reader *r, const char *message)
     heed_jinja_refuse(r, HEED_E_FORMAT, r->line, "%s", message);
 }
 
+/* Returns whether the text at `at` begins with `text`. */
 static bool sees(const jinja_reader *r, size_t at, const char *text)
 {
     size_t length = strlen(text);
     return r->length - at >= length && memcmp(r->text + at, text, length) == 0;
 }
 
+/* Returns the end of the white space at `at`. */
 static size_t skip_space(const jinja_reader *r, size_t at)
 {
     uint32_t c = 0;
@@ -33,13 +35,14 @@ static size_t skip_space(const jinja_reader *r, size_t at)
     return at;
 }
 
+/* Moves forward and counts lines. */
 static void move_to(jinja_reader *r, size_t at)
 {
     for (; r->at < at; r->at++) r->line += r->text[r->at] == '\n';
 }
 
-/* The end of a tag at `at`: "%}", "-%}" or "+%}", with the white space that it takes; 0 when there
-   is none. */
+/* Returns the end of the tag that ends at `at` with "%}", "-%}" or "+%}", including the white space
+   that it drops, 0 if no tag ends there. */
 static size_t tag_end(const jinja_reader *r, size_t at, const char *mark, bool trims)
 {
     if (at < r->length && r->text[at] == '-' && sees(r, at + 1, mark)) return skip_space(r, at + 3);
@@ -48,7 +51,8 @@ static size_t tag_end(const jinja_reader *r, size_t at, const char *mark, bool t
     return at + 2 + (trims && at + 2 < r->length && r->text[at + 2] == '\n');
 }
 
-/* The text in front of a tag whose sign is `sign`, with what the tag takes away from it. */
+/* Returns the text before a tag with the sign `sign`, without the white space that the tag
+   drops. */
 static jinja_value data_before(const jinja_reader *r, size_t begin, size_t end, char sign,
                                bool is_print)
 {
@@ -63,6 +67,7 @@ static jinja_value data_before(const jinja_reader *r, size_t begin, size_t end, 
     return jinja_text(r->text + begin, length);
 }
 
+/* Finds the next "{{", "{%" or "{#" from *at on. */
 static bool open_tag(const jinja_reader *r, size_t *at)
 {
     const char *brace = r->text + *at;
@@ -75,7 +80,7 @@ static bool open_tag(const jinja_reader *r, size_t *at)
     return false;
 }
 
-/* A block tag that holds only `word` and begins at `at`: its end, 0 when it is another. */
+/* Returns the end of the block tag at `at` that contains only `word`, 0 for another tag. */
 static size_t lone_tag(const jinja_reader *r, size_t at, const char *word, bool trims, char *sign)
 {
     if (!sees(r, at, "{%")) return 0;
@@ -87,8 +92,8 @@ static size_t lone_tag(const jinja_reader *r, size_t at, const char *word, bool 
     return tag_end(r, at, "%}", trims);
 }
 
-/* Text up to the next tag; comments and raw blocks are dealt with here. *token is data, or the
-   beginning of a tag. */
+/* Reads data up to the next tag. Comments and raw blocks are handled here. *token becomes data, or
+   the beginning of a tag. */
 static void read_data(jinja_reader *r, jinja_token *token)
 {
     while (r->status == HEED_OK) {
@@ -129,7 +134,7 @@ static void read_data(jinja_reader *r, jinja_token *token)
     }
 }
 
-/* What stands between {% raw %} and {% endraw %}. */
+/* Reads the text between {% raw %} and {% endraw %}. */
 static void read_raw(jinja_reader *r, jinja_token *token)
 {
     size_t begin = r->at, at = begin, end;
@@ -147,6 +152,7 @@ static void read_raw(jinja_reader *r, jinja_token *token)
     refuse_here(r, "a raw block does not end; \"{% endraw %}\" was expected");
 }
 
+/* strspn for text without a NUL at its end. */
 static size_t strspn_within(const char *text, size_t room, const char *set)
 {
     size_t length = 0;
@@ -154,6 +160,7 @@ static size_t strspn_within(const char *text, size_t room, const char *set)
     return length;
 }
 
+/* Reads a number. */
 static void read_digits(jinja_reader *r, jinja_token *token)
 {
     static const char digits[] = "0123456789_";
@@ -189,12 +196,13 @@ static void read_digits(jinja_reader *r, jinja_token *token)
     move_to(r, r->at + length);
 }
 
-/* \x41, \u0041, \U00000041, \101: how many digits of which base. */
+/* The form of a numeric escape such as \x41, \u0041, \U00000041 or \101: its base and number of
+   digits. */
 typedef struct {
     int base, least, most;
 } code_digits;
 
-/* Such a code at text[*at]. */
+/* Reads the digits of such an escape at text[*at]. */
 static bool read_code(const char *text, size_t length, size_t *at, code_digits form, uint32_t *code)
 {
     int digits = 0;
@@ -209,7 +217,7 @@ static bool read_code(const char *text, size_t length, size_t *at, code_digits f
     return digits >= form.least;
 }
 
-/* One escape sequence after a backslash at text[*at]. */
+/* Decodes the escape sequence whose backslash precedes text[*at]. */
 static bool put_escape(heed_buffer *out, const char *text, size_t length, size_t *at)
 {
     static const char letters[] = "abfnrtv\\'\"", meanings[] = "\a\b\f\n\r\t\v\\'\"";
@@ -224,7 +232,7 @@ static bool put_escape(heed_buffer *out, const char *text, size_t length, size_t
         if (!read_code(text, length, at, (code_digits){16, digits, digits}, &code) ||
             code > 0x10FFFF)
             return false;
-        size_t ahead = *at + 2; /* a pair of surrogates is one character */
+        size_t ahead = *at + 2; /* two surrogates are one character */
         if (code >= 0xD800 && code < 0xDC00 && ahead < length && text[*at] == '\\' &&
             text[*at + 1] == 'u' &&
             read_code(text, length, &ahead, (code_digits){16, 4, 4}, &low) && low >= 0xDC00 &&
@@ -310,6 +318,7 @@ static void read_operator(jinja_reader *r, jinja_token *token)
         r->status = heed_fail_memory(r->error, r->brackets.length, "a template");
 }
 
+/* Reads a token in a tag, or the end of the tag. */
 static void read_token(jinja_reader *r, jinja_token *token)
 {
     move_to(r, skip_space(r, r->at));

@@ -1,5 +1,5 @@
-/* methods.c: what Python's strings, dicts and lists can do that does not change them: searching,
-   case, padding, views. */
+/* methods.c: the methods of Python's strings, dicts and lists that do not change them: search,
+   case, padding and views. methods_split.c has those that split strings. */
 #include "jinja/methods.h"
 
 #include "base/unicode.h"
@@ -8,7 +8,8 @@
 
 /* ---- searching ---- */
 
-/* The byte where character `index` begins; negative counts from the end; kept within the text. */
+/* Returns the byte at which character `index` begins. A negative index counts from the end; indices
+   outside are clamped. */
 static size_t byte_of(jinja_value text, int64_t index)
 {
     int64_t count = (int64_t)heed_utf8_count(text.text, text.length);
@@ -19,7 +20,8 @@ static size_t byte_of(jinja_value text, int64_t index)
     return at;
 }
 
-/* The part of `self` between the characters a[1] and a[2]. */
+/* Computes the part of `self` between the characters a[1] and a[2]. Returns false after a
+   failure. */
 static bool window(jinja_run *run, jinja_value self, const jinja_value *a, size_t *begin,
                    size_t *end)
 {
@@ -31,6 +33,7 @@ static bool window(jinja_run *run, jinja_value self, const jinja_value *a, size_
     return heed_jinja_spend(run, self.length / 16);
 }
 
+/* find, rfind, index and rindex. With `must` a text that is not found is an error. */
 static jinja_value find_in(jinja_run *run, jinja_value self, const jinja_value *a, bool last,
                            bool must)
 {
@@ -91,6 +94,7 @@ static jinja_value count(jinja_run *run, jinja_value self, const jinja_value *a,
     return jinja_integer(number);
 }
 
+/* Returns whether the part [begin, end) starts (or ends) with an affix. */
 static bool has_affix(jinja_run *run, jinja_value self, jinja_value affix, size_t begin, size_t end,
                       bool front)
 {
@@ -144,7 +148,7 @@ static jinja_value replace(jinja_run *run, jinja_value self, const jinja_value *
                                                             a[0].text, a[0].length, false)
                                         : NULL;
         size_t keep = found ? (size_t)(found - self.text) - at : 0;
-        if (!a[0].length) { /* between all characters, before and after them */
+        if (!a[0].length) { /* an empty text matches before, between and after all characters */
             if (!first && at >= self.length) break;
             keep = first ? 0 : jinja_next(self.text, self.length, at, &c);
         } else if (!found) break;
@@ -159,6 +163,8 @@ static jinja_value replace(jinja_run *run, jinja_value self, const jinja_value *
 
 /* ---- case ---- */
 
+/* Changes case: `first` for the first character (of each word with `words`), `rest` for the
+   others. */
 static jinja_value change_case(jinja_run *run, jinja_value self, jinja_case first, jinja_case rest,
                                bool words)
 {
@@ -224,8 +230,8 @@ static jinja_value swap_case(jinja_run *run, jinja_value self, const jinja_value
     return heed_jinja_take_buffer(run, &text);
 }
 
-/* Are all characters of one of these classes, and is there one? For case: is there one of that
-   case, and none of the other? */
+/* Returns whether all characters have one of the classes `wanted` and there is at least one. With
+   `refused` it returns whether some character is in `wanted` and none in `refused`. */
 static jinja_value all_of(jinja_run *run, jinja_value self, unsigned wanted, unsigned refused)
 {
     bool found = false;
@@ -269,6 +275,7 @@ static jinja_value is_space(jinja_run *run, jinja_value self, const jinja_value 
 
 /* ---- padding ---- */
 
+/* Pads on the left (side 1), on the right (-1) or on both sides (0). */
 static jinja_value pad(jinja_run *run, jinja_value self, const jinja_value *a, int side,
                        const char *fill)
 {
@@ -345,6 +352,7 @@ static jinja_value get(jinja_run *run, jinja_value self, const jinja_value *a,
     return a[1].kind == JINJA_MISSING ? jinja_none() : a[1];
 }
 
+/* dict.keys(), dict.values() and dict.items(). */
 static jinja_value view(jinja_run *run, jinja_value self, bool keys, bool values)
 {
     jinja_value list = heed_jinja_sequence(run, JINJA_VIEW, self.dict->count);
@@ -393,7 +401,7 @@ static jinja_value copy(jinja_run *run, jinja_value self, const jinja_value *a,
     (void)run;
     (void)a;
     (void)call;
-    return self; /* values do not change */
+    return self; /* values are immutable */
 }
 
 static jinja_value list_index(jinja_run *run, jinja_value self, const jinja_value *a,

@@ -4,13 +4,14 @@
 
 #include "jinja/value.h"
 
-/* Methods of strings; they end with a record without a name. */
+/* The methods of strings that split and strip. The table ends with a record without a name. */
 extern const jinja_builtin heed_jinja_split_methods[];
 
-/* An argument that must be a string, or an integer; false after a failure, which says `what` needs
-   it. */
+/* Check that an argument is a string, or an integer. Return false after a failure, whose message
+   says that `what` needs it. */
 bool heed_jinja_needs_text(jinja_run *run, jinja_value value, const char *what);
 bool heed_jinja_needs_whole(jinja_run *run, jinja_value value, const char *what, int64_t *whole);
+/* Returns whether an argument was given and is not none. */
 static inline bool jinja_given(jinja_value value)
 {
     return value.kind != JINJA_MISSING && value.kind != JINJA_NONE;

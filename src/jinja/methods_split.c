@@ -1,5 +1,5 @@
-/* methods_split.c: the methods of Python's strings that take texts apart: strip, split, partition,
-   join. */
+/* methods_split.c: the methods of Python's strings that take text apart or together: strip, split,
+   partition, join. */
 #include "jinja/characters.h"
 #include "jinja/methods.h"
 #include "base/unicode.h"
@@ -23,6 +23,7 @@ bool heed_jinja_needs_whole(jinja_run *run, jinja_value value, const char *what,
 
 /* ---- strip ---- */
 
+/* Returns whether a character is in the set, or white space if no set was given. */
 static bool is_among(jinja_value set, const char *text, size_t step)
 {
     if (!jinja_given(set)) {
@@ -105,12 +106,12 @@ static jinja_value remove_suffix(jinja_run *run, jinja_value self, const jinja_v
 
 /* ---- split and join ---- */
 
-/* Appends to a list that grows in the arena. */
+/* Appends to a list, whose memory doubles at powers of two. */
 static void append(jinja_run *run, jinja_value *list, jinja_value item)
 {
     jinja_sequence *sequence = list->sequence;
     if (list->kind != JINJA_SEQUENCE || heed_jinja_failed(run)) return;
-    /* room for powers of two */
+    /* the list is full at powers of two */
     if (sequence->count && (sequence->count & (sequence->count - 1)) == 0) {
         jinja_value *grown = heed_jinja_take(run, sequence->count * 2, sizeof *grown);
         if (!grown) return;
@@ -130,7 +131,7 @@ static void reverse_items(jinja_value list)
     }
 }
 
-/* At runs of spaces; pieces come from the left or the right. */
+/* split() and rsplit() at white space, at most `most` times. */
 static jinja_value split_spaces(jinja_run *run, jinja_value self, int64_t most, bool from_right)
 {
     jinja_value list = heed_jinja_sequence(run, JINJA_LIST, 0);
@@ -161,6 +162,7 @@ static jinja_value split_spaces(jinja_run *run, jinja_value self, int64_t most, 
     return list;
 }
 
+/* split and rsplit. */
 static jinja_value split_at(jinja_run *run, jinja_value self, const jinja_value *a, bool from_right)
 {
     int64_t most = -1;
@@ -201,6 +203,7 @@ static jinja_value split_right(jinja_run *run, jinja_value self, const jinja_val
     return split_at(run, self, a, true);
 }
 
+/* Returns whether a character ends a line for splitlines. */
 static bool ends_line(uint32_t c)
 {
     return (c >= 0x0A && c <= 0x0D) || (c >= 0x1C && c <= 0x1E) || c == 0x85 || c == 0x2028 ||

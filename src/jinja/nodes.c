@@ -1,4 +1,4 @@
-/* nodes.c: making nodes and lists of them, and taking tokens one at a time. Nesting is counted, so
+/* nodes.c: makes nodes and lists of nodes, and handles the current token. Nesting is counted, so
    that no template can exhaust the stack. */
 #include "jinja/tree_internal.h"
 

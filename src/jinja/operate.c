@@ -1,5 +1,5 @@
-/* operate.c: arithmetic, comparison, attributes, items and slices, by Python's rules and Jinja's
-   order of looking things up. */
+/* operate.c: arithmetic, comparison, attributes, items and slices, by Python's rules and in Jinja's
+   order of look-ups. */
 #include "jinja/characters.h"
 #include "jinja/value.h"
 
@@ -13,6 +13,7 @@ static jinja_value overflow(jinja_run *run)
     return heed_jinja_fail(run, "an integer exceeds 63 bits");
 }
 
+/* Arithmetic of integers. Results beyond 64 bits fail. */
 static jinja_value whole_arithmetic(jinja_run *run, jinja_operator operation, int64_t a, int64_t b)
 {
     int64_t result = 0;
@@ -69,6 +70,7 @@ static jinja_value real_arithmetic(jinja_run *run, jinja_operator operation, dou
     return jinja_number(operation == JINJA_REMAINDER ? rest : floor((a - rest) / b + 0.5));
 }
 
+/* Repeats a string or a list. */
 static jinja_value repeat(jinja_run *run, jinja_value value, int64_t times)
 {
     size_t count = value.kind == JINJA_STRING ? value.length : value.sequence->count, total;
@@ -88,6 +90,7 @@ static jinja_value repeat(jinja_run *run, jinja_value value, int64_t times)
     return list;
 }
 
+/* Concatenates two strings or two lists. */
 static jinja_value join_two(jinja_run *run, jinja_value a, jinja_value b)
 {
     if (a.kind == JINJA_STRING) {
@@ -161,6 +164,7 @@ bool heed_jinja_compares(jinja_run *run, jinja_operator operation, jinja_value a
 
 /* ---- attributes and items ---- */
 
+/* Returns undefined for a name or key. */
 static jinja_value undefined_of(jinja_run *run, jinja_value name)
 {
     if (name.kind != JINJA_STRING) return heed_jinja_undefined("an item that is not there");
@@ -168,7 +172,7 @@ static jinja_value undefined_of(jinja_run *run, jinja_value name)
     return (jinja_value){.kind = JINJA_UNDEFINED, .length = name.length, .text = name.text};
 }
 
-/* A method, or undefined. */
+/* Returns a bound method, or undefined. */
 static jinja_value method_of(jinja_run *run, jinja_value value, jinja_value name)
 {
     jinja_value undefined = undefined_of(run, name);
@@ -184,7 +188,7 @@ static jinja_value method_of(jinja_run *run, jinja_value value, jinja_value name
     return (jinja_value){.kind = JINJA_METHOD, .method = method};
 }
 
-/* The element at an index that may count from the end. */
+/* Finds the element at an index, which may count from the end. */
 static bool element(jinja_run *run, jinja_value value, int64_t index, jinja_value *found)
 {
     int64_t count = (int64_t)heed_jinja_length(run, value);
@@ -201,6 +205,7 @@ static bool element(jinja_run *run, jinja_value value, int64_t index, jinja_valu
     return true;
 }
 
+/* Returns whether a value can be indexed by integers. */
 static bool is_indexed(jinja_value value)
 {
     return value.kind == JINJA_STRING ||
@@ -208,7 +213,7 @@ static bool is_indexed(jinja_value value)
             value.sequence->style != JINJA_VIEW);
 }
 
-/* value[key] alone. */
+/* Looks up value[key] without falling back to attributes. */
 static bool subscript(jinja_run *run, jinja_value value, jinja_value key, jinja_value *found)
 {
     int64_t index;
@@ -267,7 +272,7 @@ jinja_value heed_jinja_path(jinja_run *run, jinja_value value, jinja_value path)
     return value;
 }
 
-/* Python's slice.indices: where a slice begins and ends within `count` elements. */
+/* Computes where a slice of `count` elements begins and ends, as Python's slice.indices does. */
 static bool slice_bounds(jinja_run *run, const jinja_value bounds[3], int64_t count, int64_t *begin,
                          int64_t *end, int64_t *step)
 {

@@ -1,9 +1,10 @@
-/* parse.c: the statements of a template. */
+/* parse.c: reads the statements of a template. */
 #include "jinja/tree_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+/* Reads a name; -1 after a failure. */
 static int32_t expect_name(jinja_reader *r)
 {
     if (r->token.kind != JINJA_TOKEN_NAME) {
@@ -15,6 +16,7 @@ static int32_t expect_name(jinja_reader *r)
     return name;
 }
 
+/* Skips the end of a tag; false after a failure. */
 static bool end_tag(jinja_reader *r)
 {
     if (r->status == HEED_OK && r->token.kind != JINJA_TOKEN_BLOCK_END)
@@ -25,14 +27,14 @@ static bool end_tag(jinja_reader *r)
 
 /* ---- statements ---- */
 
-/* The end of the opening tag, then a body up to one of `ends`. */
+/* Reads the end of the opening tag, then a body up to one of `ends`. */
 static jinja_node *read_block(jinja_reader *r, const char *ends)
 {
     heed_jinja_skip(r, ':');
     return end_tag(r) ? heed_jinja_read_body(r, ends) : NULL;
 }
 
-/* The same with a single end, which is passed over. */
+/* Reads a body up to a single end, which is skipped. */
 static jinja_node *read_whole_block(jinja_reader *r, const char *end)
 {
     jinja_node *body = read_block(r, end);
@@ -40,8 +42,8 @@ static jinja_node *read_whole_block(jinja_reader *r, const char *end)
     return body;
 }
 
-/* Something that can be assigned to: a name, namespace.name where `attributes` says so, or several
-   of them. */
+/* Reads the target of an assignment: a name, an attribute of a namespace if `attributes` is set, or
+   several targets. */
 static jinja_node *read_target(jinja_reader *r, bool attributes, int depth)
 {
     jinja_nodes nodes = {0};
@@ -143,7 +145,7 @@ static jinja_node *read_with(jinja_reader *r, jinja_node *node)
     return node;
 }
 
-/* "(a, b=1)"; the defaults count to the depth of `node`. */
+/* Reads "(a, b=1)". The defaults count for the depth of `node`. */
 static const jinja_signature *read_signature(jinja_reader *r, jinja_node *node)
 {
     jinja_signature *signature = heed_jinja_keep(r, 1, sizeof *signature);
@@ -183,7 +185,8 @@ static const jinja_signature *read_signature(jinja_reader *r, jinja_node *node)
     return signature;
 }
 
-/* Signature and body of a macro or call block; special names are looked for in between. */
+/* Reads the signature and the body of a macro or call block, and notes which special names the body
+   mentions. `call` receives the call of a call block and is NULL for a macro. */
 static jinja_node *read_callable(jinja_reader *r, jinja_node *node, jinja_node **call,
                                  const char *end)
 {
@@ -236,13 +239,14 @@ static jinja_node *read_filter_block(jinja_reader *r, jinja_node *node)
 static jinja_node *read_generation(jinja_reader *r, jinja_node *node)
 {
     int loops = r->loops;
-    r->loops = 0; /* the block is a call: no loop can be left from inside it */
+    r->loops = 0; /* the block is a call in Jinja, so no loop around it can be left from inside */
     node->a = read_whole_block(r, "endgeneration");
     r->loops = loops;
     r->jinja->marks_generation = true;
     return node;
 }
 
+/* break and continue. */
 static jinja_node *read_jump(jinja_reader *r, jinja_node *node)
 {
     if (!r->loops)
@@ -307,7 +311,7 @@ static jinja_node *read_statement(jinja_reader *r)
     return NULL;
 }
 
-/* Is the current token one of the names in `ends`? */
+/* Returns whether the current token is one of the names in `ends`. */
 static bool at_end(const jinja_reader *r, const char *ends)
 {
     for (const char *name = ends; name && *name;) {

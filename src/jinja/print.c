@@ -1,4 +1,4 @@
-/* print.c: values as text: str, repr and json.dumps of Python. */
+/* print.c: writes values as text, like Python's str, repr and json.dumps. */
 #include "jinja/characters.h"
 #include "jinja/value.h"
 
@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The shortest digits that read back to the same number; exponents below -4 and from 16 on are
-   written. */
+/* Writes the shortest digits that read back as the same number, with an exponent if it is below -4
+   or at least 16. */
 void heed_jinja_print_number(heed_buffer *out, double number)
 {
     if (isnan(number)) heed_buffer_text(out, "nan");
@@ -41,6 +41,7 @@ void heed_jinja_print_number(heed_buffer *out, double number)
     else heed_buffer_append(out, digits + whole, (size_t)(count - whole));
 }
 
+/* Appends the repr of a string. */
 static void repr_string(heed_buffer *out, jinja_value text)
 {
     bool has_single = memchr(text.text, '\'', text.length) != NULL,
@@ -62,6 +63,7 @@ static void repr_string(heed_buffer *out, jinja_value text)
     heed_jinja_put_character(out, quote);
 }
 
+/* Appends elements, or keys with their values, separated by commas. */
 static void repr_items(jinja_run *run, heed_buffer *out, const jinja_value *items, size_t count,
                        const jinja_value *values)
 {
@@ -164,6 +166,7 @@ static void json_number(heed_buffer *out, double number)
     else heed_jinja_print_number(out, number);
 }
 
+/* Appends a key of an object. Numbers and constants become strings, as in Python. */
 static void json_key(jinja_run *run, heed_buffer *out, jinja_value key, bool ascii)
 {
     heed_buffer text = {0};
@@ -180,6 +183,7 @@ static void json_key(jinja_run *run, heed_buffer *out, jinja_value key, bool asc
     heed_buffer_free(&text);
 }
 
+/* Begins a new indented line if the style asks for it. */
 static void new_line(jinja_run *run, heed_buffer *out, const jinja_json_style *style, int level)
 {
     if (!style->indent) return;
@@ -196,7 +200,7 @@ static int by_key(const void *a, const void *b)
     return order ? order : (x->length > y->length) - (x->length < y->length);
 }
 
-/* Keys in order, when that is asked for; NULL: as they stand. */
+/* Returns the keys in order if the style asks for it. NULL for the stored order. */
 static const jinja_value **sorted_keys(jinja_run *run, const jinja_dict *dict,
                                        const jinja_json_style *style)
 {

@@ -1,5 +1,5 @@
-/* reader.c: what all of the reader uses: failures, memory that lives as long as the template,
-   names. */
+/* reader.c: what all files that read templates use: failures, memory that lives as long as the
+   template, and names. */
 #include "jinja/tree_internal.h"
 
 #include <stdarg.h>
@@ -37,7 +37,7 @@ static uint64_t hash(const char *text, size_t length)
     return h;
 }
 
-/* The slot of a name: its own, or the free one where it belongs. */
+/* Returns the slot of a name, or the free slot where it belongs. */
 static size_t slot_of(const heed_jinja *jinja, const char *text, size_t length)
 {
     size_t slot = hash(text, length) & (jinja->slot_count - 1);

@@ -1,4 +1,4 @@
-/* run.c: the state of a rendering: limits, failures, scopes. */
+/* run.c: the state of a rendering: limits, failures and scopes (run.h). */
 #include "jinja/run.h"
 
 #include <stdarg.h>
@@ -13,6 +13,7 @@ heed_jinja_limits heed_jinja_default_limits(void)
         .steps = 50000000, .output = (size_t)64 << 20, .memory = (size_t)512 << 20, .depth = 1000};
 }
 
+/* Records a failure with the current line, unless the run has failed. */
 static jinja_value record(jinja_run *run, heed_status status, const char *message)
 {
     if (run->status == HEED_OK)

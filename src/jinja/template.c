@@ -1,4 +1,4 @@
-/* template.c: compiling a template and rendering it, from outside. */
+/* template.c: compiles and renders a template (jinja.h). */
 #include "jinja/run.h"
 
 #include "base/utf8.h"
@@ -16,7 +16,7 @@ void heed_jinja_free(heed_jinja *jinja)
     free(jinja);
 }
 
-/* Valid UTF-8 with line feeds only and without one at the end, as Jinja reads sources. */
+/* Normalizes a source as Jinja does: valid UTF-8, line feeds only, none at the end. */
 static void normalize(heed_buffer *out, const char *source, size_t length)
 {
     uint32_t c;
@@ -88,7 +88,7 @@ void heed_jinja_output_free(heed_jinja_output *output)
     *output = (heed_jinja_output){0};
 }
 
-/* The variables that the template mentions, and the global functions for the other names. */
+/* Sets the variables that the template mentions, and global functions for other names. */
 static void set_globals(jinja_run *run, const json_t *variables)
 {
     const heed_jinja *jinja = run->jinja;

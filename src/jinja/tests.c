@@ -1,4 +1,4 @@
-/* tests.c: Jinja's tests (`value is name`), and where filters and tests are found by name. */
+/* tests.c: Jinja's tests (`value is name`), and the search for filters and tests by name. */
 #include "jinja/characters.h"
 #include "jinja/filters_internal.h"
 
@@ -42,7 +42,7 @@ TEST(less_equal, heed_jinja_compares(run, JINJA_LESS_EQUAL, self, a[0]))
 TEST(greater, heed_jinja_compares(run, JINJA_GREATER, self, a[0]))
 TEST(greater_equal, heed_jinja_compares(run, JINJA_GREATER_EQUAL, self, a[0]))
 
-/* The same object: small values are the same when they are equal. */
+/* sameas: returns whether both are the same object. Small values are the same if they are equal. */
 static jinja_value is_same(jinja_run *run, jinja_value self, const jinja_value *a,
                            const jinja_call *call)
 {
@@ -79,6 +79,7 @@ static jinja_value is_even(jinja_run *run, jinja_value self, const jinja_value *
     return jinja_boolean(heed_jinja_equal(run, rest, jinja_integer(0)));
 }
 
+/* Applies islower or isupper to the text of a value. */
 static jinja_value case_test(jinja_run *run, jinja_value self, const char *method)
 {
     jinja_value text = heed_jinja_to_string(run, self);

@@ -1,5 +1,5 @@
-/* tree_internal.h: the compiled form of a template: tokens while it is read, a tree of nodes in one
-   arena afterwards. */
+/* tree_internal.h: the compiled form of a template: tokens while it is read, then a tree of nodes
+   in one arena. */
 #ifndef HEED_JINJA_TREE_INTERNAL_H
 #define HEED_JINJA_TREE_INTERNAL_H
 
@@ -19,7 +19,7 @@ typedef enum jinja_token_kind {
     JINJA_TOKEN_OPERATOR
 } jinja_token_kind;
 
-/* Operators of two characters are `first | second << 8`. */
+/* An operator of two characters is `first | second << 8`. */
 enum {
     JINJA_OP_POWER = '*' | '*' << 8,
     JINJA_OP_FLOOR = '/' | '/' << 8,
@@ -33,7 +33,7 @@ typedef struct jinja_token {
     uint8_t kind;
     uint16_t operation; /* JINJA_TOKEN_OPERATOR */
     uint32_t line;
-    jinja_value value; /* text of data, names, strings; numbers */
+    jinja_value value; /* the text of data, names and strings, or a number */
 } jinja_token;
 
 typedef enum jinja_node_kind {
@@ -75,22 +75,24 @@ typedef enum jinja_node_kind {
 
 typedef struct jinja_node jinja_node;
 
+/* The arguments of a call. */
 typedef struct jinja_arguments {
     jinja_node **positional, **named;
-    jinja_value *names; /* strings, (named_count) */
+    jinja_value *names; /* (named_count) strings */
     int32_t count, named_count;
-    jinja_node *rest, *named_rest; /* *rest, **named_rest */
+    jinja_node *rest, *named_rest; /* the arguments *rest and **named_rest, NULL if absent */
 } jinja_arguments;
 
-/* A macro, or the body of a call block. */
+/* The signature of a macro or of a call block's body. */
 typedef struct jinja_signature {
     int32_t *parameters;   /* (count) names */
-    jinja_node **defaults; /* the last default_count parameters have one each */
+    jinja_node **defaults; /* (default_count) defaults of the last parameters */
     int32_t count, default_count;
-    bool uses_rest, uses_named_rest, uses_caller; /* varargs, kwargs, caller are mentioned */
+    /* whether the body mentions varargs, kwargs and caller */
+    bool uses_rest, uses_named_rest, uses_caller;
 } jinja_signature;
 
-/* What `items`, `a`, `b`, `c` hold by kind:
+/* A node of the tree. The table lists which of the fields each kind uses:
      TUPLE LIST CONCATENATE BODY   items
      DICT                          items, keys and values in turn
      NAME                          name
@@ -105,9 +107,10 @@ typedef struct jinja_signature {
      ARITHMETIC AND OR             a, operation, b
      COMPARE                       items, operations
      CONDITIONAL                   a if b else c (or NULL)
-     IF                            items, conditions and bodies in turn; b the else or NULL
-     FOR                           a targets, b what is walked, c the filter or NULL; items: body
-                                   and, maybe, else; flag: recursive
+     IF                            items, conditions and bodies in turn; b the else part or NULL
+     FOR                           a target, b what is iterated over, c the condition or NULL;
+                                   items: the body and, if there is one, the else part; flag: the
+                                   loop is recursive
      SET                           a target, b
      SET_BLOCK                     a target, b body, c filters (their innermost a is NULL) or NULL
      FILTER_BLOCK                  b body, c filters
@@ -118,7 +121,7 @@ typedef struct jinja_signature {
 struct jinja_node {
     uint8_t kind, operation;
     bool flag;
-    uint16_t depth; /* how deep the tree below it is */
+    uint16_t depth; /* depth of the tree below the node */
     uint32_t line;
     int32_t name, count;
     jinja_node **items, *a, *b, *c;
@@ -140,80 +143,93 @@ struct heed_jinja {
     heed_arena *arena;
     char *where;
     const jinja_node *root;
-    jinja_value *names; /* strings; a name is an index into it */
+    jinja_value *names; /* strings; a name is represented by its index */
     size_t name_count, name_capacity;
-    int32_t *slots; /* hash table of names, -1 free */
+    int32_t *slots; /* hash table of names, -1 in free slots */
     size_t slot_count;
     bool marks_generation;
-    /* names with a meaning */
+    /* loop, varargs, kwargs and caller */
     int32_t name_loop, name_rest, name_named_rest, name_caller;
 };
 
-/* Reading; failures are recorded in `error` and are sticky. */
+/* The state of reading a template. The first failure is recorded in `error`; after it, nothing more
+   is read. */
 typedef struct jinja_reader {
     heed_jinja *jinja;
-    const char *text; /* normalized: line feeds only, valid UTF-8, no final line feed */
+    const char *text; /* normalized: valid UTF-8 with line feeds only, and none at the end */
     size_t length, at;
     uint32_t line;
-    bool line_starts;        /* the last tag ended with a line feed */
-    int state;               /* what the lexer is inside */
-    heed_buffer brackets;    /* the ones that are open in the current tag */
-    bool strip_next;         /* raw text follows */
-    jinja_token token, next; /* the current one, and one ahead */
+    bool line_starts;        /* whether the last tag ended with a line feed */
+    int state;               /* what the lexer is in: data, a block tag or a print tag */
+    heed_buffer brackets;    /* the closing brackets that the current tag still needs */
+    bool strip_next;         /* whether the text of a raw block follows */
+    jinja_token token, next; /* the current token and the next one */
     int depth, loops;
     bool uses_rest, uses_named_rest, uses_caller;
     heed_status status;
     heed_error *error;
 } jinja_reader;
 
-/* Moves on: token = next, next = the one after it. */
+/* Reads one token: `token` becomes `next`, and `next` the token after it. */
 void heed_jinja_advance(jinja_reader *reader);
+/* Records a failure at a line, unless one is recorded. */
 heed_status heed_jinja_refuse(jinja_reader *reader, heed_status status, uint32_t line,
                               const char *format, ...) HEED_PRINTF(4, 5);
-/* The index of a name; -1 when memory is out. */
+/* Returns the index of a name, which is added if need be; -1 after a failure. */
 int32_t heed_jinja_name(jinja_reader *reader, const char *text, size_t length);
-/* The same without adding it; -1 if the template does not mention it. */
+/* Returns the index of a name, -1 if the template does not mention it. */
 int32_t heed_jinja_find_name(const heed_jinja *jinja, const char *text, size_t length);
 
-/* ---- making nodes; they return NULL after a failure ---- */
+/* ---- making nodes; these return NULL after a failure ---- */
 
-/* Zeroed memory from the template's arena. */
+/* Returns zeroed memory from the template's arena. */
 void *heed_jinja_keep(jinja_reader *reader, size_t count, size_t size);
+/* Makes a node. */
 jinja_node *heed_jinja_node(jinja_reader *reader, jinja_node_kind kind, uint32_t line);
-/* Sets the node's depth from its children; refuses a tree that is too deep. */
+/* Sets the depth of a node from its children. Fails if the tree is too deep. */
 jinja_node *heed_jinja_deepen(jinja_reader *reader, jinja_node *node);
-/* The node `a operation b`. */
+/* Makes the node `a operation b`. */
 jinja_node *heed_jinja_join(jinja_reader *reader, jinja_node_kind kind, int operation,
                             jinja_node *a, jinja_node *b);
-/* A list that grows by malloc until heed_jinja_keep_items. */
+/* A list of nodes that grows by malloc until heed_jinja_keep_items copies it into the arena. */
 typedef struct jinja_nodes {
     jinja_node **items;
     size_t count, capacity;
 } jinja_nodes;
+/* Appends a node; false after a failure. */
 bool heed_jinja_push(jinja_reader *reader, jinja_nodes *nodes, jinja_node *node);
-/* Moves the list into the node's items and frees it. */
+/* Copies the list into the node's items and frees it. */
 void heed_jinja_keep_items(jinja_reader *reader, jinja_nodes *nodes, jinja_node *node);
 
-/* ---- the current token: asking for it, passing over it, insisting on it ---- */
+/* ---- the current token: testing, skipping and expecting it ---- */
 
+/* Return whether the token is this operator, or this name. */
 bool heed_jinja_at(const jinja_reader *reader, int operation);
 bool heed_jinja_at_name(const jinja_reader *reader, const char *name);
+/* Skip the token if it is this operator, or this name, and return whether it was. */
 bool heed_jinja_skip(jinja_reader *reader, int operation);
 bool heed_jinja_skip_name(jinja_reader *reader, const char *name);
+/* Skips this operator. Fails and returns false if the token is another. */
 bool heed_jinja_expect(jinja_reader *reader, int operation);
+/* Fails at the current token, saying what was expected. */
 void heed_jinja_refuse_token(jinja_reader *reader, const char *expected);
 
-/* ---- the grammar ---- */
+/* ---- the grammar; these return NULL after a failure ---- */
 
+/* Reads an expression. `conditional` allows "a if b else c". */
 jinja_node *heed_jinja_read_expression(jinja_reader *reader, bool conditional);
+/* Reads a name, a constant, a list, a dict or an expression in parentheses. */
 jinja_node *heed_jinja_read_primary(jinja_reader *reader);
+/* Reads the arguments of a call of `function`. */
 jinja_node *heed_jinja_read_call(jinja_reader *reader, jinja_node *function);
+/* Reads filters that apply to `node`. With `inline_start` the first one has no "|" before it. */
 jinja_node *heed_jinja_read_filters(jinja_reader *reader, jinja_node *node, bool inline_start);
-/* Expressions with commas between them; `end` is a name that ends them too, or NULL. */
+/* Reads expressions separated by commas, as a tuple if there are several. `end` is a name that ends
+   them, or NULL. */
 jinja_node *heed_jinja_read_tuple(jinja_reader *reader, bool conditional, bool explicit_parentheses,
                                   const char *end);
-/* The statements up to one of `ends` ("endif else"), NULL: to the end of the template; the current
-   token is then that name. */
+/* Reads statements up to one of the tags in `ends` ("endif else"), whose name is then the current
+   token. NULL means up to the end of the template. */
 jinja_node *heed_jinja_read_body(jinja_reader *reader, const char *ends);
 
 #endif

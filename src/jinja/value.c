@@ -1,4 +1,4 @@
-/* value.c: making values and asking them: truth, order, length, what a walk meets. */
+/* value.c: makes values and answers questions about them: truth, order, length, elements. */
 #include "jinja/value.h"
 
 #include "jinja/characters.h"
@@ -61,6 +61,7 @@ jinja_value heed_jinja_dict(jinja_run *run, size_t capacity)
     return (jinja_value){.kind = JINJA_DICT, .dict = dict};
 }
 
+/* Returns whether a value can be the key of a dict, which must be hashable. */
 static bool can_be_key(jinja_value key)
 {
     if (!jinja_is_tuple(key))
@@ -126,7 +127,7 @@ jinja_value heed_jinja_from_json(jinja_run *run, const json_t *json)
         value = heed_jinja_dict(run, json_object_size(json));
         for (void *at = json_object_iter((json_t *)json); at && !heed_jinja_failed(run);
              at = json_object_iter_next((json_t *)json, at)) {
-            /* keys of an object differ, so that they need not be looked for */
+            /* the keys of an object are distinct, so none needs to be searched for */
             jinja_dict *dict = value.dict;
             const char *key = json_object_iter_key(at);
             dict->keys[dict->count] = heed_jinja_copy(run, key, json_object_iter_key_len(at));
@@ -152,7 +153,7 @@ jinja_value heed_jinja_from_json(jinja_run *run, const json_t *json)
     return value;
 }
 
-/* ---- asking ---- */
+/* ---- questions ---- */
 
 bool heed_jinja_is(jinja_value value, const char *text)
 {
@@ -219,7 +220,7 @@ bool heed_jinja_whole(jinja_value value, int64_t *whole)
     return true;
 }
 
-/* -1, 0, 1, or 2 when one is NaN. */
+/* Compares two numbers: -1, 0, 1, or 2 if one is NaN. */
 static int compare_real(jinja_value a, jinja_value b)
 {
     int64_t i, j;
@@ -268,7 +269,7 @@ bool heed_jinja_equal(jinja_run *run, jinja_value a, jinja_value b)
         break;
     case JINJA_SEQUENCE: equal = equal_sequences(run, a.sequence, b.sequence); break;
     case JINJA_DICT: equal = equal_dicts(run, a.dict, b.dict); break;
-    default: equal = a.dict == b.dict; break; /* everything else is equal to itself alone */
+    default: equal = a.dict == b.dict; break; /* any other value is equal only to itself */
     }
     heed_jinja_leave(run);
     return equal && !heed_jinja_failed(run);
@@ -279,7 +280,7 @@ int heed_jinja_compare(jinja_run *run, jinja_value a, jinja_value b)
     double x, y;
     if (!heed_jinja_spend(run, 1)) return 0;
     if (heed_jinja_real(a, &x) && heed_jinja_real(b, &y)) return compare_real(a, b);
-    if (a.kind == JINJA_STRING && b.kind == JINJA_STRING) { /* UTF-8 sorts as code points do */
+    if (a.kind == JINJA_STRING && b.kind == JINJA_STRING) { /* UTF-8 sorts like code points */
         size_t shorter = a.length < b.length ? a.length : b.length;
         heed_jinja_spend(run, shorter / 64);
         int order = shorter ? memcmp(a.text, b.text, shorter) : 0;
@@ -351,6 +352,7 @@ bool heed_jinja_is_iterable(jinja_value value)
            value.kind == JINJA_SEQUENCE || value.kind == JINJA_DICT;
 }
 
+/* Returns the characters of a string. */
 static const jinja_sequence *characters_of(jinja_run *run, jinja_value text)
 {
     jinja_value list = heed_jinja_sequence(run, JINJA_LIST,

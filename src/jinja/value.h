@@ -1,6 +1,6 @@
-/* value.h: the values that templates compute with: Python's, as far as Jinja shows them. A value is
-   two words; what it points to lies in the arena of the run (constants: of the template) and is
-   immutable, but for namespaces, generators, loops, joiners and cyclers. */
+/* value.h: the values of templates, which are Python's as far as Jinja shows them. A value is two
+   words. What it points to lies in the arena of the run, for constants in that of the template, and
+   is immutable except for namespaces, generators, loops, joiners and cyclers. */
 #ifndef HEED_JINJA_VALUE_H
 #define HEED_JINJA_VALUE_H
 
@@ -13,14 +13,14 @@
 #include <stdint.h>
 
 typedef enum jinja_kind {
-    JINJA_UNDEFINED, /* text: the name that was not found */
-    JINJA_MISSING,   /* an argument that was not given; never seen by templates */
+    JINJA_UNDEFINED, /* `text` is the name that was not found */
+    JINJA_MISSING,   /* an argument that was not given; templates never see it */
     JINJA_NONE,
     JINJA_BOOLEAN,
     JINJA_INTEGER,
     JINJA_NUMBER,
     JINJA_STRING,
-    JINJA_SEQUENCE, /* lists, tuples, ranges, views, generators: see jinja_style */
+    JINJA_SEQUENCE, /* lists, tuples, ranges, views and generators (jinja_style) */
     JINJA_DICT,
     JINJA_NAMESPACE,
     JINJA_LOOP,
@@ -34,10 +34,10 @@ typedef enum jinja_kind {
 typedef enum jinja_style {
     JINJA_LIST,
     JINJA_TUPLE,
-    JINJA_GROUP, /* a tuple (grouper, list) */
+    JINJA_GROUP, /* the tuple (grouper, list) of groupby */
     JINJA_RANGE,
-    JINJA_VIEW,     /* keys, values or items of a dict */
-    JINJA_GENERATOR /* can be walked once, is true, has no length */
+    JINJA_VIEW,     /* the keys, values or items of a dict */
+    JINJA_GENERATOR /* can be iterated once, is always true, has no length */
 } jinja_style;
 
 typedef struct jinja_value jinja_value;
@@ -52,13 +52,13 @@ typedef struct jinja_builtin jinja_builtin;
 
 struct jinja_value {
     uint8_t kind;    /* jinja_kind */
-    bool unsafe;     /* JINJA_UNDEFINED: an attribute that templates may not use */
+    bool unsafe;     /* JINJA_UNDEFINED: the name is an attribute that templates may not use */
     uint32_t length; /* bytes of `text` */
     union {
         bool boolean;
         int64_t integer;
         double number;
-        const char *text; /* valid UTF-8, not NUL-terminated */
+        const char *text; /* valid UTF-8; no NUL needs to follow */
         jinja_sequence *sequence;
         jinja_dict *dict; /* JINJA_DICT, JINJA_NAMESPACE */
         jinja_loop *loop;
@@ -73,16 +73,18 @@ struct jinja_sequence {
     jinja_style style;
     jinja_value *items;
     size_t count;
-    size_t taken; /* elements that walks over a generator have taken */
+    size_t taken; /* number of elements that were taken from a generator */
 };
 struct jinja_dict {
     jinja_value *keys, *values; /* in order of insertion */
     size_t count, capacity;
 };
+/* A method bound to its object. */
 struct jinja_method {
     jinja_value self;
     const jinja_builtin *builtin;
 };
+/* The state of a cycler or a joiner. */
 struct jinja_cycle {
     jinja_sequence *items;
     size_t at;
@@ -90,16 +92,16 @@ struct jinja_cycle {
     bool used;
 };
 
-/* Arguments of a call, evaluated. */
+/* The evaluated arguments of a call. */
 typedef struct jinja_call {
     const jinja_value *positional, *named;
-    const jinja_value *names; /* strings, (named_count) */
+    const jinja_value *names; /* (named_count) strings */
     size_t count, named_count;
 } jinja_call;
 
-/* A filter, test, method or global function. `parameters` are names with blanks between them;
-   missing ones arrive as JINJA_MISSING, and the first `required` must be given. NULL: the function
-   reads `call` itself. */
+/* A filter, test, method or global function. `parameters` lists the names of its parameters,
+   separated by spaces. Arguments that were not given arrive as JINJA_MISSING; the first `required`
+   must be given. If `parameters` is NULL, the function reads `call` itself. */
 typedef jinja_value jinja_function(jinja_run *run, jinja_value self, const jinja_value *arguments,
                                    const jinja_call *call);
 struct jinja_builtin {
@@ -136,19 +138,22 @@ static inline jinja_value jinja_text(const char *text, size_t length)
 }
 jinja_value heed_jinja_string(const char *text);    /* static text, borrowed */
 jinja_value heed_jinja_undefined(const char *name); /* static text, borrowed */
+/* Copies text into the arena. */
 jinja_value heed_jinja_copy(jinja_run *run, const char *text, size_t length);
-/* The buffer's text as a value; the buffer is freed. A failed buffer fails the run. */
+/* Returns the text of a buffer as a value and frees the buffer. A failed buffer fails the run. */
 jinja_value heed_jinja_take_buffer(jinja_run *run, heed_buffer *buffer);
-/* items are JINJA_NONE until they are set */
+/* Makes a sequence whose elements are none until they are set. */
 jinja_value heed_jinja_sequence(jinja_run *run, jinja_style style, size_t count);
+/* Makes an empty dict. */
 jinja_value heed_jinja_dict(jinja_run *run, size_t capacity);
-/* Sets or replaces; fails for keys that cannot be hashed. */
+/* Sets the value of a key. Fails if the key cannot be hashed. */
 void heed_jinja_put(jinja_run *run, jinja_dict *dict, jinja_value key, jinja_value value);
-/* NULL: not there */
+/* Returns the value of a key, NULL if there is none. */
 const jinja_value *heed_jinja_get(jinja_run *run, const jinja_dict *dict, jinja_value key);
+/* Makes a value from JSON. */
 jinja_value heed_jinja_from_json(jinja_run *run, const json_t *json);
 
-/* ---- asking values ---- */
+/* ---- questions about values ---- */
 static inline bool jinja_is_string(jinja_value v)
 {
     return v.kind == JINJA_STRING;
@@ -166,77 +171,87 @@ static inline bool jinja_is_generator(jinja_value v)
 {
     return v.kind == JINJA_SEQUENCE && v.sequence->style == JINJA_GENERATOR;
 }
-bool heed_jinja_is(jinja_value value, const char *text); /* a string equal to `text` */
+bool heed_jinja_is(jinja_value value, const char *text); /* whether it is this string */
 const char *heed_jinja_type(jinja_value value);          /* Python's name of its type */
+/* Returns Python's bool(value). */
 bool heed_jinja_truth(jinja_value value);
-bool heed_jinja_real(jinja_value value, double *real);    /* booleans, integers and numbers */
-bool heed_jinja_whole(jinja_value value, int64_t *whole); /* booleans and integers */
+/* false unless it is a boolean, an integer or a float */
+bool heed_jinja_real(jinja_value value, double *real);
+/* false unless it is a boolean or an integer */
+bool heed_jinja_whole(jinja_value value, int64_t *whole);
 bool heed_jinja_equal(jinja_run *run, jinja_value a, jinja_value b);
-/* -1, 0, 1; fails for what has no order */
+/* Returns -1, 0 or 1, or 2 if one of them is NaN. Fails if they have no order. */
 int heed_jinja_compare(jinja_run *run, jinja_value a, jinja_value b);
+/* Returns value in container. */
 bool heed_jinja_contains(jinja_run *run, jinja_value container, jinja_value value);
-/* len(); fails for what has none. */
+/* Returns len(value). Fails if it has none. */
 size_t heed_jinja_length(jinja_run *run, jinja_value value);
-/* The elements that a walk meets: characters, keys, items. A generator gives what is left of it.
-   Fails for what cannot be walked. */
+/* Returns the elements that iteration meets: characters, keys or items. A generator gives what is
+   left of it. Fails if the value is not iterable. */
 const jinja_sequence *heed_jinja_walk(jinja_run *run, jinja_value value);
 bool heed_jinja_is_iterable(jinja_value value);
 
 /* ---- text ---- */
-jinja_value heed_jinja_to_string(jinja_run *run, jinja_value value);        /* str() */
-void heed_jinja_print(jinja_run *run, heed_buffer *out, jinja_value value); /* appends str() */
-/* appends repr() */
+jinja_value heed_jinja_to_string(jinja_run *run, jinja_value value);        /* str(value) */
+void heed_jinja_print(jinja_run *run, heed_buffer *out, jinja_value value); /* appends str(value) */
+/* Appends repr(value). */
 void heed_jinja_repr(jinja_run *run, heed_buffer *out, jinja_value value);
-/* repr of a float */
+/* Appends the repr of a float. */
 void heed_jinja_print_number(heed_buffer *out, double number);
+/* How JSON is written. */
 typedef struct jinja_json_style {
     const char *indent;
     jinja_value item, key; /* separators */
     bool ascii, sorted;
 } jinja_json_style;
+/* Appends json.dumps(value). */
 void heed_jinja_print_json(jinja_run *run, heed_buffer *out, jinja_value value,
                            const jinja_json_style *style);
 
-/* ---- the run: failures are sticky ---- */
-/* "where: line N: message"; the first one wins. Returns undefined, so that functions may end with
-   it. */
+/* ---- the run; after the first failure, everything else fails ---- */
+/* Fails the run with "where: line N: message", unless it has failed. Returns undefined, so that
+   functions may return its result. */
 jinja_value heed_jinja_fail(jinja_run *run, const char *format, ...) HEED_PRINTF(2, 3);
-/* The usual failure of an undefined value; other values: "cannot DOING a value of type
-   TYPE". */
+/* Fails because a value cannot be used: an undefined value with the usual message, any other with
+   "cannot DOING a value of type TYPE". */
 jinja_value heed_jinja_fail_use(jinja_run *run, const char *doing, jinja_value value);
-/* HEED_E_ARG: what raise_exception does */
+/* Fails with HEED_E_ARG, as raise_exception does. */
 jinja_value heed_jinja_raise(jinja_run *run, const char *message);
 bool heed_jinja_failed(const jinja_run *run);
-bool heed_jinja_spend(jinja_run *run, size_t steps); /* false: the run has failed */
-/* one level deeper; false: too deep, and then not entered */
+bool heed_jinja_spend(jinja_run *run, size_t steps); /* false after a failure */
+/* Enters a level of nesting. Returns false, and does not enter, if it is too deep. */
 bool heed_jinja_enter(jinja_run *run);
 void heed_jinja_leave(jinja_run *run);
-/* zeroed, from the arena; NULL: the run has failed */
+/* Returns zeroed memory from the arena. NULL after a failure. */
 void *heed_jinja_take(jinja_run *run, size_t count, size_t size);
-/* False (and a failure) when a text being made is larger than the limit. */
+/* Fails and returns false if a text is longer than the limit of the output. */
 bool heed_jinja_fits(jinja_run *run, const heed_buffer *buffer);
+/* Returns the time for strftime_now, in seconds since 1970. */
 int64_t heed_jinja_now(const jinja_run *run);
 
 /* ---- calling ---- */
+/* Calls a function, method, macro, joiner or recursive loop. */
 jinja_value heed_jinja_call(jinja_run *run, jinja_value function, const jinja_call *call);
+/* Calls a filter, test, method or global function with its arguments in order. */
 jinja_value heed_jinja_call_builtin(jinja_run *run, const jinja_builtin *builtin, jinja_value self,
                                     const jinja_call *call);
-const jinja_builtin *heed_jinja_filter(const char *name, size_t length); /* NULL: unknown */
+const jinja_builtin *heed_jinja_filter(const char *name, size_t length); /* NULL if there is none */
 const jinja_builtin *heed_jinja_test(const char *name, size_t length);
 const jinja_builtin *heed_jinja_global(const char *name, size_t length);
-/* NULL: none of that name */
+/* Returns a method of a value, NULL if there is none. */
 const jinja_builtin *heed_jinja_method(jinja_value self, jinja_value name);
-extern const jinja_builtin heed_jinja_cycler_methods[]; /* end with a record without a name */
-/* Python has such a method, but it would change the value. */
+extern const jinja_builtin heed_jinja_cycler_methods[]; /* the last record has no name */
+/* Returns whether Python has such a method and it would change the value. */
 bool heed_jinja_method_is_unsafe(jinja_value self, jinja_value name);
-/* value.name and value[key], as Jinja looks them up. Undefined when there is none. */
+/* value.name and value[key], looked up as Jinja does. Undefined if there is none. */
 jinja_value heed_jinja_attribute(jinja_run *run, jinja_value value, jinja_value name);
 jinja_value heed_jinja_item(jinja_run *run, jinja_value value, jinja_value key);
+/* Returns value[a:b:c], where a bound may be none. */
 jinja_value heed_jinja_slice(jinja_run *run, jinja_value value, const jinja_value bounds[3]);
-/* "a.b.0": what filters call an attribute; an integer is an item. */
+/* Looks up a path such as "a.b.0", which filters call an attribute. An integer is an index. */
 jinja_value heed_jinja_path(jinja_run *run, jinja_value value, jinja_value path);
 
-/* Arithmetic, by Python's rules. */
+/* The operators, by Python's rules. */
 typedef enum jinja_operator {
     JINJA_ADD,
     JINJA_SUBTRACT,
@@ -257,10 +272,11 @@ typedef enum jinja_operator {
 jinja_value heed_jinja_arithmetic(jinja_run *run, jinja_operator operation, jinja_value a,
                                   jinja_value b);
 bool heed_jinja_compares(jinja_run *run, jinja_operator operation, jinja_value a, jinja_value b);
-/* printf-style formatting of Python: "%s of %d" % arguments; (values) or a dict for "%(name)s". */
+/* Python's printf-style formatting, "%s of %d" % arguments, with values or, for "%(name)s", with a
+   dict. */
 jinja_value heed_jinja_format(jinja_run *run, jinja_value format, const jinja_value *values,
                               size_t count, const jinja_dict *names);
-/* str.format. */
+/* Python's str.format. */
 jinja_value heed_jinja_format_braces(jinja_run *run, jinja_value format, const jinja_call *call);
 
 #endif

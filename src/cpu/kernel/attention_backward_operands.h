@@ -1,39 +1,46 @@
-/* attention_backward_operands.h: scratch memory of attention backward, and what of one head is
-   prepared once for all tiles of keys: q and dy as operands, D = y.dy. */
+/* attention_backward_operands.h: the scratch memory of attention backward, and what is prepared
+   once for all tiles of keys of one head: q and dy as operands, and D = y.dy. */
 #ifndef HEED_CPU_KERNEL_ATTENTION_BACKWARD_OPERANDS_H
 #define HEED_CPU_KERNEL_ATTENTION_BACKWARD_OPERANDS_H
 
 #include "cpu/kernel/attention_pack.h"
 
+/* Rows of a row block of this kernel; keys whose dk and dv are computed together; rows whose D is
+   computed together. */
 enum { BLOCK_ROWS = 96, KEYS_AT_ONCE = 12, TOGETHER = 8 };
 
+/* A thread's scratch memory. (rows) are those of one block of 96, unless it says more. */
 typedef struct backward_scratch {
-    float *key_columns, *value_columns;        /* (E,64) */
-    float *key_rows, *dkeys, *dvalues, *spare; /* (64,P) */
-    /* (rows,P): q or dy as floats; dy as the matmuls see it */
+    /* (E,64): k and v, right operands of sums over channels */
+    float *key_columns, *value_columns;
+    /* (64,P): k, right operand of sums over keys; dk and dv of the tile; gathered rows */
+    float *key_rows, *dkeys, *dvalues, *spare;
+    /* (rows,P): q or dy as floats; dy rounded to bf16, as the matmuls see it */
     float *rows, *dy_bf16;
-    /* (rows of the head,packed): q, dy; left operands, unless they are used in place */
+    /* (rows of the head,packed): q and dy, left operands; unused if they are read in place */
     float *queries, *dy;
-    /* (rows of the head,P): q, dy; right operands of sums over queries */
+    /* (rows of the head,P): q and dy, right operands of sums over queries */
     float *query_groups, *dy_groups;
-    float *weights, *dscores; /* (rows,64): p f, ds scale */
-    /* (rows,64): the same, transposed left operands of sums over queries */
+    float *weights, *dscores; /* (rows,64): q.k, then p f; dy.v, then ds */
+    /* (rows,64): p f and ds, packed as transposed left operands of sums over queries */
     float *weight_groups, *dscore_groups;
-    /* (ROWS_AT_ONCE,64): the same, left operand of a sum over keys */
+    /* (ROWS_AT_ONCE,64): ds, packed as left operand of the sum over keys */
     float *dscore_rows;
-    float *inner;   /* (rows of the head): D */
-    float *lse;     /* (rows) */
-    float *dq_rows; /* (ROWS_AT_ONCE,P) */
-    uint64_t *seen; /* (rows) */
+    float *inner;   /* D of every row of the head */
+    float *lse;     /* lse of the rows */
+    float *dq_rows; /* (ROWS_AT_ONCE,P): what a row block adds to dq */
+    uint64_t *seen; /* the keys of the tile that each of the rows sees, as bits */
 } backward_scratch;
 
-/* q and dy are operands where they lie: evenly spaced whole vectors of floats. */
+/* Can q and dy be operands where they lie? They can if they are floats whose rows are evenly spaced
+   and made of whole vectors. */
 static inline bool in_place(const problem *p)
 {
     return !p->bf16 && p->group == 1 && p->padded == p->width;
 }
 
-/* Cuts `memory` (NULL: only measures) and returns the bytes. */
+/* Divides `memory` among the fields of s and returns the bytes that this takes. With memory = NULL
+   it only counts them. */
 static inline size_t backward_layout(const problem *p, char *memory, backward_scratch *s)
 {
     const int64_t padded = p->padded, columns = p->width * TILE;
@@ -78,33 +85,37 @@ static inline size_t backward_layout(const problem *p, char *memory, backward_sc
     return at + BLOCK_ROWS * sizeof(uint64_t);
 }
 
+/* One sequence and one key/value head: what a part works on. */
 typedef struct backward_head {
     const problem *p;
     const query_sequence *s;
     backward_scratch *scratch;
     key_tile tile;
-    view keys;                    /* of the tile, right operand of a sum over keys */
-    view queries, dy;             /* of the head: q and dy, left operands */
-    view query_groups, dy_groups; /* the same, right operands */
-    int64_t number;               /* of the tile */
+    view keys;                    /* k of the tile, right operand of the sum over keys */
+    view queries, dy;             /* q and dy of the head, left operands */
+    view query_groups, dy_groups; /* q and dy of the head, right operands */
+    int64_t number;               /* the number of the tile in the sequence */
     int kv_head;
-    bool fresh; /* nothing was added to dkeys and dvalues of this tile */
-    bool add;   /* dk and dv are added to: sequences share keys */
+    bool fresh; /* nothing was added to dkeys and dvalues of this tile yet */
+    bool add;   /* dk and dv are added to what stands there: sequences share keys */
 } backward_head;
 
+/* The row of q, y, dy and dq where the query of `row` stands. */
 static inline int64_t query_row(const backward_head *u, int64_t row)
 {
     return u->s->of.query_start + row / u->p->group;
 }
 
+/* The column of q, y, dy and dq where the head of `row` begins. */
 static inline int64_t query_column(const backward_head *u, int64_t row)
 {
     return (u->kv_head * u->p->group + row % u->p->group) * u->p->width;
 }
 
-/* D = y.dy of a few rows, each summed over the channels in one accumulator as dy.v is: rounding
-   then treats both alike, and a row that sees a single key, whose y is that key's v, gets a
-   gradient of exactly 0. Rows side by side hide the latency of the accumulators. */
+/* sums[i] = a[i].b[i] for a few rows, over the channels in one accumulator each, ascending, as dy.v
+   is summed. A row that sees a single key has that key's v as its y, so D and dy.v are then equal
+   to the bit and its gradient is exactly 0. Several rows are summed side by side, because additions
+   to one accumulator wait for each other. */
 static inline void inner_products(const float *const *a, const float *const *b, int rows,
                                   int64_t width, float *sums)
 {
@@ -118,7 +129,7 @@ static inline void inner_products(const float *const *a, const float *const *b, 
     for (int i = 0; i < rows; i++) sums[i] = sum[i];
 }
 
-/* D of rows [first, first + rows), with dy as the matmuls see it. */
+/* D of rows [first, first + rows). dy is what the matmuls see: rounded if operands are bf16. */
 static inline void find_inner(const backward_head *u, int64_t first, int64_t rows)
 {
     const problem *p = u->p;
@@ -142,13 +153,13 @@ static inline void find_inner(const backward_head *u, int64_t first, int64_t row
     }
 }
 
-/* Rows as the left and as the right operand of matmuls. */
+/* Rows as the left operand of some matmuls and the right operand of others. */
 typedef struct {
     view left, right;
 } operand_pair;
 
-/* All rows of the head's q or dy as operands, once for all tiles of keys: 96 rows at a time, while
-   their floats are at hand. */
+/* All rows of q or dy of the head as operands of both kinds, once for all tiles of keys. They are
+   packed 96 rows at a time, while their floats are in the cache. */
 static inline operand_pair load_operands(const backward_head *u, const heed_operand *x,
                                          int64_t rows, float *left_room, float *right_room)
 {
@@ -173,12 +184,13 @@ static inline operand_pair load_operands(const backward_head *u, const heed_oper
     return (operand_pair){left, p->bf16 ? right : left};
 }
 
-/* Rows [first, ...) of a right operand. */
+/* The rows of a right operand from `first` on, which is a multiple of a k_group. */
 static inline view groups_from(const problem *p, view groups, int64_t first)
 {
     return (view){groups.data + first / p->k_group * groups.stride, groups.stride};
 }
 
+/* Gathers lse of rows [first, first + rows). */
 static inline void load_lse(const backward_head *u, int64_t first, int64_t rows)
 {
     const problem *p = u->p;

@@ -1,5 +1,10 @@
 /* attention_backward_rows.h: the steps of attention backward on rows of one head and one tile of
-   keys: weights and ds, what they add to dq, what they add to dk and dv. */
+   keys, named as in attention_backward.h:
+      1. scores           q.k and dy.v                     differentiate_rows
+      2. weights          p = exp(score - lse), p f        differentiate_row
+      3. score gradients  ds                               differentiate_row
+      4. accumulate dq    dq += ds k                       add_to_queries
+      5. accumulate dk    dk += ds^T q, dv += (p f)^T dy   add_to_keys */
 #ifndef HEED_CPU_KERNEL_ATTENTION_BACKWARD_ROWS_H
 #define HEED_CPU_KERNEL_ATTENTION_BACKWARD_ROWS_H
 
@@ -7,7 +12,8 @@
 #include "cpu/kernel/attention_scores.h"
 #include "cpu/kernel/random.h"
 
-/* q.k and dy.v of one row become p f and ds; hidden keys get zeros. */
+/* Steps 2 and 3 for one row: q.k becomes p f, and dy.v becomes ds. Hidden keys get zeros. `first +
+   r` is the row of the head, r the row of the block. */
 static inline void differentiate_row(const backward_head *u, int64_t first, int64_t r, int vectors)
 {
     const heed_attention_attributes *a = u->p->attributes;
@@ -47,6 +53,7 @@ static inline void differentiate_row(const backward_head *u, int64_t first, int6
     }
 }
 
+/* Zeros in p f and ds of row r of the block, from vector `vectors` on. */
 static inline void clear_weights(const backward_head *u, int64_t r, int vectors)
 {
     for (int v = vectors; v < TILE_VECTORS; v++) {
@@ -55,8 +62,8 @@ static inline void clear_weights(const backward_head *u, int64_t r, int vectors)
     }
 }
 
-/* dq of rows [r, r + rows) += ds times keys [low, high): directly into dq if its rows are evenly
-   spaced whole vectors. */
+/* Step 4: dq of rows [r, r + rows) of the block += ds times keys [low, high). If the rows of dq are
+   evenly spaced whole vectors, the matmul adds to them directly. */
 static inline void add_to_queries(const backward_head *u, int64_t first, int64_t r, int rows,
                                   int low, int high)
 {
@@ -98,8 +105,8 @@ static inline void add_to_queries(const backward_head *u, int64_t first, int64_t
     }
 }
 
-/* Prefetches what the next row block reads and adds to. Always inline: gcc drops calls of functions
-   that only prefetch. */
+/* Prefetches what the next row block reads and adds to. Always inline, because gcc drops calls of
+   functions that only prefetch. */
 HEED_INLINE void fetch_rows(const backward_head *u, int64_t row, int64_t end)
 {
     enum { LINE = 64 / sizeof(float) };
@@ -117,8 +124,7 @@ HEED_INLINE void fetch_rows(const backward_head *u, int64_t row, int64_t end)
     }
 }
 
-/* Weights and ds of rows [r, r + rows) of the 96 that begin at row `first`, and what they add to
-   dq. */
+/* Steps 1 to 4 for rows [r, r + rows) of the 96 that begin at row `first` of the head. */
 static inline void differentiate_rows(const backward_head *u, int64_t first, int64_t r, int rows)
 {
     const problem *p = u->p;
@@ -144,17 +150,20 @@ static inline void differentiate_rows(const backward_head *u, int64_t first, int
     dp.a_row = u->dy.stride;
     dp.b = s->value_columns;
     dp.to = s->dscores + r * TILE;
+    /* step 1 */
     multiply(p, rows, vectors, &scores);
     multiply(p, rows, vectors, &dp);
+    /* steps 2 and 3 */
     for (int i = 0; i < rows; i++) {
         if (!s->seen[r + i]) clear_weights(u, r + i, 0);
         else differentiate_row(u, first, r + i, vectors);
     }
+    /* step 4 */
     add_to_queries(u, first, r, rows, __builtin_ctzll(any), 64 - __builtin_clzll(any));
 }
 
-/* dk and dv of the tile += what these rows give: for a run of keys the rows from the first to the
-   last that see any of them. */
+/* Step 5: adds to dk and dv of the tile what these rows contribute. Keys are taken 12 at a time,
+   with the rows from the first to the last that see any of them. */
 static inline void add_to_keys(const backward_head *u, int64_t first, int64_t rows)
 {
     const problem *p = u->p;

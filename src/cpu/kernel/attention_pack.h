@@ -1,15 +1,20 @@
-/* attention_pack.h: operands of attention's matmuls, and the matmuls. They run in packed elements
-   of four bytes, each of which holds a k_group: a float, a float rounded to bf16, or a pair in bf16
-   where the processor multiplies those; a problem says which. A tile packs to the same numbers from
-   a page of the cache and from dense rows. */
+/* attention_pack.h: how the operands of attention's matmuls are packed, and the matmuls.
+
+   A packed element has four bytes and holds one k_group: a float, a float rounded to bf16, or a
+   pair of values of k in bf16 if the processor multiplies pairs. The problem says which.
+      left operand   (rows,packed): rows of q or dy, k along the row                packed_rows
+      right operand  (E,64): keys or values side by side, for sums over channels    pack_columns
+                     (keys,P): channels side by side, for sums over keys            pack_rows
+   A tile packs to the same numbers from a page of the cache and from dense rows. */
 #ifndef HEED_CPU_KERNEL_ATTENTION_PACK_H
 #define HEED_CPU_KERNEL_ATTENTION_PACK_H
 
 #include "cpu/kernel/attention_tiles.h"
 #include "tensor/scaled_rows.h"
 
-/* to (rows,vectors) = [to +] a (rows,depth) b (depth,vectors), one accumulator per element, k
-   ascending; b's rows lie b_step apart. Extents of a and b count packed elements. */
+/* to (rows,vectors) = [to +] a (rows,depth) b (depth,vectors), each element in one accumulator, k
+   ascending. Row r of a begins at a + r * a_row and its values of k lie a_step apart; rows of b lie
+   b_step apart. `depth` and strides of a and b count packed elements. */
 typedef struct {
     const float *a;
     ptrdiff_t a_row, a_step;
@@ -21,8 +26,8 @@ typedef struct {
     bool add;
 } small_matmul;
 
-/* Width index of the tile for `rows` rows: the widest, unless a narrower one takes more of them at
-   once. */
+/* The width index of the register tile for `rows` rows and at most `vectors` vectors: the widest,
+   unless a panel-wide one takes all rows at once and that one does not. */
 static inline int choose_tile(const problem *p, int rows, int vectors)
 {
     int shape = HEED_GEMM_WIDTHS - 1, height = rows < p->kernels->mr ? rows : p->kernels->mr;
@@ -31,6 +36,7 @@ static inline int choose_tile(const problem *p, int rows, int vectors)
     return shape;
 }
 
+/* Computes x for `rows` rows and `vectors` vectors of columns, register tile by register tile. */
 static inline void multiply(const problem *p, int rows, int vectors, const small_matmul *x)
 {
     for (int v = 0; v < vectors;) {
@@ -59,18 +65,19 @@ static inline void multiply(const problem *p, int rows, int vectors, const small
     }
 }
 
-/* Rows of floats, or of packed elements, in a copy or where they are. */
+/* Rows of floats or of packed elements, `stride` apart: a copy, or the operand itself. */
 typedef struct {
     const float *data;
     ptrdiff_t stride;
 } view;
 
+/* The address of element (row, column) of an operand of floats or 16-bit numbers. */
 static inline const void *element_of(const heed_operand *x, int64_t row, int64_t column)
 {
     return (const char *)x->data + (row * x->row_stride + column) * (x->dtype == HEED_F32 ? 4 : 2);
 }
 
-/* One row of a head as floats, zeros after the width. */
+/* One row of a head as floats, then zeros up to P. */
 static inline void widen_row(const problem *p, const heed_operand *x, int64_t row, int kv_head,
                              float *out)
 {
@@ -85,8 +92,9 @@ static inline void widen_row(const problem *p, const heed_operand *x, int64_t ro
     p->kernels->floats.pack_n(out, (int)p->padded, source, 1, (int)p->width);
 }
 
-/* The visible keys of a tile, one after the other: where they are when none is hidden and their
-   type can be packed, else as floats in `room` (64,P). */
+/* The rows of x for the listed keys of a tile, one after the other. They are read where they lie if
+   no position is hidden and their type can be packed. Otherwise they are gathered as floats in
+   `room` (64,P). */
 static inline heed_gemm_rows visible_rows(const problem *p, const heed_operand *x,
                                           const key_tile *tile, int kv_head, float *room)
 {
@@ -98,28 +106,29 @@ static inline heed_gemm_rows visible_rows(const problem *p, const heed_operand *
     return (heed_gemm_rows){room, HEED_GEMM_F32, p->padded};
 }
 
-/* The right operand of a sum over keys: out (keys,P). */
+/* Packs the right operand of a sum over keys: out (keys,P). */
 static inline void pack_rows(const problem *p, heed_gemm_rows x, int64_t keys, float *out)
 {
     p->packers.pack_n(out, (int)p->padded, x, keys, (int)p->width);
 }
 
-/* The right operand of a sum over channels: out (E,64), zeros after the last key. */
+/* Packs the right operand of a sum over channels: out (E,64), zeros after the last key. */
 static inline void pack_columns(const problem *p, heed_gemm_rows x, int keys, float *out)
 {
     p->packers.pack_t(out, TILE, x, p->width, keys);
 }
 
-/* Rows of a query block are pairs: row r is query r / group of the sequence under head kv_head *
-   group + r % group. */
+/* Rows [first, first + count) of a sequence under one key/value head. Rows are (query, head) pairs:
+   row r is query r / group under head kv_head * group + r % group. */
 typedef struct {
     const query_sequence *s;
     int kv_head;
     int64_t first, count;
 } pair_rows;
 
-/* These rows of x as floats, in place where they are evenly spaced, else in `room` (count,P);
-   `whole_vectors`: they have to be such, zeros after the width. */
+/* These rows of x as floats: in place if they are evenly spaced, else copied to `room` (count,P).
+   If `whole_vectors` is set, every row must have P floats, zeros after the width, and is copied
+   unless the width is P. */
 static inline view query_rows(const problem *p, const heed_operand *x, const pair_rows *rows,
                               bool whole_vectors, float *room)
 {
@@ -144,8 +153,8 @@ static inline view query_rows(const problem *p, const heed_operand *x, const pai
     return (view){room, p->padded};
 }
 
-/* Rows as the left operand of a sum over their channels, in `room` (rows,packed) unless floats will
-   do. */
+/* Rows as the left operand of a sum over their channels: x itself for floats, otherwise packed into
+   `room` (rows,packed). */
 static inline view packed_rows(const problem *p, view x, int64_t rows, float *room)
 {
     if (!p->bf16) return x;

@@ -1,19 +1,26 @@
-/* One query block of attention forward, tiled with an online softmax. For every row: m the maximum
-   score so far, l the sum of exp(score - m), o the weighted sum of values. Its steps
-   (attend_query_block):
-     for each chunk of 1024 positions, counted from the sequence's first, m, l, o begin with nothing
-       for each tile of 64 positions, for each row block (attend_rows)
-         scores; the new m; l and o times exp(old m - new m); softmax weights; l += their sum;
-         o += weights times values
-       what the chunk found is merged into what those before it found (merge_rows)
-     a sink is a key that is seen last: it adds to l, and nothing to o (take_sink)
-     y = o / l, lse = m + log l (finish_query_block)
-   Chunks may be worked on apart (attention_forward.h).
+/* Attention forward for one query block, with an online softmax over tiles of keys. Every row keeps
+      m  the maximum score so far
+      l  the sum of exp(score - m) so far
+      o  the sum of exp(score - m) times the value of the key so far
+   and works through its keys like this (attend_query_block):
+      for each chunk of 1024 positions, counted from the sequence's first:
+        clear      m = -inf, l = 0, o = 0                               clear_partial
+        for each tile of 64 positions, for each row block:              attend_rows
+          1. scores       s = scale * q.k, capped and biased, hidden keys -inf
+          2. new maximum  m' = max(m, max s)
+          3. rescale      l and o times exp(m - m')
+          4. weights      p = exp(s - m'), l += sum p, then dropout on p
+          5. accumulate   o += p v
+        merge      the chunk's m, l, o into those of earlier chunks     merge_rows
+      sink       a learned score without a value: adds to l only        take_sink
+      finish     y = o / l, lse = m + log l                             finish_query_block
+   The chunks of a query block may also be computed by different threads (attention_forward.h).
 
-   Scores are sums over the channels, o sums over the keys, each in one accumulator and ascending,
-   and keys that a row does not see take no part in its sums: the bits of a row depend neither on
-   the rows it is worked on with nor on tiles that it does not see.
-   Source: Milakov & Gimelshein 2018; Dao et al. 2022. */
+   Scores are sums over channels and o is a sum over keys, each in one accumulator in ascending
+   order. Keys that a row does not see take no part in its sums. Hence the bits of a row do not
+   depend on the rows that are computed with it, nor on tiles that it does not see.
+
+   Source: Milakov & Gimelshein 2018 (online softmax); Dao et al. 2022 (FlashAttention). */
 #ifndef HEED_CPU_KERNEL_ATTENTION_QUERY_BLOCK_H
 #define HEED_CPU_KERNEL_ATTENTION_QUERY_BLOCK_H
 
@@ -21,24 +28,27 @@
 #include "cpu/kernel/attention_scores.h"
 #include "cpu/kernel/random.h"
 
+/* Rows of a query block at most; tiles of a chunk. */
 enum { QUERY_BLOCK_ROWS = 192, CHUNK_TILES = 16 };
 
-/* m, l and o of some rows: (rows), (rows), (rows,P). */
+/* m, l and o of some rows, as three arrays: (rows), (rows), (rows,P). */
 typedef struct partial {
     float *max, *total, *sums;
 } partial;
 
+/* A thread's scratch memory for one query block. */
 typedef struct forward_scratch {
-    float *keys;                   /* (E,64) */
-    float *values, *spare, *alone; /* (64,P) */
-    float *rows, *queries;         /* (rows,P): q, and packed */
-    float *scores, *weights;       /* (ROWS_AT_ONCE,64): scores, then weights; packed */
-    uint64_t *seen;                /* (queries): keys of the tile that each sees */
+    float *keys;                   /* (E,64): packed keys of the tile */
+    float *values, *spare, *alone; /* (64,P): packed values; gathered rows; values of one row */
+    float *rows, *queries;         /* (rows,P): q as floats; q as the packed left operand */
+    float *scores, *weights;       /* (ROWS_AT_ONCE,64): scores, later weights; packed weights */
+    /* (queries): the keys of the tile that each query sees, as bits */
+    uint64_t *seen;
     partial whole, chunk;
 } forward_scratch;
 
-/* Half as large where there are few rows, so that all threads get some. Bits do not depend on
-   it. */
+/* Queries of a query block. Blocks are half as large if there are few rows, so that all threads get
+   some. The bits of the result do not depend on it. */
 static inline int64_t queries_of_block(const heed_attention_attributes *a, int64_t queries)
 {
     int64_t group = a->heads / a->kv_heads,
@@ -48,7 +58,8 @@ static inline int64_t queries_of_block(const heed_attention_attributes *a, int64
     return count < 1 ? 1 : count;
 }
 
-/* Cuts `memory` (NULL: only measures) and returns the bytes. */
+/* Divides `memory` among the fields of s and returns the bytes that this takes. With memory = NULL
+   it only counts them. */
 static inline size_t forward_layout(const heed_attention_attributes *a, char *memory,
                                     forward_scratch *s)
 {
@@ -82,22 +93,24 @@ static inline size_t forward_layout(const heed_attention_attributes *a, char *me
     return at + (size_t)queries * sizeof(uint64_t);
 }
 
-/* Queries [first, first + queries) of a sequence for the query heads of one key/value head. */
+/* Queries [first, first + queries) of a sequence under the query heads of one key/value head. */
 typedef struct query_block {
     const problem *p;
     const query_sequence *s;
     forward_scratch *scratch;
-    partial to; /* of the chunk in work */
+    partial to; /* m, l, o of the chunk that is being computed */
     key_tile tile;
-    view q, values;       /* packed */
-    float scale;          /* of the scores; 1 if they are biased */
-    int64_t number;       /* of the tile */
-    bool checked, finite; /* its values were looked at, and are finite */
+    view q, values; /* packed left operand of the scores; packed right operand of o */
+    /* what max_score and softmax_weights multiply q.k by; 1 if bias_scores did it already */
+    float scale;
+    int64_t number; /* the number of the tile in the sequence */
+    /* whether the values of the tile were searched for NaN and infinity; whether they have none */
+    bool checked, finite;
     int64_t first, queries;
     int kv_head;
 } query_block;
 
-/* The query and head of a row. */
+/* The mask index and the query head of a row. */
 static inline query_head query_head_of(const query_block *u, int64_t row)
 {
     const int group = u->p->group;
@@ -105,8 +118,9 @@ static inline query_head query_head_of(const query_block *u, int64_t row)
                         u->kv_head * group + (int)(row % group)};
 }
 
-/* The scores of rows [row, row + rows) against the tile, hidden ones -inf; returns the vectors that
-   hold some. */
+/* Step 1: the scores of rows [row, row + rows) against the tile; hidden keys get -inf. Returns the
+   number of vectors, counted from key 0, up to the last visible key, and in `seen` the visible keys
+   of each row. */
 static inline int score_rows(const query_block *u, int64_t row, int rows,
                              uint64_t seen[ROWS_AT_ONCE])
 {
@@ -133,7 +147,7 @@ static inline int score_rows(const query_block *u, int64_t row, int rows,
     return vectors;
 }
 
-/* q.k of a row become exp(scale * q.k - m); returns their sum. */
+/* Step 4 for one row: q.k become weights exp(scale * q.k - m). Returns their sum. */
 static inline float softmax_weights(const problem *p, float *scores, int vectors, float scale,
                                     float m)
 {
@@ -149,6 +163,7 @@ static inline float softmax_weights(const problem *p, float *scores, int vectors
     return accumulators_sum(sum);
 }
 
+/* Step 2 for one row: the maximum of q.k; -inf if no key is visible. */
 static inline float max_score(const float *scores, int vectors)
 {
     accumulators most = accumulators_of(-__builtin_inff());
@@ -157,7 +172,8 @@ static inline float max_score(const float *scores, int vectors)
     return accumulators_max(most);
 }
 
-/* Weights of row `row` (r of the row block) times the dropout factor of each key. */
+/* Multiplies the weights of one row by the dropout factors of its keys: 0, or 1 / (1 - dropout).
+   `row` counts from the query block. */
 static inline void drop_weights(const query_block *u, int64_t row, float *scores)
 {
     const heed_attention_attributes *a = u->p->attributes;
@@ -176,7 +192,7 @@ typedef struct {
     int low, high;
 } key_range;
 
-/* o of `rows` rows += their weights times the values of the keys, packed ones. */
+/* Step 5 for several rows: o += weights times packed values of the given keys. */
 static inline void add_values(const query_block *u, const float *scores, int rows, key_range keys,
                               view values, float *sums)
 {
@@ -202,7 +218,8 @@ static inline void add_values(const query_block *u, const float *scores, int row
                              .add = true});
 }
 
-/* The same for one row where values that it does not see are not finite: they become zeros. */
+/* Step 5 for one row, if values that it does not see may be NaN or infinite: those are replaced by
+   zeros, since 0 times infinity is NaN. */
 static inline void add_values_alone(const query_block *u, const float *scores, uint64_t bits,
                                     float *sums)
 {
@@ -252,7 +269,8 @@ static inline void add_row_values(query_block *u, int64_t row, int rows,
                                  u->to.sums + (row + r) * p->padded);
 }
 
-/* Asked only for rows without a maximal score. */
+/* Is a visible score of the row NaN? The maximum skips NaN, so this is asked only if the maximum is
+   -inf. */
 static inline bool sees_nan(const float *scores, uint64_t seen)
 {
     for (; seen; seen &= seen - 1)
@@ -260,27 +278,27 @@ static inline bool sees_nan(const float *scores, uint64_t seen)
     return false;
 }
 
-/* The steps of the online softmax for one row block and tile:
+/* The online softmax for one row block and one tile (the steps are those above):
    1. scores
-   2. the new maximum m
-   3. l and o times exp(old m - new m)
-   4. weights exp(score - m), whose sum is added to l
-   5. o += weights times values */
+   2. new maximum m
+   3. rescale l and o by exp(old m - new m)
+   4. weights exp(score - m), added to l
+   5. accumulate o += weights times values */
 static inline void attend_rows(query_block *u, int64_t row, int rows)
 {
     const problem *p = u->p;
     float *scores = u->scratch->scores;
     uint64_t seen[ROWS_AT_ONCE];
     float old[TILE] = {0};
-    const int vectors = score_rows(u, row, rows, seen); /* 1 */
+    const int vectors = score_rows(u, row, rows, seen); /* step 1 */
     if (!vectors) return;
-    for (int r = 0; r < rows; r++) { /* 2 */
+    for (int r = 0; r < rows; r++) { /* step 2 */
         if (!seen[r]) continue;
         float m = u->scale * max_score(scores + r * TILE, vectors), before = u->to.max[row + r];
         if (before > m) m = before;
         if (m == -__builtin_inff()) {
             if (sees_nan(scores + r * TILE, seen[r])) m = __builtin_nanf("");
-            else seen[r] = 0; /* scores of -inf have no weight */
+            else seen[r] = 0; /* all visible scores are -inf: no weight */
         }
         if (!seen[r]) continue;
         old[r] = before - m;
@@ -288,7 +306,7 @@ static inline void attend_rows(query_block *u, int64_t row, int rows)
     }
     for (int r = 0; r < rows; r += HEED_LANES)
         heed_v_store(old + r, heed_v_exp(heed_v_load(old + r)));
-    for (int r = 0; r < rows; r++) { /* 3 and 4 */
+    for (int r = 0; r < rows; r++) { /* steps 3 and 4 */
         if (!seen[r]) {
             for (int j = 0; j < vectors * HEED_LANES; j++) scores[r * TILE + j] = 0;
             continue;
@@ -303,10 +321,11 @@ static inline void attend_rows(query_block *u, int64_t row, int rows)
                 heed_v_store(sums + e, heed_v_mul(factor, heed_v_load(sums + e)));
         if (p->attributes->dropout > 0) drop_weights(u, row + r, scores + r * TILE);
     }
-    add_row_values(u, row, rows, seen); /* 5 */
+    add_row_values(u, row, rows, seen); /* step 5 */
 }
 
-/* Finds the tile and what each query sees of it; false when that is nothing. */
+/* Loads the indices of the tile and which of its keys each query sees; false if no query sees
+   any. */
 static inline bool tile_visible(query_block *u)
 {
     uint64_t any = 0;
@@ -319,8 +338,9 @@ static inline bool tile_visible(query_block *u)
     return any != 0;
 }
 
-/* Values of few rows are read where they are; those of many are packed, since rows far apart crowd
-   one another out of the cache. */
+/* Packs the keys of the tile, and its values unless the query block has few rows and they can be
+   read where they lie. With many rows packing pays: unpacked rows lie far apart and evict one
+   another from the cache. */
 static inline void load_forward_tile(query_block *u, int64_t rows)
 {
     const problem *p = u->p;
@@ -335,6 +355,7 @@ static inline void load_forward_tile(query_block *u, int64_t rows)
     else pack_rows(p, values, u->tile.count, s->values);
 }
 
+/* m = -inf, l = 0, o = 0. */
 static inline void clear_partial(const problem *p, partial to, int64_t rows)
 {
     memset(to.sums, 0, (size_t)(rows * p->padded) * sizeof *to.sums);
@@ -344,6 +365,7 @@ static inline void clear_partial(const problem *p, partial to, int64_t rows)
     }
 }
 
+/* Packs q, which all tiles of the query block read. */
 static inline void load_query_block(query_block *u)
 {
     const problem *p = u->p;
@@ -354,7 +376,7 @@ static inline void load_query_block(query_block *u)
                        u->scratch->queries);
 }
 
-/* What tiles [begin, end) give, all of one chunk, into u->to. */
+/* m, l, o over tiles [begin, end) of one chunk, into u->to. */
 static inline void attend_tiles(query_block *u, int64_t begin, int64_t end)
 {
     int64_t rows = u->queries * u->p->group;
@@ -367,7 +389,8 @@ static inline void attend_tiles(query_block *u, int64_t begin, int64_t end)
     }
 }
 
-/* What row r of `more` found joins what row r of `to` has. */
+/* Merges m, l, o of later keys, `more`, into those of earlier keys, `to`: m is the larger of both,
+   and l and o of each are rescaled to it before they are added. */
 static inline void merge_rows(const problem *p, partial to, partial more, int64_t rows)
 {
     for (int64_t r = 0; r < rows; r++) {
@@ -392,7 +415,8 @@ static inline void merge_rows(const problem *p, partial to, partial more, int64_
     }
 }
 
-/* The sink joins m and l; what o is multiplied by for it is left to the division. */
+/* Adds the sink of the head, a score without a value, to m and l of row r. Returns exp(old m - new
+   m), by which the caller still has to rescale o. */
 static inline float take_sink(const query_block *u, int64_t r)
 {
     const heed_operand *sinks = heed_optional(u->p->args, HEED_ATTENTION_SINKS);
@@ -406,7 +430,7 @@ static inline float take_sink(const query_block *u, int64_t r)
     return old;
 }
 
-/* y = o / l and lse = m + log l; zeros for a row that saw nothing. */
+/* y = o / l and lse = m + log l; zeros for a row that saw no key. */
 static inline void finish_query_block(const query_block *u)
 {
     const problem *p = u->p;
@@ -429,6 +453,8 @@ static inline void finish_query_block(const query_block *u)
     }
 }
 
+/* All of it for one query block; the first chunk ends where the next multiple of 1024 positions
+   begins. */
 static inline void attend_query_block(query_block *u)
 {
     forward_scratch *s = u->scratch;

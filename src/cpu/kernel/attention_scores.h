@@ -5,8 +5,9 @@
 
 #include "cpu/kernel/attention_tiles.h"
 
-/* What ALiBi adds to the scores of `head` against the tile: scale * slope * (key - query), or a
-   difference of products in bf16. */
+/* What ALiBi adds to the scores of `head` against the tile: alibi_scale * slope * (key - query).
+   With alibi_bf16 it is alibi_scale times a difference of two products in bf16, slope * key and
+   slope * query. */
 static inline void alibi_row(const problem *p, const key_tile *tile, int64_t query, int head,
                              int vectors, float *biases)
 {
@@ -31,8 +32,8 @@ typedef struct {
     int head;
 } query_head;
 
-/* q.k of one query and head become scores: scaled, capped, biased. `derivatives`, if not NULL,
-   receives d score / d q.k. */
+/* q.k of one query and head become scores: times scale, then soft-capped, then biased.
+   `derivatives`, if not NULL, receives d score / d q.k. */
 static inline void bias_scores(const problem *p, const key_tile *tile, query_head of, int vectors,
                                float *scores, float *derivatives)
 {
@@ -53,8 +54,9 @@ static inline void bias_scores(const problem *p, const key_tile *tile, query_hea
     }
 }
 
-/* 2^x for x <= 0, where a relative error of 3e-6 does not matter: weights that are rounded to bf16.
-   0 below -150.45. 1 + x q(x) with q fitted like the polynomials of vector_math.h. */
+/* 2^x for x <= 0 with a relative error of 3e-6, which does not matter for weights that are rounded
+   to bf16; 0 below -150.45. With n = x rounded and r = x - n it is 2^n (1 + r q(r)), where q is
+   fitted like the polynomials of vector_math.h. */
 HEED_INLINE heed_v short_exp2(heed_v x)
 {
     static const float q[] = {0x1.62e12cp-1f, 0x1.ec0378p-3f, 0x1.c9fc46p-5f, 0x1.3a02ccp-7f};
@@ -64,12 +66,14 @@ HEED_INLINE heed_v short_exp2(heed_v x)
     return heed_v_scale(heed_v_fma(heed_v_polynomial(r, q, 4), r, heed_v_set(1)), n);
 }
 
-/* Softmax weights exp(scale * score - shift): what a row multiplies its values by. */
+/* How q.k become softmax weights exp(scale * q.k - shift). With bf16 operands scale and shift hold
+   log2(e) times as much, with the sign of an addend, for short_exp2. */
 typedef struct {
     heed_v scale, shift;
     bool bf16;
 } weight_scale;
 
+/* The constants of a row; shift is its maximum, or its lse if that is known. */
 HEED_INLINE weight_scale weight_scale_of(const problem *p, float scale, float shift)
 {
     const float log2_e = 0x1.715476p+0f;
@@ -83,7 +87,8 @@ HEED_INLINE heed_v weight_of(const weight_scale *w, heed_v score)
                    : heed_v_exp(heed_v_sub(heed_v_mul(score, w->scale), w->shift));
 }
 
-/* No NaN and no infinity in a packed right operand of n elements. */
+/* Have n elements of a packed right operand neither NaN nor infinity, in either half if they are
+   pairs? */
 static inline bool all_finite(const problem *p, const float *x, int64_t n)
 {
     const uint32_t high = 0x7F800000u, low = p->k_group > 1 ? 0x7F80u : 0;
@@ -96,8 +101,8 @@ static inline bool all_finite(const problem *p, const float *x, int64_t n)
     return !found;
 }
 
-/* The scores of one row outside `seen` become -inf. A run of bits is masked by comparing places,
-   anything else by a table. */
+/* Writes -inf over the scores of one row whose bit in `seen` is 0. If the bits form one run,
+   vectors of places are compared with its ends; otherwise bit after bit is tested. */
 static inline void hide(float *scores, int vectors, uint64_t seen)
 {
     static const float ramp[TILE] = {

@@ -1,7 +1,10 @@
-/* attention_tiles.h: tiles of keys. Keys are taken in tiles of 64 positions counted from the
-   sequence's first position: a tile is one page of the cache, or 64 dense rows. Keys that are
-   hidden from everybody (mask index -1) are not listed in a tile. Which keys of a tile a query sees
-   is one 64-bit word. */
+/* attention_tiles.h: tiles of keys. A tile is 64 positions, counted from the sequence's first: one
+   page of the cache, or 64 dense rows. Keys that nobody may see (mask index -1) are not listed in a
+   tile. Which keys of a tile a query sees is one 64-bit word:
+
+      positions     0   1   2   3   4   5 ...     mask indices 7 8 -1 9 10 11: position 2 is hidden
+      keys          0   1       2   3   4 ...     listed keys, numbered without it
+      seen bits     1   1       1   0   0 ...     a causal query with mask index 9 */
 #ifndef HEED_CPU_KERNEL_ATTENTION_TILES_H
 #define HEED_CPU_KERNEL_ATTENTION_TILES_H
 
@@ -12,6 +15,8 @@ typedef struct visible_span {
     int64_t first, last;
 } visible_span;
 
+/* What a query with this mask index sees: keys up to itself if causal, and keys less than `window`
+   away if there is a window. */
 static inline visible_span span_of(const problem *p, int64_t query)
 {
     const heed_attention_attributes *a = p->attributes;
@@ -21,18 +26,18 @@ static inline visible_span span_of(const problem *p, int64_t query)
     return s;
 }
 
-/* One tile of keys: the visible ones, in order. */
+/* The listed keys of one tile, in order. */
 typedef struct key_tile {
-    int64_t base; /* row of its first position in k and v */
+    int64_t base; /* row of its first position in k and v; -1 if the tile has none */
     int count;
-    bool unbroken;                /* none is hidden: key j stands in row base + j */
-    bool consecutive;             /* mask indices go up by one */
-    int64_t min_index, max_index; /* of the mask */
+    bool unbroken;                /* no position is hidden: key j stands in row base + j */
+    bool consecutive;             /* the mask indices of its keys go up by one */
+    int64_t min_index, max_index; /* the smallest and largest mask index */
     int32_t index[TILE];
-    uint8_t position[TILE]; /* in the tile */
+    uint8_t position[TILE]; /* position of key j in the tile */
 } key_tile;
 
-/* First row of tile `number` in k and v; -1 when the page table leads outside. */
+/* First row of tile `number` in k and v; -1 if the page table leads outside of them. */
 static inline int64_t tile_row(const problem *p, const query_sequence *s, int64_t number)
 {
     const heed_operand *table = p->page_table;
@@ -44,6 +49,7 @@ static inline int64_t tile_row(const problem *p, const query_sequence *s, int64_
     return page >= 0 && (page + 1) * TILE <= p->k->shape.dim[0] ? page * TILE : -1;
 }
 
+/* Lists the keys of tile `number` of the sequence. */
 static inline void find_tile(const problem *p, const query_sequence *s, int64_t number,
                              key_tile *tile)
 {
@@ -51,7 +57,7 @@ static inline void find_tile(const problem *p, const query_sequence *s, int64_t 
             positions = s->of.keys - first < TILE ? s->of.keys - first : TILE;
     tile->base = tile_row(p, s, number);
     if (tile->base < 0) positions = 0;
-    if (!p->key_index) { /* a key's index is its place */
+    if (!p->key_index) { /* a key's mask index is its position */
         for (int j = 0; j < TILE; j++) {
             tile->index[j] = (int32_t)(first + j);
             tile->position[j] = (uint8_t)j;
@@ -81,13 +87,13 @@ static inline void find_tile(const problem *p, const query_sequence *s, int64_t 
     }
 }
 
-/* Bits [first, last] of a word, 0 <= first, last < 64. */
+/* A word with bits first to last set; 0 if last < first. 0 <= first, last < 64. */
 static inline uint64_t bits_between(int64_t first, int64_t last)
 {
     return last < first ? 0 : ~(uint64_t)0 >> (63 - (last - first)) << first;
 }
 
-/* Bit j: key j of the tile is seen from these mask indices. */
+/* Bit j is set if the mask index of key j lies in the span. */
 static inline uint64_t seen_keys(const key_tile *tile, visible_span s)
 {
     if (tile->count == 0 || tile->max_index < s.first || tile->min_index > s.last) return 0;
@@ -104,8 +110,9 @@ static inline uint64_t seen_keys(const key_tile *tile, visible_span s)
     return seen;
 }
 
-/* All keys of the tile where each of queries [first, last] of the sequence, whose indices go up one
-   by one, sees all of them; else 0, and they have to be asked. */
+/* Returns bits of all keys of the tile if each of queries [first, last] sees all of them; otherwise
+   0, and the caller asks for each query. The mask indices of the queries go up one by one (no
+   query_index), so asking the first and the last suffices. */
 static inline uint64_t seen_by_all(const problem *p, const query_sequence *s, const key_tile *tile,
                                    int64_t first, int64_t last)
 {
@@ -115,8 +122,8 @@ static inline uint64_t seen_by_all(const problem *p, const query_sequence *s, co
     return seen == bits_between(0, tile->count - 1) ? seen : 0;
 }
 
-/* Tiles that queries [first, first + count) can reach: without key indices a key's index is its
-   place. */
+/* Tiles [*begin, *end) hold every key that queries [first, first + count) can see. With key indices
+   that is every tile; without them the index of a key is its position. */
 static inline void reachable_tiles(const problem *p, const query_sequence *s, int64_t first,
                                    int64_t count, int64_t *begin, int64_t *end)
 {

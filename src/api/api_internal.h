@@ -1,5 +1,5 @@
-/* api_internal.h: the objects that the handles of heed/heed.h stand for. This module turns public
-   tasks into calls of the modules before it. */
+/* api_internal.h: the structs behind the handles of heed/heed.h. This module turns the tasks of the
+   public interface into calls of the other modules. */
 #ifndef HEED_API_API_INTERNAL_H
 #define HEED_API_API_INTERNAL_H
 
@@ -9,17 +9,17 @@
 #include <heed/heed.h>
 
 struct heed_context {
-    heed_backend *cpu; /* owned; NULL with the reference kernels */
+    heed_backend *cpu; /* owned; NULL if the reference kernels are used */
     heed_backend reference;
-    heed_backend *backend; /* the one in use */
+    heed_backend *backend; /* the backend in use: `cpu` or `reference` */
     heed_threads threads;
-    heed_observer_options asked; /* as asked for */
-    heed_observer observer;      /* of the backend, when something was asked for */
+    heed_observer_options asked; /* the caller's options */
+    heed_observer observer;      /* set on the backend if the options ask for anything */
     heed_profile profile;
-    pthread_mutex_t turn; /* of the observer */
+    pthread_mutex_t turn; /* held while the observer works */
 };
 
-/* The type of weights called `name`; HEED_E_ARG, naming the known ones, when weights cannot be
+/* Finds the type of weights called `name`. HEED_E_ARG names the possible types if weights cannot be
    rounded to it. */
 heed_status heed_weight_type_read(const char *name, heed_dtype *dtype, heed_error *error);
 

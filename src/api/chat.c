@@ -1,5 +1,5 @@
-/* Conversations for the public interface: messages, the template, a session whose cache stays from
-   turn to turn. */
+/* chat.c: conversations for the public interface. A conversation has messages, a chat template and
+   a session whose cache is kept from turn to turn. */
 #include "api/transformer.h"
 
 #include "base/clock.h"
@@ -15,15 +15,16 @@
 struct heed_chat {
     heed_transformer *transformer;
     heed_chat_template *template;
-    json_t *messages;      /* array; a system prompt stands first */
-    heed_session *session; /* two sequences: the one that is kept, the one that is written */
-    heed_prefix prefix;
-    int32_t turn_end; /* special token that the template puts after an answer; -1: none */
-    bool keep_all;
+    json_t *messages;      /* array; the system prompt, if there is one, comes first */
+    heed_session *session; /* holds two sequences: the kept conversation and the new answer */
+    heed_prefix prefix;    /* the conversation so far, in the cache */
+    int32_t turn_end;      /* special token that the template puts after an answer; -1 for none */
+    bool keep_all;         /* as in heed_chat_options */
 };
 
 /* ---- messages ---- */
 
+/* Returns a message; NULL if `content` is not valid UTF-8 or memory is out. */
 static json_t *make_message(const char *role, const char *content, size_t length)
 {
     json_t *message = json_object();
@@ -46,7 +47,7 @@ static heed_status fail_text(const char *text, heed_error *error)
     return heed_fail(error, HEED_E_ARG, "\"%.40s\": a message must be valid UTF-8", text);
 }
 
-/* A list with the messages of another from `from` on. */
+/* Appends the messages from index `from` on to *copy, which is made if it is NULL. HEED_E_NOMEM. */
 static heed_status copy_messages(const json_t *messages, size_t from, json_t **copy,
                                  heed_error *error)
 {
@@ -142,6 +143,7 @@ heed_status heed_chat_load(heed_chat *chat, const char *path, heed_error *error)
 
 /* ---- making ---- */
 
+/* Loads the template `choice` (a file or a name), or the model's default if it is NULL. */
 static heed_status load_template(heed_chat *chat, const char *choice,
                                  const heed_tokenizer *tokenizer, heed_error *error)
 {
@@ -151,6 +153,7 @@ static heed_status load_template(heed_chat *chat, const char *choice,
     return heed_chat_template_check(chat->template, NULL, error);
 }
 
+/* Fills a new conversation; the caller frees it, after a failure too. */
 static heed_status make(heed_chat *chat, const heed_chat_options *options, heed_error *error)
 {
     heed_transformer *t = chat->transformer;
@@ -199,6 +202,8 @@ void heed_chat_free(heed_chat *chat)
 
 /* ---- a turn ---- */
 
+/* Lays the messages out with the template, up to the beginning of the next answer, and encodes the
+   text. The template writes special tokens itself, so none are added. */
 static heed_status encode(const heed_chat *chat, const json_t *messages, heed_encoding *ids,
                           heed_error *error)
 {
@@ -214,7 +219,8 @@ static heed_status encode(const heed_chat *chat, const json_t *messages, heed_en
     return status;
 }
 
-/* Removes the oldest question with its answers; false when only the last question is left. */
+/* Removes the oldest message of the user with its answers and adds their number to *dropped.
+   Returns false if only the last message of the user is left. */
 static bool drop_oldest(json_t *messages, size_t *dropped)
 {
     size_t first = has_role(json_array_get(messages, 0), "system"), next = first + 1;
@@ -225,8 +231,9 @@ static bool drop_oldest(json_t *messages, size_t *dropped)
     return true;
 }
 
-/* The ids of the conversation, with its oldest messages left out as long as there is no room for an
-   answer. */
+/* Encodes the conversation. While there is no room for an answer, the oldest messages are removed
+   from `messages`; with keep_all that is HEED_E_ARG instead. The room is a quarter of the context,
+   or max_new_tokens if that is less. */
 static heed_status fit(const heed_chat *chat, json_t *messages,
                        const heed_generation_settings *settings, heed_encoding *ids,
                        size_t *dropped, heed_error *error)
@@ -252,13 +259,13 @@ static heed_status fit(const heed_chat *chat, json_t *messages,
     }
 }
 
-/* One turn: what is read, what has been written so far, and who listens. */
+/* The state of one turn. */
 typedef struct listener {
-    const heed_hooks *hooks;
-    heed_encoding ids; /* of the conversation */
-    heed_buffer text;  /* of the answer */
-    double begun, first;
-    bool cancelled;
+    const heed_hooks *hooks; /* may be NULL */
+    heed_encoding ids;       /* ids of the conversation */
+    heed_buffer text;        /* the answer so far */
+    double begun, first;     /* when the turn and the first text began; 0: not yet */
+    bool cancelled;          /* a hook asked to stop */
 } listener;
 
 static void on_text(void *argument, size_t prompt, size_t number, const char *text, size_t length)
@@ -277,6 +284,8 @@ static bool on_cancelled(void *argument)
     return l->cancelled;
 }
 
+/* Makes the settings of the next answer. Unless max_new_tokens is set, only the context limits its
+   length. The token that ends a turn ends the answer too. */
 static heed_status make_settings(const heed_chat *chat, const heed_generation_options *options,
                                  heed_generation_settings *settings, heed_error *error)
 {
@@ -313,7 +322,7 @@ heed_status heed_chat_settings(const heed_chat *chat, const heed_generation_opti
     return status;
 }
 
-/* Writes the answer after the ids; a cancelled one counts as an answer. */
+/* Writes the answer to the ids. If a hook cancels it, the text so far is the answer. */
 static heed_status answer(heed_chat *chat, const heed_generation_settings *settings, listener *l,
                           heed_turn *turn, heed_error *error)
 {
@@ -344,8 +353,8 @@ static heed_status answer(heed_chat *chat, const heed_generation_settings *setti
     return status;
 }
 
-/* Reads the conversation and answers; where it is cancelled while it is being read, the answer is
-   empty. */
+/* Encodes the conversation and writes the answer. If a hook cancels it during the encoding, the
+   answer is empty. */
 static heed_status reply(heed_chat *chat, json_t *messages,
                          const heed_generation_settings *settings, listener *l, heed_turn *turn,
                          heed_error *error)

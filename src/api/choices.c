@@ -1,4 +1,5 @@
-/* Multiple choice for the public interface: a file of questions, line by line. */
+/* choices.c: multiple choice for the public interface. It reads a file of questions line by line.
+   */
 #include "api/transformer.h"
 
 #include "base/clock.h"
@@ -7,14 +8,14 @@
 #include "evaluate/choices.h"
 #include <stdlib.h>
 
-/* Questions so far: how many, how many of them right by each measure, what is to be said of them.
- */
+/* The counts so far. */
 typedef struct tally {
+    /* right: answers that are best by sum, by sum / characters and by sum / bytes */
     int64_t questions, right[3];
     heed_choice_notes notes;
 } tally;
 
-/* What the lines of a file are judged with. */
+/* The state of one call of heed_transformer_choose. */
 typedef struct judge {
     heed_session *session;
     const heed_tokenizer *tokenizer;
@@ -22,6 +23,7 @@ typedef struct judge {
     tally all;
 } judge;
 
+/* Scores the choices of a question, counts the verdict and calls task->question. */
 static heed_status judge_question(judge *j, const heed_question *question, heed_error *error)
 {
     const heed_choice_task *task = j->task;
@@ -44,7 +46,7 @@ static heed_status judge_question(judge *j, const heed_question *question, heed_
     return status;
 }
 
-/* One line of the file. */
+/* Reads and judges the question in a line of the file. */
 static heed_status judge_line(judge *j, heed_text text, size_t line, heed_error *error)
 {
     json_t *json = NULL;
@@ -58,6 +60,7 @@ static heed_status judge_line(judge *j, heed_text text, size_t line, heed_error 
     return status;
 }
 
+/* Judges all lines that are not blank. HEED_E_FORMAT if there are none; HEED_E_CANCELLED. */
 static heed_status judge_lines(judge *j, heed_line_file *file, const heed_hooks *hooks,
                                heed_error *error)
 {
@@ -72,7 +75,7 @@ static heed_status judge_lines(judge *j, heed_line_file *file, const heed_hooks 
             return heed_fail(error, HEED_E_CANCELLED, "stopped while scoring");
         HEED_TRY(heed_line_file_next(file, &line, &found, error));
         if (!found) break;
-        if (heed_line_is_blank(line)) continue; /* no question */
+        if (heed_line_is_blank(line)) continue;
         HEED_TRY(judge_line(j, line, heed_line_file_number(file), error));
     }
     if (j->all.questions) return HEED_OK;
@@ -82,6 +85,7 @@ static heed_status judge_lines(judge *j, heed_line_file *file, const heed_hooks 
         j->task->file);
 }
 
+/* Opens what the judging needs and judges the whole file. */
 static heed_status judge_file(judge *j, heed_transformer *t, const heed_hooks *hooks,
                               heed_error *error)
 {

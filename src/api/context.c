@@ -1,3 +1,4 @@
+/* context.c: makes the context, which owns threads, backend and observer (heed/heed.h). */
 #include "api/api_internal.h"
 #include "api/observer.h"
 
@@ -15,6 +16,7 @@ void heed_free(void *memory)
     free(memory);
 }
 
+/* Finds the instruction set called `name`; NULL: HEED_ISA or the machine's best. */
 static heed_status choose_isa(const char *name, heed_isa *isa, heed_error *error)
 {
     if (!name) return heed_isa_choose(isa, error);

@@ -1,5 +1,5 @@
-/* Converting models for the public interface: load without a backend (weights stay as they are
-   stored), write. */
+/* convert.c: converts models for the public interface. The model is loaded without a backend, so
+   that its weights stay as they are stored, and written in the new format. */
 #include "api/transformer.h"
 
 #include "base/file.h"
@@ -27,6 +27,7 @@ heed_status heed_weight_type_read(const char *name, heed_dtype *dtype, heed_erro
                      name);
 }
 
+/* Loads the model, or makes one with random weights. */
 static heed_status load(const heed_conversion *how, heed_model **model, heed_error *error)
 {
     heed_model_options options = {.seed = how->seed, .cancel = heed_hooks_cancel(how->hooks)};
@@ -42,14 +43,14 @@ static heed_status load(const heed_conversion *how, heed_model **model, heed_err
     return status;
 }
 
-/* What llama.cpp wants to read in a file without tokenizer. */
+/* Adds the entry that llama.cpp requires in a file without a tokenizer. */
 static void put_no_tokenizer(heed_gguf_entries *entries)
 {
     static const char kind[] = "no_vocab";
     heed_gguf_put_string(entries, "tokenizer.ggml.model", kind, sizeof kind - 1);
 }
 
-/* The entries that another GGUF file has, but for those that the weights decide. */
+/* Copies the entries of another GGUF file, except those that describe the weights. */
 static heed_status copy_entries(const char *from, heed_gguf_entries *entries, heed_error *error)
 {
     heed_gguf *file = NULL;
@@ -62,7 +63,8 @@ static heed_status copy_entries(const char *from, heed_gguf_entries *entries, he
     return HEED_OK;
 }
 
-/* The tokenizer's entries; *tokenizer becomes NULL, with a note, if GGUF cannot hold it. */
+/* Adds the tokenizer's entries for a model of `tokens` ids. If GGUF cannot hold the tokenizer,
+   notes it and sets *tokenizer to NULL. */
 static heed_status put_tokenizer(const heed_tokenizer **tokenizer, size_t tokens,
                                  heed_gguf_entries *entries, heed_buffer *notes, heed_error *error)
 {
@@ -84,7 +86,8 @@ static heed_status put_tokenizer(const heed_tokenizer **tokenizer, size_t tokens
     return HEED_OK;
 }
 
-/* What the model says beside its weights: as the other GGUF file has it, else made from it. */
+/* Adds all entries besides those that describe the weights: copied if `from` is a GGUF file, else
+   made from the source. */
 static heed_status put_gguf_entries(const char *from, heed_sidecar_gguf_source *source,
                                     heed_gguf_entries *entries, heed_buffer *notes,
                                     heed_error *error)
@@ -95,7 +98,8 @@ static heed_status put_gguf_entries(const char *from, heed_sidecar_gguf_source *
     return heed_sidecar_put_gguf(source, entries, notes, error);
 }
 
-/* Matrices whose rows are no whole number of blocks are in another type: said. */
+/* Notes how many matrices of the GGUF file `path` have a wider type than `dtype`, because their
+   rows are not a whole number of qblocks. */
 static heed_status note_narrow(const char *path, heed_dtype dtype, heed_buffer *notes,
                                heed_error *error)
 {
@@ -122,15 +126,15 @@ static heed_status note_narrow(const char *path, heed_dtype dtype, heed_buffer *
     return HEED_OK;
 }
 
-/* A model on its way from one format to another. */
+/* The state of one call of heed_convert_model. */
 typedef struct conversion {
     const heed_conversion *how;
     heed_model *model;
-    heed_tokenizer *tokenizer; /* NULL: there is none, or none that heed can read */
-    heed_sidecar *sidecar;     /* of random weights: what their configuration says */
+    heed_tokenizer *tokenizer; /* NULL if there is none, or none that heed can read */
+    heed_sidecar *sidecar;     /* for random weights, made from their configuration */
     heed_folder folder;        /* unused if a GGUF file is written */
-    heed_dtype dtype;
-    heed_buffer notes;
+    heed_dtype dtype;          /* type of the matrices; HEED_DTYPE_COUNT: as they are */
+    heed_buffer notes;         /* lines for the caller */
 } conversion;
 
 static heed_status write_gguf(conversion *c, heed_error *error)
@@ -144,7 +148,7 @@ static heed_status write_gguf(conversion *c, heed_error *error)
     return status == HEED_OK ? note_narrow(c->how->out, c->dtype, &c->notes, error) : status;
 }
 
-/* Writes into the folder taken, which shows nothing of it before all is there. */
+/* Writes the model to the output folder, whose files appear when all of them are complete. */
 static heed_status write_folder(conversion *c, heed_error *error)
 {
     const char *out = c->folder.inside;
@@ -154,6 +158,7 @@ static heed_status write_folder(conversion *c, heed_error *error)
     return heed_folder_commit(&c->folder, error);
 }
 
+/* Notes what the user should know about the tokenizer. */
 static void note_tokenizer(conversion *c, bool to_gguf)
 {
     const char *line;
@@ -172,7 +177,7 @@ static void note_tokenizer(conversion *c, bool to_gguf)
         heed_buffer_printf(&c->notes, "%.*s\n", (int)length, line);
 }
 
-/* What comes with the model; a tokenizer that heed cannot read is a note. */
+/* Loads the sidecar and the tokenizer. If heed cannot read the tokenizer, that is noted. */
 static heed_status load_company(conversion *c, bool to_gguf, heed_error *error)
 {
     heed_error problem = {0};

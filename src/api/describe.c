@@ -1,4 +1,4 @@
-/* What `heed info` prints, as JSON. */
+/* describe.c: describes a model, or this build and machine, as JSON for `heed info`. */
 #include "api/api_internal.h"
 
 #include "base/cpu.h"
@@ -17,8 +17,8 @@
 #include <string.h>
 #include <utf8proc.h>
 
-/* A description being made; NULL values and failed insertions, both of which mean that memory is
-   out, show in `failed`. */
+/* A description that is being built. `failed` is set by a NULL value and by a failed insertion.
+   Both mean that memory is out. */
 typedef struct description {
     json_t *json;
     bool failed;
@@ -29,10 +29,11 @@ static void put(description *d, const char *key, json_t *value)
     d->failed |= json_object_set_new(d->json, key, value) != 0;
 }
 
-/* Whether the system puts large blocks on huge pages when asked to; false: no memory to see it. */
+/* Finds out whether the system puts large allocations on huge pages if asked to. Returns false if
+   memory is out. */
 static bool ask_for_huge_pages(bool *granted)
 {
-    const size_t bytes = (size_t)8 << 20; /* whichever way it lies, it contains three of them */
+    const size_t bytes = (size_t)8 << 20; /* at any address it contains three whole huge pages */
     char *block = heed_allocate_aligned(bytes);
     if (!block) return false;
     memset(block, 1, bytes);
@@ -41,7 +42,8 @@ static bool ask_for_huge_pages(bool *granted)
     return true;
 }
 
-/* What makes this context slower than another machine, or other settings, would be: a line each. */
+/* Returns an array of lines. Each names something that makes this context slower than other
+   settings or another machine would be. NULL if memory is out. */
 static json_t *describe_slower(const heed_context *context, bool huge_pages)
 {
     const heed_isa isa = context->backend->isa, best = heed_isa_detect();
@@ -82,6 +84,7 @@ static json_t *describe_slower(const heed_context *context, bool huge_pages)
     return NULL;
 }
 
+/* Returns what decided the number of threads, in words. */
 static const char *threads_origin(heed_threads_why why)
 {
     static const char *const origins[] = {
@@ -93,6 +96,7 @@ static const char *threads_origin(heed_threads_why why)
     return origins[why];
 }
 
+/* Describes this build and machine. NULL if memory is out. */
 static json_t *describe_machine(const heed_context *context)
 {
     char name[128];
@@ -126,6 +130,7 @@ static const char *arrangement_name(int64_t arrangement)
     return arrangement >= 0 && arrangement < HEED_ARRANGEMENTS ? names[arrangement] : "?";
 }
 
+/* Describes one stack of layers, unless the model has none. */
 static void describe_stack(description *d, const char *key, const heed_stack *stack)
 {
     if (!stack->layers) return;
@@ -135,7 +140,8 @@ static void describe_stack(description *d, const char *key, const heed_stack *st
                   (json_int_t)stack->head_width, "inner_width", (json_int_t)stack->d_ff));
 }
 
-/* The names of the chat templates, if there are any. HEED_E_NOMEM. */
+/* Adds the names of the tokenizer's chat templates to the object, if there are any. Returns
+   HEED_E_NOMEM if memory is out. */
 static heed_status describe_templates(const heed_tokenizer *tokenizer, json_t *object)
 {
     const char *name;
@@ -151,6 +157,7 @@ static heed_status describe_templates(const heed_tokenizer *tokenizer, json_t *o
 
 /* ---- how the model generates ---- */
 
+/* Adds the ids that end a sequence. Returns false if memory is out. */
 static bool describe_ends(const heed_generation_settings *settings, json_t *object)
 {
     json_t *ids = json_array();
@@ -162,7 +169,8 @@ static bool describe_ends(const heed_generation_settings *settings, json_t *obje
     return ok;
 }
 
-/* Members that bear on what is written, as the model's files spell them. */
+/* Copies the members that change what is generated, as the model's files spell them. Returns false
+   if memory is out. */
 static bool copy_settings(const json_t *json, json_t *object)
 {
     bool ok = true;
@@ -177,6 +185,7 @@ static bool copy_settings(const json_t *json, json_t *object)
     return ok;
 }
 
+/* Appends each line of a text to the array of notes. Returns false if memory is out. */
 static bool note_lines(const heed_buffer *lines, json_t *notes)
 {
     const char *at = lines->data, *end = at ? at + lines->length : NULL;
@@ -190,7 +199,8 @@ static bool note_lines(const heed_buffer *lines, json_t *notes)
     return ok;
 }
 
-/* Settings that cannot be read are a note: only generation needs them. */
+/* Adds the settings of generation. If they cannot be read, that becomes a note, since only
+   generation needs them. HEED_E_NOMEM. */
 static heed_status describe_generation(description *d, const char *model, const heed_config *config,
                                        json_t *notes, heed_error *error)
 {
@@ -218,6 +228,8 @@ static heed_status describe_generation(description *d, const char *model, const 
     return status == HEED_E_NOMEM ? heed_fail(error, status, "%s", problem.message) : HEED_OK;
 }
 
+/* Returns the description of the tokenizer and adds its notes; if it cannot be read, a string that
+   says why; NULL if memory is out. */
 static json_t *describe_tokenizer(const char *model, json_t *notes)
 {
     heed_tokenizer *tokenizer = NULL;
@@ -239,6 +251,7 @@ static json_t *describe_tokenizer(const char *model, json_t *notes)
     return NULL;
 }
 
+/* Loads a model and describes it. */
 static heed_status describe_model(heed_context *context, const char *model, json_t **json,
                                   heed_error *error)
 {
@@ -265,7 +278,7 @@ static heed_status describe_model(heed_context *context, const char *model, json
                            (json_int_t)config->context);
         describe_stack(&d, "encoder", &config->encoder);
         describe_stack(&d, "decoder", &config->decoder);
-        /* float inputs, no table */
+        /* a model with float inputs has no table of embeddings */
         if (!config->vocabulary) {
             json_object_del(d.json, "vocabulary");
             json_object_del(d.json, "context");

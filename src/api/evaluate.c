@@ -1,4 +1,4 @@
-/* Scoring and translation for the public interface. */
+/* evaluate.c: perplexity, translation and BLEU for the public interface. */
 #include "api/transformer.h"
 
 #include "base/clock.h"
@@ -32,6 +32,7 @@ static bool on_cancelled(void *argument)
 
 /* ---- how well a model predicts ---- */
 
+/* Writes a score into the public evaluation. */
 static void take_score(const heed_score *score, heed_evaluation *evaluation)
 {
     evaluation->tokens = score->tokens;
@@ -40,7 +41,7 @@ static void take_score(const heed_score *score, heed_evaluation *evaluation)
     evaluation->perplexity = heed_real(heed_score_perplexity(score));
 }
 
-/* All documents of the files as one text. */
+/* Joins all documents of the files to one text. HEED_E_ARG if the files do not hold documents. */
 static heed_status join_files(const heed_score_task *task, heed_buffer *text, heed_error *error)
 {
     heed_data *data = NULL;
@@ -94,14 +95,15 @@ heed_status heed_transformer_score(heed_transformer *t, const heed_score_task *t
 
 /* ---- translation ---- */
 
-/* What a translation needs beside its lines. */
+/* What a translation needs besides its lines. */
 typedef struct translator {
     heed_transformer *transformer;
-    const heed_hooks *hooks; /* NULL: none */
+    const heed_hooks *hooks; /* may be NULL */
     heed_generation_settings settings;
     heed_session *session;
 } translator;
 
+/* Makes settings and session. The caller calls translator_close, after a failure too. */
 static heed_status translator_open(translator *tr, const heed_generation_options *options,
                                    heed_error *error)
 {
@@ -153,7 +155,7 @@ heed_status heed_transformer_translate(heed_transformer *t, const char *in_path,
     return status;
 }
 
-/* Translates every source and scores it against its reference. */
+/* Translates every source and sets the BLEU of the translations against the references. */
 static heed_status translate_and_compare(const translator *tr, const heed_data *pairs,
                                          heed_evaluation *evaluation, heed_error *error)
 {
@@ -180,7 +182,7 @@ static heed_status translate_and_compare(const translator *tr, const heed_data *
     return status;
 }
 
-/* How well an encoder-decoder predicts the references. */
+/* Measures how well an encoder-decoder predicts the references. */
 static heed_status score_references(const translator *tr, const heed_data *pairs,
                                     heed_evaluation *evaluation, heed_error *error)
 {

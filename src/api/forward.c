@@ -1,4 +1,4 @@
-/* heed forward: tensors in a file through a model into another file. */
+/* forward.c: runs a model once for the public interface, from a file of tensors to another. */
 #include "api/transformer.h"
 
 #include "base/memory.h"
@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Opens the file and lists its tensors whose names begin with "in.". Their data belongs to *file.
+   The caller frees *tensors and closes *file, after a failure too. */
 static heed_status read_inputs(const char *path, heed_safetensors **file,
                                heed_named_tensor **tensors, size_t *count, heed_error *error)
 {
@@ -34,6 +36,7 @@ static heed_status read_inputs(const char *path, heed_safetensors **file,
     return HEED_OK;
 }
 
+/* Writes all tensors of the list to a safetensors file. */
 static heed_status write_outputs(const char *path, const heed_tensor_list *list, heed_error *error)
 {
     heed_tensor_source *sources = heed_allocate(list->count, sizeof *sources);

@@ -1,4 +1,5 @@
-/* Generation for the public interface: prompts to ids, settings, results that own themselves. */
+/* generate.c: generation for the public interface. Prompts become ids, options become settings, and
+   results become structs that own their memory. */
 #include "api/transformer.h"
 
 #include "base/file.h"
@@ -10,14 +11,14 @@
 
 enum { SEQUENCES_AT_ONCE = 16 };
 
-/* One call of heed_transformer_generate. */
+/* The state of one call of heed_transformer_generate. */
 typedef struct call {
     heed_transformer *transformer;
     const heed_generation_options *options;
-    const heed_hooks *hooks;  /* NULL: none */
-    heed_encoding *encodings; /* of the prompts that are text */
-    heed_ids *ids;            /* of all prompts */
-    size_t count;
+    const heed_hooks *hooks;  /* may be NULL */
+    heed_encoding *encodings; /* (count) ids of prompts that are text; empty for the others */
+    heed_ids *ids;            /* (count) of encodings, or of the caller; borrowed */
+    size_t count;             /* number of prompts */
     heed_generation_settings settings;
     heed_session *session;
     heed_generation generation;
@@ -37,6 +38,7 @@ static bool on_cancelled(void *argument)
 
 /* ---- prompts ---- */
 
+/* Sets ids[i], and encodes the prompt if it is text. */
 static heed_status encode_prompt(call *c, size_t i, const heed_prompt *prompt, heed_error *error)
 {
     if (!prompt->text) {
@@ -53,6 +55,7 @@ static heed_status encode_prompt(call *c, size_t i, const heed_prompt *prompt, h
     return HEED_OK;
 }
 
+/* Sets the ids of all prompts. */
 static heed_status take_prompts(call *c, const heed_prompts *prompts, heed_error *error)
 {
     c->ids = heed_allocate(prompts->count, sizeof *c->ids);
@@ -66,7 +69,8 @@ static heed_status take_prompts(call *c, const heed_prompts *prompts, heed_error
 
 /* ---- results ---- */
 
-/* The likeliest tokens of some places; NULL where none were asked for. */
+/* Copies `count` candidates. *to stays NULL if `from` is NULL, which means that none were asked
+   for. */
 static heed_status copy_candidates(const heed_token_score *from, size_t count, heed_candidate **to,
                                    heed_error *error)
 {
@@ -78,13 +82,14 @@ static heed_status copy_candidates(const heed_token_score *from, size_t count, h
     return HEED_OK;
 }
 
-/* Tokens of a row of candidates. */
+/* Returns the number of candidates at each place. */
 static size_t row_length(const call *c)
 {
     int64_t count = c->settings.log_probabilities;
     return count > 0 ? (size_t)count : 0;
 }
 
+/* Moves a sequence into its public form. */
 static heed_status take_result(const call *c, heed_generated *from, heed_result *to,
                                heed_error *error)
 {
@@ -106,7 +111,8 @@ static heed_status take_result(const call *c, heed_generated *from, heed_result 
     return copy_candidates(from->likely, to->count * row_length(c), &to->likely, error);
 }
 
-/* Nothing predicts a prompt's first id: its numbers begin with the second. */
+/* Moves the report of prompt i into its public form. Its log-probabilities and candidates begin
+   with the second id, because nothing predicts the first. */
 static heed_status take_prompt(const call *c, size_t i, heed_prompt_result *to, heed_error *error)
 {
     heed_prompt_report *from = &c->generation.prompts[i];
@@ -124,9 +130,9 @@ static heed_status take_prompt(const call *c, size_t i, heed_prompt_result *to, 
     return copy_candidates(likely, rest * row, &to->likely, error);
 }
 
-/* Moves what the module generate made into the public form. If the generation failed, this takes
-   what was complete up to the first sequence that was not: lines of output are then those of the
-   prompts. */
+/* Moves what the module `generate` returned into its public form. If the generation failed, only
+   the sequences before the first incomplete one are taken, so that a list of results has no gaps.
+   */
 static heed_status take_results(call *c, heed_results *results, heed_error *error)
 {
     heed_generation *generation = &c->generation;
@@ -162,12 +168,12 @@ void heed_results_free(heed_results *results)
 
 /* ---- the generation ---- */
 
-/* Sequences of the session: as many as are written at once, and one for what prompts share or a
-   file keeps. */
+/* Returns how many sequences the session needs: those that are written at once, and one more for
+   the common beginning of several prompts or for the prompt cache. */
 static int64_t count_sequences(const call *c)
 {
     int64_t beams = c->settings.beams, returned = c->settings.returned;
-    int64_t each = heed_generate_sequences(&c->settings); /* of one prompt, at once */
+    int64_t each = heed_generate_sequences(&c->settings); /* needed for one prompt */
     if (beams > 1) each = 2 * beams;
     int64_t wanted = (int64_t)c->count * (returned > 0 ? returned : 1);
     if (beams > 1) wanted *= beams;
@@ -176,6 +182,7 @@ static int64_t count_sequences(const call *c)
     return (wanted < each ? each : wanted) + shares;
 }
 
+/* Checks that the options allow a prompt cache, if one is asked for, and that it can be written. */
 static heed_status check_prompt_cache(const call *c, heed_error *error)
 {
     const char *path = c->options->prompt_cache;
@@ -187,8 +194,9 @@ static heed_status check_prompt_cache(const call *c, heed_error *error)
     return heed_path_check_output(path, error);
 }
 
-/* With what a file keeps of earlier prompts, and what it shall keep of this one. *saved is the
-   status of writing the file, whose error is recorded too; it is no failure of the generation. */
+/* Generates with a prompt cache: loads it if its file exists, and saves it afterwards. *saved is
+   the status of saving. Its error is recorded too, but the results of the generation remain valid.
+   */
 static heed_status write_cached(call *c, const heed_generator *generator,
                                 const heed_generation_events *events, heed_status *saved,
                                 heed_error *error)
@@ -196,7 +204,7 @@ static heed_status write_cached(call *c, const heed_generator *generator,
     heed_prefix prefix;
     const char *path = c->options->prompt_cache;
     heed_prefix_begin(&prefix, c->session);
-    bool kept = heed_path_is_regular(path); /* pipes and devices only take what is written */
+    bool kept = heed_path_is_regular(path); /* pipes and devices are written and not read */
     heed_status status = kept ? heed_prefix_load(&prefix, path, error) : HEED_OK;
     if (status == HEED_OK)
         status = heed_generate_from(generator, &prefix, c->ids, events, &c->generation, error);
@@ -205,6 +213,7 @@ static heed_status write_cached(call *c, const heed_generator *generator,
     return status;
 }
 
+/* Runs the generation; *saved is as in write_cached. */
 static heed_status write(call *c, const heed_tokenizer *tokenizer, heed_status *saved,
                          heed_error *error)
 {
@@ -216,6 +225,7 @@ static heed_status write(call *c, const heed_tokenizer *tokenizer, heed_status *
     return heed_generate(&generator, c->ids, c->count, events, &c->generation, error);
 }
 
+/* Makes settings and session, runs the generation and takes its results. */
 static heed_status generate(call *c, heed_results *results, heed_error *error)
 {
     heed_transformer *t = c->transformer;

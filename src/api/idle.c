@@ -1,17 +1,19 @@
-/* Which of the options of a generation have no effect beside the others. */
+/* idle.c: finds the options of a generation that have no effect because of the others. */
 #include "api/transformer.h"
 
 #include "base/buffer.h"
 #include <stddef.h>
 #include <string.h>
 
+/* Why an option has no effect: nothing is drawn, or there are no beams. */
 typedef enum cause { BY_DRAWING, BY_BEAMS, CAUSES } cause;
 
 static const char *const reasons[CAUSES] = {
     [BY_DRAWING] = "while the likeliest token is taken each time: give --temp X above 0",
     [BY_BEAMS] = "without beams: give --beams 2 or more"};
 
-/* At `neutral` an option has no effect that anybody could miss. */
+/* The options that may have no effect. An option with the value `neutral` is not reported, because
+   it has no effect in any case. */
 static const struct {
     const char *flag;
     size_t offset;
@@ -31,6 +33,7 @@ static const struct {
 #undef AT
 };
 
+/* Returns whether option i is set to another value than its neutral one. */
 static bool is_chosen(const heed_generation_options *given, size_t i)
 {
     const void *at = (const char *)given + options[i].offset;
@@ -43,7 +46,7 @@ static bool is_chosen(const heed_generation_options *given, size_t i)
     return number.set && number.value != options[i].neutral;
 }
 
-/* What the model's own files say without effect, a line each. */
+/* Appends a note for each line, which names a setting of the model's files without effect. */
 static void put_notes(heed_buffer *text, const heed_buffer *lines)
 {
     const char *at = lines->data, *end = at ? at + lines->length : NULL;

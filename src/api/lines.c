@@ -1,4 +1,4 @@
-/* Lines of files and JSON for the public interface. */
+/* lines.c: lines of files, and JSON, for the public interface. */
 #include "base/json.h"
 #include "base/lines.h"
 #include <heed/heed.h>

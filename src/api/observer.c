@@ -1,4 +1,5 @@
-/* The observer of the public interface: traces and dumps as text, the profile as a table. */
+/* observer.c: the observer of the public interface. It writes traces and dumps as text and the
+   profile as a table. */
 #include "api/observer.h"
 
 #include "api/speed.h"
@@ -7,6 +8,7 @@
 
 /* ---- while plans are made and run ---- */
 
+/* Passes the text of a step that has run to the caller. */
 static void trace(void *argument, const heed_graph *graph, const heed_node *node,
                   const heed_kernel_args *args)
 {
@@ -17,6 +19,7 @@ static void trace(void *argument, const heed_graph *graph, const heed_node *node
     heed_buffer_free(&text);
 }
 
+/* Passes the text of a compiled graph to the caller. */
 static void dump(void *argument, const heed_plan *plan)
 {
     heed_context *context = argument;
@@ -54,13 +57,14 @@ void heed_observer_begin(heed_context *context, const heed_observer_options *opt
 
 /* ---- the table ---- */
 
+/* Compares lines for qsort: those with more seconds come first. */
 static int by_time(const void *a, const void *b)
 {
     double x = ((const heed_profile_line *)a)->seconds, y = ((const heed_profile_line *)b)->seconds;
     return (x < y) - (x > y);
 }
 
-/* The number that most of the operations are made in. */
+/* Returns the type of number that most of the operations use. */
 static const char *number_of(const double flops[HEED_NUMBERS])
 {
     static const char *const names[HEED_NUMBERS] = {"f32", "bf16", "int8"};
@@ -70,6 +74,7 @@ static const char *number_of(const double flops[HEED_NUMBERS])
     return names[most];
 }
 
+/* Appends a row of the table. `all` is the time of all rows, in seconds. */
 static void put_line(heed_buffer *out, const heed_profile_line *line, const char *op,
                      const heed_peak *peak, double all)
 {

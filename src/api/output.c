@@ -1,3 +1,4 @@
+/* output.c: checks paths of outputs for the public interface. */
 #include "base/output.h"
 #include <heed/heed.h>
 

@@ -1,4 +1,4 @@
-/* The settings of a generation: what the model's files say, and the public options over them. */
+/* settings.c: makes the settings of a generation from the model's files and the public options. */
 #include "api/transformer.h"
 
 #include <math.h>
@@ -24,7 +24,8 @@ static void take_real(heed_optional_real option, double *setting)
     if (option.set) *setting = option.value;
 }
 
-/* A temperature of 0 takes the likeliest token, and leaves the one for sampling as it is. */
+/* Takes the temperature. 0 means that tokens are not drawn; the temperature of the model's files
+   then stays in the settings. */
 static void take_temperature(heed_optional_real option, heed_generation_settings *settings)
 {
     if (!option.set) return;
@@ -32,6 +33,7 @@ static void take_temperature(heed_optional_real option, heed_generation_settings
     if (settings->sample) settings->temperature = option.value;
 }
 
+/* Takes the lengths. max_new_tokens replaces the max_length of the model's files. */
 static void take_lengths(const heed_generation_options *options, heed_generation_settings *settings)
 {
     take_int(options->min_new_tokens, &settings->min_new_tokens);
@@ -40,7 +42,7 @@ static void take_lengths(const heed_generation_options *options, heed_generation
     settings->max_length = 0;
 }
 
-/* Public options become settings here and nowhere else. */
+/* Copies the numbers of the public options into the settings. No other place does this. */
 static void take_options(const heed_generation_options *options, heed_generation_settings *settings)
 {
     take_lengths(options, settings);
@@ -64,7 +66,7 @@ static void take_options(const heed_generation_options *options, heed_generation
     settings->seed = (uint64_t)heed_int_or(options->seed, (int64_t)time(NULL));
 }
 
-/* What the ranges of the settings do not say. */
+/* Checks those ranges of options that heed_generation_settings_check does not see. HEED_E_ARG. */
 static heed_status check_options(const heed_generation_options *options, heed_error *error)
 {
     heed_optional_real temperature = options->temperature;
@@ -108,8 +110,8 @@ void heed_generation_settings_show(const heed_generation_settings *settings,
 
 /* ---- lists ---- */
 
-/* The text as ids too: special tokens have no text. Ids that the model cannot write need no
-   forbidding. */
+/* Forbids the ids of a text too, because the text of special tokens is empty for bad_texts. Ids
+   outside the model's vocabulary are skipped, because the model cannot write them. */
 static heed_status forbid_ids(const heed_tokenizer *tokenizer, const char *text, int64_t vocabulary,
                               heed_generation_settings *settings, heed_error *error)
 {
@@ -125,6 +127,7 @@ static heed_status forbid_ids(const heed_tokenizer *tokenizer, const char *text,
     return status;
 }
 
+/* Forbids options->bad_texts, as text and as ids. Needs the tokenizer. */
 static heed_status forbid_texts(const heed_transformer *t, const heed_generation_options *options,
                                 heed_generation_settings *settings, heed_error *error)
 {
@@ -137,6 +140,7 @@ static heed_status forbid_texts(const heed_transformer *t, const heed_generation
                               options->bad_texts, options->bad_text_count, error);
 }
 
+/* Copies stop strings, logit bias and bad words into the settings. */
 static heed_status take_lists(const heed_generation_options *options,
                               heed_generation_settings *settings, heed_error *error)
 {

@@ -1,4 +1,4 @@
-/* The machine's peaks and a model's speed for the public interface. */
+/* speed.c: the machine's peaks and a model's speed for the public interface. */
 #include "api/speed.h"
 
 #include "api/transformer.h"
@@ -18,6 +18,7 @@ double heed_seconds_at_peak(const double operations[HEED_NUMBERS], const heed_pe
     return seconds;
 }
 
+/* Returns a measured rate in its public form, with shares of `peak` unless that is NULL. */
 static heed_speed_of speed_of(const heed_bench_rate *rate, const heed_peak *peak)
 {
     heed_speed_of speed = {.measured = rate->tokens_per_second > 0,
@@ -43,7 +44,8 @@ static bool on_round(void *argument, int64_t number, heed_bench_round rates)
     return task->round(task->argument, &round);
 }
 
-/* Lengths that nobody chose are the usual ones, as far as the context goes. */
+/* Sets the lengths of the measurement. Those that were not chosen get their defaults, or less if
+   the context is shorter. */
 static void choose_lengths(const heed_speed_task *task, const heed_config *config,
                            heed_bench_task *bench)
 {

@@ -1,10 +1,11 @@
-/* speed.h: shares of what the machine can do. */
+/* speed.h: compares operations with the machine's peaks. */
 #ifndef HEED_API_SPEED_H
 #define HEED_API_SPEED_H
 
 #include "api/api_internal.h"
 
-/* Seconds that these operations would take all threads at the peaks of their numbers. */
+/* Returns the seconds that all threads need for these operations if each type of number runs at its
+   peak. operations[n] counts operations on type n. */
 double heed_seconds_at_peak(const double operations[HEED_NUMBERS], const heed_peak *peak);
 
 #endif

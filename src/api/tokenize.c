@@ -1,4 +1,4 @@
-/* Tokenizers for the public interface: encode, decode, train. */
+/* tokenize.c: encodes, decodes and trains tokenizers for the public interface. */
 #include "base/file.h"
 #include "base/memory.h"
 #include "io/data.h"
@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Copies ids, and offsets if asked for, into the public struct. HEED_E_NOMEM. */
 static heed_status copy_tokens(const heed_encoding *encoding, bool offsets, heed_tokens *tokens,
                                heed_error *error)
 {
@@ -68,6 +69,7 @@ heed_status heed_detokenize(const heed_tokenizer *tokenizer, const heed_tokens *
     return status;
 }
 
+/* Feeds item i of the data to the trainer. HEED_E_ARG unless it is a document or a pair. */
 static heed_status feed(heed_tokenizer_trainer *trainer, const heed_data *data, size_t i,
                         heed_error *error)
 {

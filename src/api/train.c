@@ -1,4 +1,4 @@
-/* Training for the public interface: the trainer on the context's backend. */
+/* train.c: training for the public interface. It runs the trainer on the context's backend. */
 #include "api/api_internal.h"
 
 #include "train/trainer.h"

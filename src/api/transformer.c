@@ -1,3 +1,4 @@
+/* transformer.c: loads a model with its tokenizer and sidecar (transformer.h, heed/heed.h). */
 #include "api/transformer.h"
 
 #include "base/memory.h"
@@ -36,7 +37,8 @@ void heed_load_tell(const heed_load_options *options, const heed_model *model)
             options->note(options->note_argument, heed_model_note(model, i));
 }
 
-/* Settings that cannot be read are in the way of generation alone. */
+/* Reads the settings of generation. If they cannot be read, the model loads all the same, since
+   only generation needs them. HEED_E_NOMEM. */
 static heed_status load_settings(heed_transformer *t, heed_error *error)
 {
     heed_error *problem = &t->sidecar_problem;
@@ -45,7 +47,7 @@ static heed_status load_settings(heed_transformer *t, heed_error *error)
     return heed_fail(error, HEED_E_NOMEM, "%s", problem->message);
 }
 
-/* What the tokenizer's files say, as the notes of the model. */
+/* Passes the tokenizer's notes to options->note. HEED_E_NOMEM. */
 static heed_status note_tokenizer(const heed_load_options *options, const heed_tokenizer *tokenizer,
                                   heed_error *error)
 {

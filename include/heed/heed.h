@@ -48,7 +48,7 @@ extern "C" {
 const char *heed_version(void);
 /* Frees memory that a heed call returned to the caller. NULL is allowed. */
 void heed_free(void *memory);
-/* Checks, without leaving anything behind, that a file can be written at `path`. Call it before
+/* Checks, without leaving a file there, that one can be written at `path`. Call it before
    long work; the tasks below check their own outputs. A full disk is not detected. HEED_E_ARG if
    the path is empty; HEED_E_IO with the reason. */
 heed_status heed_output_check(const char *path, heed_error *error);

@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 
-/* Checks that a file could be written at `path`, and leaves nothing behind. For a path that would
+/* Checks that a file could be written at `path`, and leaves no file there. For a path that would
    be created or replaced, the write is begun and discarded. A pipe, a terminal or a device is
    checked for write permission and not opened. Errors are those of heed_file_writer_open. A full
    disk is not detected. */

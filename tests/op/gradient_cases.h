@@ -45,7 +45,7 @@
 static const op_case gradient_cases[] = {
     BINARY(HEED_BINARY_ADD, "sum"),
     BINARY(HEED_BINARY_SUBTRACT, "difference"),
-    BINARY(HEED_BINARY_MULTIPLY, "matmul"),
+    BINARY(HEED_BINARY_MULTIPLY, "multiplication"),
     BINARY(HEED_BINARY_DIVIDE, "quotient"),
 #define HEED_OP_ROW(symbol, name, built, inputs, ...) {#name, HEED_OP_##symbol, row_##name, inputs},
 #include "op_rows.def"

@@ -16,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Counts a level of nesting. Returns false, after a failure, if it is too deep. */
 static bool enter(jinja_reader *r)
 {
     if (++r->depth <= JINJA_DEPTH) return r->status == HEED_OK;
@@ -52,7 +51,6 @@ static jinja_node *read_strings(jinja_reader *r)
     return node;
 }
 
-/* Reads a name or a constant such as true. */
 static jinja_node *read_name(jinja_reader *r)
 {
     static const struct {
@@ -136,7 +134,6 @@ static jinja_node *read_subscript(jinja_reader *r)
     return heed_jinja_deepen(r, node);
 }
 
-/* Reads the subscript after an opening bracket. */
 static jinja_node *read_item(jinja_reader *r, jinja_node *value)
 {
     jinja_nodes keys = {0};
@@ -155,7 +152,6 @@ static jinja_node *read_item(jinja_reader *r, jinja_node *value)
                            keys.count == 1 ? key : heed_jinja_deepen(r, key));
 }
 
-/* Reads the attribute or index after ".". */
 static jinja_node *read_dot(jinja_reader *r, jinja_node *value)
 {
     if (r->token.kind == JINJA_TOKEN_INTEGER)
@@ -230,7 +226,6 @@ jinja_node *heed_jinja_read_call(jinja_reader *r, jinja_node *function)
     return heed_jinja_deepen(r, node);
 }
 
-/* Reads attributes, items and calls after `node`. */
 static jinja_node *read_postfix(jinja_reader *r, jinja_node *node)
 {
     while (node && r->status == HEED_OK) {
@@ -309,7 +304,6 @@ static jinja_node *read_test(jinja_reader *r, jinja_node *subject)
 
 /* ---- operators ---- */
 
-/* Reads + and - with one operand, then what follows the operand. */
 static jinja_node *read_unary(jinja_reader *r, bool filters)
 {
     jinja_node *node = NULL;

@@ -115,6 +115,8 @@ static jinja_value sort_dict(jinja_run *run, jinja_value self, const jinja_value
                   jinja_flag(a[2], false));
 }
 
+/* groupby(attribute, default, case_sensitive): sorts by the attribute, then collects equal
+   neighbors. */
 static jinja_value group_by(jinja_run *run, jinja_value self, const jinja_value *a,
                             const jinja_call *call)
 {

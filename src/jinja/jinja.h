@@ -28,7 +28,8 @@ void heed_jinja_free(heed_jinja *jinja); /* NULL is allowed */
 
 /* The limits of a rendering. */
 typedef struct heed_jinja_limits {
-    /* units of work: one per evaluated node and element, one per 64 bytes of text */
+    /* units of work: nodes evaluated, elements touched, and bytes of text touched, at most 64 a
+       unit */
     int64_t steps;
     size_t output; /* bytes of the result, and of any text captured on the way */
     size_t memory; /* bytes of values */

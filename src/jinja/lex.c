@@ -253,6 +253,7 @@ static bool put_escape(heed_buffer *out, const char *text, size_t length, size_t
     return true;
 }
 
+/* Reads a string. Its text is a part of the source unless it contains escapes. */
 static void read_string(jinja_reader *r, jinja_token *token)
 {
     size_t begin = r->at + 1, end = begin;
@@ -290,6 +291,7 @@ static void read_string(jinja_reader *r, jinja_token *token)
     move_to(r, end + 1);
 }
 
+/* Reads an operator, and keeps track of brackets. */
 static void read_operator(jinja_reader *r, jinja_token *token)
 {
     static const char *const pairs[] = {"**", "//", "==", "!=", "<=", ">="};

@@ -39,6 +39,7 @@ static bool is_among(jinja_value set, const char *text, size_t step)
     return false;
 }
 
+/* strip, lstrip and rstrip. */
 static jinja_value strip_sides(jinja_run *run, jinja_value self, jinja_value set, bool left,
                                bool right)
 {
@@ -231,6 +232,7 @@ static jinja_value split_lines(jinja_run *run, jinja_value self, const jinja_val
     return list;
 }
 
+/* partition and rpartition. */
 static jinja_value partition_at(jinja_run *run, jinja_value self, jinja_value part, bool last)
 {
     if (!heed_jinja_needs_text(run, part, "partition") || !heed_jinja_spend(run, self.length / 8))

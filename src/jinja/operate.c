@@ -49,6 +49,7 @@ static jinja_value whole_arithmetic(jinja_run *run, jinja_operator operation, in
     return jinja_integer(operation == JINJA_REMAINDER ? rest : quotient);
 }
 
+/* Arithmetic of floats, with Python's floor division and remainder. */
 static jinja_value real_arithmetic(jinja_run *run, jinja_operator operation, double a, double b)
 {
     switch (operation) {

@@ -329,6 +329,7 @@ static heed_status split_characters(const heed_tokenizer_model *model,
     return HEED_OK;
 }
 
+/* Turns a piece into tokens: a whole token with ignore_merges, otherwise its merged symbols. */
 static heed_status tokenize_bpe(const heed_tokenizer_model *model,
                                 heed_tokenizer_model_scratch *scratch, const char *text,
                                 size_t length, heed_found_tokens *found, heed_error *error)

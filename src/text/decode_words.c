@@ -24,8 +24,8 @@ static void replace_all(heed_buffer *text, const char *from, const char *to)
     if (from_length) text->length = written;
 }
 
-/* Removes the spaces before punctuation and in contractions, as clean_up_tokenization of
-   transformers does. */
+/* Removes the spaces before punctuation and in contractions, with the rules of the library's
+   decoders. */
 static void clean_up(heed_buffer *text)
 {
     static const char *const cleanups[][2] = {

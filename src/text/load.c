@@ -71,6 +71,7 @@ static heed_status read_json(json_t **json, json_t **config, const char *folder,
     return status;
 }
 
+/* Loads the tokenizer of a folder with its chat templates. */
 static heed_status load_folder(heed_tokenizer **tokenizer, const char *folder, heed_error *error)
 {
     json_t *config = NULL, *json = NULL;

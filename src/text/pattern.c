@@ -146,6 +146,7 @@ static heed_status fail_match(int code, heed_error *error)
                      (const char *)message);
 }
 
+/* Finds all matches with PCRE2. After an empty match the search continues at the next character. */
 static heed_status match_all(scan *s, pcre2_match_data *data, pcre2_match_context *limits,
                              heed_error *error)
 {

@@ -218,6 +218,7 @@ static size_t match_letters(const heed_word_rules *rules, const char *text, size
     return end > begin ? end - at : 0;
 }
 
+/* Matches up to number_max digits, or any number of them after an optional space. */
 static size_t match_number(const heed_word_rules *rules, const char *text, size_t at, size_t length)
 {
     size_t begin = at, size;
@@ -244,6 +245,7 @@ static size_t match_signs(const heed_word_rules *rules, const char *text, size_t
     return end - at;
 }
 
+/* Matches the alternatives for white space. */
 static size_t match_blanks(const heed_word_rules *rules, const char *text, size_t at, size_t length)
 {
     /* `last` is where the last white space begins */

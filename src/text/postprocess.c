@@ -2,8 +2,8 @@
    options:
      TemplateProcessing  `single`, `pair` and `special_tokens`: where special tokens go
      BertProcessing      `cls` A `sep`, for pairs `cls` A `sep` B `sep`
-     RobertaProcessing   `cls` A `sep`, for pairs `cls` A `sep` `sep` B `sep`; trim_offsets
-     ByteLevel           only trim_offsets
+     RobertaProcessing   `cls` A `sep`, for pairs `cls` A `sep` `sep` B `sep`; trims offsets
+     ByteLevel           only trims offsets (trim_offsets, add_prefix_space)
      Sequence            `processors`: several of these, at most one of them with a template */
 #include "text/postprocess.h"
 

@@ -109,7 +109,7 @@ const char *heed_tokenizer_find_template(const heed_tokenizer *tokenizer, const 
 size_t heed_tokenizer_template_count(const heed_tokenizer *tokenizer);
 /* Returns the name of a template, NULL if `index` is too large. */
 const char *heed_tokenizer_template_name(const heed_tokenizer *tokenizer, size_t index);
-/* appends "a, b" */
+/* Appends the names of the templates, separated by commas. */
 void heed_tokenizer_list_templates(const heed_tokenizer *tokenizer, heed_buffer *list);
 /* Replaces all chat templates by this one, which is saved with the tokenizer. No other thread may
    use the tokenizer meanwhile. HEED_E_FORMAT if the text is not valid UTF-8. */

@@ -73,6 +73,7 @@ static heed_status add_special(heed_tokenizer_trainer *trainer, const char *cont
     return HEED_OK;
 }
 
+/* Checks the options and copies the special tokens. */
 static heed_status check_options(heed_tokenizer_trainer *trainer,
                                  const heed_tokenizer_training *training, heed_error *error)
 {

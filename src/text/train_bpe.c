@@ -350,6 +350,7 @@ static json_t *merges_json(bpe_trainer *t)
     return NULL;
 }
 
+/* Trains on the counted words and builds the tokenizer.json. */
 static heed_status finish_bpe(const heed_tokenizer_trainer *trainer, json_t **json,
                               heed_error *error)
 {

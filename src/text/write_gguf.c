@@ -24,6 +24,7 @@ static int type_of(const heed_tokenizer *tokenizer, int32_t id, const char *toke
     return tokenizer->model.byte_fallback && is_byte(token, length) ? BYTE : NORMAL;
 }
 
+/* Writes the tokens and their types. Ids without a token become "[PAD<id>]". */
 static void put_tokens(const heed_tokenizer *tokenizer, size_t count, heed_gguf_entries *entries)
 {
     size_t length;

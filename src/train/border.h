@@ -1,19 +1,20 @@
-/* border.h: where a prompt ends and its answer begins, in ids. A model that is asked reads the ids
-   of the prompt alone; in the ids of prompt and answer together a token may reach across ("The
-   answer is " and "42" as "is", " 42"), which the model would learn and never write. */
+/* border.h: where a prompt ends and its answer begins, in ids. A model that answers reads the ids
+   of the prompt alone. If prompt and answer are tokenized together, a token may span the border:
+   "The answer is " and "42" become "is", " 42", which the model would learn and could never
+   write. */
 #ifndef HEED_TRAIN_BORDER_H
 #define HEED_TRAIN_BORDER_H
 
 #include "base/lines.h"
 #include "text/tokenizer.h"
 
-/* Zero-initialize, reuse freely, free with heed_border_free. */
+/* Zero-initialize it; it may be reused; free it with heed_border_free. */
 typedef struct heed_border {
-    bool split; /* the ids of the whole do not begin with those of the prompt */
-    bool found; /* it is split, and `ids` begin with the prompt's and have the text of the whole */
-    int32_t *ids; /* those of the prompt, then those of the answer */
+    bool split;   /* the ids of prompt and answer together do not begin with those of the prompt */
+    bool found;   /* it is split, and `ids` begin with the prompt's ids and have the text of both */
+    int32_t *ids; /* ids of the prompt, then ids of the answer */
     size_t count;
-    size_t prompt; /* how many of them are the prompt's */
+    size_t prompt; /* number of ids of the prompt */
     size_t capacity;
     heed_encoding alone, whole, other; /* scratch */
     heed_buffer wanted, text, scratch;
@@ -28,8 +29,8 @@ typedef struct heed_border_place {
     unsigned flags;
     const heed_encoding *joint;
 } heed_border_place;
-/* Finds out whether a token reaches across the border, and if so, ids that do not. HEED_E_NOMEM and
-   the errors of tokenizing. */
+/* Finds out whether a token spans the border, and if so, ids in which none does. Errors:
+   HEED_E_NOMEM and those of tokenizing. */
 heed_status heed_border_read(heed_border *border, const heed_tokenizer *tokenizer,
                              const heed_border_place *place, heed_error *error);
 

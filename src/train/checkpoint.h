@@ -1,6 +1,6 @@
-/* checkpoint.h: the run folder of a training. RUN/checkpoint-STEP/ is a whole model directory
-   plus training state; it appears complete or not at all. RUN/last and RUN/best are relative links;
-   RUN/config.json ... are links through last, so that RUN itself loads. */
+/* checkpoint.h: the run folder of a training. RUN/checkpoint-STEP/ is a complete model directory
+   plus training state; it appears as a whole or not at all. RUN/last and RUN/best are relative
+   links. RUN/config.json and others are links through last, so that RUN itself loads as a model. */
 #ifndef HEED_TRAIN_CHECKPOINT_H
 #define HEED_TRAIN_CHECKPOINT_H
 
@@ -14,49 +14,51 @@
 typedef heed_status heed_checkpoint_fill(void *context, const char *folder, heed_error *error);
 
 typedef struct heed_checkpoint_options {
-    bool best; /* RUN/best shall point to this one */
-    int keep;  /* newest checkpoints kept beside best and last; 0 keeps all */
-    /* names ending in NULL (training state) that get no link in RUN; NULL: none */
+    bool best; /* RUN/best is pointed to this checkpoint */
+    int keep;  /* how many of the newest checkpoints are kept beside best and last; 0: all */
+    /* files of the training state, which get no link in RUN; NULL ends the list; NULL: none */
     const char *const *private_files;
 } heed_checkpoint_options;
 
-/* Fills a temporary folder, adds checkpoint.json (step, and the size of every file), syncs each
-   file and the folder, renames it to RUN/checkpoint-STEP (an older one of that step is replaced),
-   then points last, best and the links in RUN to it and prunes. Whatever interrupts this, an older
-   checkpoint and what the links say stay loadable. Regular files in RUN are never replaced by
-   links. */
+/* Writes a checkpoint in these steps: fill a temporary folder; add checkpoint.json with the step
+   and the size of every file; sync each file and the folder; rename it to RUN/checkpoint-STEP,
+   where it replaces an older one of that step; point last, best and the links in RUN to it; prune.
+   If any of this is interrupted, an older checkpoint and the targets of the links still load. A
+   regular file in RUN is never replaced by a link. */
 heed_status heed_checkpoint_write(const char *run, int64_t step, heed_checkpoint_fill *fill,
                                   void *context, const heed_checkpoint_options *options,
                                   heed_error *error);
 
-/* Fills RUN/NAME, a model folder that is not a checkpoint, in the same way: whole or not at all. */
+/* Writes RUN/NAME, a model folder that is not a checkpoint, in the same way: as a whole or not at
+   all. */
 heed_status heed_checkpoint_write_model(const char *run, const char *name,
                                         heed_checkpoint_fill *fill, void *context,
                                         heed_error *error);
 
-/* At the start of a training: makes RUN if need be, removes what an interrupted one left under
-   temporary names, points last and the links in RUN to the newest complete checkpoint.
-   private_files as above. */
+/* Prepares RUN at the start of a training: makes it if needed, removes what an interrupted training
+   left under temporary names, and points last and the links in RUN to the newest complete
+   checkpoint. private_files as above. */
 heed_status heed_checkpoint_prepare(const char *run, const char *const *private_files,
                                     heed_error *error);
 
-/* For a new training in `run`, which may be absent: HEED_E_ARG naming the first entry that is not
-   heed's own. `training`: heed began a training there before, so that the files and folders of a
-   run are its own too. Nothing is changed. */
+/* Checks that a new training may use `run`, which may be absent. Returns HEED_E_ARG with the name
+   of the first entry that heed did not make. `training` says that heed began a training there
+   before, so that files and folders of a run are its own too. It changes nothing. */
 heed_status heed_checkpoint_check_run(const char *run, bool training, heed_error *error);
 
-/* For going on: RUN's links to the files of `checkpoint` may have been replaced by files.
-   HEED_E_ARG when one of these says what the model is or has its weights; else the name of the last
-   of them, or "", is put into found[size]. */
+/* Checks the links of RUN before a training is resumed; files may have taken the place of links to
+   files of `checkpoint`. Returns HEED_E_ARG if such a file says what the model is or has its
+   weights. Else it writes the name of the last such file, or "", to found[size]. */
 heed_status heed_checkpoint_check_links(const char *run, const char *checkpoint,
                                         const char *const *private_files, char *found, size_t size,
                                         heed_error *error);
 
-/* The newest checkpoint that is complete (checkpoint.json present, every file there with its size):
-   its path, to be freed, and step. *path is NULL and the status HEED_OK when there is none. */
+/* Finds the newest complete checkpoint (checkpoint.json is there, and every file has its size): its
+   path, which the caller frees, and its step. If there is none, *path is NULL and the status
+   HEED_OK. */
 heed_status heed_checkpoint_newest(const char *run, char **path, int64_t *step, heed_error *error);
 
-/* HEED_OK when `folder` is complete, else HEED_E_FORMAT saying what is missing. */
+/* Returns HEED_OK if `folder` is a complete checkpoint, else HEED_E_FORMAT with what is missing. */
 heed_status heed_checkpoint_check(const char *folder, int64_t *step, heed_error *error);
 
 #endif

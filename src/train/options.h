@@ -1,4 +1,4 @@
-/* options.h: the public options from inside: their JSON form (RUN/run.json), checks, lengths like
+/* options.h: the options of a run: their JSON form (RUN/run.json), checks, and lengths like
    "3e". */
 #ifndef HEED_TRAIN_OPTIONS_H
 #define HEED_TRAIN_OPTIONS_H
@@ -7,7 +7,7 @@
 #include "base/memory.h"
 #include <heed/train.h>
 
-/* What --max-steps counts. */
+/* Unit of --max-steps. */
 typedef enum heed_length_unit {
     HEED_LENGTH_STEPS,
     HEED_LENGTH_EPOCHS,
@@ -17,11 +17,12 @@ typedef struct heed_length {
     double value;
     heed_length_unit unit;
 } heed_length;
-/* "2000", "1.5e" (epochs), "2000000t" (tokens). HEED_E_ARG for anything else. */
+/* Reads "2000" (updates), "1.5e" (epochs) or "2000000t" (tokens). Errors: HEED_E_ARG for anything
+   else. */
 heed_status heed_length_parse(heed_length *length, const char *text, heed_error *error);
 
-/* The options of a run as RUN/run.json spells them: a number for every choice. The members are
-   those of heed_train_options; -1 is what the trainer still has to choose. */
+/* The options of a run as in RUN/run.json: every option has a value. The members are those of
+   heed_train_options; -1 means that the trainer still has to choose. */
 typedef struct heed_run_options {
     const char *const *data;
     size_t data_count;
@@ -49,32 +50,34 @@ typedef struct heed_run_options {
     int64_t seed, eval_steps, save_steps, logging_steps, save_total_limit, average_last;
 } heed_run_options;
 
-/* What somebody chose over the defaults: the one place where public options become those of a run.
-   Strings stay where they are. HEED_E_ARG naming a number that is out of range. */
+/* Merges the options that somebody chose with the defaults. Only this function turns public options
+   into those of a run. Strings are borrowed. Errors: HEED_E_ARG names a number that is out of
+   range. */
 heed_status heed_run_options_from(heed_run_options *run, const heed_train_options *options,
                                   heed_error *error);
-/* A copy whose strings live in the arena. */
+/* Copies options; the strings of the copy live in the arena. */
 heed_status heed_run_options_copy(heed_run_options *copy, const heed_run_options *options,
                                   heed_arena *arena, heed_error *error);
-/* Ranges and contradictions, before any file is opened. */
+/* Checks ranges and contradictions before any file is opened. Errors: HEED_E_ARG. */
 heed_status heed_run_options_check(const heed_run_options *options, heed_error *error);
-/* Every option but `out` and `stop_at`, file names made absolute. */
+/* Writes every option except `out` and `stop_at`, with absolute file names. */
 heed_status heed_run_options_write(const heed_run_options *options, const char *path,
                                    heed_error *error);
-/* What write wrote; strings live in the arena. HEED_E_FORMAT naming the member that is missing or
-   of another type. */
+/* Reads what heed_run_options_write wrote; strings live in the arena. Errors: HEED_E_FORMAT names a
+   member that is missing or has another type. */
 heed_status heed_run_options_read(heed_run_options *options, const char *path, heed_arena *arena,
                                   heed_error *error);
 
-/* How a training that goes on differs from what it was started with. */
+/* How a resumed training differs from what it was started with. */
 typedef struct heed_train_extension {
-    bool any, data, valid, length; /* something; these options */
-    const char *max_steps;         /* as the run was started with */
-    const char *template_file;     /* to be held against the template that the run keeps; or NULL */
+    bool any, data, valid, length; /* any: something differs; then which options */
+    const char *max_steps;         /* value with which the run was started */
+    /* to be compared with the template that the run keeps; NULL: nothing to compare */
+    const char *template_file;
 } heed_train_extension;
-/* Puts what was chosen in `changes` into the options of a run, where it differs and may. HEED_E_ARG
-   naming an option that may not, with what the run was started with. Strings stay where they
-   are. */
+/* Copies options that were chosen in `changes` and may change into the options of a run. Errors:
+   HEED_E_ARG names an option that may not change, and the value with which the run was started.
+   Strings are borrowed. */
 heed_status heed_run_options_extend(heed_run_options *run, const heed_train_options *changes,
                                     heed_train_extension *extension, heed_error *error);
 

@@ -68,6 +68,7 @@ static int check(heed_cli_task *t)
 
 /* ---- the machine ---- */
 
+/* Prints a row with the rate of one thread and, if there are several, of all. */
 static void print_rate(const char *what, heed_rate rate, int threads, double unit, const char *name)
 {
     if (!rate.measured) return;
@@ -98,6 +99,7 @@ static void print_peak(const heed_peak *p)
         printf("  %-24s %10s %12.2f us\n", "barrier", "", 1e6 * p->barrier_seconds.value);
 }
 
+/* Returns an object with the rates of all threads, or of one; null for rates not measured. */
 static json_t *rates_json(const heed_peak *p, bool all)
 {
     const struct {
@@ -178,7 +180,7 @@ static void print_speed(const heed_speed *s)
            heed_cli_bytes_text((double)s->resident_bytes, resident));
 }
 
-/* Prints the round, then waits for the next line. */
+/* Prints the round as JSON and waits for a line on stdin. Returns false at the end of stdin. */
 static bool on_round(void *argument, const heed_speed_round *round)
 {
     (void)argument;

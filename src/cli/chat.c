@@ -18,10 +18,10 @@ typedef struct {
     bool keep_all;
     heed_cli_option_list stop;
     heed_chat *chat;
-    heed_line_file *input; /* what is piped in */
-    bool quit;
-    bool changed; /* since it was saved */
-    bool warned;  /* that it cannot be saved */
+    heed_line_file *input; /* stdin, if it is read through the library */
+    bool quit;             /* /quit was given */
+    bool changed;          /* the conversation has changed since it was saved */
+    bool warned;           /* the user knows that it cannot be saved */
 } chat_task;
 
 static const heed_cli_option options[] = {
@@ -60,6 +60,7 @@ static void print_text(void *argument, size_t prompt, size_t number, const char 
 
 /* ---- a message ---- */
 
+/* Prints notes about a turn: what was left out, why the answer ended, how fast it was. */
 static void report_turn(const heed_turn *turn)
 {
     double writing = turn->seconds - turn->prompt_seconds;
@@ -80,6 +81,7 @@ static void report_turn(const heed_turn *turn)
         turn->prompt_tokens - turn->kept_tokens, turn->prompt_seconds);
 }
 
+/* Ends the line of a streamed answer, or prints the turn as JSON. */
 static heed_status print_turn(chat_task *values, const heed_turn *turn)
 {
     if (values->task.json) {
@@ -96,6 +98,7 @@ static heed_status print_turn(chat_task *values, const heed_turn *turn)
     return HEED_OK;
 }
 
+/* Says a message to the model and prints the answer. */
 static heed_status say(chat_task *values, const char *message)
 {
     heed_generation_options how;
@@ -115,7 +118,7 @@ static heed_status say(chat_task *values, const char *message)
     return status;
 }
 
-/* ---- commands ---- */
+/* ---- commands: `rest` is the line after the command's name ---- */
 
 static heed_status show_help(chat_task *values, char *rest);
 
@@ -200,6 +203,7 @@ static heed_status show_help(chat_task *values, char *rest)
     return HEED_OK;
 }
 
+/* Runs a line that begins with a slash. HEED_E_ARG for an unknown command. */
 static heed_status obey(chat_task *values, char *line)
 {
     size_t name = strcspn(line, " ");
@@ -227,8 +231,8 @@ static heed_status save_changes(chat_task *values, heed_error *error)
     return status;
 }
 
-/* Whether saving again replaces what was saved. stdout, a pipe or a device gets the conversation
-   once, at the end. */
+/* Returns whether saving again replaces what was saved before. If not, because `path` is stdout, a
+   pipe or a device, the conversation is written once, at the end. */
 static bool is_replaced(const char *path)
 {
     struct stat found;
@@ -270,7 +274,8 @@ static void rescue(const chat_task *values)
     heed_cli_note("heed chat: the conversation could not be kept in %s either, it is lost", folder);
 }
 
-/* Saves what no turn has saved. An earlier error remains the one that is reported. */
+/* Saves the conversation if it has changed since the last turn was saved. Returns `status`, or the
+   error of saving if `status` is HEED_OK. */
 static heed_status save_at_end(chat_task *values, heed_status status)
 {
     heed_error error = {0};
@@ -284,8 +289,8 @@ static heed_status save_at_end(chat_task *values, heed_status status)
 
 /* ---- the conversation ---- */
 
-/* At a terminal an error is reported and the conversation goes on; from a pipe it ends the
-   program. */
+/* Decides what happens after an error. At a terminal it is reported and the conversation goes on;
+   otherwise it ends the program. */
 static heed_status settle(chat_task *values, heed_status status)
 {
     if (status == HEED_OK || status == HEED_E_CANCELLED || !heed_cli_line_input_is_live())
@@ -295,7 +300,7 @@ static heed_status settle(chat_task *values, heed_status status)
     return HEED_OK;
 }
 
-/* Obeys or answers one line; a blank one is skipped. */
+/* Obeys or answers one line. A blank line is skipped. */
 static heed_status take_line(chat_task *values, char *line)
 {
     heed_status status = HEED_OK;
@@ -305,8 +310,8 @@ static heed_status take_line(chat_task *values, char *line)
     return settle(values, status);
 }
 
-/* Whether the conversation ends. Ctrl-C at a terminal ends an answer; another signal, or Ctrl-C
-   elsewhere, ends the program. */
+/* Returns whether the conversation ends. At a terminal, Ctrl-C only ends an answer. Any other
+   signal, and Ctrl-C elsewhere, ends the program. */
 static bool is_over(const chat_task *values)
 {
     bool asked = heed_cli_interrupted(NULL) &&
@@ -314,6 +319,7 @@ static bool is_over(const chat_task *values)
     return values->quit || asked;
 }
 
+/* Reads lines and answers them until the conversation ends. */
 static heed_status converse(chat_task *values)
 {
     heed_status status = HEED_OK;
@@ -332,6 +338,7 @@ static heed_status converse(chat_task *values)
     return status;
 }
 
+/* Prints notes about options that have no effect. */
 static heed_status note_idle(chat_task *values)
 {
     heed_generation_options how;
@@ -359,7 +366,7 @@ static heed_status run(heed_cli_task *t)
     if (status != HEED_OK) return status;
     values->changed = true;
     status = save_at_end(values, converse(values));
-    /* Ctrl-C ends an answer; if none is being written, or no other can follow, it ends the
+    /* Ctrl-C ends an answer. If no answer is being written, or no other can follow, it ends the
        program. */
     if (status == HEED_OK && heed_cli_interrupted(NULL))
         status = heed_fail(&t->error, HEED_E_CANCELLED, "interrupted");

@@ -7,10 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The prompts, which borrow from `lines`, `ids` or the command line. */
 typedef struct {
-    heed_prompt *items;
-    heed_cli_text_list lines; /* the texts of --file */
-    int32_t *ids;
+    heed_prompt *items;       /* (count) */
+    heed_cli_text_list lines; /* the lines of --file */
+    int32_t *ids;             /* the ids of --prompt-ids */
     size_t count;
 } prompt_list;
 
@@ -51,6 +52,7 @@ static const heed_cli_option options[] = {
                     "Print ids, one JSON array a sequence, instead of text."),
     {0}};
 
+/* Reads the ids of --prompt-ids as the only prompt. HEED_E_ARG. */
 static heed_status parse_ids(const char *text, prompt_list *list, heed_error *error)
 {
     size_t most = 1;
@@ -75,7 +77,7 @@ static heed_status parse_ids(const char *text, prompt_list *list, heed_error *er
     return HEED_OK;
 }
 
-/* Every line is a prompt, even a blank one. */
+/* Reads the prompts of a file. Every line is a prompt, even a blank one. */
 static heed_status read_lines(const char *path, prompt_list *list, heed_error *error)
 {
     heed_line_file *file = NULL;
@@ -107,7 +109,8 @@ static void prompts_free(prompt_list *list)
     free(list->ids);
 }
 
-/* One token with its log-probability (NULL: it has none) and the likeliest tokens in its place. */
+/* Returns an object for a token: its id, its log-probability (null if `own` is NULL) and the
+   likeliest tokens in its place. `row` has at most `most` of them; it may be NULL. */
 static json_t *score(int32_t id, const float *own, const heed_candidate *row, int64_t most)
 {
     json_t *top = json_array();
@@ -118,6 +121,7 @@ static json_t *score(int32_t id, const float *own, const heed_candidate *row, in
     return json_pack("{s:i, s:o, s:o}", "id", id, "logprob", number, "top", top);
 }
 
+/* Returns an array with an object for each token of a prompt. */
 static json_t *prompt_scores(const heed_prompt_result *p, int64_t most)
 {
     json_t *array = json_array();
@@ -129,6 +133,7 @@ static json_t *prompt_scores(const heed_prompt_result *p, int64_t most)
     return array;
 }
 
+/* Returns an array with an object for each new token of a sequence. */
 static json_t *new_scores(const heed_result *r, int64_t most)
 {
     json_t *array = json_array();
@@ -158,6 +163,7 @@ static json_t *result_json(const heed_results *results, const heed_result *r,
     return object;
 }
 
+/* Prints notes about prompts that were cut and sequences that filled the context. */
 static void note_cuts(const heed_results *results)
 {
     for (size_t i = 0; i < results->prompt_count; i++)
@@ -190,6 +196,7 @@ static heed_status print_results(generate_task *values, const heed_results *resu
     return status;
 }
 
+/* Prints new text as it comes and sets the bool at `argument`. */
 static void stream_text(void *argument, size_t prompt, size_t number, const char *text,
                         size_t length)
 {
@@ -218,6 +225,7 @@ static int check(heed_cli_task *t)
     return 0;
 }
 
+/* Reads the prompts that check() has not read yet. */
 static heed_status read_prompts(generate_task *values, heed_error *error)
 {
     prompt_list *prompts = &values->prompts;
@@ -230,7 +238,8 @@ static heed_status read_prompts(generate_task *values, heed_error *error)
     return HEED_OK;
 }
 
-/* -n -1: as many as the context holds, whatever the model's files say. */
+/* Returns the limit of new tokens. -n -1 means as many as the context holds, whatever the model's
+   files say. */
 static heed_optional_int most_tokens(const generate_task *values)
 {
     return values->count.value == -1 ? heed_int(INT32_MAX) : values->count;
@@ -255,7 +264,7 @@ static heed_status run(heed_cli_task *t)
     how.ids_only = values->ids && !values->stop.count;
     bool streamed = prompts->count == 1 && values->num_return <= 1 && t->sampling.how.beams <= 1 &&
                     !values->ids && !t->json && !values->logprobs.set;
-    bool begun = false; /* some text is on the line */
+    bool begun = false; /* some text has been printed */
     heed_hooks hooks = {.text = streamed ? stream_text : NULL,
                         .cancelled = heed_cli_interrupted,
                         .argument = &begun};

@@ -5,7 +5,7 @@
 
 static const heed_cli_option options[] = {{0}};
 
-/* Prints 4096 and 124,439,808: commas from five digits on. */
+/* Prints an integer, with commas from five digits on: 4096, 124,439,808. */
 static void print_integer(json_int_t number)
 {
     char digits[32];
@@ -16,6 +16,7 @@ static void print_integer(json_int_t number)
     }
 }
 
+/* Prints a value. If the key ends in "_bytes", a number is printed with a unit. */
 static void print_value(const char *key, const json_t *value)
 {
     char text[32];

@@ -1,3 +1,4 @@
+/* interrupt.c: handles signals that end a task (interrupt.h). */
 #include "interrupt.h"
 
 #include <fcntl.h>
@@ -8,22 +9,23 @@
 
 enum { INTERRUPTED = 130 }; /* the exit status */
 
-static volatile sig_atomic_t asked;
-static volatile sig_atomic_t came[3];
-static volatile sig_atomic_t at_once;
-/* The shell that began the program had SIGINT ignored. */
+static volatile sig_atomic_t asked;   /* a signal has asked to finish */
+static volatile sig_atomic_t came[3]; /* which of `listened` have come */
+static volatile sig_atomic_t at_once; /* a signal ends the program at once */
+/* SIGINT was ignored when the program began, as in background jobs of a script */
 static volatile sig_atomic_t in_background;
 static const int listened[3] = {SIGINT, SIGTERM, SIGHUP};
 
-/* Ctrl-C at the terminal does not concern a program in the background. A SIGINT that was sent to
-   this program does. */
+/* Returns whether a signal is the terminal's Ctrl-C while this program runs in the background. A
+   SIGINT that another process sent to this program is meant for it. */
 static bool is_meant_for_another(int number, const siginfo_t *information)
 {
     return number == SIGINT && in_background && information && information->si_code > 0;
 }
 
-/* A terminal that closes may send SIGHUP twice, once from the kernel and once from the shell, so
-   only SIGINT and SIGTERM end the program at once when they come again. */
+/* Handles a signal. SIGINT and SIGTERM end the program at once if they come again. SIGHUP does not,
+   because a terminal that closes may send it twice: once from the kernel and once from the shell.
+   */
 static void on_signal(int number, siginfo_t *information, void *unused)
 {
     (void)unused;

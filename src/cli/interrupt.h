@@ -9,18 +9,20 @@
 
 #include <stdbool.h>
 
-/* Handles the signals from now on. If `asks` is set, the task calls heed_cli_interrupted() often;
-   otherwise it has nothing to finish, and a signal ends the program at once. */
+/* Begins to handle the signals. Set `asks` for a task that calls heed_cli_interrupted() often. For
+   any other task a signal ends the program at once, since there is nothing to finish. */
 void heed_cli_interrupt_listen(bool asks);
 /* Makes a write beyond the largest size of a file (ulimit -f) an error instead of a signal. */
 void heed_cli_ignore_file_limit_signal(void);
 /* Opens /dev/null in place of each of stdin, stdout and stderr that is closed. */
 void heed_cli_open_standard_streams(void);
-bool heed_cli_interrupt_asked(void); /* a signal has asked to finish */
-/* True once a signal has asked to finish, or once stdout can no longer be written to. It fits the
-   library's `cancelled` callbacks. */
+bool heed_cli_interrupt_asked(void); /* whether a signal has asked to finish */
+/* Returns true once a signal has asked to finish or stdout has failed. It fits the `cancelled`
+   callbacks of the library. */
 bool heed_cli_interrupted(void *unused);
-bool heed_cli_interrupt_is_final(void); /* SIGTERM or SIGHUP asked, not only Ctrl-C */
-void heed_cli_interrupt_forget(void);   /* what Ctrl-C asked has been done */
+/* Returns whether SIGTERM or SIGHUP has asked to finish, and not only Ctrl-C. */
+bool heed_cli_interrupt_is_final(void);
+/* Forgets a Ctrl-C that has been obeyed. SIGTERM and SIGHUP are not forgotten. */
+void heed_cli_interrupt_forget(void);
 
 #endif

@@ -1,3 +1,4 @@
+/* line_input.c: reads lines from the user (line_input.h). */
 #include "line_input.h"
 #include "text.h"
 
@@ -15,6 +16,7 @@ bool heed_cli_line_input_is_live(void)
 }
 
 #ifdef HEED_WITH_LIBEDIT
+/* Reads a line with libedit. HEED_E_FORMAT if it is not valid UTF-8. */
 static heed_status read_edited(const char *prompt, char **line, heed_error *error)
 {
     *line = readline(prompt);
@@ -42,7 +44,7 @@ heed_status heed_cli_line_input_read(heed_line_file **input, const char *prompt,
     }
     if (!*input) status = heed_lines_open(input, "-", error);
     if (status == HEED_OK) status = heed_lines_read(*input, &text, &length, error);
-    if (status == HEED_E_CANCELLED) return HEED_OK; /* the caller knows about signals */
+    if (status == HEED_E_CANCELLED) return HEED_OK; /* the caller asks for signals itself */
     if (status != HEED_OK || !text) return status;
     *line = malloc(length + 1);
     if (!*line) return heed_fail(error, HEED_E_NOMEM, "out of memory for a line");

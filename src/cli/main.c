@@ -1,5 +1,4 @@
-/* The program: finds the command and runs it. commands.def lists the commands; each has a file of
-   its own. */
+/* main.c: finds the command and runs it. commands.def lists the commands; each has its own file. */
 #include "interrupt.h"
 #include "manual.h"
 #include "suggest.h"
@@ -25,7 +24,7 @@ static void print_version(const heed_cli_command *const *commands, size_t count,
     fprintf(file, "heed %s\n", heed_version());
 }
 
-/* Words that are no command. */
+/* The first words that print a page instead of running a command. */
 static const struct {
     const char *word;
     void (*print)(const heed_cli_command *const *commands, size_t count, FILE *file);
@@ -46,7 +45,7 @@ static const heed_cli_command *find_command(const char *word)
     return NULL;
 }
 
-/* Prints the page of a word such as --help; false if there is none. */
+/* Prints the page of a word such as --help. Returns false if there is none. */
 static bool print_page(const char *word)
 {
     for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
@@ -57,6 +56,7 @@ static bool print_page(const char *word)
     return false;
 }
 
+/* Says that there is no command `word`, with the nearest one. */
 static void print_unknown(const char *word)
 {
     const char *names[COMMANDS];
@@ -66,6 +66,7 @@ static void print_unknown(const char *word)
     fprintf(stderr, "heed: unknown command \"%s\"%s\nSee: heed --help\n", word, suggestion);
 }
 
+/* Runs the command or prints the page that the words name. Returns the exit status. */
 static int run(int argc, char **argv)
 {
     if (argc < 2) {

@@ -1,3 +1,4 @@
+/* manual.c: prints help, man page and completion (manual.h). */
 #include "manual.h"
 
 #include <heed/heed.h>
@@ -21,7 +22,7 @@ static const char *const first_steps =
     "  heed generate -m run -p \"Once\" -n 200 --temp 0.8\n"
     "  heed info MODEL-FOLDER\n";
 
-/* The defaults; tests/cli/test_defaults.sh shows each. */
+/* The defaults, for the man page. tests/cli/test_defaults.sh tests each of them. */
 static const struct {
     const char *name, *text;
 } defaults[] = {
@@ -64,8 +65,8 @@ static const struct {
 
 /* ---- help ---- */
 
-/* Prints the words of `text` in lines. The cursor is at column `indent`, where every further line
-   begins. */
+/* Prints `text` in lines of at most HELP_WIDTH columns. The cursor is at column `indent`, where
+   every further line begins too. */
 static void put_wrapped(FILE *file, const char *text, int indent)
 {
     int column = indent;
@@ -81,7 +82,7 @@ static void put_wrapped(FILE *file, const char *text, int indent)
     fputc('\n', file);
 }
 
-/* "-m, --model MODEL", "--stop TEXT..." */
+/* Writes an option as in "-m, --model MODEL" or "--stop TEXT..."; returns `text`. */
 static const char *option_text(const heed_cli_option *o, char text[96])
 {
     char letter[8] = "", value[48] = "";
@@ -149,12 +150,14 @@ static void put_roff(FILE *file, const char *text)
     if (!begins) fputc('\n', file);
 }
 
+/* Prints a roff macro such as "SS" or "B" with its text. */
 static void put_macro(FILE *file, const char *macro, const char *text)
 {
     fprintf(file, ".%s ", macro);
     put_roff(file, text);
 }
 
+/* Prints lines that roff must not fill. */
 static void put_example(FILE *file, const char *text)
 {
     fputs(".PP\n.nf\n", file);
@@ -162,6 +165,7 @@ static void put_example(FILE *file, const char *text)
     fputs(".fi\n", file);
 }
 
+/* Prints the section of a command. */
 static void put_command(FILE *file, const heed_cli_command *command)
 {
     const heed_cli_option *o;

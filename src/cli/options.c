@@ -1,3 +1,4 @@
+/* options.c: parses a command line by the tables of options and checks its rules (options.h). */
 #include "manual.h"
 #include "suggest.h"
 #include "terminal.h"
@@ -43,6 +44,7 @@ bool heed_cli_option_list_add(heed_cli_option_list *list, const char *item)
     return true;
 }
 
+/* Returns the option with this name of `length` bytes; NULL if there is none. */
 static const heed_cli_option *find_option(const heed_cli_command *command, const char *name,
                                           size_t length)
 {
@@ -62,13 +64,14 @@ static const heed_cli_option *find_letter(const heed_cli_command *command, char 
     return NULL;
 }
 
-/* The dashes before a name on the command line. */
+/* Returns the dashes that precede a name on the command line. */
 static const char *dashes(const char *name)
 {
     return name[1] ? "--" : "-";
 }
 
-/* A shell variable that is not set leaves an empty path or name on the command line. */
+/* Returns false after a usage error if a path or name is empty. A shell variable that is not set
+   leaves such a word on the command line. */
 static bool check_not_empty(const heed_cli_command *command, const heed_cli_option *o,
                             const char *text)
 {
@@ -80,6 +83,7 @@ static bool check_not_empty(const heed_cli_command *command, const heed_cli_opti
     return false;
 }
 
+/* Sets a field that holds a whole number. Returns NULL, or what was expected. */
 static const char *set_whole(const heed_cli_option *o, void *field, const char *text)
 {
     char *end = NULL;
@@ -97,6 +101,7 @@ static const char *set_whole(const heed_cli_option *o, void *field, const char *
     return NULL;
 }
 
+/* Sets a field that holds a number. Returns NULL, or what was expected. */
 static const char *set_real(const heed_cli_option *o, heed_optional_real *field, const char *text)
 {
     char *end = NULL;
@@ -135,9 +140,10 @@ typedef struct command_line {
     void *values; /* the struct that the tables of options describe */
     int argc;
     char **argv;
-    int at; /* argv[at] is read */
+    int at; /* index of the word that is being read */
 } command_line;
 
+/* Sets or appends a value of option o. Returns false after a message. */
 static bool set_value(const command_line *line, const heed_cli_option *o, const char *text)
 {
     if (!check_not_empty(line->command, o, text)) return false;
@@ -150,6 +156,7 @@ static bool set_value(const command_line *line, const heed_cli_option *o, const 
     return !problem;
 }
 
+/* Prints the usage error of an unknown option, with the nearest known one. Returns false. */
 static bool unknown_option(const heed_cli_command *command, const char *word)
 {
     const char *names[128];
@@ -165,6 +172,7 @@ static bool unknown_option(const heed_cli_command *command, const char *word)
     return false;
 }
 
+/* Sets a flag. Returns false after a usage error if a value is attached to it. */
 static bool take_flag(const command_line *line, const heed_cli_option *o, const char *attached)
 {
     if (attached) {
@@ -175,7 +183,7 @@ static bool take_flag(const command_line *line, const heed_cli_option *o, const 
     return true;
 }
 
-/* Whether the next word can be one more value of a list. */
+/* Returns whether the next word can be one more value of a list. */
 static bool value_follows(const command_line *line)
 {
     return line->at + 1 < line->argc && line->argv[line->at + 1][0] != '-';
@@ -203,7 +211,7 @@ static bool take_values(command_line *line, const heed_cli_option *o, const char
     return true;
 }
 
-/* Whether a second value replaces the first one. */
+/* Returns whether a second value of the option replaces the first. */
 static bool is_single(const heed_cli_option *o)
 {
     return o->kind != HEED_CLI_FLAG && o->kind != HEED_CLI_LIST && o->kind != HEED_CLI_PAIR;
@@ -226,6 +234,7 @@ static const heed_cli_option *named_option(const heed_cli_command *command, cons
     return find_option(command, name, length);
 }
 
+/* Takes the option at the current word, with its values. Returns false after a message. */
 static bool take_option(command_line *line, heed_cli_option_words *words)
 {
     const char *word = line->argv[line->at], *attached;
@@ -276,7 +285,7 @@ bool heed_cli_option_given(const heed_cli_option_words *words, const char *name)
     return false;
 }
 
-/* Takes the next of several names separated by blanks; false at the end. */
+/* Takes the next of several names separated by blanks. Returns false at the end. */
 static bool next_name(const char **names, char name[LONGEST_WORD + 1])
 {
     size_t length = strcspn(*names, " ");
@@ -295,7 +304,8 @@ static void spell_name(const char *name, char *text, size_t size)
     if (length < 0 || (size_t)length >= size - used) text[used] = 0; /* no room: left out */
 }
 
-/* Checks an option that was given against the others of its rule. */
+/* Checks an option that was given against the others of its rule. Returns 0, or 2 after a usage
+   error. */
 static int check_rule(const heed_cli_command *command, const heed_cli_option_words *words,
                       const char *name, const heed_cli_option_rule *rule)
 {

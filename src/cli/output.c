@@ -1,3 +1,4 @@
+/* output.c: prints to stdout (output.h). */
 #include "output.h"
 
 #include <errno.h>
@@ -5,9 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static int
-    /* why stdout failed for the first time; 0 if it has not or the reason is unknown */
-    output_errno;
+/* why stdout failed for the first time; 0 if it has not failed or the reason is unknown */
+static int output_errno;
 
 bool heed_cli_output_flush(void)
 {
@@ -23,7 +23,7 @@ heed_status heed_cli_output_failed(heed_error *error)
     return heed_fail(error, HEED_E_IO, "cannot write to stdout: %s", why);
 }
 
-/* Returns HEED_OK after a failed write: heed_cli_output_flush reports it. */
+/* A write that fails is HEED_OK here, since heed_cli_output_flush reports it later. */
 heed_status heed_cli_print_json(json_t *object, size_t flags, heed_error *error)
 {
     bool ok = object && json_dumpf(object, stdout, flags) == 0;

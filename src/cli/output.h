@@ -1,4 +1,4 @@
-/* output.h: prints to stdout. A write that fails is noticed when stdout is flushed. */
+/* output.h: prints to stdout. heed_cli_output_flush notices writes that failed. */
 #ifndef HEED_CLI_OUTPUT_H
 #define HEED_CLI_OUTPUT_H
 
@@ -9,14 +9,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Flushes stdout; false if it has failed, now or before. */
+/* Flushes stdout. Returns false if a write has failed, now or before. */
 bool heed_cli_output_flush(void);
-heed_status heed_cli_output_failed(heed_error *error); /* HEED_E_IO with the reason */
-/* Prints the object and a line end. Takes the reference; NULL stands for an allocation that
-   failed. */
+/* Returns HEED_E_IO, with the reason why stdout failed. */
+heed_status heed_cli_output_failed(heed_error *error);
+/* Prints the object and a line end, and frees the object. `flags` are jansson's. HEED_E_NOMEM if
+   `object` is NULL, which means that it could not be allocated. */
 heed_status heed_cli_print_json(json_t *object, size_t flags, heed_error *error);
 void heed_cli_print_ids(const int32_t *ids, size_t count); /* as "[1, 2]" */
-json_t *heed_cli_number_or_null(double number);            /* NaN and infinities have no JSON */
+/* Returns a new JSON number; null for NaN and infinities, which JSON does not have. */
+json_t *heed_cli_number_or_null(double number);
+/* Does the same; null also for a number that is not set. */
 json_t *heed_cli_real_or_null(heed_optional_real number);
 
 #endif

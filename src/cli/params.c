@@ -1,3 +1,4 @@
+/* params.c: the command "/params" of heed chat (params.h). */
 #include "params.h"
 #include "suggest.h"
 
@@ -6,6 +7,7 @@
 
 enum { LONGEST_NAME = 40 };
 
+/* Returns whether this is an option that chooses tokens, or -n. */
 static bool is_sampling(const heed_cli_option *o)
 {
     size_t begin = offsetof(heed_cli_task, sampling),
@@ -25,7 +27,8 @@ static bool is_whole(const heed_cli_option *o)
            o->kind == HEED_CLI_POSITIVE;
 }
 
-/* Finds the option of a name. If there is none, the error names the nearest. */
+/* Finds the parameter called `name`. If there is none, returns NULL, and the error names the
+   nearest. */
 static const heed_cli_option *find_parameter(heed_cli_task *t, const char *name)
 {
     const char *names[64];
@@ -51,8 +54,9 @@ static const heed_cli_option *find_parameter(heed_cli_task *t, const char *name)
     return NULL;
 }
 
-/* Writes the options into `how`, and into `in_force` the same with the settings of the model's
-   files where no option is given. Checks all of them as the next answer would. */
+/* Writes the options that were given into *how. Writes them into *in_force too, with the settings
+   of the model's files for those that were not given. Checks all of them as the next answer would.
+   */
 static heed_status resolve(heed_cli_task *t, const heed_chat *chat, heed_generation_options *how,
                            heed_generation_options *in_force)
 {
@@ -65,7 +69,7 @@ static heed_status resolve(heed_cli_task *t, const heed_chat *chat, heed_generat
     return status == HEED_OK ? heed_chat_settings(chat, how, in_force, &t->error) : status;
 }
 
-/* Prints the note that an option has no effect, if it has none. */
+/* Prints a note if option o has no effect. */
 static heed_status note_idle(heed_cli_task *t, const heed_generation_options *how,
                              const heed_cli_option *o)
 {
@@ -78,6 +82,7 @@ static heed_status note_idle(heed_cli_task *t, const heed_generation_options *ho
     return status;
 }
 
+/* Prints the value that option o has in the struct `values`. */
 static void show(const heed_cli_option *o, const void *values)
 {
     const void *field = (const char *)values + o->offset;
@@ -94,7 +99,7 @@ static void show(const heed_cli_option *o, const void *values)
                       strcmp(o->name, "n") ? "from the clock" : "as many as fit");
 }
 
-/* Shows the parameter `only`, or all. */
+/* Shows the parameter `only`, or all parameters if it is NULL. */
 static heed_status show_in_force(heed_cli_task *t, const heed_chat *chat,
                                  const heed_cli_option *only)
 {
@@ -114,7 +119,7 @@ static heed_status show_in_force(heed_cli_task *t, const heed_chat *chat,
     return HEED_OK;
 }
 
-/* Changes one parameter. If the settings are not valid then, it keeps its value. */
+/* Changes one parameter. If the settings would not be valid, it keeps its old value. */
 static heed_status change(heed_cli_task *t, const heed_chat *chat, const heed_cli_option *o,
                           const char *value)
 {

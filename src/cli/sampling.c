@@ -1,3 +1,4 @@
+/* sampling.c: reads --bad-words and --logit-bias and fills the library's options (sampling.h). */
 #include "sampling.h"
 
 #include "terminal.h"
@@ -7,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Adds a sequence of ids, which it takes over, also on failure. HEED_E_NOMEM. */
 static heed_status add_word(heed_cli_sampling_words *words, int32_t *ids, size_t length,
                             heed_error *error)
 {
@@ -85,7 +87,7 @@ static heed_status read_words(const char *path, heed_cli_sampling_words *words, 
     return status;
 }
 
-/* --logit-bias ID=X ... */
+/* Reads the values "ID=X" of --logit-bias. HEED_E_ARG; HEED_E_NOMEM. */
 static heed_status read_bias(const heed_cli_option_list *list, heed_generation_options *options,
                              heed_cli_sampling_words *words, heed_error *error)
 {

@@ -8,12 +8,13 @@
 #include <heed/heed.h>
 
 typedef struct heed_cli_sampling_options {
-    heed_generation_options how; /* the numbers; the lists below are as they were given */
-    heed_cli_option_list logit_bias;
-    const char *bad_words;
+    heed_generation_options how;     /* numbers and flags */
+    heed_cli_option_list logit_bias; /* texts of --logit-bias */
+    const char *bad_words;           /* path of --bad-words; NULL if it was not given */
 } heed_cli_sampling_options;
 
-/* Rows of an option table for a struct with the member `sampling`. shared.c has the table. */
+/* The rows of an option table for a struct that has the member `sampling`. The table is in
+   shared.c. */
 #define HEED_CLI_SAMPLING_ROWS(type)                                                               \
     HEED_CLI_OPTION(                                                                               \
         type, sampling.how.temperature, "temp", 0, HEED_CLI_AMOUNT, "X",                           \
@@ -66,17 +67,18 @@ typedef struct heed_cli_sampling_options {
             type, sampling.how.truncate, "truncate", 0, HEED_CLI_FLAG, NULL,                       \
             "A prompt longer than the context keeps its end instead of being an error.")
 
-/* Into the library's options; reads --bad-words the first time. Free with
-   heed_cli_sampling_free. */
+/* The lists that the library's options borrow. Starts as {0}. */
 typedef struct heed_cli_sampling_words {
-    bool read;     /* --bad-words has been read */
-    int32_t **ids; /* sequences given as ids */
-    size_t *lengths;
+    bool read;       /* --bad-words has been read */
+    int32_t **ids;   /* (count) bad words that are given as ids */
+    size_t *lengths; /* (count) their lengths */
     size_t count, capacity;
-    heed_cli_text_list texts; /* the others */
-    int32_t *bias_ids;
+    heed_cli_text_list texts; /* bad words that are given as text */
+    int32_t *bias_ids;        /* --logit-bias */
     float *bias_values;
 } heed_cli_sampling_words;
+/* Translates the options of the command line into those of the library, which borrow `words`. Reads
+   the file of --bad-words at the first call. Free `words` with heed_cli_sampling_free. */
 heed_status heed_cli_sampling_apply(const heed_cli_sampling_options *sampling,
                                     heed_generation_options *options,
                                     heed_cli_sampling_words *words, heed_error *error);

@@ -1,4 +1,5 @@
-/* The tables of options that several commands share; their fields are in heed_cli_task. */
+/* shared.c: the tables of options that several commands share. Their fields are in heed_cli_task.
+   */
 #include "task.h"
 
 static const heed_cli_option model_options[] = {
@@ -57,7 +58,8 @@ static const heed_cli_option observe_options[] = {
         "Run the plain reference kernels, one loop an op: slow, the reference of all others."),
     {0}};
 
-/* In the order of --help; NULL is the command's own table. */
+/* The tables in the order of --help, and the commands that have them. NULL stands for the command's
+   own table. */
 static const struct {
     unsigned shares;
     const heed_cli_option *options;

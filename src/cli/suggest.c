@@ -1,3 +1,4 @@
+/* suggest.c: finds the nearest known word (suggest.h). */
 #include "suggest.h"
 
 #include <stdio.h>
@@ -5,7 +6,8 @@
 
 enum { LONGEST_WORD = 40 };
 
-/* Levenshtein distance, one row of its table at a time; LONGEST_WORD if a word is longer. */
+/* Returns the Levenshtein distance of two words, computed one row of its table at a time. Returns
+   LONGEST_WORD if a word is longer than that. */
 static size_t edit_distance(const char *a, const char *b)
 {
     size_t row[LONGEST_WORD + 1], n = strlen(b);

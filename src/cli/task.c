@@ -1,3 +1,4 @@
+/* task.c: runs a command from its words to its exit status (task.h). */
 #include "task.h"
 
 #include "interrupt.h"
@@ -9,6 +10,7 @@
 
 /* ---- helpers of commands ---- */
 
+/* Draws the progress bar of a task; fits heed_hooks.progress. */
 static void show(void *unit, int64_t done, int64_t total)
 {
     heed_cli_progress_show(total ? (double)done / (double)total : 0, "%lld of %lld %s",
@@ -40,6 +42,8 @@ heed_status heed_cli_task_note_idle(heed_cli_task *t, const heed_generation_opti
 
 /* ---- the run ---- */
 
+/* Takes MODEL from the words and checks all options. Returns 0 or an exit status after a message.
+   */
 static int check(heed_cli_task *t)
 {
     const heed_cli_command *command = t->command;
@@ -89,6 +93,7 @@ static heed_status open_trace(heed_cli_task *t)
                      strerror(errno));
 }
 
+/* Makes the context with what is to be observed, and prints its note. */
 static heed_status make_context(heed_cli_task *t)
 {
     heed_observer_options observer = {
@@ -146,6 +151,7 @@ static heed_status report(heed_cli_task *t, heed_status status)
     return status;
 }
 
+/* Frees the task with everything in it. */
 static void release(heed_cli_task *t)
 {
     const heed_cli_option *o;

@@ -1,8 +1,8 @@
 /* task.h: one run of a command.
 
-   It holds the options that commands share, the context, the model and everything to be freed.
-   main() finds the command and calls heed_cli_task_run; the command's own file has its table of
-   options, a check and a run. */
+   It holds the options that commands share, the context, the model and everything that has to be
+   freed. main() finds the command and calls heed_cli_task_run. The file of a command has its table
+   of options, its check and its run. */
 #ifndef HEED_CLI_TASK_H
 #define HEED_CLI_TASK_H
 
@@ -37,10 +37,11 @@ int heed_cli_task_run(const heed_cli_command *command, int argc, char **argv);
 
 /* Returns the hooks of a long task: a progress bar "12 of 340 UNIT", and Ctrl-C. */
 heed_hooks heed_cli_task_hooks(const char *unit);
-/* What --temp ... and -n (count) say, in place of what the model's files say. */
+/* Fills *how from the options that choose tokens (--temp and others) and from -n (count). Numbers
+   that were not given stay unset. */
 heed_status heed_cli_task_generation(heed_cli_task *t, heed_optional_int count,
                                      heed_generation_options *how);
-/* Notes about those of them that have no effect. */
+/* Prints a note about each of these options that has no effect. */
 heed_status heed_cli_task_note_idle(heed_cli_task *t, const heed_generation_options *how);
 
 #endif

@@ -1,3 +1,4 @@
+/* terminal.c: prints to stderr (terminal.h). */
 #include "terminal.h"
 
 #include <math.h>
@@ -10,8 +11,8 @@
 
 enum { BAR_CELLS = 24 };
 
-static bool bar_visible; /* the program's own terminal state, not the library's */
-static double last_drawn;
+static bool bar_visible;  /* a bar is on the terminal */
+static double last_drawn; /* when it was drawn */
 
 bool heed_cli_terminal_is_live(void)
 {
@@ -20,6 +21,7 @@ bool heed_cli_terminal_is_live(void)
            strcmp(term, "dumb");
 }
 
+/* Returns the seconds of a clock that never goes back. */
 static double now(void)
 {
     struct timespec t;

@@ -1,14 +1,15 @@
-/* terminal.h: prints to stderr: errors, notes, progress bars.
+/* terminal.h: prints errors, notes and progress bars to stderr.
 
-   Colors and bars appear on a terminal only; NO_COLOR, TERM=dumb and CI are honored. Data goes to
-   stdout and never through here. */
+   Colors and bars appear only on a terminal, and not if NO_COLOR, CI or TERM=dumb is set. Data goes
+   to stdout, which output.h prints to. */
 #ifndef HEED_CLI_TERMINAL_H
 #define HEED_CLI_TERMINAL_H
 
 #include <heed/status.h>
 #include <stdbool.h>
 
-bool heed_cli_terminal_is_live(void); /* stderr is a terminal that wants bars */
+/* Returns whether stderr is a terminal on which bars are wanted. */
+bool heed_cli_terminal_is_live(void);
 /* Prints "heed COMMAND: message". Returns the exit status: 130 for HEED_E_CANCELLED, otherwise
    1. */
 int heed_cli_report_error(const char *command, const heed_error *error);

@@ -1,3 +1,4 @@
+/* text.c: checks and lists of texts (text.h). */
 #include "text.h"
 
 #include <jansson.h>
@@ -11,7 +12,7 @@ bool heed_cli_is_utf8(const char *text, size_t length)
     return string != NULL;
 }
 
-/* Makes room for one more item; false if memory is out. */
+/* Makes room for one more item. Returns false if memory is out. */
 static bool grow(heed_cli_text_list *list)
 {
     if (list->count < list->capacity) return true;

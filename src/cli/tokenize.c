@@ -56,7 +56,7 @@ static const heed_cli_option_rule rules[] = {
     {"no-special offsets pairs", HEED_CLI_IDLE, "decode"},
     {0}};
 
-/* The options of encoding; the caller adds a pair if there is one. */
+/* Returns the options of encoding. The caller adds a pair if there is one. */
 static heed_tokenize_options how_to_encode(const tokenize_task *values)
 {
     return (heed_tokenize_options){.no_special = values->no_special, .offsets = values->offsets};
@@ -82,11 +82,13 @@ static heed_status encode(const heed_tokenizer *tokenizer, const char *text, siz
     return HEED_OK;
 }
 
+/* Returns whether a JSON string is valid UTF-8. Half of a surrogate pair is not. */
 static bool is_text(const json_t *string)
 {
     return heed_cli_is_utf8(json_string_value(string), json_string_length(string));
 }
 
+/* Encodes the text, or the pair, of a line and prints its ids. */
 static heed_status encode_line(const tokenize_task *values, const heed_tokenizer *tokenizer,
                                const json_t *line, heed_error *error)
 {
@@ -106,7 +108,7 @@ static heed_status encode_line(const tokenize_task *values, const heed_tokenizer
     return encode(tokenizer, json_string_value(text), json_string_length(text), &how, error);
 }
 
-/* Reads an array of token ids; free(*ids). */
+/* Reads an array of token ids. The caller frees *ids, after a failure too. */
 static heed_status read_ids(const json_t *array, int32_t **ids, heed_error *error)
 {
     size_t count = json_array_size(array);
@@ -133,6 +135,7 @@ static heed_status print_string(const char *text, size_t length, heed_error *err
     return HEED_OK;
 }
 
+/* Decodes the ids of a line and prints the text. */
 static heed_status decode_line(const tokenize_task *values, const heed_tokenizer *tokenizer,
                                const json_t *line, heed_error *error)
 {
@@ -153,7 +156,7 @@ static heed_status decode_line(const tokenize_task *values, const heed_tokenizer
     return status;
 }
 
-/* Takes one object; with --decode it may be an array. */
+/* Encodes or decodes the object of a line. With --decode it may also be an array. */
 static heed_status take_line(const tokenize_task *values, const heed_tokenizer *tokenizer,
                              const char *text, size_t length, const char *place, heed_error *error)
 {
@@ -168,7 +171,7 @@ static heed_status take_line(const tokenize_task *values, const heed_tokenizer *
     return status;
 }
 
-/* Takes every line of --jsonl; blank ones are skipped. */
+/* Encodes or decodes every line of --jsonl. Blank lines are skipped. */
 static heed_status lines(const tokenize_task *values, const heed_tokenizer *tokenizer,
                          heed_error *error)
 {

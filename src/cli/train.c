@@ -123,6 +123,7 @@ static void show_tokenizing(void *context, size_t done, size_t total)
     heed_cli_progress_show(total ? (double)done / (double)total : 0, "tokenizing");
 }
 
+/* Prints what is trained and keeps what show_end needs. */
 static void show_begin(void *context, const heed_train_summary *s)
 {
     train_task *values = context;
@@ -146,6 +147,7 @@ static void show_begin(void *context, const heed_train_summary *s)
                   resumed, s->epochs, (long long)s->tokens_per_epoch, unvalidated);
 }
 
+/* Prints the progress of an update, and a line if it was evaluated. */
 static void show_step(void *context, const heed_train_progress *p)
 {
     const train_task *values = context;
@@ -153,7 +155,7 @@ static void show_step(void *context, const heed_train_progress *p)
     double fraction = p->steps ? (double)p->step / (double)p->steps : 0;
     double loss = p->loss.value, valid = p->eval_loss.value;
     bool best = p->eval_loss.set && valid <= p->best_eval_loss.value;
-    if (!p->loss.set) { /* only the evaluation that an interruption left out */
+    if (!p->loss.set) { /* the run only made up for an evaluation that was interrupted */
         if (!values->quiet)
             heed_cli_note("step %6lld  valid %.4f", (long long)p->step,
                           heed_real_or(p->eval_loss, NAN));
@@ -180,7 +182,7 @@ static void show_trouble(void *context, const char *text)
     heed_cli_note("heed train: %s", text);
 }
 
-/* Prints what was reached, and how to go on. */
+/* Prints the losses that were reached and a command to go on with. */
 static void show_end(const train_task *values, const heed_train_report *report)
 {
     static const struct {

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Makes room for `more` bytes and a NUL. Returns false, and sets `failed`, if memory is out. */
+/* Makes room for `more` bytes and a NUL. Returns false, and sets `failed`, if out of memory. */
 static bool reserve(heed_buffer *buffer, size_t more)
 {
     size_t wanted;

@@ -10,7 +10,7 @@
 
 enum { LINE_BYTES = 8192, PATH_BYTES = 4096 };
 
-/* The state of one visit: what is looked for, and the line of /proc/self/cgroup being handled. */
+/* The state of one visit: what is searched for, and the line of /proc/self/cgroup being handled. */
 typedef struct search {
     const char *root, *controller;
     heed_cgroup_visitor *visitor;
@@ -108,7 +108,7 @@ static void walk_up(const search *s, const char *point, const char *relative)
     }
 }
 
-/* Handles one line of mountinfo: if it mounts the hierarchy being looked for, visits its groups.
+/* Handles one line of mountinfo: if it mounts the hierarchy being searched for, visits its groups.
    The fields of a line are: id, parent, device, root, mount point, options, optional fields, "-",
    type, source, options. */
 static void try_mount(search *s, char *line)

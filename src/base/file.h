@@ -84,7 +84,7 @@ enum { HEED_TEMPORARY_NAME = 6 + 16 + 4 + 1 };
 /* Returns whether `name` has that form. */
 bool heed_temporary_is_name(const char *name);
 /* Returns "folder/NAME" with a new random temporary name; the caller creates it exclusively and
-   frees the string. NULL if memory is out. */
+   frees the string. NULL if out of memory. */
 char *heed_temporary_path(const char *folder);
 /* Makes an empty folder with a temporary name in `parent`. The caller frees *path. */
 heed_status heed_temporary_directory(const char *parent, char **path, heed_error *error);

@@ -40,7 +40,7 @@ static int own_descriptor(const char *path)
 }
 
 /* Returns the target of the symbolic link `path`; the caller frees it. Returns NULL if `path` is
-   not a link, or if memory is out (errno is ENOMEM then). */
+   not a link, or if out of memory (errno is ENOMEM then). */
 static char *link_target(const char *path)
 {
     char text[4097];

@@ -34,7 +34,7 @@ heed_status heed_json_read(json_t **json, const char *path, heed_error *error);
 const char *heed_json_foreign(const json_t *value);
 /* Returns the number that Python reads for this spelling: NaN or an infinity. */
 double heed_json_foreign_number(const char *spelling);
-/* Makes a foreign value. NULL if memory is out. */
+/* Makes a foreign value. NULL if out of memory. */
 json_t *heed_json_foreign_new(const char *spelling, size_t length);
 /* Appends a value for a message: compact JSON in which foreign values keep their spelling. */
 void heed_json_put_found(heed_buffer *buffer, const json_t *value);
@@ -43,7 +43,7 @@ void heed_json_put_found(heed_buffer *buffer, const json_t *value);
 const char *heed_json_type(const json_t *value);
 /* Returns the value without what strict JSON lacks: foreign values become null, and invalid UTF-8
    in text becomes U+FFFD. The result is a new reference, to `json` itself if nothing had to change,
-   or NULL if memory is out. */
+   or NULL if out of memory. */
 json_t *heed_json_plain(json_t *json);
 
 /* Read a member of an object. If the member is absent or null, they leave *value untouched and

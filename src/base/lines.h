@@ -29,7 +29,7 @@ heed_status heed_line_check(const char *path, heed_text line, size_t number, hee
 /* Returns whether a line consists of spaces, tabs and the like. */
 bool heed_line_is_blank(heed_text line);
 
-/* The state of a walk over lines in memory. The caller points `rest` at the text and zeroes the
+/* The state of iterating over lines in memory. The caller points `rest` at the text and zeroes the
    others. */
 typedef struct heed_lines {
     heed_text rest;

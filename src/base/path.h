@@ -11,13 +11,13 @@
 bool heed_path_exists(const char *path);
 bool heed_path_is_directory(const char *path);
 bool heed_path_is_regular(const char *path);
-/* Returns "folder/name"; the caller frees it. NULL if memory is out. */
+/* Returns "folder/name"; the caller frees it. NULL if out of memory. */
 char *heed_path_join(const char *folder, const char *name);
 /* Returns the folder that contains `path`, "." if `path` has no slash; the caller frees it. NULL if
-   memory is out. */
+   out of memory. */
 char *heed_path_folder(const char *path);
 /* Returns the longest leading part of `path` that exists, "" if no part of a relative path exists;
-   the caller frees it. *length becomes its length in bytes. NULL if memory is out. */
+   the caller frees it. *length becomes its length in bytes. NULL if out of memory. */
 char *heed_path_existing(const char *path, size_t *length);
 /* Resolves symbolic links, "." and ".." in the part of `path` that exists. The caller frees *real.
    HEED_E_IO if the system cannot resolve it. */

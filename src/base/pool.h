@@ -10,7 +10,7 @@
 typedef struct heed_pool heed_pool;
 
 /* Starts threads - 1 helper threads; the caller of heed_pool_run is the remaining one. HEED_E_NOMEM
-   if memory is out or the system refuses a thread. */
+   if out of memory or the system refuses a thread. */
 heed_status heed_pool_new(heed_pool **pool, int threads, heed_error *error);
 void heed_pool_free(heed_pool *pool); /* waits for the helpers; NULL is allowed */
 int heed_pool_threads(const heed_pool *pool);

@@ -54,7 +54,7 @@ void heed_jinja_output_free(heed_jinja_output *output);
 /* Renders a template with an object of variables. `now` is the time for strftime_now, in seconds
    since 1970, which is shown in local time. `limits` may be NULL for the default. HEED_E_ARG if the
    template raised an exception, with its message; HEED_E_FORMAT, with the line, if values do not
-   support an operation or a limit was reached; HEED_E_NOMEM if memory is out. */
+   support an operation or a limit was reached; HEED_E_NOMEM if out of memory. */
 heed_status heed_jinja_render(const heed_jinja *jinja, const json_t *variables, int64_t now,
                               const heed_jinja_limits *limits, heed_jinja_output *output,
                               heed_error *error);

@@ -16,7 +16,7 @@ static heed_status fail_memory(heed_error *error)
 
 /* ---- merging the two configurations ---- */
 
-/* Copies all members. Returns false if memory is out, which jansson's own functions do not
+/* Copies all members. Returns false if out of memory, which jansson's own functions do not
    report. */
 static bool copy_members(json_t *to, json_t *from)
 {
@@ -188,7 +188,7 @@ static bool list_added(const json_t *added, const json_t *config, const json_t *
 }
 
 /* Copies a token. It becomes special if it has a role, whatever its flags say. A new reference;
-   NULL if memory is out. */
+   NULL if out of memory. */
 static json_t *as_part(const json_t *config, const json_t *token)
 {
     json_t *copy = json_object();

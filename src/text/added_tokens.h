@@ -34,6 +34,7 @@ struct heed_added_id {
     uint32_t index; /* index of the token in `tokens` */
 };
 
+/* The added tokens of a tokenizer, and the tables that find them. */
 typedef struct heed_added_tokens {
     heed_added_token *tokens;
     size_t count, capacity;

@@ -228,7 +228,7 @@ static void flush_unknown(cutter *c)
 }
 
 /* Spells a character with the prefix unless it is the first one, and with the suffix if it is the
-   last one. False if memory is out. */
+   last one. False if out of memory. */
 static bool spell(const cutter *c, character *found, bool first, bool last)
 {
     const heed_tokenizer_model *model = c->model;

@@ -76,7 +76,7 @@ static bool heap_push(heed_tokenizer_model_scratch *scratch, uint64_t key)
     return true;
 }
 
-/* Queues the pair of `left` and its right neighbor if a merge exists. False if memory is out. */
+/* Queues the pair of `left` and its right neighbor if a merge exists. False if out of memory. */
 static bool push_pair(const heed_merge_table *table, heed_tokenizer_model_scratch *scratch,
                       int32_t left)
 {

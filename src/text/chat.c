@@ -194,7 +194,7 @@ bool heed_chat_template_marks(const heed_chat_template *chat, const json_t *tool
     return jinja && heed_jinja_marks_generation(jinja);
 }
 
-/* Returns a shallow copy, NULL if memory is out, which jansson's json_copy and json_object_update
+/* Returns a shallow copy, NULL if out of memory, which jansson's json_copy and json_object_update
    do not report. */
 static json_t *copy_object(const json_t *object)
 {

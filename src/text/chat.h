@@ -35,7 +35,7 @@ heed_status heed_chat_template_check(const heed_chat_template *chat, const json_
 bool heed_chat_template_marks(const heed_chat_template *chat, const json_t *tools);
 
 /* Finds the token that ends the model's turn: the special token that the template writes after an
-   answer. *id is -1 if there is none. HEED_E_NOMEM if memory is out. */
+   answer. *id is -1 if there is none. HEED_E_NOMEM if out of memory. */
 heed_status heed_chat_find_end(const heed_chat_template *chat, const heed_tokenizer *tokenizer,
                                int64_t now, int32_t *id, heed_error *error);
 

@@ -30,8 +30,8 @@ static bool add(json_t *templates, const char *name, const json_t *text)
     return json_object_set(templates, name, (json_t *)text) == 0;
 }
 
-/* Adds the templates of a "chat_template"; values of other forms are ignored. False if memory is
-   out. */
+/* Adds the templates of a "chat_template"; values of other forms are ignored. False if out of
+   memory. */
 static bool add_value(json_t *templates, const json_t *value)
 {
     bool ok = true;
@@ -90,7 +90,7 @@ void heed_tokenizer_list_templates(const heed_tokenizer *tokenizer, heed_buffer 
 
 /* ---- writing the templates into the configuration ---- */
 
-/* Returns a shallow copy, NULL if memory is out, which jansson's json_copy does not report. */
+/* Returns a shallow copy, NULL if out of memory, which jansson's json_copy does not report. */
 static json_t *copy_object(const json_t *object)
 {
     json_t *copy = json_object();

@@ -23,7 +23,7 @@ typedef struct heed_found_tokens {
     heed_found_token *tokens;
     size_t count, capacity;
     uint32_t base; /* begin of the current piece in the working text */
-    bool failed;   /* memory is out */
+    bool failed;   /* out of memory */
 } heed_found_tokens;
 /* Adds a token of the current piece. [begin, end) counts from the beginning of the piece. A failed
    allocation sets found->failed. */
@@ -35,6 +35,7 @@ typedef struct heed_merge {
     int32_t left, right, joined;
     uint32_t rank;
 } heed_merge;
+/* One slot of the hash table of merges. */
 typedef struct heed_merge_slot {
     uint64_t pair;
     uint32_t rank;
@@ -55,6 +56,7 @@ enum { HEED_DIRECT_CHARACTERS = 0x180 };
 enum { HEED_HIDDEN_SYMBOLS = 0x40000000 };
 
 typedef struct heed_tokenizer_model_kind heed_tokenizer_model_kind;
+/* A model. The fields marked BPE are used by that kind only. */
 typedef struct heed_tokenizer_model {
     const heed_tokenizer_model_kind *kind;
     heed_vocabulary vocabulary;
@@ -124,7 +126,7 @@ heed_status heed_tokenizer_model_read_vocabulary(heed_tokenizer_model *model, co
 /* Reads an object {"<token>": id} and seals the vocabulary. */
 heed_status heed_vocabulary_read(heed_vocabulary *vocabulary, const json_t *ids, const char *where,
                                  heed_error *error);
-/* Returns a new object {"<token>": id}, NULL if memory is out. */
+/* Returns a new object {"<token>": id}, NULL if out of memory. */
 json_t *heed_vocabulary_write(const heed_vocabulary *vocabulary);
 /* Copies a string member to *text, which the caller frees. *text stays as it is if the member is
    absent or null or, with `empty_is_none`, "". */

@@ -29,7 +29,7 @@ typedef struct heed_moses_text {
     uint32_t *points, *places;
     size_t count, capacity;
 } heed_moses_text;
-/* Appends a code point; false if memory is out. */
+/* Appends a code point; false if out of memory. */
 bool heed_moses_put(heed_moses_text *text, uint32_t point, uint32_t place);
 
 /* moses_rules.c: a rewriting rule, which is applied to all matches from left to right. `from`

@@ -187,7 +187,7 @@ void heed_rewriter_copy(heed_rewriter *rewriter, size_t bytes)
     heed_pieces *pieces = rewriter->pieces;
     int target = !pieces->current;
     size_t from = rewriter->base + rewriter->cursor;
-    /* Advances even if memory is out, because rewriters go on until the end of the piece. */
+    /* Advances even if out of memory, because rewriters go on until the end of the piece. */
     rewriter->cursor += bytes;
     if (ends(rewriter) || !bytes || !reserve(pieces, target, rewriter->written, bytes)) return;
     memcpy(pieces->owned[target] + rewriter->written, pieces->bytes + from, bytes);

@@ -42,7 +42,7 @@ typedef struct heed_pieces {
     heed_piece *spare;
     size_t piece_capacity, spare_capacity;
     int current; /* index of the buffer that holds the working text */
-    bool failed; /* memory is out */
+    bool failed; /* out of memory */
     heed_cancel cancel;
     unsigned ticks; /* steps since the last check for cancellation */
     /* The work is cancelled: whatever is split or rewritten from now on is not needed. */
@@ -59,14 +59,18 @@ void heed_pieces_free(heed_pieces *pieces);
 heed_range heed_pieces_origin(const heed_pieces *pieces, uint32_t begin, uint32_t end);
 
 /* ---- splitting: `cut` gets every piece of text and adds the pieces that replace it ---- */
+/* Splits the piece [begin, end) by calling heed_pieces_add. `stage` is what heed_pieces_cut was
+   given. */
 typedef heed_status heed_piece_cutter(const void *stage, heed_pieces *pieces, uint32_t begin,
                                       uint32_t end, heed_error *error);
+/* Splits every piece that is not an added token. */
 heed_status heed_pieces_cut(heed_pieces *pieces, heed_piece_cutter *cut, const void *stage,
                             heed_error *error);
 /* For cutters: adds a piece. Empty pieces are dropped. */
 void heed_pieces_add(heed_pieces *pieces, uint32_t begin, uint32_t end, int32_t token);
 
 /* ---- rewriting: `rewrite` gets every piece of text and produces its new text in order ---- */
+/* The state of rewriting a piece. */
 typedef struct heed_rewriter {
     const char *bytes; /* the piece before rewriting */
     size_t length;
@@ -75,13 +79,15 @@ typedef struct heed_rewriter {
     size_t base;    /* begin of the piece in the working text */
     size_t written; /* bytes of the new working text so far */
 } heed_rewriter;
+/* Rewrites a piece by calling the functions below. */
 typedef heed_status heed_piece_rewriter(const void *stage, heed_rewriter *rewriter,
                                         heed_error *error);
+/* Rewrites every piece that is not an added token, and replaces the working text. */
 heed_status heed_pieces_rewrite(heed_pieces *pieces, heed_piece_rewriter *rewrite,
                                 const void *stage, heed_error *error);
-/* For rewriters. Input ranges follow the library: a character that replaces another has the other's
-   range, and an inserted one has the range of the character before the cursor. After cancellation
-   each of these moves the cursor to the end. */
+/* The following functions are for rewriters. Input ranges follow the library: a character that
+   replaces another has the other's range, and an inserted one has the range of the character before
+   the cursor. After cancellation each of them moves the cursor to the end. */
 /* Keeps the next bytes, which are whole characters. */
 void heed_rewriter_copy(heed_rewriter *rewriter, size_t bytes);
 /* Drops the next bytes, which are whole characters. */

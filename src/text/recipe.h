@@ -17,7 +17,7 @@ typedef enum heed_recipe_files {
     HEED_FILES_NONE
 } heed_recipe_files;
 
-/* The sections of tokenizer.json that a recipe builds. Any of them may be NULL if memory is out. */
+/* The sections of tokenizer.json that a recipe builds. Any of them may be NULL if out of memory. */
 typedef struct heed_sections {
     json_t *normalizer, *pre_tokenizer, *post_processor, *decoder, *model;
 } heed_sections;

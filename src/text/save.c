@@ -56,7 +56,7 @@ static heed_status compose(const heed_tokenizer *tokenizer, json_t **result, hee
 
 /* Returns the configuration with special tokens as strings where they are objects without a type,
    as in special_tokens_map.json. transformers refuses such objects in tokenizer_config.json, and
-   takes the flags from the added tokens. A new reference; NULL if memory is out. */
+   takes the flags from the added tokens. A new reference; NULL if out of memory. */
 static json_t *config_to_write(const json_t *config)
 {
     json_t *copy = json_copy((json_t *)config);

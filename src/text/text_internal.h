@@ -32,7 +32,7 @@ struct heed_tokenizer {
     bool templates_in_files; /* some came from .jinja files, so all are saved as files too */
 };
 
-/* chat_templates.c: reads the templates that tokenizer->config contains (false if memory is out),
+/* chat_templates.c: reads the templates that tokenizer->config contains (false if out of memory),
    reads those in files of a folder, and writes these files. */
 bool heed_templates_read(heed_tokenizer *tokenizer);
 heed_status heed_templates_read_folder(heed_tokenizer *tokenizer, const char *folder,
@@ -105,7 +105,7 @@ const char *heed_special_content(const json_t *config, heed_special part);
    the usual names. */
 void heed_special_resolve(heed_tokenizer *tokenizer);
 /* Builds a configuration for a tokenizer that came without one: its special tokens by role. A new
-   reference; NULL if memory is out. */
+   reference; NULL if out of memory. */
 json_t *heed_tokenizer_make_config(const heed_tokenizer *tokenizer);
 
 #endif

@@ -45,7 +45,7 @@ struct heed_tokenizer_trainer {
 /* Adds the special tokens with ids from 0 on, each content once. */
 heed_status heed_trainer_add_special(const heed_tokenizer_trainer *trainer,
                                      heed_vocabulary *vocabulary, heed_error *error);
-/* Returns an object {"<token>": id}, NULL if memory is out. */
+/* Returns an object {"<token>": id}, NULL if out of memory. */
 json_t *heed_trainer_vocabulary_json(const heed_vocabulary *vocabulary);
 
 #endif

@@ -38,7 +38,7 @@ static int smaller_first(const void *a, const void *b)
 }
 
 /* Returns the characters that are kept, in order of code point: those that are frequent enough and,
-   if there are too many, the most frequent. NULL if memory is out. */
+   if there are too many, the most frequent. NULL if out of memory. */
 static character *choose(const heed_tokenizer_trainer *trainer, size_t specials, size_t *count)
 {
     const heed_counts *counted = &trainer->counted;

@@ -20,7 +20,7 @@ typedef struct heed_trie {
 } heed_trie;
 
 /* Adds a string. If it is present, its old value stays; an empty string is never found. False if
-   memory is out. */
+   out of memory. */
 bool heed_trie_add(heed_trie *trie, const char *text, size_t length, int32_t value);
 /* Finds the longest string with which text[0..length) begins, among those whose value `takes`
    accepts (NULL accepts all). Returns its value and sets *size to its bytes, or returns -1. The

@@ -1,3 +1,4 @@
+/* kernels.c: the tables of kernels by instruction set. */
 #include "cpu/gemm/kernels.h"
 
 const heed_gemm_kernels *heed_gemm_kernels_for(heed_isa isa)

@@ -1,22 +1,23 @@
-/* kernels.h: what an instruction set brings to the matmuls: register tiles, packing of operands,
-   the epilogue, block sizes. Internal to src/cpu. Words as in BLIS: a register tile has at most mr
-   rows, a packed panel of B is nr columns wide, and blocks have mc rows, kc of depth, nc
-   columns. */
+/* kernels.h: what an instruction set contributes to matmuls: register tiles, packing of operands,
+   the epilogue, block sizes. Internal to src/cpu. The words are those of BLIS: a register tile has
+   at most mr rows, a packed panel of B is nr columns wide, and blocks have mc rows, kc values of k
+   and nc columns. */
 #ifndef HEED_CPU_GEMM_KERNELS_H
 #define HEED_CPU_GEMM_KERNELS_H
 
 #include "cpu/gemm/gemm.h"
 
 enum {
-    HEED_GEMM_MAX_ROWS = 12,    /* the largest mr */
-    HEED_GEMM_MAX_WIDTH = 128,  /* columns of the widest register tile */
-    HEED_GEMM_WIDTHS = 4,       /* tiles are 1, 2, 4 or 8 vectors wide; index i is 2^i vectors */
+    HEED_GEMM_MAX_ROWS = 12,   /* the largest mr */
+    HEED_GEMM_MAX_WIDTH = 128, /* columns of the widest register tile */
+    /* tiles are 1, 2, 4 or 8 vectors wide: width index i means 2^i vectors */
+    HEED_GEMM_WIDTHS = 4,
     HEED_GEMM_PANEL_VECTORS = 2 /* nr in vectors */
 };
 
-/* Element types of B, as an index. An element of PAIRS has 4 bytes and holds a k_group of two,
-   (k, k + 1), in bf16, the first in its high half: two rows of B share one row of elements. Packed
-   panels of bf16 are such (gemm.h). */
+/* Element types of B. An element of PAIRS has 4 bytes and holds a k_group of two, (k, k + 1), in
+   bf16, the first in its high half, so two rows of B share one row of elements. Packed panels of
+   bf16 are of this type (gemm.h). */
 typedef enum heed_gemm_type {
     HEED_GEMM_F32,
     HEED_GEMM_F16,
@@ -24,7 +25,7 @@ typedef enum heed_gemm_type {
     HEED_GEMM_PAIRS,
     HEED_GEMM_TYPES
 } heed_gemm_type;
-heed_gemm_type heed_gemm_type_of(heed_dtype dtype); /* of rows */
+heed_gemm_type heed_gemm_type_of(heed_dtype dtype); /* the type of rows of this dtype */
 static inline ptrdiff_t heed_gemm_type_bytes(heed_gemm_type type)
 {
     return type == HEED_GEMM_F16 || type == HEED_GEMM_BF16 ? 2 : 4;
@@ -34,18 +35,18 @@ static inline int64_t heed_gemm_type_k_group(heed_gemm_type type)
     return type == HEED_GEMM_PAIRS ? 2 : 1;
 }
 
-/* One register tile over `depth` values of k:
-     to[r][j] = sum over k of a[r * a_row + k * a_step] * b(k, j)
-   in one accumulator each, k ascending, begun with from[r][j], or with 0 if from is NULL. b(k, j)
+/* The micro-kernel: one register tile over `depth` values of k. It computes
+     to[r][j] = from[r][j] + sum over k of a[r * a_row + k * a_step] * b(k, j)
+   in one accumulator for each element, k ascending; if from is NULL, sums begin with 0. b(k, j)
    stands at
      b[(j / nr) * b_panel + k * b_step + j % nr]
    and for PAIRS in the pair at b[(j / nr) * b_panel + k / 2 * b_step + j % nr]. */
 typedef struct heed_gemm_tile {
     const float *a;
     ptrdiff_t a_row, a_step;
-    ptrdiff_t a_ahead; /* elements: prefetch a from this far ahead */
+    ptrdiff_t a_ahead; /* elements from the address in use to the one to prefetch */
     const void *b;
-    ptrdiff_t b_panel, b_step; /* elements */
+    ptrdiff_t b_panel, b_step; /* elements from panel to panel, from row to row */
     int64_t depth;
     const float *from;
     float *to;
@@ -54,7 +55,8 @@ typedef struct heed_gemm_tile {
 
 typedef void heed_gemm_tile_kernel(const heed_gemm_tile *tile);
 
-/* Rows of elements in memory, `stride` elements apart (rows 2i and 2i + 1 of PAIRS are one row). */
+/* Rows of elements in memory, `stride` elements apart. With PAIRS rows 2i and 2i + 1 are one row of
+   elements. */
 typedef struct heed_gemm_rows {
     const void *data;
     heed_gemm_type type;
@@ -62,12 +64,12 @@ typedef struct heed_gemm_rows {
 } heed_gemm_rows;
 
 /* Writes `rows` rows of `width` packed elements of 4 bytes. The width is a multiple of the lanes;
-   columns from `valid` on are 0. */
+   columns from `valid` on become 0. */
 typedef void heed_gemm_pack_kernel(float *out, int width, heed_gemm_rows source, int64_t rows,
                                    int valid);
 
-/* Tiles or panels side by side: of number t, `rows` rows of floats from source + t * stride become
-   packed k_groups of `width` elements at out + t * apart. */
+/* Several tiles or panels side by side. For number t, `rows` rows of floats from source + t *
+   stride on become packed k_groups of `width` elements at out + t * apart. */
 typedef struct heed_gemm_tile_strip {
     int tiles, stride, width;
     ptrdiff_t apart;
@@ -76,48 +78,51 @@ typedef void heed_gemm_pack_tiles_kernel(float *out, const heed_gemm_tile_strip 
                                          const float *source, ptrdiff_t source_stride,
                                          int64_t rows);
 
-/* How operands of a matmul are packed. A packed element holds one k_group: a float, or a pair
-   (k, k + 1) in bf16, the first in its high half, with which vdpbf16ps begins. A k after the last
-   one is 0. With g the number of a k_group:
-     pack_n  out[g][j] from source[k * stride + j], `rows` counting k: B as rows (K,N), A transposed
-     pack_t  out[g][j] from source[j * stride + k], `rows` counting k: B as rows (N,K)
-     pack_a  out[i][g] from source[i * stride + k], `valid` counting k: A as rows (M,K)
-     tiles   pack_n for several tiles or panels side by side, none of which ends in a part of a
-             vector: rows are read once, in whole cache lines */
+/* How operands of a matmul are packed. A packed element holds one k_group: a float, or a pair (k, k
+   + 1) in bf16. The first of a pair stands in the high half, which vdpbf16ps multiplies first. A
+   value of k after the last one is 0. With g the number of a k_group:
+     pack_n  out[g][j] from source[k * stride + j], `rows` counts k: B as rows (K,N), A transposed
+     pack_t  out[g][j] from source[j * stride + k], `rows` counts k: B as rows (N,K)
+     pack_a  out[i][g] from source[i * stride + k], `valid` counts k: A as rows (M,K)
+     tiles   pack_n for several tiles or panels side by side, if all of them are whole vectors: rows
+             are read once, in whole cache lines */
 typedef struct heed_gemm_packers {
     heed_gemm_pack_kernel *pack_n, *pack_t, *pack_a;
     heed_gemm_pack_tiles_kernel *tiles;
 } heed_gemm_packers;
 
-/* The register tiles by width index and rows; NULL where the registers do not suffice. */
+/* Register tiles by width index and number of rows; NULL if the registers do not suffice. */
 typedef heed_gemm_tile_kernel *heed_gemm_tiles[HEED_GEMM_WIDTHS][HEED_GEMM_MAX_ROWS + 1];
 
-/* Epilogue of the matmul for one tile: takes the finished sums, `stride` apart, and writes C. */
+/* The epilogue of the matmul for one tile: takes finished sums, whose rows lie `stride` apart, and
+   writes C. */
 typedef void heed_gemm_finish_kernel(const heed_gemm *gemm, heed_gemm_area area, const float *sums,
                                      ptrdiff_t stride);
 
-/* Block sizes: rows of A (a multiple of mr), values of k, columns of B. A block of mc by kc stays
-   in the second-level cache with the panel of B at work, while nc columns of B pass by out of the
-   third level. */
+/* Block sizes: rows of A (a multiple of mr), values of k, columns of B. A block of mc rows by kc
+   stays in the second-level cache, the panel of B at work in the first-level cache, and nc columns
+   of B come out of the third-level cache. */
 typedef struct heed_gemm_blocking {
     int mc, kc, nc;
 } heed_gemm_blocking;
 
-/* What there is to do beside the multiplications, in multiply-adds of one vector; the grid of parts
-   is chosen by it (cut.c). */
+/* What a cell costs beside its multiplications, in multiply-adds of one vector. cut.c chooses the
+   grid of cells by it. */
 typedef struct heed_gemm_costs {
-    double part; /* of a part, whatever is in it */
-    /* of every k of a row of A, once for each nc columns: packed by the part, or read as it lies */
+    double part; /* a cell, whatever is in it */
+    /* each value of k of a row of A, once for each nc columns: packed by the cell, or read as it
+       lies */
     double pack_a, read_a;
-    /* of every k of a column of B: packed by the part, by heed_gemm_b_kind, or read as it lies */
+    /* each value of k of a column of B: packed by the cell (by heed_gemm_b_kind), or read as it
+       lies */
     double pack_b[HEED_GEMM_B_NN + 1], read_b;
-    double skinny_part; /* elements of B that are worth a part, if one row tile covers M */
+    double skinny_part; /* elements of B that make a cell worthwhile if one row tile covers M */
 } heed_gemm_costs;
 
 /* Set by hand with bench/gemm.c on AVX-512. Packing is bound by memory: an element takes 0.25 to
-   0.5 cycles out of the second or third cache and 1.2 to 2.4 out of memory (measured on bf16
-   operands), and the costs lie in between. Other instruction sets use the same costs; nothing was
-   measured there. */
+   0.5 cycles if it comes from the second- or third-level cache and 1.2 to 2.4 if it comes from
+   memory (measured with bf16 operands); the costs lie in between. Other instruction sets use the
+   same costs, but nothing was measured there. */
 #define HEED_GEMM_COSTS_OF_AVX512                       \
     {                                                   \
         .part = 4000, .pack_a = 0.8, .read_a = 0.25,    \
@@ -128,12 +133,15 @@ typedef struct heed_gemm_costs {
         .read_b = 0.15, .skinny_part = 1 << 16,         \
     }
 
-/* When operands that are rounded to bf16 are packed once for all parts, in a phase of their own. */
+/* When operands that are rounded to bf16 are packed once for all parts, in a phase of its own. */
 typedef struct heed_gemm_prepacking {
-    int64_t most_bytes;             /* beyond, parts pack for themselves */
-    int64_t rows;                   /* with fewer, B that is read as it lies needs no such phase */
-    int64_t part_bytes;             /* worth a part of that phase */
-    int64_t own_depth, own_columns; /* up to here parts pack A alone faster for themselves */
+    int64_t most_bytes; /* if the operands need more bytes, parts pack for themselves */
+    /* rows from which on a B that has to be packed is packed in that phase */
+    int64_t rows;
+    int64_t part_bytes; /* bytes of operands for each part of that phase */
+    /* if A alone is packed, and for one matmul, parts do it for themselves up to this k and this
+       many columns: that is faster */
+    int64_t own_depth, own_columns;
 } heed_gemm_prepacking;
 
 /* Measured on AVX-512 with vdpbf16ps, two threads, in GFLOP/s: both operands of 2048^3 packed once
@@ -148,19 +156,20 @@ typedef struct heed_gemm_prepacking {
     }
 
 typedef struct heed_gemm_kernels {
-    /* floats in a vector, columns of a panel, rows of the tallest tile */
+    /* lanes: floats of a vector; nr: columns of a panel; mr: rows of the tallest tile */
     int lanes, nr, mr;
     heed_gemm_blocking blocking;
     heed_gemm_costs costs;
     heed_gemm_prepacking prepacking;
     heed_gemm_tiles tile[HEED_GEMM_TYPES];
-    heed_gemm_packers floats;     /* floats as they are */
-    heed_gemm_packers bf16;       /* floats rounded to bf16 */
-    heed_gemm_packers bf16_pairs; /* what resident panels of bf16 hold; only pack_n and pack_t */
+    heed_gemm_packers floats; /* packed elements are floats */
+    heed_gemm_packers bf16;   /* packed elements are floats rounded to bf16 */
+    /* packed elements are pairs, as in resident panels of bf16; only pack_n and pack_t */
+    heed_gemm_packers bf16_pairs;
     heed_gemm_finish_kernel *finish;
 } heed_gemm_kernels;
 
-/* Matmuls of pairs, beside the kernels of the same lanes. */
+/* Matmuls of bf16 pairs; the rest comes from the kernels with the same lanes. */
 typedef struct heed_gemm_pair_kernels {
     heed_gemm_blocking blocking;
     heed_gemm_tiles tile;
@@ -173,7 +182,8 @@ extern const heed_gemm_kernels heed_gemm_kernels_avx2, heed_gemm_kernels_avx512;
 extern const heed_gemm_pair_kernels heed_gemm_pair_kernels_bf16;
 #endif
 const heed_gemm_kernels *heed_gemm_kernels_for(heed_isa isa);
-/* NULL where bf16 operands are multiplied as floats. */
+/* NULL if this processor has no instruction for pairs: bf16 operands are then multiplied as
+   floats. */
 const heed_gemm_pair_kernels *heed_gemm_pair_kernels_for(heed_isa isa);
 
 #endif

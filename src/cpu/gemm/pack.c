@@ -1,11 +1,12 @@
-/* pack.c: packing operands of one matmul, by a part for itself or beforehand for all parts. */
+/* pack.c: packs the operands of one matmul. Cells call it for themselves, or a phase before the
+   first part calls it for all of them. */
 #include "cpu/gemm/cut_internal.h"
 
 #include "tensor/alignment.h"
 #include "tensor/dtype.h"
 
-/* One panel of B from rows (N,K) in qblocks, decoded to floats: k and depth are multiples of the
-   qblock. */
+/* Packs one panel of B from rows (N,K) of qblocks, decoded to floats. k and depth are multiples of
+   the qblock. */
 static void pack_qblocks(const heed_gemm_cut *c, const heed_gemm *g, heed_gemm_pack_range range,
                          float *out)
 {
@@ -21,7 +22,8 @@ static void pack_qblocks(const heed_gemm_cut *c, const heed_gemm *g, heed_gemm_p
         }
 }
 
-/* From panels of W (K,N): k is row k of W, which stands in lane k % nr of W's panel k / nr. */
+/* Packs one panel of B from resident panels of W (K,N): row k of W stands in lane k % nr of its
+   panel k / nr, so a run of lanes is a run of k. */
 static void pack_transposed_panels(const heed_gemm_cut *c, const heed_gemm *g,
                                    heed_gemm_pack_range range, float *out)
 {
@@ -38,7 +40,7 @@ static void pack_transposed_panels(const heed_gemm_cut *c, const heed_gemm *g,
     }
 }
 
-/* The first panel of the range, into out. */
+/* Packs the first panel of the range into out, whatever the kind of B. */
 static void pack_panel(const heed_gemm_cut *c, const heed_gemm *g, heed_gemm_pack_range range,
                        float *out)
 {
@@ -69,7 +71,8 @@ static void pack_panel(const heed_gemm_cut *c, const heed_gemm *g, heed_gemm_pac
     }
 }
 
-/* Rows of floats are read once for all panels, in whole cache lines. */
+/* If B is rows of floats and no panel is cut off, rows are read once for all panels, in whole cache
+   lines. */
 void heed_gemm_pack_panels(const heed_gemm_cut *c, const heed_gemm *g, heed_gemm_pack_range range,
                            float *out, ptrdiff_t apart)
 {
@@ -90,6 +93,7 @@ void heed_gemm_pack_panels(const heed_gemm_cut *c, const heed_gemm *g, heed_gemm
    A as rows one after the other, if transposed as tiles of mr rows, a k_group at a time in whole
    vectors; B in panels. */
 
+/* Elements of all of A, packed. */
 static int64_t prepacked_a_elements(const heed_gemm_cut *c, const heed_gemm *g)
 {
     if (g->a_transposed)
@@ -105,8 +109,8 @@ void heed_gemm_prepack_bytes(const heed_gemm *gemm, heed_isa isa, size_t *a, siz
     *b = c.prepack_b ? heed_align((size_t)b_elements * sizeof(float)) : 0;
 }
 
-/* Row tiles of a transposed A, whole vectors where there are any: what fills a k_group up after a
-   tile's rows is never read. */
+/* Packs row tiles of a transposed A, in whole vectors if A has enough rows after them. What follows
+   the rows of a tile in its k_groups is never read. */
 static void prepack_tiles(const heed_gemm_cut *c, const heed_gemm *g, heed_gemm_pack_range range)
 {
     const int64_t t = range.first, width = packed_a_width(c, g, c->mr, g->k),
@@ -125,6 +129,7 @@ static void prepack_tiles(const heed_gemm_cut *c, const heed_gemm *g, heed_gemm_
     }
 }
 
+/* Packs panels of B to their place among all panels. */
 static void prepack_panels(const heed_gemm_cut *c, const heed_gemm *g, heed_gemm_pack_range range)
 {
     const int64_t nr = c->kernels->nr, groups = k_groups_of(c, g->k);
@@ -132,6 +137,7 @@ static void prepack_panels(const heed_gemm_cut *c, const heed_gemm *g, heed_gemm
     heed_gemm_pack_panels(c, g, range, out, groups * nr);
 }
 
+/* Packs rows [first, end) of an A that is not transposed. */
 static void prepack_rows(const heed_gemm_cut *c, const heed_gemm *g, int64_t first, int64_t end)
 {
     if (first >= end) return;
@@ -143,7 +149,8 @@ static void prepack_rows(const heed_gemm_cut *c, const heed_gemm *g, int64_t fir
 
 void heed_gemm_prepack(const heed_gemm *gemm, heed_isa isa, int part, int parts)
 {
-    /* of neighboring tiles and panels, while their lines and pages are at hand */
+    /* 64 values of k of 8 neighboring tiles or panels at a time, while their lines and pages are in
+       the caches */
     enum { DEPTH = 64, SIDE_BY_SIDE = 8 };
     if (gemm->m <= 0 || gemm->n <= 0) return;
     const heed_gemm_cut c = heed_gemm_lay_out(gemm, isa);

@@ -1,5 +1,5 @@
-/* panels.c: the resident packed panels of a weight: their size, how rows get in, and how they get
-   out. */
+/* panels.c: the resident packed panels of a weight: their size, how rows get into them, and how a
+   row gets out. gemm.h draws them. */
 #include "cpu/gemm/quantized.h"
 #include "cpu/gemm/kernels.h"
 
@@ -13,7 +13,7 @@ int heed_gemm_panel_width(heed_isa isa)
     return heed_gemm_kernels_for(isa)->nr;
 }
 
-/* Bytes of an element of panels, and how many a row of W has: pairs in bf16 are one. */
+/* Bytes of an element of panels, and the elements of a row of W: two values of bf16 share one. */
 static size_t element_bytes(heed_dtype dtype)
 {
     return dtype == HEED_BF16 ? sizeof(uint32_t) : heed_dtypes[dtype].bytes;
@@ -40,7 +40,8 @@ bool heed_gemm_panel_bytes(heed_isa isa, heed_dtype dtype, int64_t rows, int64_t
     return true;
 }
 
-/* Row `row`'s element 0 in the panels; its elements stand a panel's width apart. */
+/* The address of the first element of row `row` in its panel; the next ones stand `width` elements
+   apart. */
 static char *row_start(const heed_gemm_panels *panels, int64_t row, int64_t width)
 {
     return (char *)panels->data +
@@ -49,7 +50,7 @@ static char *row_start(const heed_gemm_panels *panels, int64_t row, int64_t widt
                element_bytes(panels->dtype);
 }
 
-/* Copies `count` elements of `bytes` bytes (2 or 4) between strides counted in elements. */
+/* Copies `count` elements of `bytes` bytes (2 or 4); strides are in elements. */
 static void copy_strided(char *to, ptrdiff_t to_stride, const char *from, ptrdiff_t from_stride,
                          int64_t count, size_t bytes)
 {
@@ -61,7 +62,8 @@ static void copy_strided(char *to, ptrdiff_t to_stride, const char *from, ptrdif
             memcpy(to + i * to_stride * 2, from + i * from_stride * 2, 2);
 }
 
-/* `count` numbers in bf16 that follow each other become pairs `stride` elements apart. */
+/* Writes `count` consecutive numbers in bf16 as pairs, `stride` elements apart; 0 beside the last
+   of an odd count. */
 static void put_pairs(char *to, ptrdiff_t stride, const char *from, int64_t count)
 {
     for (int64_t i = 0; i < count; i += 2, to += stride * (ptrdiff_t)sizeof(uint32_t)) {
@@ -72,8 +74,8 @@ static void put_pairs(char *to, ptrdiff_t stride, const char *from, int64_t coun
     }
 }
 
-/* Rows [row, stop), which share a panel, element by element: rows take turns, so that the panel's
-   lines are filled while they are in the cache. */
+/* Packs rows [row, stop), which share a panel, element by element. 64 elements of each row in turn,
+   so that the lines of the panel are filled while they are in the cache. */
 static void pack_elements(const heed_gemm_panels *panels, int64_t row, int64_t stop,
                           const char *data, const heed_pack_source *source)
 {
@@ -111,7 +113,7 @@ void heed_gemm_pack(const heed_gemm_panels *panels, int64_t first, int64_t count
     }
     const heed_gemm_kernels *kernels = heed_gemm_kernels_for(panels->isa);
     const int64_t width = kernels->nr, end = first + count;
-    const bool by_rows = source->column_stride == 1; /* the elements of a row follow each other */
+    const bool by_rows = source->column_stride == 1; /* the elements of a row are consecutive */
     heed_gemm_pack_kernel *const pack = by_rows ? kernels->floats.pack_t : kernels->floats.pack_n;
     heed_gemm_rows rows = {NULL, heed_gemm_type_of(source->dtype),
                            by_rows ? source->row_stride : source->column_stride};

@@ -1,4 +1,11 @@
-/* Quantized matmuls: how one is cut, and the walk over tiles. */
+/* quantized.c: how a quantized matmul is cut, and the loops over its tiles. Rows of A are quantized
+   in chunks of 64; a cell of the grid is one chunk of rows times a range of panels. In the
+   numbering of gemm.c:
+      heed_qgemm_run  loop 3: the cells of a part (a chunk of rows is mc)
+      run_panels      loop 2: one or two panels of W at a time
+      the tile        the loop over k, run by run, and within a run loop 1 over the rows of the
+                      chunk: the run of W stays in registers, the sums in the first-level cache
+   There is no loop over kc or nc: sums never leave the tile. */
 #include "cpu/gemm/quantized.h"
 #include "cpu/gemm/cut_internal.h"
 #include "tensor/alignment.h"
@@ -8,10 +15,10 @@ enum { TILE_BYTES = HEED_QGEMM_CHUNK_ROWS * HEED_QGEMM_MAX_WIDTH * (int)sizeof(f
 
 typedef struct {
     const heed_qgemm_kernels *kernels;
-    const heed_gemm_kernels *floats;     /* for the epilogue */
-    heed_qgemm_tile_kernel *const *tile; /* by heed_qgemm_shape */
+    const heed_gemm_kernels *floats;     /* whose epilogue is used */
+    heed_qgemm_tile_kernel *const *tile; /* register tiles of this format, by heed_qgemm_shape */
     int64_t runs, panels;
-    /* panels of the widest tile, and those that no part cuts through */
+    /* panels of the widest tile; panels of a run, which is never divided between cells */
     int64_t wide, run_panels;
     int64_t grid_rows, grid_columns;
 } quantized_cut;
@@ -27,6 +34,7 @@ static const heed_qgemm_kernels *kernels_for(heed_isa isa)
     return &heed_qgemm_kernels_generic;
 }
 
+/* Cuts the matmul into a grid of chunks of rows by ranges of panels. */
 static quantized_cut cut_matmul(const heed_gemm *g, heed_isa isa)
 {
     quantized_cut c = {
@@ -58,7 +66,7 @@ size_t heed_qgemm_quantized_bytes(int64_t m, int64_t k)
     return (size_t)(m * (k / HEED_RUN)) * sizeof(heed_q8_run);
 }
 
-/* The chunk that begins with row `first` of m. */
+/* The chunk of quantized rows that begins with row `first`. */
 static heed_q8_run *chunk_of(const void *quantized, int64_t first, int64_t runs)
 {
     return (heed_q8_run *)quantized + first * runs;
@@ -86,7 +94,7 @@ size_t heed_qgemm_scratch(const heed_gemm *gemm, heed_isa isa)
     return heed_align(TILE_BYTES + own);
 }
 
-/* The tiles of one chunk of rows over panels [first, end). */
+/* Loop 2: the tiles of one chunk of rows over panels [first, end). */
 static void run_panels(const heed_gemm *g, const quantized_cut *c, int64_t row,
                        heed_qgemm_tile *tile, int64_t first, int64_t end)
 {

@@ -1,4 +1,5 @@
-/* quantized_bytes_avx512.h: bytes in 512 bits, for the quantized kernels with and without VNNI. */
+/* quantized_bytes_avx512.h: vectors of bytes in 512 bits, for the quantized kernels with and
+   without VNNI. quantized_tiles.h says what each function does. */
 #ifndef HEED_CPU_GEMM_QUANTIZED_BYTES_AVX512_H
 #define HEED_CPU_GEMM_QUANTIZED_BYTES_AVX512_H
 
@@ -45,7 +46,7 @@ static inline heed_splat splat(const int8_t *p)
     memcpy(&x, p, sizeof x);
     return _mm512_set1_epi32(x);
 }
-/* Else compilers load it again for every panel. */
+/* Without this, compilers load the splat again for every panel. */
 #define HOLD(x) __asm__("" : "+v"(x))
 
 #define HAS_QUANTIZE_VALUES

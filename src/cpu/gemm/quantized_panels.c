@@ -1,4 +1,5 @@
-/* Quantized panels: their size, how qblocks get into them and a row out of them. */
+/* quantized_panels.c: the packed panels of quantized weights (drawn in quantized.h): their size,
+   how qblocks get into them, and how a row gets out. */
 #include "base/memory.h"
 #include "cpu/gemm/quantized.h"
 #include "cpu/gemm/kernels.h"
@@ -6,12 +7,13 @@
 
 #include <string.h>
 
-/* Bytes of a column's share of a run, and of a qblock. */
+/* Bytes of one row of W in a run, without its scales. */
 static size_t run_bytes(const heed_qblock_traits *traits)
 {
     return (size_t)traits->bits * HEED_RUN / 8;
 }
 
+/* Bytes of one row of W in a qblock of a panel. */
 static size_t block_bytes(const heed_qblock_traits *traits)
 {
     switch (traits->scales) {
@@ -45,7 +47,8 @@ bool heed_qgemm_panel_bytes(heed_isa isa, heed_dtype dtype, int64_t rows, int64_
     return true;
 }
 
-/* Where the parts of one qblock of a panel stand. */
+/* Where the fields of one qblock of a panel stand: scales, minima, runs; bytes from run to run;
+   bytes of scales before the values of a run. */
 typedef struct {
     uint8_t *d, *m, *runs;
     size_t run_stride, bytes_at_run;
@@ -62,6 +65,7 @@ static block_place place_of(const heed_qblock_traits *traits, size_t lanes, uint
     return place;
 }
 
+/* The address of qblock `block` of the panel that holds row `row`. */
 static uint8_t *block_start(const heed_gemm_panels *panels, const heed_qblock_traits *traits,
                             size_t lanes, int64_t row, int64_t block)
 {
@@ -70,7 +74,7 @@ static uint8_t *block_start(const heed_gemm_panels *panels, const heed_qblock_tr
     return (uint8_t *)panels->data + (size_t)(panel * blocks + block) * block_bytes(traits) * lanes;
 }
 
-/* q of one run into lane `lane`; the bits there are replaced. */
+/* Writes the values q of one run into lane `lane`, over the bits that stand there. */
 static void put_run(const heed_qblock_traits *traits, size_t lanes, size_t lane, const uint8_t *q,
                     uint8_t *run)
 {
@@ -96,6 +100,7 @@ static void put_run(const heed_qblock_traits *traits, size_t lanes, size_t lane,
         }
 }
 
+/* Reads the values of one run out of lane `lane`. */
 static void get_run(const heed_qblock_traits *traits, size_t lanes, size_t lane, const uint8_t *run,
                     uint8_t *q)
 {
@@ -112,6 +117,7 @@ static void get_run(const heed_qblock_traits *traits, size_t lanes, size_t lane,
         }
 }
 
+/* Writes one qblock into lane `lane`: scales, minima and runs. */
 static void put_block(const heed_qblock_traits *traits, size_t lanes, size_t lane,
                       const heed_qblock_parts *parts, uint8_t *block)
 {
@@ -150,7 +156,7 @@ void heed_qgemm_pack(const heed_gemm_panels *panels, int64_t first, int64_t coun
             put_block(traits, lanes, (size_t)row % lanes, &parts,
                       block_start(panels, traits, lanes, row, i));
         }
-    /* the filling after the last row */
+    /* zeros in the lanes after the last row */
     for (int64_t row = first + count; row == panels->rows && row % (int64_t)lanes; row++)
         for (size_t lane = (size_t)row % lanes; lane < lanes; lane++)
             for (int64_t i = 0; i < blocks; i++)
@@ -167,7 +173,7 @@ void heed_qgemm_gather(const heed_gemm_panels *panels, int64_t row, float *out)
         heed_qblock_parts parts = {0};
         block_place place = place_of(traits, lanes, block_start(panels, traits, lanes, row, i));
         memcpy(&parts.d, place.d + 2 * lane, 2);
-        memcpy(&parts.m, place.m + 2 * lane, 2); /* not looked at for formats without minima */
+        memcpy(&parts.m, place.m + 2 * lane, 2); /* not read for formats without minima */
         for (int r = 0; r < (int)block / HEED_RUN; r++) {
             const uint8_t *run = place.runs + (size_t)r * place.run_stride;
             heed_qblock_run w;
@@ -181,7 +187,7 @@ void heed_qgemm_gather(const heed_gemm_panels *panels, int64_t row, float *out)
             }
             get_run(traits, lanes, lane, run + place.bytes_at_run, parts.q + HEED_RUN * r);
             heed_qblock_run_read(traits, &parts, r, &w);
-            /* the product is exact: one rounding, as in decoding */
+            /* the product is exact, so there is one rounding, as in decoding */
             for (int j = 0; j < HEED_RUN; j++) *out++ = w.d * (float)w.w[j] + w.m;
         }
     }

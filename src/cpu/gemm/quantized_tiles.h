@@ -1,17 +1,24 @@
-/* quantized_tiles.h: the bodies of the quantized kernels, in terms of cpu/vector.h and of what a
-   file defines before it includes this:
+/* quantized_tiles.h: the bodies of the quantized micro-kernels, in terms of cpu/vector.h and of
+   what a file defines before it includes this:
      heed_bytes                 a vector of HEED_LANES times four bytes
-     bytes_load(p)              unaligned
-     bytes_low(v) bytes_high(v) the nibbles
-     bytes_shift(v, n, mask)    each byte's bits moved up by n (down by -n), those of the mask kept
-     bytes_or(a, b)
-     heed_splat splat(p)        four signed bytes for every lane; HOLD(x) keeps one in a register
-     dot(sum, q, x)             sum (heed_vi) + the four products of each lane's bytes q, at most
+     bytes_load(p)              loads one, unaligned
+     bytes_low(v) bytes_high(v) the low and the high nibble of each byte
+     bytes_shift(v, n, mask)    the bits of each byte moved up by n (down by -n), then masked
+     bytes_or(a, b)             the bits of both
+     heed_splat splat(p)        four signed bytes, repeated in every lane
+     HOLD(x)                    keeps a splat in a register
+     dot(sum, q, x)             sum (heed_vi) + in each lane the four products of bytes q, at most
                                 63, and a splat x
      DOTS_ANY_BYTE              1: dot takes any bytes q, and dot_byte is not used
-     dot_byte(sum, q, x)        the same for q - 128, q any byte
+     dot_byte(sum, q, x)        the same with q - 128, for any bytes q
      widen(p) widen_signed(p)   HEED_LANES bytes as heed_vi
-     HAS_QUANTIZE_VALUES        defined: quantize_values and max_bits are there too */
+     HAS_QUANTIZE_VALUES        defined if the file brings quantize_values and max_bits of its own
+
+   The steps for each run of 32 values of k:
+   1. scales: load those of the qblock, and of the run if it has its own      load_scales, load_run
+   2. unpack: the run becomes eight groups of bytes                           load_groups
+   3. dot: integer sums of bytes times the quantized row of A                 add_group
+   4. scale: the integer sums, times both scales, are added in f32            add_run */
 #ifndef HEED_CPU_GEMM_QUANTIZED_TILES_H
 #define HEED_CPU_GEMM_QUANTIZED_TILES_H
 
@@ -20,7 +27,7 @@
 #include "cpu/vector.h"
 #include <string.h>
 
-/* The eight groups of a run. */
+/* Step 2: unpacks a run into its eight groups of four values, one byte each. */
 HEED_INLINE void load_groups(const uint8_t *run, const int bits, heed_bytes q[8])
 {
     enum { VECTOR = 4 * HEED_LANES };
@@ -46,7 +53,8 @@ HEED_INLINE void load_groups(const uint8_t *run, const int bits, heed_bytes q[8]
     }
 }
 
-/* How one format is multiplied; constants, once inlined. */
+/* How one format is multiplied: bits of a value, the value that means 0, kind of scales. All are
+   constants after inlining. */
 typedef struct {
     int bits, zero;
     heed_qblock_scales scales;
@@ -56,11 +64,12 @@ HEED_INLINE bool has_minimum(const format f)
 {
     return f.scales == HEED_SCALES_MINIMUM || f.scales == HEED_SCALES_RUNS;
 }
+/* Has a qblock eight runs, each with scales of its own? */
 HEED_INLINE bool is_long(const format f)
 {
     return f.scales == HEED_SCALES_RUNS || f.scales == HEED_SCALES_HALVES;
 }
-/* Bytes of a qblock of a panel before its runs, and of a run. */
+/* Bytes of a qblock of a panel before its runs; bytes of one run with its scales. */
 HEED_INLINE ptrdiff_t head_bytes(const format f)
 {
     return (has_minimum(f) ? 4 : 2) * HEED_LANES;
@@ -70,12 +79,14 @@ HEED_INLINE ptrdiff_t bytes_of_run(const format f)
     return HEED_LANES * (f.bits * HEED_RUN / 8 + (is_long(f) ? 2 : 0));
 }
 
-/* A run of one panel, unpacked. */
+/* A run of one panel, unpacked: its groups, its scales d and minima m, or the scales of its
+   halves. */
 typedef struct {
     heed_bytes q[8];
     heed_v d, m, halves[2];
 } panel_run;
 
+/* Step 1 for a qblock: its scales and minima, as floats. */
 HEED_INLINE void load_scales(const uint8_t *block, const format f, panel_run *w)
 {
     uint16_t scale[2][HEED_LANES];
@@ -84,7 +95,8 @@ HEED_INLINE void load_scales(const uint8_t *block, const format f, panel_run *w)
     w->m = has_minimum(f) ? heed_v_load_f16(scale[1]) : heed_v_zero();
 }
 
-/* w holds the scales of the qblock. */
+/* Steps 1 and 2 for a run: w comes with the scales of the qblock, and leaves with those of the run
+   and its groups. */
 HEED_INLINE void load_run(const uint8_t *run, const format f, panel_run *w)
 {
     if (f.scales == HEED_SCALES_RUNS) {
@@ -99,18 +111,21 @@ HEED_INLINE void load_run(const uint8_t *run, const format f, panel_run *w)
     load_groups(run + (is_long(f) ? 2 * HEED_LANES : 0), f.bits, w->q);
 }
 
+/* What an integer sum starts from: -zero times the sum of the quantized row, so that dot may take
+   values before their zero is subtracted. */
 HEED_INLINE heed_vi start_of(const heed_q8_run *a, int half, const format f)
 {
     return heed_vi_set(f.zero == 0 || (f.bits == 8 && !DOTS_ANY_BYTE) ? 0 : a->start[half]);
 }
 
+/* Step 3 for one group. */
 HEED_INLINE heed_vi add_group(heed_vi sum, heed_bytes q, heed_splat x, const format f)
 {
     return f.bits == 8 && !DOTS_ANY_BYTE ? dot_byte(sum, q, x) : dot(sum, q, x);
 }
 
-/* The two lines of tensor/qblock_dot.h; with halves, sums times their scales stay below 2^24 and
-   are exact in f32. */
+/* Step 4: the two lines of tensor/qblock_dot.h. With scales for halves the sums times these scales
+   stay below 2^24, so they are exact in f32. */
 HEED_INLINE heed_v add_run(heed_v acc, heed_vi low, heed_vi high, const panel_run *w,
                            const heed_q8_run *a, const format f)
 {
@@ -122,7 +137,8 @@ HEED_INLINE heed_v add_run(heed_v acc, heed_vi low, heed_vi high, const panel_ru
     return has_minimum(f) ? heed_v_fma(w->m, heed_v_set(a->sum), acc) : acc;
 }
 
-/* One row and one panel: integer sums in two accumulators, the sum of the element in a register. */
+/* One row and one panel. There are two accumulators for integer sums, so that dots need not wait
+   for each other; the sum of the element stays in a register. */
 HEED_INLINE void one_row(const heed_qgemm_tile *tile, const format f)
 {
     const heed_q8_run *a = tile->a;
@@ -149,8 +165,8 @@ HEED_INLINE void one_row(const heed_qgemm_tile *tile, const format f)
     heed_v_store(tile->to, acc);
 }
 
-/* One run of `wide` panels times every row: weights stay in registers, sums lie in tile->to, which
-   the first-level cache holds. */
+/* Steps 3 and 4 for one run of `wide` panels times every row. The weights of the run stay in
+   registers; sums lie in tile->to, which the first-level cache holds. */
 HEED_INLINE void add_rows(const heed_qgemm_tile *tile, const panel_run w[2], const heed_q8_run *a,
                           const format f, const int wide)
 {
@@ -179,6 +195,7 @@ HEED_INLINE void add_rows(const heed_qgemm_tile *tile, const panel_run w[2], con
     }
 }
 
+/* Several rows and one panel or two. */
 HEED_INLINE void many_rows(const heed_qgemm_tile *tile, const format f, const int wide)
 {
     const heed_q8_run *a = tile->a;
@@ -203,8 +220,8 @@ HEED_INLINE void many_rows(const heed_qgemm_tile *tile, const format f, const in
 }
 
 #ifndef HAS_QUANTIZE_VALUES
-/* The run of heed_q8_run_make, in loops that compilers turn into vectors: rounds values times
-   scale, and sums both halves. */
+/* Rounds the values of a run times scale, and sums each half. Compilers turn these loops into
+   vector code. */
 static inline void quantize_values(const float *values, float scale, int8_t *x, int32_t *low,
                                    int32_t *high)
 {
@@ -216,6 +233,7 @@ static inline void quantize_values(const float *values, float scale, int8_t *x, 
     for (int i = 16; i < HEED_RUN; i++) *high += q[i];
 }
 
+/* The largest absolute value of a run, as bits: NaN and infinity are larger than any number. */
 static inline uint32_t max_bits(const float *values)
 {
     uint32_t bits[HEED_RUN], max = 0;
@@ -228,6 +246,7 @@ static inline uint32_t max_bits(const float *values)
 }
 #endif
 
+/* Quantizes consecutive runs of a row of A to 8 bits, with the bits of heed_q8_run_make. */
 static void quantize_runs(const float *values, const heed_qblock_traits *traits, int64_t runs,
                           ptrdiff_t apart, heed_q8_run *out)
 {
@@ -237,7 +256,8 @@ static void quantize_runs(const float *values, const heed_qblock_traits *traits,
         const uint32_t max = max_bits(values);
         float magnitude;
         memcpy(&magnitude, &max, 4);
-        if (max >= 0x7F800000 || magnitude < 0x1p-100f) { /* rare, and slower */
+        /* NaN, infinity and tiny values are rare: the slow way */
+        if (max >= 0x7F800000 || magnitude < 0x1p-100f) {
             heed_q8_run_make(values, traits, out);
             continue;
         }
@@ -251,8 +271,8 @@ static void quantize_runs(const float *values, const heed_qblock_traits *traits,
     }
 }
 
-/* The six formats in the order of heed_qblock_traits_table: kernels of one row, of rows on one
-   panel and, where registers suffice, on two. */
+/* The six formats in the order of heed_qblock_traits_table. Each has a kernel for one row, one for
+   rows times one panel and, if registers suffice, one for rows times two panels. */
 #define FORMATS(TILES)                     \
     TILES(q4_0, 4, 8, HEED_SCALES_ONE)     \
     TILES(q4_1, 4, 0, HEED_SCALES_MINIMUM) \

@@ -1,5 +1,5 @@
-/* Quantized matmuls on AVX2: four products to a lane by way of pairs in 16 bits, which hold 2 x 63
-   x 127 and 2 x 128 x 127. */
+/* Quantized matmuls on AVX2. vpmaddubsw multiplies unsigned by signed bytes and adds neighbors in
+   16 bits, which hold 2 x 63 x 127 and 2 x 128 x 127; vpmaddwd then adds neighbors in 32 bits. */
 #include "cpu/vector.h"
 #include <string.h>
 
@@ -43,6 +43,7 @@ static inline heed_vi dot(heed_vi sum, heed_bytes q, heed_splat x)
 {
     return add_pairs(sum, _mm256_maddubs_epi16(q, x));
 }
+/* q - 128 is signed, and one factor has to be unsigned: its sign moves to x. */
 static inline heed_vi dot_byte(heed_vi sum, heed_bytes q, heed_splat x)
 {
     __m256i w = _mm256_xor_si256(q, _mm256_set1_epi8((char)128));

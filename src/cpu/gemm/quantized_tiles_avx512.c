@@ -1,4 +1,4 @@
-/* Quantized matmuls on AVX-512 without VNNI: by way of pairs in 16 bits, as on AVX2. */
+/* Quantized matmuls on AVX-512 without VNNI: products are added in pairs in 16 bits, as on AVX2. */
 #if defined(__x86_64__)
 #include "cpu/gemm/quantized_bytes_avx512.h"
 

@@ -30,6 +30,7 @@ static inline heed_splat splat(const int8_t *p)
 {
     return p;
 }
+/* sum + in each lane the four products of q - zero and the bytes. */
 static inline heed_vi dot_from(heed_vi sum, heed_bytes q, heed_splat bytes, int zero)
 {
     for (int n = 0; n < HEED_LANES; n++)

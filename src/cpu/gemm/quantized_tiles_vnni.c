@@ -1,5 +1,5 @@
-/* Quantized matmuls on AVX-512 with VNNI: four products to a lane in one instruction, in 32
-   bits. */
+/* Quantized matmuls on AVX-512 with VNNI: vpdpbusd multiplies four bytes of each lane and adds the
+   products to 32 bits. */
 #if defined(__x86_64__)
 #include "cpu/gemm/quantized_bytes_avx512.h"
 

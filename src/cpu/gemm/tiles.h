@@ -1,5 +1,6 @@
-/* tiles.h: the register tiles in terms of cpu/vector.h. Each file that includes this once lists the
-   tile shapes that its registers hold; tiles_bf16.c multiplies pairs instead of floats. */
+/* tiles.h: the micro-kernels, register tiles in terms of cpu/vector.h. Each file that includes this
+   once lists the tile shapes that its registers hold. tiles_bf16.c multiplies pairs instead of
+   floats. */
 #ifndef HEED_CPU_GEMM_TILES_H
 #define HEED_CPU_GEMM_TILES_H
 
@@ -16,6 +17,7 @@ HEED_INLINE const char *address(const void *source, ptrdiff_t at, heed_gemm_type
     return (const char *)source + at * heed_gemm_type_bytes(type);
 }
 
+/* A vector of elements of this type, widened to floats. PAIRS are loaded as they are. */
 HEED_INLINE heed_v load_as(const void *source, ptrdiff_t at, heed_gemm_type type)
 {
     switch (type) {
@@ -25,6 +27,7 @@ HEED_INLINE heed_v load_as(const void *source, ptrdiff_t at, heed_gemm_type type
     }
 }
 
+/* The first `count` elements of a vector, then zeros. */
 HEED_INLINE heed_v load_part_as(const void *source, ptrdiff_t at, heed_gemm_type type,
                                 int64_t count)
 {
@@ -35,7 +38,7 @@ HEED_INLINE heed_v load_part_as(const void *source, ptrdiff_t at, heed_gemm_type
     }
 }
 
-/* The two halves of pairs, widened. */
+/* The values of the even k and of the odd k of a vector of pairs, as floats. */
 HEED_INLINE heed_v first_of_pairs(heed_v x)
 {
     return heed_v_from_bits(heed_vi_and(heed_v_bits(x), heed_vi_set((int32_t)0xFFFF0000)));
@@ -45,7 +48,7 @@ HEED_INLINE heed_v second_of_pairs(heed_v x)
     return heed_v_from_bits(heed_vi_left_16(heed_v_bits(x)));
 }
 
-/* Where the element at (row, column) stands. */
+/* The place of the element at (row, column). */
 HEED_INLINE ptrdiff_t place_in_rows(heed_gemm_rows source, int64_t row, int64_t column)
 {
     return (source.type == HEED_GEMM_PAIRS ? row / 2 : row) * source.stride + column;
@@ -56,7 +59,7 @@ HEED_INLINE void prefetch_element(heed_gemm_rows source, int64_t row, int64_t co
     __builtin_prefetch(address(source.data, place_in_rows(source, row, column), source.type));
 }
 
-/* The first `count` lanes of a row from `column` on; zeros after them. */
+/* The first `count` lanes of a row from `column` on, then zeros; rounded to bf16 if `bf16`. */
 HEED_INLINE heed_v load_lanes(heed_gemm_rows source, int64_t row, int64_t column, int64_t count,
                               const bool bf16)
 {
@@ -67,14 +70,14 @@ HEED_INLINE heed_v load_lanes(heed_gemm_rows source, int64_t row, int64_t column
     return bf16 ? heed_v_round_bf16(x) : x;
 }
 
-/* Row r of A if the tile has it, else its first row. */
+/* Row r of A if the tile has it, otherwise its first row. */
 HEED_INLINE const float *row_of_a(const heed_gemm_tile *tile, const int r, const int rows)
 {
     return tile->a + (rows > r ? r : 0) * tile->a_row;
 }
 
-/* One k of a tile: every row's element of A times the columns of B. Three rows share an address
-   register. */
+/* One value of k of a tile: the element of A of each row times the columns of B. Three rows share
+   one address register. */
 HEED_INLINE void add_k(heed_v sum[][8], const float *const a[4], ptrdiff_t a_row,
                        const heed_v *column, const int vectors, const int rows)
 {
@@ -86,11 +89,16 @@ HEED_INLINE void add_k(heed_v sum[][8], const float *const a[4], ptrdiff_t a_row
     }
 }
 
-/* The register tile: rows x vectors accumulators, one for each element of C. Every load of PAIRS
-   brings two values of k, the last one of an odd depth brings one. Tiles of many rows walk one
-   panel too slowly for the processor's own prefetching to stay ahead of memory, and prefetch it
-   themselves; wide tiles walk several panels at once, where the processor does best alone. */
-enum { FETCH_AHEAD = 4096 }; /* bytes */
+/* The micro-kernel: the loop over k, with rows x vectors accumulators in registers.
+   1. sums: start from `from`, or from 0
+   2. for each k_group: load a row of B, and for each row of A add its element times that row
+   3. store the sums A load of PAIRS brings two values of k; the last load of an odd depth brings
+      one.
+
+   Tiles of many rows walk one panel, too slowly for the prefetcher of the processor to stay ahead
+   of memory, so they prefetch it themselves. Wide tiles walk several panels at once; there the
+   processor does best alone. */
+enum { FETCH_AHEAD = 4096 }; /* bytes from the address in use to the one to prefetch */
 HEED_INLINE void run_tile(const heed_gemm_tile *tile, heed_gemm_type type, const int vectors,
                           const int rows)
 {
@@ -137,8 +145,8 @@ HEED_INLINE void run_tile(const heed_gemm_tile *tile, heed_gemm_type type, const
         heed_v_store(to + r * to_stride + v * HEED_LANES, sum[r][v]);
 }
 
-/* SHAPES(X) of each file lists the tiles X(width index, vectors, rows); here their kernels and
-   their places in the table. */
+/* SHAPES(X) of each file lists the tiles X(width index, vectors, rows). These macros make their
+   kernels and their places in the table. */
 #define TILE(type, vectors, rows)                                            \
     static void tile_##type##_##vectors##x##rows(const heed_gemm_tile *tile) \
     {                                                                        \

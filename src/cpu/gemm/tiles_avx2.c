@@ -1,5 +1,5 @@
-/* Matmuls on AVX2: 16 registers of 8 floats. 6 rows x 2 vectors is 12 accumulators, 2 registers of
-   B and one of A. */
+/* Matmuls on AVX2: 16 registers of 8 floats. The tile of 6 rows x 2 vectors takes 12 for sums, 2
+   for B and one for A. */
 #include "cpu/gemm/tiles_pack.h"
 
 #if defined(__x86_64__)

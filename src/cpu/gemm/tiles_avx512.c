@@ -1,5 +1,5 @@
-/* Matmuls on AVX-512: 32 registers of 16 floats. 12 rows x 2 vectors is 24 accumulators, 2
-   registers of B and one of A. */
+/* Matmuls on AVX-512: 32 registers of 16 floats. The tile of 12 rows x 2 vectors takes 24 for sums,
+   2 for B and one for A. */
 #include "cpu/gemm/tiles_pack.h"
 
 #if defined(__x86_64__)

@@ -21,7 +21,7 @@ static void transpose_block(heed_v block[HEED_LANES])
         b[i + 2 * h] = _mm512_castpd_ps(_mm512_unpacklo_pd(low, high));
         b[i + 2 * h + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(low, high));
     }
-    /* b[4g + c]: in quarter q, column 4q + c of rows 4g .. 4g+3 */
+    /* b[4g + c] has in quarter q column 4q + c of rows 4g to 4g + 3 */
     HEED_UNROLL for (int c = 0; c < 4; c++)
     {
         __m512 low = _mm512_shuffle_f32x4(b[c], b[4 + c], 0x88),

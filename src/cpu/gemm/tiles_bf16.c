@@ -1,14 +1,16 @@
-/* Matmuls of bf16 operands on AVX-512 with BF16. vdpbf16ps adds the product of the high halves,
-   then that of the low ones, each rounded to nearest as a fused multiply-add is; subnormal inputs
-   and results count as zeros (measured; Intel SDM, VDPBF16PS). With the earlier k in the high half
-   the sum is that of gemm.h. Two products to a lane: twice the speed of floats. */
+/* Matmuls of bf16 operands on AVX-512 with BF16. vdpbf16ps adds the product of the high halves of a
+   pair, then that of the low halves. Each is rounded to nearest as by a fused multiply-add;
+   subnormal inputs and results count as zeros (measured; Intel SDM, VDPBF16PS). With the earlier k
+   in the high half the sum is that of gemm.h. Two products in each lane make it twice as fast as
+   floats. */
 #if defined(__x86_64__)
 #include <immintrin.h>
 
 #define MULTIPLY_ADD(x, column, sum) _mm512_dpbf16_ps(sum, (__m512bh)(x), (__m512bh)(column))
 #include "cpu/gemm/tiles_avx512.h"
 
-/* Lane j: first[j] in the high half, second[j] in the low one. */
+/* Lane j of the result has first[j] in its high half and second[j] in its low half, both in
+   bf16. */
 HEED_INLINE heed_v pair_vectors(heed_v first, heed_v second)
 {
     const __m512i turns = _mm512_set_epi16(15, 31, 14, 30, 13, 29, 12, 28, 11, 27, 10, 26, 9, 25, 8,
@@ -18,8 +20,8 @@ HEED_INLINE heed_v pair_vectors(heed_v first, heed_v second)
         _mm512_permutexvar_epi16(turns, (__m512i)_mm512_cvtne2ps_pbh(second, first)));
 }
 
-/* Pairs of `count` elements of a row from `column` on: two vectors of floats become one of
-   pairs. */
+/* Pairs of up to `count` consecutive elements of a row from `column` on: two vectors of floats
+   become one of pairs. */
 HEED_INLINE heed_v load_pairs(heed_gemm_rows source, int64_t row, int64_t column, int64_t count)
 {
     heed_v low = load_lanes(source, row, column, count, false);
@@ -27,6 +29,7 @@ HEED_INLINE heed_v load_pairs(heed_gemm_rows source, int64_t row, int64_t column
     return _mm512_castsi512_ps(_mm512_rol_epi32((__m512i)_mm512_cvtne2ps_pbh(high, low), 16));
 }
 
+/* pack_n of kernels.h: rows k and k + 1 become one row of pairs. */
 static void pair_n(float *out, int width, heed_gemm_rows source, int64_t rows, int valid)
 {
     enum { ROWS_AHEAD = 16 };
@@ -40,6 +43,7 @@ static void pair_n(float *out, int width, heed_gemm_rows source, int64_t rows, i
         }
 }
 
+/* pack_t of kernels.h: consecutive elements become pairs, then blocks of pairs are transposed. */
 static void pair_t(float *out, int width, heed_gemm_rows source, int64_t rows, int valid)
 {
     enum { DEPTH = 2 * HEED_LANES, COLUMNS_AHEAD = 4 * HEED_LANES };
@@ -58,6 +62,7 @@ static void pair_t(float *out, int width, heed_gemm_rows source, int64_t rows, i
         }
 }
 
+/* pack_a of kernels.h: consecutive elements of a row become pairs. */
 static void pair_a(float *out, int width, heed_gemm_rows source, int64_t rows, int valid)
 {
     for (int64_t i = 0; i < rows; i++)
@@ -65,6 +70,7 @@ static void pair_a(float *out, int width, heed_gemm_rows source, int64_t rows, i
             heed_v_store(out + i * width + p, load_pairs(source, i, 2 * p, valid - 2 * p));
 }
 
+/* `tiles` of kernels.h: pack_n for all tiles of the strip. */
 static void pair_tiles(float *out, const heed_gemm_tile_strip *strip, const float *source,
                        ptrdiff_t stride, int64_t rows)
 {
@@ -74,7 +80,7 @@ static void pair_tiles(float *out, const heed_gemm_tile_strip *strip, const floa
             for (int j = 0; j < strip->width; j += HEED_LANES) {
                 const float *at = source + t * strip->stride + j;
                 __builtin_prefetch(at + ROWS_AHEAD * stride);
-                /* the processor does not foresee short pieces of rows */
+                /* the processor does not prefetch short pieces of rows */
                 __builtin_prefetch(at + (ROWS_AHEAD + 1) * stride);
                 heed_v_store(out + t * strip->apart + j,
                              pair_vectors(heed_v_load(at),

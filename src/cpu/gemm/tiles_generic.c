@@ -1,4 +1,4 @@
-/* Matmuls in portable C: vectors of 4 floats, 4 rows x 2 vectors. */
+/* Matmuls in portable C: vectors of 4 floats, tiles of at most 4 rows x 2 vectors. */
 #include "cpu/gemm/tiles_pack.h"
 
 static void transpose_block(heed_v block[HEED_LANES])

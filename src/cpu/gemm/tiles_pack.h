@@ -7,6 +7,7 @@
 #include "cpu/gemm/tiles.h"
 #include "cpu/vector_unary.h"
 
+/* pack_n of kernels.h: rows of the source are k, so they are copied. */
 HEED_INLINE void pack_n(float *out, int width, heed_gemm_rows source, int64_t rows, int valid,
                         const bool bf16)
 {
@@ -18,8 +19,9 @@ HEED_INLINE void pack_n(float *out, int width, heed_gemm_rows source, int64_t ro
         }
 }
 
-static void transpose_block(heed_v block[HEED_LANES]); /* rows become columns, in place */
+static void transpose_block(heed_v block[HEED_LANES]); /* transposes a block in place */
 
+/* pack_t of kernels.h: columns of the source are k, so blocks of vectors are transposed. */
 HEED_INLINE void pack_t(float *out, int width, heed_gemm_rows source, int64_t rows, int valid,
                         const bool bf16)
 {
@@ -47,6 +49,7 @@ PACKER(pack_t_floats, pack_t, false)
 PACKER(pack_n_bf16, pack_n, true)
 PACKER(pack_t_bf16, pack_t, true)
 
+/* `tiles` of kernels.h: one row after the other, for all tiles of the strip. */
 HEED_INLINE void side_by_side(float *out, const heed_gemm_tile_strip *strip, const float *source,
                               ptrdiff_t stride, int64_t rows, const bool bf16)
 {
@@ -70,8 +73,8 @@ static void pack_tiles_bf16(float *out, const heed_gemm_tile_strip *strip, const
     side_by_side(out, strip, source, stride, rows, true);
 }
 
-/* One vector of the epilogue, of which the first `count` lanes matter; `all`: all of them. The
-   order is an invariant: bias, activation, gate, residual. */
+/* The epilogue of one vector, of which the first `count` lanes matter; `all` says that these are
+   all lanes. The order is fixed: bias, activation, gate, residual. */
 HEED_INLINE void finish_vector(const heed_gemm *gemm, int64_t m, int64_t n, heed_v x, int64_t count,
                                bool all)
 {
@@ -89,6 +92,7 @@ HEED_INLINE void finish_vector(const heed_gemm *gemm, int64_t m, int64_t n, heed
     else heed_v_store_part(to, x, count);
 }
 
+/* The epilogue of one tile. */
 static void finish(const heed_gemm *gemm, heed_gemm_area area, const float *sums, ptrdiff_t stride)
 {
     const int64_t m = area.row, n = area.column;
@@ -103,7 +107,8 @@ static void finish(const heed_gemm *gemm, heed_gemm_area area, const float *sums
     }
 }
 
-/* Two floats rounded to bf16 in one element, the first in its high half. */
+/* Pairs of two vectors of floats rounded to bf16: `first` in the high halves, `second` in the low
+   ones. */
 HEED_INLINE heed_v join_pair(heed_v first, heed_v second)
 {
     const heed_vi low = heed_vi_and(heed_vi_right_16(heed_v_bits(heed_v_round_bf16(second))),

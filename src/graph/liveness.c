@@ -1,7 +1,17 @@
-/* Liveness: which values share which memory. Time counts regions, since steps of one region run
-   interleaved; a value lives from the region that makes it to the last region that reads it. Large
-   values are placed first, each into the lowest gap that is free during its whole life (greedy by
-   size; Pisarchyk & Lee 2020, "Efficient memory management for deep neural net inference"). */
+/* liveness.c: which values share which memory. Time is counted in regions, since the steps of a
+   region run interleaved. A value lives from the region that makes it to the last region that reads
+   it. Values are placed from the largest to the smallest, each at the lowest offset where it
+   overlaps no value that lives at the same time:
+
+      offset ^
+             |        +-----------+
+             |        |     c     |            a and b live one after the other and share memory;
+             |  +-----+--+  +-----+--+         c lives while both do, so it lies above them
+             |  |   a    |  |   b    |
+             +--+--------+--+--------+-----> regions
+
+   Source: Pisarchyk & Lee 2020, "Efficient memory management for deep neural net inference" (greedy
+   by size). */
 #include "graph/attributes.h"
 #include "graph/plan_internal.h"
 #include "tensor/alignment.h"
@@ -25,6 +35,7 @@ bool heed_plan_value_bytes(const heed_plan *plan, heed_value value, size_t *byte
     return *bytes <= SIZE_MAX / 4;
 }
 
+/* One root value: its life in regions, both ends included, its size, and where it is placed. */
 typedef struct {
     heed_value root;
     int32_t from, to;
@@ -33,8 +44,8 @@ typedef struct {
 
 typedef struct {
     heed_plan *plan;
-    int32_t *from, *to; /* by root value: lifetime in regions */
-    int32_t *last_read; /* by value: step that reads it last, INT32_MAX when kept */
+    int32_t *from, *to; /* by root value: first and last region of its life */
+    int32_t *last_read; /* by value: the last step that reads it; INT32_MAX if it is kept */
 } liveness;
 
 static heed_place *place_of(const liveness *state, heed_value value)
@@ -54,7 +65,8 @@ bool heed_plan_views_rows(const heed_plan *plan, const heed_node *node)
            in->shape.dim[0] == out->shape.dim[0] && in->shape.extent == out->shape.extent;
 }
 
-/* Output 0 of a view op shares its input's memory when the rows of the result lie evenly in it. */
+/* Lets output 0 of a view op share the memory of its input, if the rows of the result lie evenly in
+   it. Returns whether it does. */
 static bool try_view(const liveness *state, const heed_node *node)
 {
     const heed_graph *graph = state->plan->graph;
@@ -77,8 +89,8 @@ static bool try_view(const liveness *state, const heed_node *node)
     return true;
 }
 
-/* Output 0 overwrites input 0 when this step is the last to read it and no view shares its
-   memory. */
+/* Lets output 0 overwrite input 0, if this step is the last one to read it and no view shares its
+   memory. Returns whether it does. */
 static bool try_in_place(const liveness *state, const heed_node *node, int32_t step,
                          const int32_t *sharers)
 {
@@ -96,8 +108,8 @@ static bool try_in_place(const liveness *state, const heed_node *node, int32_t s
         return false;
     for (int j = 1; j < node->n_in; j++)
         if (node->in[j] == in) return false;
-    /* Others of a region that produces tiles still read what it has not made itself, elsewhere and
-       at any time. */
+    /* Tile consumers run while the producer still makes other tiles. What the region has not made
+       itself may still be read then, so nobody overwrites it. */
     if (state->plan->regions[steps[step].region].produces_tiles &&
         steps[graph->values[in].node].region != steps[step].region)
         return false;
@@ -105,6 +117,7 @@ static bool try_in_place(const liveness *state, const heed_node *node, int32_t s
     return true;
 }
 
+/* Fills last_read. */
 static void find_last_reads(liveness *state)
 {
     heed_plan *plan = state->plan;
@@ -116,8 +129,8 @@ static void find_last_reads(liveness *state)
         state->last_read[plan->graph->outputs[i]] = INT32_MAX;
 }
 
-/* Decides for every computed value whether it has memory of its own or shares; extends the root's
-   life. */
+/* Decides for each computed value whether it has memory of its own or shares that of another value,
+   its root; extends the life of the root. */
 static void assign_roots(liveness *state, int32_t *sharers)
 {
     heed_plan *plan = state->plan;
@@ -143,8 +156,8 @@ static void assign_roots(liveness *state, int32_t *sharers)
             if (place->where != HEED_PLACE_WORKSPACE ||
                 plan->graph->values[root].kind != HEED_VALUE_COMPUTED)
                 continue;
-            /* A view keeps its root from being overwritten; an in-place result merely takes it
-               over. */
+            /* A view shares its root for good, so that the root may not be overwritten any more. An
+               in-place result takes the place of its input. */
             sharers[root] += root == out || (node->op->flags & HEED_OP_VIEW) ? 1 : 0;
             int32_t region = plan->steps[i].region, last = state->last_read[out];
             int32_t until = region;
@@ -159,6 +172,7 @@ static void assign_roots(liveness *state, int32_t *sharers)
     }
 }
 
+/* Sorts by size, the largest first; equal ones by number, so that plans are deterministic. */
 static int by_size(const void *a, const void *b)
 {
     const life *x = a, *y = b;
@@ -172,8 +186,8 @@ static int by_offset(const void *a, const void *b)
     return (x->offset > y->offset) - (x->offset < y->offset);
 }
 
-/* Lowest offset from `base` on where `wanted` fits beside the already placed lives that overlap it
-   in time. */
+/* The lowest offset from `base` on where `wanted` fits between the lives already placed that
+   overlap it in time. */
 static size_t lowest_gap(const life *wanted, life **overlapping, size_t count, size_t base)
 {
     size_t offset = base;
@@ -186,6 +200,8 @@ static size_t lowest_gap(const life *wanted, life **overlapping, size_t count, s
     return offset;
 }
 
+/* Places all lives, from `base` on: greedily by size, or one after another if memory is not to be
+   reused. */
 static heed_status place_lives(liveness *state, life *lives, size_t count, size_t base,
                                heed_error *error)
 {
@@ -213,6 +229,7 @@ static heed_status place_lives(liveness *state, life *lives, size_t count, size_
     return HEED_OK;
 }
 
+/* Places inputs at the start of the workspace, then computed values after them. */
 static heed_status place_all(liveness *state, life *lives, int32_t *sharers, heed_error *error)
 {
     heed_plan *plan = state->plan;
@@ -246,7 +263,8 @@ static heed_status place_all(liveness *state, life *lives, int32_t *sharers, hee
         lives[count++] = (life){(heed_value)i, state->from[i], state->to[i], heed_align(bytes), 0};
     }
     HEED_TRY(place_lives(state, lives, count, inputs_end, error));
-    /* sharers take the offset of their root, plus their own shift for views */
+    /* values that share memory get the offset of their root, plus their own shift if they are
+       views */
     for (size_t i = 1; i < graph->n_values; i++) {
         heed_place *place = &plan->places[i];
         if (graph->values[i].kind == HEED_VALUE_COMPUTED && place->where == HEED_PLACE_WORKSPACE &&

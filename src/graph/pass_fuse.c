@@ -1,23 +1,23 @@
-/* Fusion, after the gradient pass, so that what training still reads is never swallowed. Four
-   rewritings, each a walk, beside those of matmuls by expert (pass_fuse_experts.c) and of losses
-   (pass_fuse_loss.c):
+/* pass_fuse.c: fuses matmuls with their neighbors. It runs after the gradient pass, so that values
+   that training still reads are never fused away. Four rewritings, each a walk over the graph:
    1. chains: matmul [+ bias] [activation] [* gate] [+ residual], or state + matmul
               -> fused_matmul
-   2. gates:  a matmul that is the gate of another over the same rows
+   2. gates:  a matmul that makes the gate of another matmul over the same rows
               -> one fused_matmul, gated
    3. joins:  matmuls of the same rows by several weights (Q, K, V)
-              -> one fused_matmul, sliced
-   4. norms:  a norm read by one matmul
-              -> its prologue
-   Gates and norms are fused where the backend says that it pays.
-   A value is swallowed only if it has one reader and is neither an output nor a checkpoint; `note`
-   says why a chain ended. */
+              -> one fused_matmul, whose output is sliced
+   4. norms:  a norm that one matmul reads
+              -> the prologue of that matmul
+   Matmuls by expert are fused in pass_fuse_experts.c, losses in pass_fuse_loss.c. Gates and norms
+   are fused if the backend says that it pays. A value is fused away only if it has one reader and
+   is neither an output nor a checkpoint; `note` tells dumps why a chain ended. */
 #include "graph/attributes.h"
 #include "graph/plan.h"
 #include "graph/rewrite.h"
 
 #include <stdlib.h>
 
+/* The inputs and attributes of a fused_matmul that is being put together. */
 typedef struct {
     heed_value in[HEED_FUSED_INPUTS];
     heed_fused_matmul_attributes attributes;
@@ -28,7 +28,7 @@ static bool is_matmul(const heed_node *node)
     return node->id == HEED_OP_MATMUL || node->id == HEED_OP_FUSED_MATMUL;
 }
 
-/* Any matmul in the shape of a fused one. */
+/* A matmul or fused_matmul as a fused_matmul. */
 static fused as_fused(const heed_node *node)
 {
     fused f = {0};
@@ -54,7 +54,7 @@ static heed_value emit_fused(heed_graph *graph, const fused *f)
     return heed_emit(graph, HEED_OP_FUSED_MATMUL, f->in, HEED_FUSED_INPUTS, &f->attributes, NULL);
 }
 
-/* A matmul with these rows by this weight, as a backend is asked about it. */
+/* What a backend needs to know of a matmul, to say whether a fusion pays. */
 static heed_matmul_outline outline_of(const heed_graph *graph, heed_value rows, heed_value weight)
 {
     const heed_value_info *w = &graph->values[weight];
@@ -67,14 +67,14 @@ typedef struct {
     const heed_graph *graph;
     const heed_node *nodes;
     size_t n;
-    int32_t *uses, *reader; /* by value: how often read, and by which node last */
+    int32_t *uses, *reader; /* by value: how many nodes read it; the last node that does */
     fused *result;          /* by node: what a chain that ends here became */
     uint8_t *role;          /* by node: 0 stays, 1 swallowed, 2 the end of a chain */
     const char **note;
 } epilogue_chains;
 
-/* Takes node `c`, which reads `value`, into the chain if it comes next in the order of the
-   epilogue; stage counts what is in. */
+/* Takes node `c`, which reads `value`, into the chain if it may come next: stages only go up.
+   Returns whether it did. */
 static bool absorb(const epilogue_chains *state, fused *f, int *stage, const heed_node *c,
                    heed_value value)
 {
@@ -117,6 +117,7 @@ static bool absorb(const epilogue_chains *state, fused *f, int *stage, const hee
     return false;
 }
 
+/* Grows a chain from the matmul `start` as far as it goes. */
 static void grow_chain(epilogue_chains *state, size_t start)
 {
     size_t at = start;
@@ -189,8 +190,8 @@ static heed_status fuse_chains(heed_graph *graph, heed_error *error)
 
 /* ---- 2. gates ---- */
 
-/* The fused matmul `node` with the one that made its gate, in `both`; which of them is activated
-   comes first. */
+/* Puts the fused matmul `node` and the matmul `maker` that makes its gate into `both`; the one with
+   an activation comes first. Returns false if they cannot be one. */
 static bool pair_with_gate(const heed_graph *graph, const int32_t *uses, const heed_node *node,
                            const heed_node *maker, fused *both)
 {
@@ -224,6 +225,7 @@ static bool pair_with_gate(const heed_graph *graph, const int32_t *uses, const h
     return true;
 }
 
+/* Does the backend gain from computing the matmul and its gate in one step? */
 static bool gate_pays(const heed_graph *graph, const heed_backend *backend, const heed_node *node)
 {
     const heed_matmul_outline outline = outline_of(graph, node->out[0],
@@ -251,7 +253,7 @@ static heed_status fuse_gates(heed_graph *graph, const heed_backend *backend, he
             partner[i] = maker[gate];
     }
     if (status == HEED_OK) status = heed_graph_rewrite_begin(&rewrite, graph, error);
-    /* a partner is read by nobody else */
+    /* the partner has no other reader */
     for (size_t i = 0; rewrite.graph && i < rewrite.n_old; i++)
         if (partner[i]) rewrite.old[partner[i] - 1].dead = true;
     for (size_t i = 0; rewrite.graph && i < rewrite.n_old; i++) {
@@ -279,6 +281,8 @@ static heed_status fuse_gates(heed_graph *graph, const heed_backend *backend, he
 
 /* ---- 3. joins ---- */
 
+/* Is this a plain matmul by a weight that others may be joined to? With gate, residual or state it
+   is not. */
 static bool joinable(const heed_graph *graph, const heed_node *node)
 {
     if (!is_matmul(node)) return false;
@@ -293,6 +297,7 @@ static bool joinable(const heed_graph *graph, const heed_node *node)
            !graph->values[node->out[0]].is_checkpoint;
 }
 
+/* May two joinable matmuls become one: the same rows, and weights that are read in the same way? */
 static bool join_alike(const heed_graph *graph, const heed_node *x, const heed_node *y)
 {
     fused a = as_fused(x), b = as_fused(y);
@@ -311,7 +316,7 @@ static heed_status fuse_joins(heed_graph *graph, heed_error *error)
     HEED_TRY(heed_graph_rewrite_begin(&rewrite, graph, error));
     for (size_t i = 0; i < rewrite.n_old; i++) {
         heed_node *node = &rewrite.old[i];
-        if (node->dead) continue; /* joined to an earlier one */
+        if (node->dead) continue; /* it was joined to an earlier one */
         heed_node *members[HEED_FUSED_JOINED] = {node};
         int count = 1;
         if (joinable(graph, node))
@@ -350,7 +355,7 @@ static heed_status fuse_joins(heed_graph *graph, heed_error *error)
 
 /* ---- 4. norms ---- */
 
-/* Shall the norm become the prologue of the matmul that reads it? */
+/* Can the norm become the prologue of the matmul that reads it, and does that pay? */
 static bool becomes_prologue(const heed_graph *graph, const heed_backend *backend,
                              const heed_node *norm, const heed_node *reader)
 {
@@ -371,7 +376,7 @@ static heed_status fuse_norms(heed_graph *graph, const heed_backend *backend, he
     if (!uses) return heed_fail_memory(error, graph->n_values * sizeof *uses, "fusion");
     heed_graph_rewrite rewrite;
     heed_status status = heed_graph_rewrite_begin(&rewrite, graph, error);
-    /* by value: old node + 1 of a norm held back */
+    /* by value: number + 1, among the old nodes, of a norm that waits for its matmul */
     int32_t *pending = status == HEED_OK ? heed_allocate(rewrite.n_values, sizeof *pending) : NULL;
     if (status == HEED_OK && !pending)
         heed_fail_memory(&graph->error, rewrite.n_values * sizeof *pending, "fusion");

@@ -1,9 +1,20 @@
-/* Plan steps, their kernels, and regions: runs of steps without a barrier between them. */
+/* regions.c: makes the steps of a plan, finds their kernels, and joins steps into regions: runs of
+   steps without a barrier between them. Steps are added in the order of the graph, and each joins
+   the last region or begins a new one. A region has one of four forms:
+   - by rows: row-local steps over the same rows are cut into the same parts, so that a part runs
+     all
+     of them on its rows;
+   - single: each step is one part, so one thread runs them one after another;
+   - tile fusion: the first step is a matmul that produces tiles of its output, and the others (tile
+     consumers) work on each tile as soon as it is finished, like an epilogue;
+   - one step alone, whose kernel may have several phases. */
 #include "base/number.h"
 #include "graph/attributes.h"
 #include "graph/plan_internal.h"
 #include "graph/rewrite.h"
 
+/* Is the step row-local over a live extent, and does its kernel leave it to the plan to cut its
+   rows into parts? */
 static bool cut_by_rows(const heed_plan *plan, const heed_step *step)
 {
     const heed_shape *out = &plan->graph->values[step->node->out[0]].shape;
@@ -11,7 +22,7 @@ static bool cut_by_rows(const heed_plan *plan, const heed_step *step)
            out->extent != HEED_EXTENT_FIXED;
 }
 
-/* Is this step one part, whatever the live counts? */
+/* Is this step a single part, whatever the live counts are? */
 static bool is_single(const heed_step *step, const heed_kernel_args *args)
 {
     const heed_kernel *kernel = step->kernel;
@@ -28,8 +39,9 @@ static const heed_step *maker_in(const heed_plan *plan, const heed_region *regio
                                                                          : NULL;
 }
 
-/* How many values a row-local step with the very rows of the region's first step reads from the
-   region, if all of these values have these rows; else -1. */
+/* Returns how many values of the region the step reads, or -1 if it cannot join by rows. It can if
+   it is row-local, writes no state, has the same rows as the first step of the region, and all
+   values that it reads from the region have these rows too. */
 static int reads_on_rows(const heed_plan *plan, const heed_region *region, const heed_step *step)
 {
     const heed_value_info *values = plan->graph->values;
@@ -49,13 +61,14 @@ static int reads_on_rows(const heed_plan *plan, const heed_region *region, const
 
 /* ---- tile producers and tile consumers ---- */
 
+/* The least common multiple. */
 static int64_t common_multiple(int64_t a, int64_t b)
 {
     return a / heed_common_divisor(a, b) * b;
 }
 
-/* Can the first step of a region produce tiles? Then all columns of its output are open to tile
-   consumers. */
+/* Can the step, first of a region, produce tiles? If so, its output is open: consumers may read it
+   tile by tile, in all columns. */
 static bool begins_tiles(const heed_plan *plan, heed_step *step, const heed_kernel_args *args)
 {
     const heed_shape *out = &plan->graph->values[step->node->out[0]].shape;
@@ -69,7 +82,9 @@ static bool begins_tiles(const heed_plan *plan, heed_step *step, const heed_kern
     return true;
 }
 
-/* Can the producer's tiles also begin and end at multiples of `needed` columns, and does it pay? */
+/* Makes the tiles of the producer begin and end at multiples of `needed` columns as well. Returns
+   false, and leaves the region as it is, if the kernel cannot do that or the backend says that it
+   does not pay. */
 static bool refine_tiles(const heed_plan *plan, heed_region *region, int64_t needed)
 {
     const heed_step *first = &plan->steps[region->first];
@@ -85,17 +100,21 @@ static bool refine_tiles(const heed_plan *plan, heed_region *region, int64_t nee
     return true;
 }
 
-/* A tile consumer runs while the producer uses the thread's scratch and the memory shared by
-   all. */
+/* Can the step run on tiles at all? A tile consumer runs in the middle of a part of the producer.
+   Hence it has one phase, and uses neither scratch nor shared memory, which are the producer's. */
 static bool works_on_tiles(const heed_step *step)
 {
     return step->kernel && !step->kernel->scratch && !step->kernel->shared &&
            step->kernel->phases <= 1 && !step->kernel->live_phases;
 }
 
-/* May the step consume every tile of the region's producer as it is finished? All that it reads
-   from the region must stand in the columns where it works itself, and the tiles must be cut so
-   that it finds whole heads. */
+/* Can the step consume each tile of the producer when it is finished? If so, it is set up for that.
+   - Its kernel works on tiles that begin and end at multiples of `needed` columns (1, or a head).
+   - What it reads from the region is open and has the rows of the producer.
+   - All of that stands in the same columns of the producer, and these begin and end at multiples of
+     `needed`.
+   - Its output has the same rows and as many columns, or is the next version of a state.
+   - The tiles can be cut so, and it pays (refine_tiles). */
 static bool may_consume_tiles(const heed_plan *plan, heed_region *region, heed_step *step,
                               const heed_kernel_args *args)
 {
@@ -131,8 +150,8 @@ static bool may_consume_tiles(const heed_plan *plan, heed_region *region, heed_s
     return true;
 }
 
-/* If the producer's rows are short, its tiles may span whole rows: then every row-local step may
-   consume them (the choice of experts, a norm). */
+/* If the rows of the producer are short, its tiles may span whole rows. Then every row-local step
+   can consume them, such as a norm or the choice of experts. */
 static bool may_consume_rows(const heed_plan *plan, heed_region *region, heed_step *step)
 {
     const heed_value_info *values = plan->graph->values;
@@ -145,8 +164,8 @@ static bool may_consume_rows(const heed_plan *plan, heed_region *region, heed_st
     return true;
 }
 
-/* A view computes nothing: it goes with any region. If its input is open, it is a view of some of
-   the columns. */
+/* A view computes nothing, so it joins any region. If its input is open, so is its output, in the
+   columns that the view selects. */
 static void place_view(const heed_plan *plan, const heed_region *region, heed_step *step)
 {
     const heed_node *node = step->node;
@@ -162,6 +181,7 @@ static void place_view(const heed_plan *plan, const heed_region *region, heed_st
 
 /* ---- all steps ---- */
 
+/* Joins the step to the last region if it can, and says whether it did. */
 static bool joins_last(const heed_plan *plan, heed_region *last, heed_step *step,
                        const heed_kernel_args *args)
 {
@@ -178,6 +198,7 @@ static bool joins_last(const heed_plan *plan, heed_region *last, heed_step *step
     return true;
 }
 
+/* Appends a step for the node, finds its kernel, and puts it into the last region or a new one. */
 static void add_step(heed_plan *plan, const heed_node *node)
 {
     heed_operand operands[HEED_MAX_INPUTS + HEED_MAX_OUTPUTS];

@@ -9,6 +9,8 @@
 #include "cpu/kernel/norm.h"
 #include "cpu/kernel/peak.h"
 #include "cpu/kernel/matmul.h"
+#include "cpu/kernel/matmul_norm.h"
+#include "cpu/kernel/matmul_prepack.h"
 #include "cpu/kernel/matmul_quantized.h"
 #include "cpu/kernel/reduce.h"
 #include "cpu/kernel/rotary.h"

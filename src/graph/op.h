@@ -53,6 +53,7 @@ typedef struct heed_tile {
     int64_t row, rows, column, columns;
 } heed_tile;
 
+/* A step as its kernel sees it: what is fixed while the step runs, and the same for all threads. */
 typedef struct heed_kernel_args {
     const heed_op *op;
     const heed_operand *in, *out;
@@ -60,19 +61,24 @@ typedef struct heed_kernel_args {
     const void *attributes;
     const heed_runtime *runtime;
     heed_isa isa;
-    void *scratch; /* this thread's, as large as the kernel's scratch() said */
-    /* all threads', as large as the kernel's shared() said; phases order access to it */
-    void *shared;
-    int phase; /* 0 .. phases-1 */
-    /* this thread's last part was one of this very phase, and scratch is as that left it */
-    bool scratch_valid;
-    const heed_tile *tile; /* tile consumers: what of output 0 to make; NULL: a part */
+    void *shared;   /* as large as the kernel's shared() said; phases order access to it */
+    void *prepared; /* as large as its prepared() said; what its prepare() left there */
     /* tile producers: whom to tell of finished tiles; NULL: nobody */
     const struct heed_tile_consumers *consumers;
     /* tile producers: tiles begin at multiples of so many columns, and end at such or with the
        row */
     int64_t tile_columns;
 } heed_kernel_args;
+
+/* One call of a kernel, by one thread: part `part` of the `parts` of a phase, or a tile. */
+typedef struct heed_kernel_call {
+    int phase; /* 0 .. phases-1 */
+    int part, parts;
+    void *scratch; /* this thread's, as large as the kernel's scratch() said */
+    /* this thread's last part was one of this very phase, and scratch is as that left it */
+    bool scratch_valid;
+    const heed_tile *tile; /* tile consumers: what of output 0 to make; NULL: a part */
+} heed_kernel_call;
 
 /* A tile producer calls this once for every element of output 0, when a tile with it is finished. A
    tile consumer must not use the thread's scratch memory. */
@@ -87,20 +93,25 @@ typedef struct heed_kernel {
     /* bytes per thread for the maximal shapes; NULL: none */
     size_t (*scratch)(const heed_kernel_args *);
     size_t (*shared)(const heed_kernel_args *); /* bytes shared by all threads; NULL: none */
+    /* bytes of what every part would look up anew; NULL: none */
+    size_t (*prepared)(const heed_kernel_args *);
+    /* with `prepared`: writes it to args->prepared, once a run, when operands have their addresses
+       and live counts but not yet their elements */
+    void (*prepare)(const heed_kernel_args *);
     /* barriers stand between phases; 0 counts as 1 */
     int phases;
     /* or: from live shapes, at most what the maximal ones give; NULL: `phases` */
     int (*live_phases)(const heed_kernel_args *);
     /* independent parts of this phase, from live shapes, never from threads */
-    int (*parts)(const heed_kernel_args *);
+    int (*parts)(const heed_kernel_args *, int phase);
     /* with `parts`: do these maximal shapes always make a single one? NULL: no */
     bool (*small)(const heed_kernel_args *);
     /* its last phase tells of tiles cut at multiples of args->tile_columns; NULL: no */
     bool (*produces_tiles)(const heed_kernel_args *);
-    /* it needs no scratch and can run on args->tile, if the columns of the tile begin and end at
+    /* it needs no scratch and can run on a tile, if the columns of the tile begin and end at
        multiples of this (a head); NULL or 0: it cannot */
     int64_t (*consumes_tiles)(const heed_kernel_args *);
-    void (*run)(const heed_kernel_args *, int part, int parts);
+    void (*run)(const heed_kernel_args *, const heed_kernel_call *);
 } heed_kernel;
 
 /* What an op does with its operands, beyond its inputs and outputs. */

@@ -29,7 +29,7 @@ static bool append(size_t *end, size_t bytes, size_t *offset)
 
 static heed_status lay_out_workspace(heed_plan *plan, heed_error *error)
 {
-    size_t shared = 0, scratch = 0;
+    size_t shared = 0, scratch = 0, prepared = 0;
     for (size_t i = 0; i < plan->n_steps; i++) {
         heed_operand operands[HEED_MAX_INPUTS + HEED_MAX_OUTPUTS];
         heed_kernel_args args = heed_plan_maximal_args(plan, plan->steps[i].node, operands);
@@ -37,6 +37,8 @@ static heed_status lay_out_workspace(heed_plan *plan, heed_error *error)
         args.tile_columns = plan->regions[plan->steps[i].region].tile_columns;
         const size_t own = kernel && kernel->scratch ? kernel->scratch(&args) : 0;
         const size_t common = kernel && kernel->shared ? kernel->shared(&args) : 0;
+        plan->steps[i].prepared = prepared;
+        if (kernel && kernel->prepared) prepared += heed_align(kernel->prepared(&args));
         if (own > scratch) scratch = own;
         if (common > shared) shared = common;
     }
@@ -45,6 +47,8 @@ static heed_status lay_out_workspace(heed_plan *plan, heed_error *error)
     if (!heed_multiply_size(plan->scratch_bytes, (size_t)plan->threads, &all_scratch) ||
         !append(&end, plan->n_operands * sizeof(heed_operand), &plan->operands_offset) ||
         !append(&end, plan->n_steps * sizeof(heed_kernel_args), &plan->args_offset) ||
+        !append(&end, plan->n_regions * sizeof(heed_tile_consumers), &plan->consumers_offset) ||
+        !append(&end, prepared, &plan->prepared_offset) ||
         !append(&end, plan->n_counters * (size_t)plan->threads * sizeof(int),
                 &plan->counters_offset) ||
         !append(&end, shared, &plan->shared_offset) ||

@@ -22,6 +22,7 @@ typedef struct heed_step {
     int32_t region, operand;   /* first of its operands: inputs, then outputs */
     bool view, open;
     int64_t shift, columns;
+    size_t prepared; /* bytes from the plan's prepared_offset to what its kernel prepares */
 } heed_step;
 
 /* Steps of few rows are one part each. */
@@ -54,12 +55,22 @@ struct heed_plan {
          0                inputs, one after another, then computed values, up to values_bytes
          operands_offset  heed_operand of every step's inputs and outputs
          args_offset      heed_kernel_args of every step
+         consumers_offset heed_tile_consumers of every region
+         prepared_offset  what the kernels of the steps prepare once a run
          counters_offset  taken parts, by counter and thread
          shared_offset    memory that all threads share in one step
          scratch_offset   scratch_bytes for each thread, up to total_bytes */
-    size_t values_bytes, operands_offset, args_offset, counters_offset, shared_offset,
-        scratch_offset, scratch_bytes, total_bytes;
+    size_t values_bytes, operands_offset, args_offset, consumers_offset, prepared_offset,
+        counters_offset, shared_offset, scratch_offset, scratch_bytes, total_bytes;
 };
+
+/* The tile consumers of a region, as its producer knows them; args are those of the plan's first
+   step. */
+typedef struct heed_tile_consumers {
+    const heed_plan *plan;
+    const heed_region *region;
+    const heed_kernel_args *args;
+} heed_tile_consumers;
 
 /* Bytes of one element, and of a whole value at its maximal shape. */
 size_t heed_plan_element(const heed_plan *plan, heed_dtype dtype);

@@ -43,7 +43,43 @@ static heed_status check_counts(const heed_plan *plan, const heed_binding *bindi
     return HEED_OK;
 }
 
-/* Addresses and live extents of every operand of every step. */
+/* Who consumes the tiles of this step; NULL if it produces none, or nobody does. */
+static const heed_tile_consumers *consumers_of(const run_state *state, const heed_step *step)
+{
+    const heed_plan *plan = state->plan;
+    const heed_region *region = &plan->regions[step->region];
+    if (!region->produces_tiles || region->count < 2 || step != &plan->steps[region->first])
+        return NULL;
+    heed_tile_consumers *all = (heed_tile_consumers *)(state->workspace->data +
+                                                       plan->consumers_offset);
+    all[step->region] = (heed_tile_consumers){plan, region, state->args};
+    return &all[step->region];
+}
+
+static heed_kernel_args args_of_step(const run_state *state, size_t i, const heed_operand *operands,
+                                     const heed_runtime *runtime)
+{
+    const heed_plan *plan = state->plan;
+    const heed_step *step = &plan->steps[i];
+    const heed_node *node = step->node;
+    char *data = state->workspace->data;
+    return (heed_kernel_args){
+        .op = node->op,
+        .in = operands,
+        .out = operands + node->n_in,
+        .n_in = node->n_in,
+        .n_out = node->n_out,
+        .attributes = node->attributes,
+        .runtime = runtime,
+        .isa = plan->backend->isa,
+        .shared = data + plan->shared_offset,
+        .prepared = data + plan->prepared_offset + step->prepared,
+        .consumers = consumers_of(state, step),
+        .tile_columns = plan->regions[step->region].tile_columns,
+    };
+}
+
+/* Addresses and live extents of every operand of every step, and what their kernels prepare. */
 static void resolve(const run_state *state, const heed_binding *binding,
                     const heed_runtime *runtime)
 {
@@ -64,70 +100,43 @@ static void resolve(const run_state *state, const heed_binding *binding,
             if (own[j].shape.extent != HEED_EXTENT_FIXED && own[j].shape.rank)
                 own[j].shape.dim[0] = runtime->count[own[j].shape.extent];
         }
-        state->args[i] = (heed_kernel_args){
-            .op = node->op,
-            .in = own,
-            .out = own + node->n_in,
-            .n_in = node->n_in,
-            .n_out = node->n_out,
-            .attributes = node->attributes,
-            .runtime = runtime,
-            .isa = plan->backend->isa,
-            .shared = state->workspace->data + plan->shared_offset,
-            .tile_columns = plan->regions[plan->steps[i].region].tile_columns};
+        state->args[i] = args_of_step(state, i, own, runtime);
+        const heed_kernel *kernel = plan->steps[i].kernel;
+        if (kernel && kernel->prepare) kernel->prepare(&state->args[i]);
     }
     memset(state->counters, 0, plan->n_counters * (size_t)plan->threads * sizeof *state->counters);
 }
 
-struct heed_tile_consumers {
-    const run_state *state;
-    const heed_region *region;
-};
-
 /* If tiles are whole rows of the producer, a consumer has its own rows whole, however wide. */
-void heed_tile_done(const struct heed_tile_consumers *consumers, heed_tile tile)
+void heed_tile_done(const heed_tile_consumers *consumers, heed_tile tile)
 {
     const heed_region *region = consumers->region;
     const bool whole_rows = region->tile_columns %
-                                heed_shape_columns(
-                                    consumers->state->args[region->first].out[0].shape) ==
+                                heed_shape_columns(consumers->args[region->first].out[0].shape) ==
                             0;
     for (int32_t s = region->first + 1; s < region->first + region->count; s++) {
-        const heed_step *step = &consumers->state->plan->steps[s];
+        const heed_step *step = &consumers->plan->steps[s];
         const int64_t from = whole_rows ? 0 : tile.column - step->shift;
         const int64_t to = whole_rows ? step->columns : from + tile.columns;
         heed_tile own = {.row = tile.row, .rows = tile.rows, .column = from < 0 ? 0 : from};
         own.columns = (to < step->columns ? to : step->columns) - own.column;
         if (step->view || own.columns <= 0) continue;
-        heed_kernel_args args = consumers->state->args[s];
-        args.tile = &own;
-        step->kernel->run(&args, 0, 1);
+        step->kernel->run(&consumers->args[s], &(heed_kernel_call){.parts = 1, .tile = &own});
     }
 }
 
-/* Part `part` of `parts` of a phase; scratch_valid: the thread's last part was of this phase
-   too. */
-typedef struct {
-    int phase, part, parts;
-    bool scratch_valid;
-} region_part;
-
-static void run_part(const run_state *state, const heed_region *region, region_part part,
-                     void *scratch)
+/* One part of all steps of a region; those that consume tiles run within their producer. */
+static void run_part(const run_state *state, const heed_region *region,
+                     const heed_kernel_call *call)
 {
-    const struct heed_tile_consumers consumers = {state, region};
-    for (int32_t s = region->first;
-         s < region->first + (region->produces_tiles ? 1 : region->count); s++) {
+    const int32_t count = region->produces_tiles ? 1 : region->count;
+    for (int32_t s = region->first; s < region->first + count; s++) {
         const heed_step *step = &state->plan->steps[s];
-        heed_kernel_args args = state->args[s];
+        const heed_kernel_args *args = &state->args[s];
         if (step->view) continue;
-        args.scratch = scratch;
-        args.phase = part.phase;
-        args.scratch_valid = part.scratch_valid && (region->produces_tiles || region->count == 1);
-        args.consumers = region->produces_tiles && region->count > 1 ? &consumers : NULL;
-        if (step->kernel) step->kernel->run(&args, part.part, part.parts);
-        else if (state->plan->double_precision) step->node->op->reference64(&args);
-        else step->node->op->reference(&args);
+        if (step->kernel) step->kernel->run(args, call);
+        else if (state->plan->double_precision) step->node->op->reference64(args);
+        else step->node->op->reference(args);
     }
 }
 
@@ -135,10 +144,9 @@ static int parts_of(const run_state *state, const heed_region *region, int phase
 {
     const heed_step *step = &state->plan->steps[region->first];
     if (!step->kernel) return 1;
-    heed_kernel_args args = state->args[region->first];
-    args.phase = phase;
-    if (step->kernel->parts) return step->kernel->parts(&args);
-    int64_t rows = heed_shape_rows(args.out[0].shape);
+    const heed_kernel_args *args = &state->args[region->first];
+    if (step->kernel->parts) return step->kernel->parts(args, phase);
+    int64_t rows = heed_shape_rows(args->out[0].shape);
     int64_t parts = (rows + HEED_ROWS_PER_PART - 1) / HEED_ROWS_PER_PART;
     if (parts < 1) return 1;
     return (int)(parts > 1 << 20 ? 1 << 20 : parts);
@@ -168,7 +176,10 @@ static void run_phase(run_state *state, const heed_region *region, int phase, in
                       int threads, void *scratch)
 {
     const size_t number = (size_t)(region - state->plan->regions);
-    region_part next = {.phase = phase, .parts = parts_of(state, region, phase)};
+    /* scratch is as one kernel left it only if no other one used it since */
+    const bool one_kernel = region->produces_tiles || region->count == 1;
+    heed_kernel_call next = {
+        .phase = phase, .parts = parts_of(state, region, phase), .scratch = scratch};
     for (int i = 0; i < threads; i++) {
         const int owner = (thread + i) % threads, first = first_part(next.parts, owner, threads);
         const int count = first_part(next.parts, owner + 1, threads) - first;
@@ -179,8 +190,8 @@ static void run_phase(run_state *state, const heed_region *region, int phase, in
             const int part = atomic_fetch_add_explicit(taken, 1, memory_order_relaxed);
             if (part >= count) break;
             next.part = first + part;
-            run_part(state, region, next, scratch);
-            next.scratch_valid = true;
+            run_part(state, region, &next);
+            next.scratch_valid = one_kernel;
         }
     }
 }

@@ -241,36 +241,53 @@ static inline void case_pack(const kernel_case *c, case_operands *all, const hee
         case_pack_one(all, c->panels_input + i, backend);
 }
 
+/* Memory for a kernel with a fence after it. */
+typedef struct {
+    char *bytes;
+    size_t size;
+} fenced_memory;
+
+static inline fenced_memory fenced_new(size_t size)
+{
+    fenced_memory memory = {heed_allocate_aligned(size + 64), size};
+    assert_non_null(memory.bytes);
+    memset(memory.bytes, 0x7F, size + 64);
+    return memory;
+}
+
+static inline void fenced_free(fenced_memory memory, const char *kernel)
+{
+    for (size_t i = 0; i < 64; i++)
+        if (memory.bytes[memory.size + i] != 0x7F) fail_msg("%s wrote after its memory", kernel);
+    heed_free_aligned(memory.bytes);
+}
+
 /* Runs all parts of all phases; `backwards` takes the parts of a phase last first; `cut` parts
    where rows decide. */
 static inline void case_run_kernel(const heed_kernel *kernel, heed_kernel_args args, int cut,
                                    bool backwards)
 {
-    const size_t scratch = kernel->scratch ? kernel->scratch(&args) : 0;
-    const size_t shared = kernel->shared ? kernel->shared(&args) : 0;
-    char *memory = heed_allocate_aligned(scratch + 64),
-         *common = heed_allocate_aligned(shared + 64);
-    assert_non_null(memory);
-    assert_non_null(common);
-    memset(memory, 0x7F, scratch + 64);
-    memset(common, 0x7F, shared + 64);
-    args.scratch = memory;
-    args.shared = common;
+    const fenced_memory scratch = fenced_new(kernel->scratch ? kernel->scratch(&args) : 0);
+    const fenced_memory shared = fenced_new(kernel->shared ? kernel->shared(&args) : 0);
+    const fenced_memory prepared = fenced_new(kernel->prepared ? kernel->prepared(&args) : 0);
+    args.shared = shared.bytes;
+    args.prepared = prepared.bytes;
+    if (kernel->prepare) kernel->prepare(&args);
+    heed_kernel_call call = {.scratch = scratch.bytes};
     int phases = kernel->phases ? kernel->phases : 1;
     if (kernel->live_phases) phases = kernel->live_phases(&args);
-    for (args.phase = 0; args.phase < phases; args.phase++) {
-        int parts = kernel->parts ? kernel->parts(&args) : cut;
-        assert_true(parts >= 1);
-        for (int part = 0; part < parts; part++) {
-            args.scratch_valid = part > 0 && cut != 1; /* parts of one thread; else of as many */
-            kernel->run(&args, backwards ? parts - 1 - part : part, parts);
+    for (call.phase = 0; call.phase < phases; call.phase++) {
+        call.parts = kernel->parts ? kernel->parts(&args, call.phase) : cut;
+        assert_true(call.parts >= 1);
+        for (int part = 0; part < call.parts; part++) {
+            call.part = backwards ? call.parts - 1 - part : part;
+            call.scratch_valid = part > 0 && cut != 1; /* parts of one thread; else of as many */
+            kernel->run(&args, &call);
         }
     }
-    for (size_t i = 0; i < 64; i++)
-        if (memory[scratch + i] != 0x7F || common[shared + i] != 0x7F)
-            fail_msg("%s wrote after its scratch", kernel->name);
-    heed_free_aligned(memory);
-    heed_free_aligned(common);
+    fenced_free(scratch, kernel->name);
+    fenced_free(shared, kernel->name);
+    fenced_free(prepared, kernel->name);
 }
 
 static inline void case_check_numbers(const kernel_case *c, const char *kernel,

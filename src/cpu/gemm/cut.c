@@ -38,8 +38,7 @@ static double cell_cost(const heed_gemm_cut *c, const heed_gemm *g, int64_t row_
 }
 
 /* A grid of about equal cells in powers of two: the one whose time, averaged over 2, 4, 8, 16
-   threads, is least. More cells than threads even out; fewer cells pack less often. Each part
-   searches for the grid again, so that divisions count. */
+   threads, is least. More cells than threads even out; fewer cells pack less often. */
 static void cut_many(heed_gemm_cut *c, const heed_gemm *g)
 {
     static const double weights[] = {2 * 1, 4 * 0.4, 8 * 0.3, 16 * 0.1}; /* times the threads */
@@ -122,7 +121,10 @@ heed_gemm_cut heed_gemm_cut_of(const heed_gemm *g, heed_isa isa)
 {
     heed_gemm_cut c = heed_gemm_lay_out(g, isa);
     c.grid_rows = c.grid_columns = 1;
-    if (c.skinny) cut_skinny(&c, g);
+    if (g->grid.rows > 0) {
+        c.grid_rows = g->grid.rows;
+        c.grid_columns = g->grid.columns;
+    } else if (c.skinny) cut_skinny(&c, g);
     else cut_many(&c, g);
     return c;
 }

@@ -44,6 +44,11 @@ typedef struct heed_gemm_area {
     int64_t row, rows, column, columns;
 } heed_gemm_area;
 
+/* C is cut into a grid of cells, which parts consist of. */
+typedef struct heed_gemm_grid {
+    int64_t rows, columns;
+} heed_gemm_grid;
+
 /* One matmul. Strides count elements between rows and may exceed the row. Any of m, n, k may be 0:
    nothing is written if m or n is 0; with k = 0 the sum is empty (0, or old C) and what follows it
    still happens. C overlaps no other operand, with one exception: gate or residual may stand in C
@@ -82,8 +87,13 @@ typedef struct heed_gemm {
     void (*tile_done)(const struct heed_gemm *gemm, heed_gemm_area area);
     const void *tile_argument; /* whatever `tile_done` needs */
     int64_t tile_columns;
+    /* heed_gemm_find_grid's, for the very extents, strides and kinds; 0: found anew by each call */
+    heed_gemm_grid grid;
 } heed_gemm;
 
+/* The grid of this matmul, which takes a search that all its parts can share. A quantized matmul
+   needs none, and gets 0. */
+heed_gemm_grid heed_gemm_find_grid(const heed_gemm *gemm, heed_isa isa);
 /* Independent parts of this matmul, at least 1, from extents, strides and kinds alone (never from
    threads or from pointers' values); equal work each as far as tiles allow. Any thread may run any
    part in any order; no part waits for another. */

@@ -126,8 +126,9 @@ static inline size_t attention_backward_scratch(const heed_kernel_args *args)
 }
 
 /* Sequences that share keys, or leave some out, are worked on one after another for each head. */
-static inline int attention_backward_parts(const heed_kernel_args *args)
+static inline int attention_backward_parts(const heed_kernel_args *args, int phase)
 {
+    (void)phase;
     problem p = problem_of(args);
     int64_t parts = p.attributes->kv_heads;
     if (covers(&p, HEED_SEQUENCE_KEY_START, heed_shape_rows(p.k->shape)))
@@ -135,17 +136,18 @@ static inline int attention_backward_parts(const heed_kernel_args *args)
     return parts < 1 ? 1 : (int)parts;
 }
 
-static inline void attention_backward_run(const heed_kernel_args *args, int part, int parts)
+static inline void attention_backward_run(const heed_kernel_args *args,
+                                          const heed_kernel_call *call)
 {
     problem p = problem_of(args);
     backward_scratch scratch;
-    backward_layout(&p, args->scratch, &scratch);
+    backward_layout(&p, call->scratch, &scratch);
     int64_t kv_heads = p.attributes->kv_heads, batch = heed_shape_rows(p.sequences->shape), begin,
             end;
     bool shared = !covers(&p, HEED_SEQUENCE_KEY_START, heed_shape_rows(p.k->shape));
-    if (part == 0 && !covers(&p, HEED_SEQUENCE_QUERY_START, heed_shape_rows(p.q->shape)))
+    if (call->part == 0 && !covers(&p, HEED_SEQUENCE_QUERY_START, heed_shape_rows(p.q->shape)))
         clear_uncovered(&p, HEED_SEQUENCE_QUERY_START, &args->out[0]);
-    heed_part_range(shared ? kv_heads : kv_heads * batch, part, parts, &begin, &end);
+    heed_part_range(shared ? kv_heads : kv_heads * batch, call->part, call->parts, &begin, &end);
     for (int64_t at = begin; at < end; at++) {
         int kv_head = (int)(at % kv_heads);
         for (int64_t i = 0; shared && i < heed_shape_rows(p.k->shape); i++)

@@ -87,8 +87,9 @@ static inline int64_t count_query_blocks(const problem *p)
    work. */
 enum { MOST_PARTS = 128 };
 
-static inline int attention_parts(const heed_kernel_args *args)
+static inline int attention_parts(const heed_kernel_args *args, int phase)
 {
+    (void)phase;
     problem p = problem_of(args);
     return part_count(count_query_blocks(&p), MOST_PARTS);
 }
@@ -123,14 +124,14 @@ static inline void clear_forward(const problem *p)
     for (int i = 0; i < 2; i++) clear_uncovered(p, HEED_SEQUENCE_QUERY_START, &p->args->out[i]);
 }
 
-static inline void attention_run(const heed_kernel_args *args, int part, int parts)
+static inline void attention_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
     problem p = problem_of(args);
     forward_scratch scratch;
-    forward_layout(p.attributes, args->scratch, &scratch);
+    forward_layout(p.attributes, call->scratch, &scratch);
     int64_t begin, end, before = 0;
-    heed_part_range(count_query_blocks(&p), part, parts, &begin, &end);
-    if (part == 0) clear_forward(&p);
+    heed_part_range(count_query_blocks(&p), call->part, call->parts, &begin, &end);
+    if (call->part == 0) clear_forward(&p);
     for (int64_t b = 0; b < heed_shape_rows(p.sequences->shape) && before < end; b++) {
         query_sequence s = sequence_at(&p, b);
         int64_t blocks = blocks_of_sequence(&p, b), first = begin > before ? begin - before : 0;
@@ -142,21 +143,23 @@ static inline void attention_run(const heed_kernel_args *args, int part, int par
 
 /* With the weights as an output a part is one sequence and one key/value head: it clears its rows
    of the weights, then fills them. */
-static inline int attention_weights_parts(const heed_kernel_args *args)
+static inline int attention_weights_parts(const heed_kernel_args *args, int phase)
 {
+    (void)phase;
     int64_t parts = heed_shape_rows(args->in[HEED_ATTENTION_SEQUENCES].shape) *
                     ((const heed_attention_attributes *)args->attributes)->kv_heads;
     return parts < 1 ? 1 : (int)parts;
 }
 
-static inline void attention_weights_run(const heed_kernel_args *args, int part, int parts)
+static inline void attention_weights_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
     problem p = problem_of(args);
     forward_scratch scratch;
-    forward_layout(p.attributes, args->scratch, &scratch);
+    forward_layout(p.attributes, call->scratch, &scratch);
     int64_t begin, end, kv_heads = p.attributes->kv_heads;
-    heed_part_range(heed_shape_rows(p.sequences->shape) * kv_heads, part, parts, &begin, &end);
-    if (part == 0) clear_forward(&p);
+    heed_part_range(heed_shape_rows(p.sequences->shape) * kv_heads, call->part, call->parts, &begin,
+                    &end);
+    if (call->part == 0) clear_forward(&p);
     for (int64_t at = begin; at < end; at++) {
         query_sequence s = sequence_at(&p, at / kv_heads);
         int64_t size = p.group * args->out[2].shape.dim[2] * args->out[2].shape.dim[3],
@@ -217,30 +220,30 @@ static inline size_t attention_split_shared(const heed_kernel_args *args)
     return (size_t)(partial_rows(&p) * (p.padded + 2)) * sizeof(float);
 }
 
-static inline int64_t items_of_sequence(const problem *p, int64_t number)
+static inline int64_t items_of_sequence(const problem *p, int64_t number, int phase)
 {
     int64_t blocks = blocks_of_sequence(p, number),
             chunks = chunks_of(sequence_at(p, number).of.keys);
-    return p->args->phase == 0 && chunks > 1 ? blocks * chunks : blocks;
+    return phase == 0 && chunks > 1 ? blocks * chunks : blocks;
 }
 
-static inline int attention_split_parts(const heed_kernel_args *args)
+static inline int attention_split_parts(const heed_kernel_args *args, int phase)
 {
     problem p = problem_of(args);
     int64_t items = 0;
     for (int64_t b = 0; b < heed_shape_rows(p.sequences->shape); b++)
-        items += items_of_sequence(&p, b);
+        items += items_of_sequence(&p, b, phase);
     return part_count(items, MOST_PARTS);
 }
 
 /* One chunk of a query block, or all of them joined; chunks that the query block does not reach are
    left out. */
-static inline void run_item(query_block *u, int64_t chunk)
+static inline void run_item(query_block *u, int64_t chunk, int phase)
 {
     const problem *p = u->p;
     int64_t begin, end;
     reachable_tiles(p, u->s, u->first, u->queries, &begin, &end);
-    if (p->args->phase == 0) {
+    if (phase == 0) {
         int64_t from = chunk * CHUNK_TILES, to = from + CHUNK_TILES;
         if (from < begin) from = begin;
         if (to > end) to = end;
@@ -257,22 +260,22 @@ static inline void run_item(query_block *u, int64_t chunk)
     finish_query_block(u);
 }
 
-static inline void attention_split_run(const heed_kernel_args *args, int part, int parts)
+static inline void attention_split_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
     problem p = problem_of(args);
     forward_scratch scratch;
-    forward_layout(p.attributes, args->scratch, &scratch);
+    forward_layout(p.attributes, call->scratch, &scratch);
     int64_t begin, end, items = 0, before = 0, batch = heed_shape_rows(p.sequences->shape);
-    for (int64_t b = 0; b < batch; b++) items += items_of_sequence(&p, b);
-    heed_part_range(items, part, parts, &begin, &end);
-    if (part == 0 && args->phase == 0) clear_forward(&p);
+    for (int64_t b = 0; b < batch; b++) items += items_of_sequence(&p, b, call->phase);
+    heed_part_range(items, call->part, call->parts, &begin, &end);
+    if (call->part == 0 && call->phase == 0) clear_forward(&p);
     for (int64_t b = 0; b < batch && before < end; b++) {
         query_sequence s = sequence_at(&p, b);
-        int64_t count = items_of_sequence(&p, b), blocks = blocks_of_sequence(&p, b),
+        int64_t count = items_of_sequence(&p, b, call->phase), blocks = blocks_of_sequence(&p, b),
                 chunks = blocks ? count / blocks : 1;
         for (int64_t i = begin > before ? begin - before : 0; i < count && before + i < end; i++) {
             query_block block = query_block_at(&p, &s, i / chunks, &scratch);
-            run_item(&block, i % chunks);
+            run_item(&block, i % chunks, call->phase);
         }
         before += count;
     }

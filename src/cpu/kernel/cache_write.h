@@ -20,8 +20,9 @@ static inline bool cache_write_small(const heed_kernel_args *args)
     return heed_shape_rows(args->in[1].shape) <= FEW_CACHE_ROWS;
 }
 
-static inline int cache_write_parts(const heed_kernel_args *args)
+static inline int cache_write_parts(const heed_kernel_args *args, int phase)
 {
+    (void)phase;
     int64_t parts = cache_write_small(args) ? 1 : args->in[1].shape.dim[1] / CACHE_COLUMNS,
             runs = cache_runs(args);
     if (runs && parts > runs) parts = runs;
@@ -60,18 +61,18 @@ static inline int64_t cache_write_tile_columns(const heed_kernel_args *args)
     return runs ? args->in[1].shape.dim[1] / runs : 1;
 }
 
-static inline void cache_write_run(const heed_kernel_args *args, int part, int parts)
+static inline void cache_write_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
     const heed_operand *cache = &args->in[0], *x = &args->in[1], *y = &args->out[0];
     int64_t begin = 0, end = heed_shape_rows(x->shape), first, last, runs = cache_runs(args),
             width = x->shape.dim[1];
-    heed_part_range(runs ? runs : width, part, parts, &first, &last);
-    if (args->tile) {
+    heed_part_range(runs ? runs : width, call->part, call->parts, &first, &last);
+    if (call->tile) {
         const int64_t together = cache_write_tile_columns(args);
-        begin = args->tile->row;
-        end = begin + args->tile->rows;
-        first = args->tile->column / together;
-        last = first + args->tile->columns / together;
+        begin = call->tile->row;
+        end = begin + call->tile->rows;
+        first = call->tile->column / together;
+        last = first + call->tile->columns / together;
     }
     const int64_t run_width = runs ? width / runs : 1;
     for (int64_t i = 0; i < heed_shape_rows(cache->shape) && y->data != cache->data; i++) {

@@ -15,11 +15,11 @@ HEED_INLINE heed_v within(heed_v x, heed_v limit)
     return heed_v_max(heed_v_negate(limit), heed_v_min(limit, x));
 }
 
-static inline void clamped_swiglu_run(const heed_kernel_args *args, int part, int parts)
+static inline void clamped_swiglu_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
     const heed_clamped_swiglu_attributes *p = args->attributes;
     const heed_v limit = heed_v_set(p->limit), alpha = heed_v_set(p->alpha), one = heed_v_set(1);
-    stretch s = stretch_of_part(args, part, parts, 2);
+    stretch s = stretch_of_part(args, call, 2);
     for (int64_t i = s.begin; i < s.begin + s.rows; i++) {
         const float *gate = float_row(&args->in[0], i) + s.first,
                     *up = float_row(&args->in[1], i) + s.first;
@@ -36,12 +36,13 @@ static inline void clamped_swiglu_run(const heed_kernel_args *args, int part, in
     }
 }
 
-static inline void clamped_swiglu_backward_run(const heed_kernel_args *args, int part, int parts)
+static inline void clamped_swiglu_backward_run(const heed_kernel_args *args,
+                                               const heed_kernel_call *call)
 {
     const heed_clamped_swiglu_attributes *p = args->attributes;
     const heed_v limit = heed_v_set(p->limit), alpha = heed_v_set(p->alpha), one = heed_v_set(1),
                  zero = heed_v_zero();
-    stretch s = stretch_of_part(args, part, parts, 3);
+    stretch s = stretch_of_part(args, call, 3);
     for (int64_t i = s.begin; i < s.begin + s.rows; i++) {
         const float *dy = float_row(&args->in[0], i) + s.first,
                     *gate = float_row(&args->in[1], i) + s.first,

@@ -62,14 +62,14 @@ static inline void combine_repeated(int32_t kind, heed_broadcast_kind fit, const
     }
 }
 
-static inline void binary_run(const heed_kernel_args *args, int part, int parts)
+static inline void binary_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
     const heed_operand *a = &args->in[0], *b = &args->in[1], *y = &args->out[0];
     int32_t kind = ((const heed_binary_attributes *)args->attributes)->kind;
     heed_broadcast_kind fit = heed_broadcast_of(b->shape, a->shape);
     if (fit == HEED_BROADCAST_SAME || fit == HEED_BROADCAST_ONE) {
         bool one = fit == HEED_BROADCAST_ONE;
-        stretch s = stretch_of_part(args, part, parts, one ? 1 : 2);
+        stretch s = stretch_of_part(args, call, one ? 1 : 2);
         for (int64_t i = s.begin; i < s.begin + s.rows; i++)
             combine_elements(kind, one, float_row(a, i) + s.first,
                              one ? b->data : float_row(b, i) + s.first, float_row(y, i) + s.first,
@@ -77,7 +77,7 @@ static inline void binary_run(const heed_kernel_args *args, int part, int parts)
         return;
     }
     int64_t begin, end;
-    rows_of_part(args, part, parts, &begin, &end);
+    rows_of_part(args, call, &begin, &end);
     for (int64_t i = begin; i < end; i++) combine_repeated(kind, fit, a, b, i, float_row(y, i));
 }
 
@@ -105,9 +105,9 @@ HEED_INLINE void unary_derivative_elements(heed_unary_kind kind, const float *dy
             n - j);
 }
 
-static inline void unary_run(const heed_kernel_args *args, int part, int parts)
+static inline void unary_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
-    stretch s = stretch_of_part(args, part, parts, 1);
+    stretch s = stretch_of_part(args, call, 1);
     for (int64_t i = s.begin; i < s.begin + s.rows; i++) {
         const float *x = float_row(&args->in[0], i) + s.first;
         float *y = float_row(&args->out[0], i) + s.first;
@@ -122,9 +122,9 @@ static inline void unary_run(const heed_kernel_args *args, int part, int parts)
     }
 }
 
-static inline void unary_backward_run(const heed_kernel_args *args, int part, int parts)
+static inline void unary_backward_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
-    stretch s = stretch_of_part(args, part, parts, 2);
+    stretch s = stretch_of_part(args, call, 2);
     for (int64_t i = s.begin; i < s.begin + s.rows; i++) {
         const float *dy = float_row(&args->in[0], i) + s.first,
                     *x = float_row(&args->in[1], i) + s.first;
@@ -142,11 +142,11 @@ static inline void unary_backward_run(const heed_kernel_args *args, int part, in
 
 /* ---- scale, accumulate, broadcast ---- */
 
-static inline void scale_run(const heed_kernel_args *args, int part, int parts)
+static inline void scale_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
     const heed_scale_attributes *a = args->attributes;
     const heed_v factor = heed_v_set((float)a->factor), offset = heed_v_set((float)a->offset);
-    stretch s = stretch_of_part(args, part, parts, 1);
+    stretch s = stretch_of_part(args, call, 1);
     for (int64_t i = s.begin; i < s.begin + s.rows; i++) {
         const float *x = float_row(&args->in[0], i) + s.first;
         float *y = float_row(&args->out[0], i) + s.first;
@@ -157,21 +157,21 @@ static inline void scale_run(const heed_kernel_args *args, int part, int parts)
     }
 }
 
-static inline void accumulate_run(const heed_kernel_args *args, int part, int parts)
+static inline void accumulate_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
-    stretch s = stretch_of_part(args, part, parts, 2);
+    stretch s = stretch_of_part(args, call, 2);
     for (int64_t i = s.begin; i < s.begin + s.rows; i++)
         combine_elements(HEED_BINARY_ADD, false, float_row(&args->in[0], i) + s.first,
                          float_row(&args->in[1], i) + s.first,
                          float_row(&args->out[0], i) + s.first, s.columns);
 }
 
-static inline void broadcast_run(const heed_kernel_args *args, int part, int parts)
+static inline void broadcast_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
     const heed_operand *x = &args->in[0], *y = &args->out[0];
     heed_broadcast_kind fit = heed_broadcast_of(x->shape, y->shape);
     int64_t begin, end, columns = heed_shape_columns(y->shape), width = heed_width(y);
-    rows_of_part(args, part, parts, &begin, &end);
+    rows_of_part(args, call, &begin, &end);
     for (int64_t i = begin; i < end; i++)
         for (int64_t at = 0; at < columns; at += width) {
             const float *one = NULL;
@@ -219,9 +219,9 @@ static inline void cast_row(const heed_operand *x, int64_t i, const heed_operand
     }
 }
 
-static inline void cast_run(const heed_kernel_args *args, int part, int parts)
+static inline void cast_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
-    stretch s = stretch_of_part(args, part, parts, 1);
+    stretch s = stretch_of_part(args, call, 1);
     for (int64_t i = s.begin; i < s.begin + s.rows; i++)
         cast_row(&args->in[0], i, &args->out[0], s.first, s.columns);
 }
@@ -233,14 +233,14 @@ static inline bool cast_fits(const heed_kernel_args *args)
 
 /* ---- dropout ---- */
 
-static inline void dropout_run(const heed_kernel_args *args, int part, int parts)
+static inline void dropout_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
     const heed_dropout_attributes *a = args->attributes;
     uint32_t threshold = heed_dropout_threshold(a->rate);
     float factors[RANDOM_WORDS], scale = 1 / (1 - a->rate);
     int64_t begin, end, first, last;
-    rows_of_part(args, part, parts, &begin, &end);
-    columns_of_tile(args, heed_shape_columns(args->out[0].shape), &first, &last);
+    rows_of_part(args, call, &begin, &end);
+    columns_of_tile(call, heed_shape_columns(args->out[0].shape), &first, &last);
     for (int64_t i = begin; i < end; i++) {
         const int32_t *row = (const int32_t *)args->in[1].data + i * args->in[1].row_stride;
         heed_random_row random = heed_random_row_of(args->runtime, a->stream, 0, row[0], row[1]);

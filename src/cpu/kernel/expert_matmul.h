@@ -147,8 +147,9 @@ static inline size_t expert_matmul_scratch(const heed_kernel_args *args)
     return heed_gemm_scratch(&g, args->isa);
 }
 
-static inline int expert_matmul_parts(const heed_kernel_args *args)
+static inline int expert_matmul_parts(const heed_kernel_args *args, int phase)
 {
+    (void)phase;
     expert_shares all = matmul_shares(args);
     return count_expert_parts(&all);
 }
@@ -162,16 +163,15 @@ static inline void clear_idle_slots(const heed_kernel_args *args)
     for (; end < slots; end++) memset(slot_row(y, end), 0, (size_t)y->shape.dim[2] * sizeof(float));
 }
 
-static inline void expert_matmul_run(const heed_kernel_args *args, int part, int parts)
+static inline void expert_matmul_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
     const heed_operand *x = &args->in[HEED_EXPERT_X], *gate = heed_optional(args, HEED_EXPERT_GATE),
                        *y = &args->out[0];
     expert_shares all = matmul_shares(args);
     int64_t expert, begin, end;
     int own, of;
-    (void)parts;
-    if (part == 0) clear_idle_slots(args);
-    if (!find_expert_part(&all, part, &expert, &own, &of)) return;
+    if (call->part == 0) clear_idle_slots(args);
+    if (!find_expert_part(&all, call->part, &expert, &own, &of)) return;
     slots_of_expert(all.offsets, expert, all.slots, &begin, &end);
     heed_gemm g = expert_gemm(args, expert);
     for (int64_t next; begin < end; begin = next) {
@@ -184,7 +184,7 @@ static inline void expert_matmul_run(const heed_kernel_args *args, int part, int
         g.m = next - begin;
         g.a = slot_row(x, begin);
         g.c = slot_row(y, begin);
-        heed_gemm_run(&g, args->isa, own, of, args->scratch);
+        heed_gemm_run(&g, args->isa, own, of, call->scratch);
     }
 }
 
@@ -229,8 +229,9 @@ static inline size_t expert_outer_scratch(const heed_kernel_args *args)
     return heed_gemm_scratch(&g, args->isa);
 }
 
-static inline int expert_outer_parts(const heed_kernel_args *args)
+static inline int expert_outer_parts(const heed_kernel_args *args, int phase)
 {
+    (void)phase;
     expert_shares all = outer_shares(args);
     return count_expert_parts(&all);
 }
@@ -245,15 +246,14 @@ static inline bool outer_in_one_part(const heed_kernel_args *args)
            (heed_optional(args, HEED_EXPERT_OUTER_STATE) && !outer_continues(args));
 }
 
-static inline void expert_outer_run(const heed_kernel_args *args, int part, int parts)
+static inline void expert_outer_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
     const heed_operand *a = &args->in[0], *b = &args->in[1], *y = &args->out[0],
                        *state = heed_optional(args, HEED_EXPERT_OUTER_STATE);
     expert_shares all = outer_shares(args);
     int64_t expert, begin, end;
     int own, of;
-    (void)parts;
-    if (!find_expert_part(&all, part, &expert, &own, &of)) return;
+    if (!find_expert_part(&all, call->part, &expert, &own, &of)) return;
     if (outer_in_one_part(args)) {
         if (own > 0) return;
         of = 1;
@@ -269,7 +269,7 @@ static inline void expert_outer_run(const heed_kernel_args *args, int part, int 
         g.k = next - begin;
         g.a = slot_row(a, begin);
         g.b = slot_row(b, begin);
-        heed_gemm_run(&g, args->isa, own, of, args->scratch);
+        heed_gemm_run(&g, args->isa, own, of, call->scratch);
         g.accumulate = true;
         begin = next;
     } while (begin < end);

@@ -37,11 +37,11 @@ static inline bool is_larger(float a, float b)
     return a > b || (a != a && b == b);
 }
 
-static inline void top_k_run(const heed_kernel_args *args, int part, int parts)
+static inline void top_k_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
     const heed_operand *x = &args->in[0], *y = &args->out[0], *index = &args->out[1];
     int64_t begin, end, width = x->shape.dim[1], count = y->shape.dim[1];
-    rows_of_part(args, part, parts, &begin, &end);
+    rows_of_part(args, call, &begin, &end);
     for (int64_t i = begin; i < end; i++) {
         const float *from = float_row(x, i);
         float *best = float_row(y, i);
@@ -60,11 +60,11 @@ static inline void top_k_run(const heed_kernel_args *args, int part, int parts)
     }
 }
 
-static inline void top_k_backward_run(const heed_kernel_args *args, int part, int parts)
+static inline void top_k_backward_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
     const heed_operand *dy = &args->in[0], *index = &args->in[1], *dx = &args->out[0];
     int64_t begin, end, width = dx->shape.dim[1], count = dy->shape.dim[1];
-    rows_of_part(args, part, parts, &begin, &end);
+    rows_of_part(args, call, &begin, &end);
     for (int64_t i = begin; i < end; i++) {
         const int32_t *at = (const int32_t *)index->data + i * index->row_stride;
         memset(float_row(dx, i), 0, (size_t)width * sizeof(float));
@@ -75,12 +75,12 @@ static inline void top_k_backward_run(const heed_kernel_args *args, int part, in
 
 /* ---- rows to slots and back ---- */
 
-static inline void expert_dispatch_run(const heed_kernel_args *args, int part, int parts)
+static inline void expert_dispatch_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
     const heed_operand *x = &args->in[0], *permutation = &args->in[1];
     const heed_operand *weights = heed_optional(args, 3), *y = &args->out[0];
     int64_t begin, end, J = y->shape.dim[1], width = y->shape.dim[2];
-    rows_of_part(args, part, parts, &begin, &end);
+    rows_of_part(args, call, &begin, &end);
     for (int64_t s = begin * J; s < end * J; s++) {
         int64_t p = pair_integer(permutation, s);
         float *to = slot_row(y, s);
@@ -96,12 +96,12 @@ static inline void expert_dispatch_run(const heed_kernel_args *args, int part, i
     }
 }
 
-static inline void expert_combine_run(const heed_kernel_args *args, int part, int parts)
+static inline void expert_combine_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
     const heed_operand *x = &args->in[0], *inverse = &args->in[2];
     const heed_operand *weights = heed_optional(args, 3), *y = &args->out[0];
     int64_t begin, end, J = x->shape.dim[1], width = x->shape.dim[2];
-    rows_of_part(args, part, parts, &begin, &end);
+    rows_of_part(args, call, &begin, &end);
     for (int64_t i = begin; i < end; i++)
         for (int64_t d = 0; d < width; d += HEED_LANES) {
             heed_v sum = heed_v_zero();
@@ -115,12 +115,12 @@ static inline void expert_combine_run(const heed_kernel_args *args, int part, in
 }
 
 /* Sums in 64 accumulators, as other sums along a row. */
-static inline void expert_dot_run(const heed_kernel_args *args, int part, int parts)
+static inline void expert_dot_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
     const heed_operand *x = &args->in[0], *z = &args->in[1], *inverse = &args->in[2],
                        *y = &args->out[0];
     int64_t begin, end, J = x->shape.dim[1], width = x->shape.dim[2];
-    rows_of_part(args, part, parts, &begin, &end);
+    rows_of_part(args, call, &begin, &end);
     for (int64_t p = begin * J; p < end * J; p++) {
         int64_t s = pair_integer(inverse, p);
         const float *a = slot_row(x, s < 0 ? 0 : s), *b = float_row(z, p / J);
@@ -137,11 +137,11 @@ static inline void expert_dot_run(const heed_kernel_args *args, int part, int pa
 
 /* ---- sums by expert: a part owns experts ---- */
 
-static inline void expert_sum_run(const heed_kernel_args *args, int part, int parts)
+static inline void expert_sum_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
     const heed_operand *x = &args->in[0], *y = &args->out[0];
     int64_t first, last, width = y->shape.dim[1], slots = x->shape.dim[0] * x->shape.dim[1];
-    rows_of_part(args, part, parts, &first, &last);
+    rows_of_part(args, call, &first, &last);
     for (int64_t e = first; e < last; e++) {
         int64_t begin, end;
         float *to = float_row(y, e);

@@ -123,21 +123,22 @@ static inline float log_of(float x)
 }
 
 /* Rows of a row-local kernel's part, or of the tile that it consumes. */
-static inline void rows_of_part(const heed_kernel_args *args, int part, int parts, int64_t *begin,
-                                int64_t *end)
+static inline void rows_of_part(const heed_kernel_args *args, const heed_kernel_call *call,
+                                int64_t *begin, int64_t *end)
 {
-    if (args->tile) {
-        *begin = args->tile->row;
-        *end = args->tile->row + args->tile->rows;
-    } else heed_part_range(heed_shape_rows(args->out[0].shape), part, parts, begin, end);
+    if (call->tile) {
+        *begin = call->tile->row;
+        *end = call->tile->row + call->tile->rows;
+    } else
+        heed_part_range(heed_shape_rows(args->out[0].shape), call->part, call->parts, begin, end);
 }
 
 /* Columns of that tile, or all. */
-static inline void columns_of_tile(const heed_kernel_args *args, int64_t columns, int64_t *begin,
+static inline void columns_of_tile(const heed_kernel_call *call, int64_t columns, int64_t *begin,
                                    int64_t *end)
 {
-    *begin = args->tile ? args->tile->column : 0;
-    *end = args->tile ? args->tile->column + args->tile->columns : columns;
+    *begin = call->tile ? call->tile->column : 0;
+    *end = call->tile ? call->tile->column + call->tile->columns : columns;
 }
 
 /* The rows of an element-wise kernel's part, from column `first` on. Whole rows of all operands
@@ -146,12 +147,12 @@ typedef struct {
     int64_t begin, rows, first, columns;
 } stretch;
 
-static inline stretch stretch_of_part(const heed_kernel_args *args, int part, int parts,
+static inline stretch stretch_of_part(const heed_kernel_args *args, const heed_kernel_call *call,
                                       int operands)
 {
     int64_t begin, end, first, last, columns = heed_shape_columns(args->out[0].shape);
-    rows_of_part(args, part, parts, &begin, &end);
-    columns_of_tile(args, columns, &first, &last);
+    rows_of_part(args, call, &begin, &end);
+    columns_of_tile(call, columns, &first, &last);
     bool dense = args->out[0].row_stride == columns && last - first == columns;
     for (int i = 0; i < operands; i++) dense = dense && args->in[i].row_stride == columns;
     return dense ? (stretch){begin, end > begin, 0, (end - begin) * columns}

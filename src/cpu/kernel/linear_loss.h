@@ -53,7 +53,7 @@ static inline int loss_phases(const heed_kernel_args *args)
     return (int)(chunks * (loss_is_backward(args) ? LOSS_PHASES : LOSS_GRADIENTS));
 }
 
-static inline loss_chunk chunk_of_phase(const heed_kernel_args *args)
+static inline loss_chunk chunk_of_phase(const heed_kernel_args *args, int phase)
 {
     int per_chunk = loss_is_backward(args) ? LOSS_PHASES : LOSS_GRADIENTS;
     loss_chunk c = {.args = args,
@@ -63,7 +63,7 @@ static inline loss_chunk chunk_of_phase(const heed_kernel_args *args)
                     .bias = heed_optional(args, HEED_LINEAR_LOSS_BIAS),
                     .backward = per_chunk == LOSS_PHASES,
                     .stride = loss_stride(args),
-                    .what = args->phase % per_chunk,
+                    .what = phase % per_chunk,
                     .logits = args->shared};
     c.vocabulary = c.weight->shape.dim[0];
     c.bf16 = ((const heed_linear_loss_attributes *)args->attributes)->bf16_operands;
@@ -72,7 +72,7 @@ static inline loss_chunk chunk_of_phase(const heed_kernel_args *args)
         c.wants_weight = args->out[0].shape.dim[0] > 0;
     }
     int64_t each = rows_of_chunk(args), left;
-    c.begin = args->phase / per_chunk * each;
+    c.begin = phase / per_chunk * each;
     left = c.x->shape.dim[0] - c.begin;
     if (left < 0) left = 0;
     c.rows = left < each ? left : each;
@@ -134,9 +134,9 @@ static inline int bias_parts(const loss_chunk *c)
     return c->bias ? (int)((c->vocabulary + BIAS_PER_PART - 1) / BIAS_PER_PART) : 0;
 }
 
-static inline int loss_parts(const heed_kernel_args *args)
+static inline int loss_parts(const heed_kernel_args *args, int phase)
 {
-    loss_chunk c = chunk_of_phase(args);
+    loss_chunk c = chunk_of_phase(args, phase);
     heed_gemm g;
     if (c.what == LOSS_LOGITS) {
         g = logits_matmul(&c);
@@ -195,39 +195,36 @@ static inline void sum_bias(const loss_chunk *c, int part)
     }
 }
 
-static inline void loss_gradients(const loss_chunk *c, int part)
+static inline void loss_gradients(const loss_chunk *c, int part, void *scratch)
 {
     const heed_kernel_args *args = c->args;
     heed_gemm dx = dx_matmul(c);
     int dx_parts = heed_gemm_parts(&dx, args->isa), sums = bias_parts(c);
-    if (part < dx_parts) heed_gemm_run(&dx, args->isa, part, dx_parts, args->scratch);
+    if (part < dx_parts) heed_gemm_run(&dx, args->isa, part, dx_parts, scratch);
     else if (part < dx_parts + sums) sum_bias(c, part - dx_parts);
     else {
         heed_gemm dweight = dweight_matmul(c);
         heed_gemm_run(&dweight, args->isa, part - dx_parts - sums,
-                      heed_gemm_parts(&dweight, args->isa), args->scratch);
+                      heed_gemm_parts(&dweight, args->isa), scratch);
     }
 }
 
-static inline void loss_run(const heed_kernel_args *args, int part, int parts)
+static inline void loss_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
-    loss_chunk c = chunk_of_phase(args);
+    loss_chunk c = chunk_of_phase(args, call->phase);
     if (c.what == LOSS_LOGITS) {
         heed_gemm g = logits_matmul(&c);
-        heed_gemm_run(&g, args->isa, part, parts, args->scratch);
+        heed_gemm_run(&g, args->isa, call->part, call->parts, call->scratch);
     } else if (c.what == LOSS_DLOGITS) {
         int64_t begin, end;
-        heed_part_range(c.rows, part, parts, &begin, &end);
+        heed_part_range(c.rows, call->part, call->parts, &begin, &end);
         for (; begin < end; begin++) score_row(&c, c.begin + begin);
-    } else loss_gradients(&c, part);
+    } else loss_gradients(&c, call->part, call->scratch);
 }
 
 static inline size_t loss_scratch(const heed_kernel_args *args)
 {
-    heed_kernel_args first = *args;
-    first.phase = 0;
-    first.shared = NULL;
-    loss_chunk c = chunk_of_phase(&first);
+    loss_chunk c = chunk_of_phase(args, 0);
     heed_gemm all[3] = {logits_matmul(&c)};
     int count = 1;
     size_t most = 0;

@@ -4,7 +4,7 @@
 #ifndef HEED_CPU_KERNEL_MATMUL_QUANTIZED_H
 #define HEED_CPU_KERNEL_MATMUL_QUANTIZED_H
 
-#include "cpu/kernel/matmul.h"
+#include "cpu/kernel/matmul_norm.h"
 
 static inline bool matmul_fits_quantized(const heed_kernel_args *args)
 {
@@ -45,11 +45,9 @@ static inline void quantize_a(const heed_kernel_args *args, const matmuls *all, 
     }
 }
 
-static inline void run_quantized(const heed_kernel_args *args, matmuls *all, const void *quantized,
-                                 int part, void *scratch)
+static inline void read_quantized(matmuls *all, const void *quantized)
 {
     for (int i = 0; i < all->count; i++) all->gemm[i].a_runs = quantized;
-    run_numbered(all, args->isa, part, scratch);
 }
 
 static inline size_t quantized_few_rows_scratch(const heed_kernel_args *args)
@@ -57,13 +55,14 @@ static inline size_t quantized_few_rows_scratch(const heed_kernel_args *args)
     return row_bytes_of_a(args) + quantized_bytes(args) + matmul_scratch(args);
 }
 
-static inline void quantized_few_rows_run(const heed_kernel_args *args, int part, int parts)
+static inline void quantized_few_rows_run(const heed_kernel_args *args,
+                                          const heed_kernel_call *call)
 {
-    matmuls all = matmuls_of(args);
-    char *quantized = (char *)args->scratch + row_bytes_of_a(args);
-    (void)parts;
-    if (!args->scratch_valid) quantize_a(args, &all, 0, all.gemm[0].m, args->scratch, quantized);
-    run_quantized(args, &all, quantized, part, quantized + quantized_bytes(args));
+    matmuls all = *prepared_matmuls(args);
+    char *quantized = (char *)call->scratch + row_bytes_of_a(args);
+    read_quantized(&all, quantized);
+    if (!call->scratch_valid) quantize_a(args, &all, 0, all.gemm[0].m, call->scratch, quantized);
+    run_numbered(&all, args->isa, call->part, quantized + quantized_bytes(args));
 }
 
 static inline size_t quantized_scratch(const heed_kernel_args *args)
@@ -71,16 +70,22 @@ static inline size_t quantized_scratch(const heed_kernel_args *args)
     return row_bytes_of_a(args) + matmul_scratch(args);
 }
 
-static inline void quantized_run(const heed_kernel_args *args, int part, int parts)
+static inline void quantized_prepare(const heed_kernel_args *args)
 {
-    matmuls all = matmuls_of(args);
-    if (args->phase == 0) {
+    matmul_prepare(args);
+    read_quantized(args->prepared, args->shared);
+}
+
+static inline void quantized_run(const heed_kernel_args *args, const heed_kernel_call *call)
+{
+    const matmuls *all = prepared_matmuls(args);
+    if (call->phase == 0) {
         int64_t begin, end;
-        heed_part_range(all.gemm[0].m, part, parts, &begin, &end);
-        quantize_a(args, &all, begin, end, args->scratch, args->shared);
+        heed_part_range(all->gemm[0].m, call->part, call->parts, &begin, &end);
+        quantize_a(args, all, begin, end, call->scratch, args->shared);
         return;
     }
-    run_quantized(args, &all, args->shared, part, (char *)args->scratch + row_bytes_of_a(args));
+    run_numbered(all, args->isa, call->part, (char *)call->scratch + row_bytes_of_a(args));
 }
 
 #define QUANTIZED_KERNELS(name_, op_id)                                                   \
@@ -88,6 +93,8 @@ static inline void quantized_run(const heed_kernel_args *args, int part, int par
                                                .op = op_id,                               \
                                                .fits = matmul_fits_quantized_few_rows,    \
                                                .scratch = quantized_few_rows_scratch,     \
+                                               .prepared = matmul_prepared,               \
+                                               .prepare = matmul_prepare,                 \
                                                .produces_tiles = matmul_produces_tiles,   \
                                                .parts = matmul_parts,                     \
                                                .run = quantized_few_rows_run};            \
@@ -97,6 +104,8 @@ static inline void quantized_run(const heed_kernel_args *args, int part, int par
                                       .scratch = quantized_scratch,                       \
                                       .shared = quantized_bytes,                          \
                                       .phases = 2,                                        \
+                                      .prepared = matmul_prepared,                        \
+                                      .prepare = quantized_prepare,                       \
                                       .produces_tiles = matmul_produces_tiles,            \
                                       .parts = norm_matmul_parts,                         \
                                       .run = quantized_run}

@@ -80,12 +80,13 @@ static inline int64_t whole_norms(const heed_kernel_args *args)
     return heed_width(&args->in[0]);
 }
 
-static inline void normalize_part(const heed_kernel_args *args, int part, int parts, bool layer)
+static inline void normalize_part(const heed_kernel_args *args, const heed_kernel_call *call,
+                                  bool layer)
 {
     norm n = norm_of(args, layer, 0);
     int64_t begin, end, first, last;
-    rows_of_part(args, part, parts, &begin, &end);
-    columns_of_tile(args, heed_shape_columns(args->in[0].shape), &first, &last);
+    rows_of_part(args, call, &begin, &end);
+    columns_of_tile(call, heed_shape_columns(args->in[0].shape), &first, &last);
     for (int64_t i = begin; i < end; i++)
         for (int64_t at = first; at < last; at += n.width)
             normalize_row(&n, float_row(&args->in[0], i) + at, float_row(&args->out[0], i) + at);
@@ -118,12 +119,12 @@ static inline void normalize_row_backward(const norm *n, const float *dy, const 
     }
 }
 
-static inline void normalize_part_backward(const heed_kernel_args *args, int part, int parts,
-                                           bool layer)
+static inline void normalize_part_backward(const heed_kernel_args *args,
+                                           const heed_kernel_call *call, bool layer)
 {
     norm n = norm_of(args, layer, 1);
     int64_t begin, end, columns = heed_shape_columns(args->in[1].shape);
-    rows_of_part(args, part, parts, &begin, &end);
+    rows_of_part(args, call, &begin, &end);
     for (int64_t i = begin; i < end; i++)
         for (int64_t at = 0; at < columns; at += n.width)
             normalize_row_backward(&n, float_row(&args->in[0], i) + at,
@@ -131,21 +132,22 @@ static inline void normalize_part_backward(const heed_kernel_args *args, int par
                                    float_row(&args->out[0], i) + at);
 }
 
-static inline void layer_norm_run(const heed_kernel_args *args, int part, int parts)
+static inline void layer_norm_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
-    normalize_part(args, part, parts, true);
+    normalize_part(args, call, true);
 }
-static inline void rms_norm_run(const heed_kernel_args *args, int part, int parts)
+static inline void rms_norm_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
-    normalize_part(args, part, parts, false);
+    normalize_part(args, call, false);
 }
-static inline void layer_norm_backward_run(const heed_kernel_args *args, int part, int parts)
+static inline void layer_norm_backward_run(const heed_kernel_args *args,
+                                           const heed_kernel_call *call)
 {
-    normalize_part_backward(args, part, parts, true);
+    normalize_part_backward(args, call, true);
 }
-static inline void rms_norm_backward_run(const heed_kernel_args *args, int part, int parts)
+static inline void rms_norm_backward_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
-    normalize_part_backward(args, part, parts, false);
+    normalize_part_backward(args, call, false);
 }
 
 /* ---- gradients of gain and bias ---- */
@@ -165,10 +167,10 @@ static inline size_t gain_shared(const heed_kernel_args *args)
     return (size_t)(GAIN_GROUPS * 2 * heed_width(&args->in[1])) * sizeof(float);
 }
 
-static inline int gain_parts(const heed_kernel_args *args)
+static inline int gain_parts(const heed_kernel_args *args, int phase)
 {
-    return (int)(args->phase == 0 ? gain_groups(args)
-                                  : (heed_width(&args->in[1]) + GAIN_COLUMNS - 1) / GAIN_COLUMNS);
+    return (int)(phase == 0 ? gain_groups(args)
+                            : (heed_width(&args->in[1]) + GAIN_COLUMNS - 1) / GAIN_COLUMNS);
 }
 
 static inline void sum_row_group(const heed_kernel_args *args, int64_t group, int64_t groups)
@@ -196,17 +198,18 @@ static inline void sum_row_group(const heed_kernel_args *args, int64_t group, in
         }
 }
 
-static inline void norm_gain_backward_run(const heed_kernel_args *args, int part, int parts)
+static inline void norm_gain_backward_run(const heed_kernel_args *args,
+                                          const heed_kernel_call *call)
 {
     int64_t width = heed_width(&args->in[1]), groups = gain_groups(args), end = width;
-    if (args->phase == 0) {
-        sum_row_group(args, part, parts);
+    if (call->phase == 0) {
+        sum_row_group(args, call->part, call->parts);
         return;
     }
-    if (part + 1 < parts) end = (int64_t)(part + 1) * GAIN_COLUMNS;
+    if (call->part + 1 < call->parts) end = (int64_t)(call->part + 1) * GAIN_COLUMNS;
     for (int out = 0; out < 2; out++) {
         if (heed_shape_elements(args->out[out].shape) == 0) continue;
-        for (int64_t j = (int64_t)part * GAIN_COLUMNS; j < end; j++) {
+        for (int64_t j = (int64_t)call->part * GAIN_COLUMNS; j < end; j++) {
             float sum = 0;
             for (int64_t g = 0; g < groups; g++)
                 sum += ((const float *)args->shared)[(g * 2 + out) * width + j];

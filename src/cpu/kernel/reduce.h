@@ -61,20 +61,21 @@ static inline void sum_columns(const heed_operand *x, heed_axes a, output_range 
 /* A part is a run of outputs. */
 enum { REDUCED_PER_PART = 64 };
 
-static inline int reduce_parts(const heed_kernel_args *args)
+static inline int reduce_parts(const heed_kernel_args *args, int phase)
 {
+    (void)phase;
     int64_t parts = (heed_shape_elements(args->out[0].shape) + REDUCED_PER_PART - 1) /
                     REDUCED_PER_PART;
     return part_count(parts, 1 << 16);
 }
 
-static inline void reduce_run(const heed_kernel_args *args, int part, int parts)
+static inline void reduce_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
     const heed_reduce_attributes *attributes = args->attributes;
     const heed_operand *x = &args->in[0], *y = &args->out[0];
     heed_axes a = heed_axes_around(x->shape, attributes->axis);
     int64_t begin, end;
-    heed_part_range(a.outer * a.inner, part, parts, &begin, &end);
+    heed_part_range(a.outer * a.inner, call->part, call->parts, &begin, &end);
     float divisor = attributes->kind == HEED_REDUCE_MEAN && a.count ? (float)a.count : 1;
     while (begin < end) {
         int64_t o = begin / a.inner, stop = (o + 1) * a.inner < end ? (o + 1) * a.inner : end;
@@ -118,13 +119,13 @@ static inline void broadcast_gradient(const heed_operand *dy, int64_t at, bool s
 }
 
 /* dx = dy, or dy / count, along the axis; a part is rows of dx. */
-static inline void reduce_backward_run(const heed_kernel_args *args, int part, int parts)
+static inline void reduce_backward_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
     const heed_reduce_backward_attributes *attributes = args->attributes;
     const heed_operand *dy = &args->in[0], *dx = &args->out[0];
     heed_axes a = heed_axes_around(dx->shape, attributes->reduce.axis);
     int64_t begin, end, columns = heed_shape_columns(dx->shape);
-    rows_of_part(args, part, parts, &begin, &end);
+    rows_of_part(args, call, &begin, &end);
     float divisor = attributes->reduce.kind == HEED_REDUCE_MEAN ? (float)a.count : 1;
     /* runs that end with a row, with `inner`, or with the axis when inner is 1 */
     for (int64_t at = begin * columns; at < end * columns;) {
@@ -147,11 +148,11 @@ static inline bool reduce_backward_fits(const heed_kernel_args *args)
 
 /* ---- means over sequences ---- */
 
-static inline void sequence_mean_run(const heed_kernel_args *args, int part, int parts)
+static inline void sequence_mean_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
     const heed_operand *x = &args->in[0], *y = &args->out[0];
     int64_t begin, end, columns = y->shape.dim[1];
-    rows_of_part(args, part, parts, &begin, &end);
+    rows_of_part(args, call, &begin, &end);
     for (int64_t b = begin; b < end; b++) {
         heed_sequence s = heed_sequence_of(&args->in[1], b, heed_shape_rows(x->shape), 0, NULL);
         const heed_v count = heed_v_set(s.queries ? (float)s.queries : 1);
@@ -164,11 +165,12 @@ static inline void sequence_mean_run(const heed_kernel_args *args, int part, int
     }
 }
 
-static inline void sequence_mean_backward_run(const heed_kernel_args *args, int part, int parts)
+static inline void sequence_mean_backward_run(const heed_kernel_args *args,
+                                              const heed_kernel_call *call)
 {
     const heed_operand *dy = &args->in[0], *dx = &args->out[0];
     int64_t begin, end, columns = dx->shape.dim[1];
-    rows_of_part(args, part, parts, &begin, &end);
+    rows_of_part(args, call, &begin, &end);
     for (int64_t i = begin; i < end; i++)
         for (int64_t j = 0; j < columns; j++) float_row(dx, i)[j] = 0;
     for (int64_t b = 0; b < heed_shape_rows(dy->shape); b++) {

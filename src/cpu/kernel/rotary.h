@@ -48,13 +48,13 @@ static inline void turn(double position, const float *frequencies, int64_t count
     }
 }
 
-static inline void rotary_table_run(const heed_kernel_args *args, int part, int parts)
+static inline void rotary_table_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
     const heed_operand *frequencies = &args->in[1], *y = &args->out[0];
     float factor = ((const heed_rotary_table_attributes *)args->attributes)->factor;
     bool by_row = frequencies->shape.rank == 2;
     int64_t begin, end, half = y->shape.dim[1] / 2;
-    rows_of_part(args, part, parts, &begin, &end);
+    rows_of_part(args, call, &begin, &end);
     for (int64_t i = begin; i < end; i++) {
         double position = integer_at(&args->in[0], i);
         float *to = float_row(y, i);
@@ -103,15 +103,15 @@ static inline int64_t rotary_tile_columns(const heed_kernel_args *args)
     return args->in[0].shape.dim[1] / ((const heed_rotary_attributes *)args->attributes)->heads;
 }
 
-static inline void rotary_run(const heed_kernel_args *args, int part, int parts)
+static inline void rotary_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
     const heed_rotary_attributes *a = args->attributes;
     const heed_operand *x = &args->in[0], *table = &args->in[1], *y = &args->out[0];
     int64_t begin, end, first, last, half = table->shape.dim[1] / 2,
                                      width = rotary_tile_columns(args);
     float sign = a->inverse ? -1.0f : 1.0f;
-    rows_of_part(args, part, parts, &begin, &end);
-    columns_of_tile(args, x->shape.dim[1], &first, &last);
+    rows_of_part(args, call, &begin, &end);
+    columns_of_tile(call, x->shape.dim[1], &first, &last);
     for (int64_t i = begin; i < end; i++) {
         const float *turn_by = float_row(table, i);
         for (int64_t at = first; at < last; at += width) {

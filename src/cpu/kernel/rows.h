@@ -48,11 +48,11 @@ static inline void gather_row(const heed_kernel_args *args, const heed_operand *
                    width - j);
 }
 
-static inline void gather_run(const heed_kernel_args *args, int part, int parts)
+static inline void gather_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
     const heed_operand *table = &args->in[0], *y = &args->out[0];
     int64_t begin, end, width = y->shape.dim[1];
-    rows_of_part(args, part, parts, &begin, &end);
+    rows_of_part(args, call, &begin, &end);
     for (int64_t i = begin; i < end; i++) {
         int32_t at = integer_at(&args->in[1], i);
         if (at >= 0 && at < table->shape.dim[0])
@@ -86,19 +86,21 @@ static inline int64_t scatter_column_parts(const heed_operand *y)
     return scatter_row_parts(y) > 1 || parts < 1 ? 1 : parts;
 }
 
-static inline int scatter_add_parts(const heed_kernel_args *args)
+static inline int scatter_add_parts(const heed_kernel_args *args, int phase)
 {
+    (void)phase;
     return (int)(scatter_row_parts(&args->out[0]) * scatter_column_parts(&args->out[0]));
 }
 
-static inline void scatter_add_run(const heed_kernel_args *args, int part, int parts)
+static inline void scatter_add_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
     const heed_operand *x = &args->in[0], *y = &args->out[0];
-    int64_t by_columns = scatter_column_parts(y), by_rows = parts / by_columns, begin, end, first,
-            last;
+    int64_t by_columns = scatter_column_parts(y), by_rows = call->parts / by_columns, begin, end,
+            first, last;
     int64_t skipped = ((const heed_shape_attributes *)args->attributes)->skipped - 1;
-    heed_part_range(heed_shape_rows(y->shape), part / (int)by_columns, (int)by_rows, &begin, &end);
-    heed_part_range(y->shape.dim[1], part % (int)by_columns, (int)by_columns, &first, &last);
+    heed_part_range(heed_shape_rows(y->shape), call->part / (int)by_columns, (int)by_rows, &begin,
+                    &end);
+    heed_part_range(y->shape.dim[1], call->part % (int)by_columns, (int)by_columns, &first, &last);
     for (int64_t i = begin; i < end && !heed_optional(args, HEED_SCATTER_STATE); i++)
         clear_run(float_row(y, i) + first, last - first);
     for (int64_t i = 0; i < heed_shape_rows(x->shape); i++) {
@@ -144,30 +146,30 @@ static inline void copy_columns(const heed_operand *x, const heed_operand *y, co
                      count);
 }
 
-static inline void slice_run(const heed_kernel_args *args, int part, int parts)
+static inline void slice_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
     const heed_slice_attributes *a = args->attributes;
     int64_t begin, end;
-    rows_of_part(args, part, parts, &begin, &end);
+    rows_of_part(args, call, &begin, &end);
     copy_columns(&args->in[0], &args->out[0], (column_copy){a->begin, 0, a->end - a->begin}, begin,
                  end);
 }
 
-static inline void pad_columns_run(const heed_kernel_args *args, int part, int parts)
+static inline void pad_columns_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
     const heed_pad_columns_attributes *a = args->attributes;
     int64_t begin, end;
-    rows_of_part(args, part, parts, &begin, &end);
+    rows_of_part(args, call, &begin, &end);
     for (int64_t i = begin; i < end; i++)
         clear_run(float_row(&args->out[0], i), heed_shape_columns(args->out[0].shape));
     copy_columns(&args->in[0], &args->out[0], (column_copy){0, a->begin, heed_width(&args->in[0])},
                  begin, end);
 }
 
-static inline void concatenate_run(const heed_kernel_args *args, int part, int parts)
+static inline void concatenate_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
     int64_t begin, end, to = 0;
-    rows_of_part(args, part, parts, &begin, &end);
+    rows_of_part(args, call, &begin, &end);
     for (int i = 0; i < args->n_in; i++) {
         copy_columns(&args->in[i], &args->out[0], (column_copy){0, to, heed_width(&args->in[i])},
                      begin, end);
@@ -176,12 +178,12 @@ static inline void concatenate_run(const heed_kernel_args *args, int part, int p
 }
 
 /* Row by row of y, in runs that end with a row of x. */
-static inline void reshape_run(const heed_kernel_args *args, int part, int parts)
+static inline void reshape_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
     const heed_operand *x = &args->in[0], *y = &args->out[0];
     int64_t begin, end, x_columns = heed_shape_columns(x->shape),
                         y_columns = heed_shape_columns(y->shape);
-    rows_of_part(args, part, parts, &begin, &end);
+    rows_of_part(args, call, &begin, &end);
     for (int64_t i = begin; i < end; i++)
         for (int64_t j = 0; j < y_columns;) {
             int64_t at = i * y_columns + j, run = x_columns - at % x_columns;
@@ -192,12 +194,12 @@ static inline void reshape_run(const heed_kernel_args *args, int part, int parts
 }
 
 /* Blocks of 16 x 16, so that both sides stay in the cache. */
-static inline void transpose_run(const heed_kernel_args *args, int part, int parts)
+static inline void transpose_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
     enum { BLOCK = 16 };
     const heed_operand *x = &args->in[0], *y = &args->out[0];
     int64_t begin, end, columns = y->shape.dim[1];
-    rows_of_part(args, part, parts, &begin, &end);
+    rows_of_part(args, call, &begin, &end);
     for (int64_t i = begin; i < end; i += BLOCK)
         for (int64_t j = 0; j < columns; j += BLOCK)
             for (int64_t r = i; r < end && r < i + BLOCK; r++)

@@ -59,11 +59,11 @@ static inline void softmax_row(const float *x, float *y, int64_t width)
         store_some(y + j, heed_v_div(load_some(y + j, width - j), sum), width - j);
 }
 
-static inline void softmax_run(const heed_kernel_args *args, int part, int parts)
+static inline void softmax_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
     int64_t begin, end, width = heed_width(&args->in[0]),
                         columns = heed_shape_columns(args->in[0].shape);
-    rows_of_part(args, part, parts, &begin, &end);
+    rows_of_part(args, call, &begin, &end);
     for (int64_t i = begin; i < end; i++)
         for (int64_t at = 0; at < columns; at += width)
             softmax_row(float_row(&args->in[0], i) + at, float_row(&args->out[0], i) + at, width);
@@ -86,11 +86,11 @@ static inline void softmax_row_backward(const float *y, const float *dy, float *
             width - j);
 }
 
-static inline void softmax_backward_run(const heed_kernel_args *args, int part, int parts)
+static inline void softmax_backward_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
     int64_t begin, end, width = heed_width(&args->in[0]),
                         columns = heed_shape_columns(args->in[0].shape);
-    rows_of_part(args, part, parts, &begin, &end);
+    rows_of_part(args, call, &begin, &end);
     for (int64_t i = begin; i < end; i++)
         for (int64_t at = 0; at < columns; at += width)
             softmax_row_backward(float_row(&args->in[0], i) + at, float_row(&args->in[1], i) + at,
@@ -123,11 +123,11 @@ static inline float cross_entropy_of_row(const float *x, int64_t width, int32_t 
                          : loss;
 }
 
-static inline void cross_entropy_run(const heed_kernel_args *args, int part, int parts)
+static inline void cross_entropy_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
     float smoothing = ((const heed_cross_entropy_attributes *)args->attributes)->smoothing;
     int64_t begin, end, width = args->in[0].shape.dim[1];
-    rows_of_part(args, part, parts, &begin, &end);
+    rows_of_part(args, call, &begin, &end);
     for (int64_t i = begin; i < end; i++) {
         int32_t label = integer_at(&args->in[1], i);
         *float_row(&args->out[0], i) = label < 0 || label >= width
@@ -159,11 +159,12 @@ static inline void cross_entropy_row_backward(const float *x, float *dx, int64_t
     gradient_of_exponentials(dx, width, sum, label, smoothing, dloss);
 }
 
-static inline void cross_entropy_backward_run(const heed_kernel_args *args, int part, int parts)
+static inline void cross_entropy_backward_run(const heed_kernel_args *args,
+                                              const heed_kernel_call *call)
 {
     float smoothing = ((const heed_cross_entropy_attributes *)args->attributes)->smoothing;
     int64_t begin, end, width = args->in[0].shape.dim[1];
-    rows_of_part(args, part, parts, &begin, &end);
+    rows_of_part(args, call, &begin, &end);
     for (int64_t i = begin; i < end; i++) {
         int32_t label = integer_at(&args->in[1], i);
         float *dx = float_row(&args->out[0], i);

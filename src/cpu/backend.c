@@ -1,3 +1,4 @@
+/* backend.c: the tables of kernels by instruction set, and the CPU backend. */
 #include "cpu/backend.h"
 
 #include "base/cpu.h"

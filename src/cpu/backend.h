@@ -5,12 +5,12 @@
 
 #include "graph/backend.h"
 
-/* threads 0: as many as heed_thread_count says; 1 runs on the calling thread alone. isa: from
-   heed_isa_choose, or any level that this machine has. Errors: HEED_E_ARG for an instruction set
-   the machine lacks, HEED_E_NOMEM. The caller frees. */
+/* Makes a backend. threads: 0 means as many as heed_thread_count says, 1 means the calling thread
+   alone. isa: from heed_isa_choose, or any level that this machine has. HEED_E_ARG if the machine
+   lacks the instruction set; HEED_E_NOMEM. The caller frees the backend. */
 heed_status heed_cpu_backend_new(heed_backend **backend, int threads, heed_isa isa,
                                  heed_error *error);
-/* NULL is fine; no plan of it may run any more */
+/* Frees the backend, which may be NULL. No plan may run on it any more. */
 void heed_cpu_backend_free(heed_backend *backend);
 
 #endif

@@ -1,3 +1,4 @@
+/* peak.c: measures operations and bytes a second, on one thread and on all. */
 #include "cpu/peak.h"
 
 #include "base/clock.h"
@@ -13,7 +14,7 @@ enum {
     PIECE_FLOATS = 8 * 16 * 32,
     BARRIERS = 1000
 };
-/* of one measurement: short enough to fall between two switches of a busy machine */
+/* length of one measurement: short enough to fall between two task switches of a busy machine */
 static const double slice_seconds = 0.003;
 static const size_t memory_bytes = (size_t)128 << 20;
 
@@ -28,9 +29,10 @@ typedef struct {
 struct measurement {
     const heed_peak_loops *loops;
     heed_pool *pool;
-    const heed_peak_loop *loop; /* of `compute` */
-    float *block;               /* of `read_cache` and `read_memory` */
-    int64_t floats;             /* of the block; for a cache, of each thread's own part of it */
+    const heed_peak_loop *loop; /* what `compute` runs */
+    float *block;               /* what `read_cache` and `read_memory` read */
+    /* floats of the block; for a cache, of the part that each thread reads */
+    int64_t floats;
     int streams;
     task *work;
     lane lanes[MOST_THREADS];
@@ -49,7 +51,7 @@ static double compute(measurement *m, int thread, int threads)
     return rounds * m->loop->operations;
 }
 
-/* Its own part of the block again and again, so that it comes from a cache. */
+/* Reads its own part of the block again and again, so that it comes from a cache. */
 static double read_cache(measurement *m, int thread, int threads)
 {
     (void)threads;
@@ -62,7 +64,7 @@ static double read_cache(measurement *m, int thread, int threads)
     return floats * sizeof(float);
 }
 
-/* Its share of the block, once. */
+/* Reads its share of the block, once. */
 static double read_memory(measurement *m, int thread, int threads)
 {
     int64_t pieces = m->floats / PIECE_FLOATS, begin = pieces * thread / threads,
@@ -72,6 +74,7 @@ static double read_memory(measurement *m, int thread, int threads)
     return (double)((end - begin) * PIECE_FLOATS) * sizeof(float);
 }
 
+/* Waits at barriers, which thread 0 counts. */
 static double meet(measurement *m, int thread, int threads)
 {
     (void)thread;
@@ -125,8 +128,9 @@ static void measure_compute(measurement *m, int threads, const heed_peak_loop *l
     measure(m, threads, compute, rate);
 }
 
-/* One run of addresses suits caches and some memories, eight side by side suit prefetchers that
-   follow one each: what matmuls read is judged by the better. */
+/* Measures reading one run of addresses, which suits caches and some memories, and eight side by
+   side, which suit prefetchers that follow one run each. The better counts, since matmuls read in
+   either way. */
 static void measure_read(measurement *m, int threads, task *work, float *block, size_t bytes,
                          heed_rate *rate)
 {
@@ -143,9 +147,9 @@ typedef struct blocks {
     size_t bytes, l2_part, l3_part;
 } blocks;
 
-/* Parts of a block that lie in L2, and in L3 but not in L2: half of L2; four times L2, or less
-   where the threads share so small an L3 that this would overflow it; none where less would not
-   miss L2. */
+/* Sizes of the parts that threads read from L2, and from L3 but not L2: half of L2; four times L2,
+   or less if the threads share an L3 so small that this would overflow it; 0 if what is left would
+   not miss L2. */
 static void choose_parts(blocks *b, const heed_peak *peak)
 {
     size_t l2 = (size_t)peak->l2_bytes.value, l3 = (size_t)peak->l3_bytes.value;
@@ -170,7 +174,8 @@ static heed_status take_blocks(blocks *b, const heed_peak *peak, heed_error *err
     b->small = heed_allocate_small_pages(b->bytes);
     if (!b->huge || !b->small) return heed_fail_memory(error, b->bytes, "measuring the machine");
     memset(b->huge, 0, b->bytes);
-    memset(b->small, 0, b->bytes); /* untouched pages would all be one page of zeros */
+    /* pages that were never written are all the same page of zeros */
+    memset(b->small, 0, b->bytes);
     return HEED_OK;
 }
 
@@ -202,7 +207,7 @@ static void run_rounds(measurement *m, const heed_backend *backend, const blocks
     if (barriers > 0) peak->barrier_seconds = heed_real(1 / barriers);
 }
 
-/* Of the caches of one level, if the system says. */
+/* Bytes of the caches of one level, if the system says. */
 static heed_optional_int cache_bytes(int level)
 {
     size_t bytes = heed_cache_level_bytes(level);

@@ -1,3 +1,4 @@
+/* rules.c: what pays on a CPU. */
 #include "cpu/rules.h"
 
 #include "tensor/dtype.h"
@@ -9,9 +10,10 @@ static bool fuses_norm(const heed_matmul_outline *matmul)
     return quantized_panels || matmul->rows <= HEED_CPU_NORM_ROWS;
 }
 
-/* The first of two gated matmuls meets its gate in C. Over many rows of floats that costs it the
-   blocks of kc and of nc columns (gemm/cut.c), in which sums lie in C: more than the step that is
-   saved. Quantized matmuls have no such blocks. */
+/* Two matmuls become one gated step if the first can multiply its sums by the gate that lies in C.
+   Then C cannot hold sums between blocks, so blocks of kc and of nc columns (gemm/cut.c) are
+   impossible; over many rows of floats that costs more than the step that is saved. Quantized
+   matmuls have no such blocks. */
 static bool fuses_gate(const heed_matmul_outline *matmul)
 {
     return heed_dtype_is_quantized(matmul->weight) || matmul->rows <= HEED_CPU_NORM_ROWS;

@@ -5,12 +5,12 @@
 
 #include "graph/backend.h"
 
-/* Rows are prepared for a matmul in one of three ways: by a step of their own; in a phase of the
-   matmul, for all threads, which costs a barrier; by every thread for itself, which costs that
-   thread all rows. */
+/* Rows are normalized or quantized before a matmul in one of three ways: by a step of their own; in
+   a phase of the matmul, for all threads, which costs a barrier; or by every thread for itself,
+   which costs each thread all rows. */
 enum {
-    /* up to here a norm is fused into a matmul over floats; rows of quantized matmuls are prepared
-       anyway, and their norm is always fused */
+    /* up to here a norm is fused into a matmul over floats; a quantized matmul prepares its rows
+       anyway, so that its norm is always fused */
     HEED_CPU_NORM_ROWS = 8,
     /* up to here every thread normalizes all rows for itself */
     HEED_CPU_OWN_NORM_ROWS = 16,

@@ -1,4 +1,4 @@
-/* unroll.h: how the kernels ask for inlined functions and unrolled loops. */
+/* unroll.h: macros for inlined functions and unrolled loops in kernels. */
 #ifndef HEED_CPU_UNROLL_H
 #define HEED_CPU_UNROLL_H
 

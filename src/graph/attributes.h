@@ -1,5 +1,5 @@
-/* attributes.h: what a node knows beside its inputs, one plain struct per op that has any. Nodes
-   compare attributes byte by byte, so builders fill a zeroed struct. */
+/* attributes.h: the attributes of nodes, one plain struct for each op that has any. Attributes are
+   compared byte by byte, so builders start from a zeroed struct. */
 #ifndef HEED_GRAPH_ATTRIBUTES_H
 #define HEED_GRAPH_ATTRIBUTES_H
 
@@ -24,31 +24,31 @@ typedef struct {
     heed_reduce_attributes reduce;
     int32_t reserved;
 } heed_reduce_backward_attributes;
-/* bf16_operands: operands to bf16 (heed_round_operand) */
+/* bf16_operands: operands are rounded to bf16 (heed_round_operand) */
 typedef struct { int32_t transpose_a, transpose_b, bf16_operands; } heed_matmul_attributes;
 typedef struct { float eps, offset; } heed_norm_attributes;
-/* heed_fused_norm, LAYER or RMS */
+/* norm: heed_fused_norm, LAYER or RMS */
 typedef struct { float eps; int32_t norm; } heed_norm_gain_attributes;
-/* scatter_add, reshape, broadcast, sequence_mean_backward: of the result; scatter_add leaves out
-   rows for index skipped - 1 */
+/* of scatter_add, reshape, broadcast and sequence_mean_backward: the shape of the result;
+   scatter_add leaves out rows whose index is skipped - 1 */
 typedef struct { heed_shape shape; int64_t skipped; } heed_shape_attributes;
 /* places of the inputs of scatter_add */
 enum { HEED_SCATTER_X, HEED_SCATTER_INDEX, HEED_SCATTER_STATE };
-/* row frozen - 1 of the table gets no gradient; 0: all do */
+/* row frozen - 1 of the table gets no gradient; 0: all rows do */
 typedef struct { int64_t frozen; } heed_gather_attributes;
 typedef struct { int64_t begin, end; } heed_slice_attributes;
-/* first column of x in y, columns of y */
+/* begin: the first column of x in y; width: the columns of y */
 typedef struct { int64_t begin, width; } heed_pad_columns_attributes;
 typedef struct { float rate; int32_t stream; } heed_dropout_attributes;
 typedef struct { float factor; } heed_rotary_table_attributes;
-/* inverse turns backwards: the gradient */
+/* inverse: rotates the other way, which is the gradient */
 typedef struct { int32_t heads, interleaved, inverse; } heed_rotary_attributes;
 typedef struct { float smoothing; } heed_cross_entropy_attributes;
-/* bf16_operands: of its matmuls, as heed_matmul_attributes */
+/* bf16_operands: those of its matmuls, as in heed_matmul_attributes */
 typedef struct { float smoothing; int32_t bf16_operands; } heed_linear_loss_attributes;
-/* elements chosen of a row; top_k_backward: columns of the result */
+/* count: elements chosen from each row; of top_k_backward: columns of the result */
 typedef struct { int64_t count; } heed_top_k_attributes;
-/* expert_permutation, expert_load */
+/* of expert_permutation and expert_load */
 typedef struct { int64_t experts; } heed_expert_count_attributes;
 /* heed_unary_kind; HEED_UNARY_LINEAR for none */
 typedef struct { int32_t transpose_b, activation, bf16_operands; } heed_expert_matmul_attributes;
@@ -60,7 +60,7 @@ typedef struct { float alpha, limit; } heed_clamped_swiglu_attributes;
 typedef struct {
     int32_t heads, kv_heads, head_width, causal, window, want_weights, stream, alibi_bf16;
     float scale, dropout, soft_cap, alibi_scale;
-    /* bf16_operands: q, k, v, dy and the weights count rounded to bf16 (heed_round_operand) */
+    /* bf16_operands: q, k, v, dy and the weights are rounded to bf16 (heed_round_operand) */
     int32_t masked_mean, bf16_operands;
     int64_t max_queries, max_keys;
 } heed_attention_attributes;
@@ -84,7 +84,7 @@ enum {
     HEED_ATTENTION_BACKWARD_INPUTS
 };
 
-/* Slope times index as Falcon's ALiBi has it: both factors and the product rounded to bf16. */
+/* Slope times index as in Falcon's ALiBi: both factors and the product are rounded to bf16. */
 static inline float heed_alibi_product(float slope, int64_t index)
 {
     float factor = heed_bf16_to_f32(heed_f32_to_bf16(slope)),
@@ -122,10 +122,10 @@ typedef struct {
     int32_t activation; /* heed_unary_kind; HEED_UNARY_LINEAR for none */
     int32_t norm;       /* heed_fused_norm, applied to the rows of a */
     float eps, offset;  /* of the norm */
-    /* weights in b..: 1, or 2 to 4 matmuls over the same rows, outputs side by side */
+    /* the number of weights: 1, or 2 to 4 for matmuls over the same rows, outputs side by side */
     int32_t joined;
-    /* joined 2: instead of side by side, the first (with bias and activation) times the second
-       (with bias) */
+    /* with 2 weights: the output is the first result (with bias and activation) times the second
+       one (with bias) */
     int32_t gated;
 } heed_fused_matmul_attributes;
 
@@ -135,7 +135,7 @@ typedef enum heed_fused_norm {
     HEED_FUSED_NORM_RMS
 } heed_fused_norm;
 
-enum { HEED_FUSED_JOINED = 4 }; /* weights at most */
+enum { HEED_FUSED_JOINED = 4 }; /* the most weights */
 
 /* Places of the inputs of `fused_matmul`; absent ones are HEED_NONE. With a state the sum starts
    from its old value and the output is its next version. Each joined weight may have a bias. */

@@ -1,4 +1,4 @@
-/* What is asked of a backend: kernels, and what pays on it. */
+/* backend.c: how a backend answers: its kernels, and what pays on it. */
 #include "graph/backend.h"
 
 #include "tensor/dtype.h"
@@ -15,8 +15,8 @@ const heed_kernel *heed_backend_find(const heed_backend *backend, heed_op_id op,
 
 /* ---- the reference backend ---- */
 
-/* References run whole steps on one thread, and nothing depends on their speed: they fuse small
-   matmuls, so that tests of both kinds of graph need no other backend. */
+/* Reference kernels run whole steps on one thread, and nothing depends on their speed. They fuse
+   small matmuls, so that tests of both kinds of graph need no other backend. */
 enum { REFERENCE_ROWS = 8 };
 
 static bool fuses_norm(const heed_matmul_outline *matmul)
@@ -31,7 +31,7 @@ static bool fuses_gate(const heed_matmul_outline *matmul)
     return heed_dtype_is_quantized(matmul->weight) || matmul->rows <= REFERENCE_ROWS;
 }
 
-/* References make no tiles. */
+/* No reference kernel produces tiles. */
 static bool fuses_tiles(int64_t tile_columns, int64_t columns)
 {
     (void)tile_columns;

@@ -16,8 +16,8 @@ typedef struct heed_matmul_outline {
     heed_layout layout;
 } heed_matmul_outline;
 
-/* What pays on a backend. The passes and the regions know what is possible and ask here whether it
-   is worth while; they hold no row counts and no block sizes of their own. */
+/* What pays on a backend. Passes and regions know what is possible, and ask here whether it pays;
+   they hold no row counts and no block sizes of their own. */
 typedef struct heed_backend_rules {
     /* a norm that this matmul alone reads: shall it become the matmul's prologue? */
     bool (*fuses_norm)(const heed_matmul_outline *);
@@ -48,8 +48,9 @@ const heed_kernel *heed_backend_find(const heed_backend *backend, heed_op_id op,
 
 const heed_backend_rules *heed_backend_rules_of(const heed_backend *backend);
 
-/* Rows [*begin, *end) of part `part` of `parts`; kernels whose `parts` is NULL cut their rows this
-   way, and steps that are cut alike run one after another on each part without a barrier. */
+/* Rows [*begin, *end) of part `part` of `parts`. Steps whose kernel has no `parts` are divided this
+   way, so that steps over equally many rows have the same parts, and one thread can run them one
+   after another on each part without a barrier. */
 static inline void heed_part_range(int64_t count, int part, int parts, int64_t *begin, int64_t *end)
 {
     *begin = count * part / parts;

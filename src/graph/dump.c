@@ -1,4 +1,4 @@
-/* What a graph or plan looks like, for people: text, Graphviz, the steps of a plan. */
+/* dump.c: graphs and plans in human-readable form: text, Graphviz, the steps of a plan. */
 #include "graph/attributes.h"
 #include "graph/plan_internal.h"
 #include "tensor/dtype.h"

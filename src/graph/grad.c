@@ -1,12 +1,15 @@
-/* The gradient pass: appends, in reverse order, each op's own gradient nodes, and sums where a
-   value is used more than once. Uses are summed in the order in which the pass meets them (last use
-   first), so that the order depends on the graph alone. A use of a bf16 working copy is a use of
-   its parameter. */
+/* grad.c: the gradient pass (reverse-mode differentiation). In three steps:
+   1. mark the values that depend on a value whose gradient is wanted         mark_reached
+   2. walk the nodes backward; each op appends its own gradient nodes         walk_back
+   3. sum the gradients of a value that is used more than once                collect
+   Gradients are summed in the order in which the pass meets the uses, the last use first, so that
+   the order depends on the graph alone. A use of a bf16 working copy is a use of its parameter. */
 #include "graph/ir.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+/* Step 1: marks the values wrt[0 .. n) and all values that depend on them. */
 static void mark_reached(const heed_graph *graph, size_t n_nodes, const heed_value *wrt, int n,
                          bool *reached)
 {
@@ -22,7 +25,7 @@ static void mark_reached(const heed_graph *graph, size_t n_nodes, const heed_val
     }
 }
 
-/* din of one node into the running sums of its inputs. */
+/* Step 3: adds the gradients `din` of the inputs of one node to those collected so far. */
 static void collect(heed_graph *graph, const heed_node *node, const heed_value *din,
                     const bool *reached, heed_value *gradients)
 {
@@ -36,11 +39,12 @@ static void collect(heed_graph *graph, const heed_node *node, const heed_value *
     }
 }
 
+/* Step 2: gradients of all values, from the last node to the first. */
 static heed_status walk_back(heed_graph *graph, size_t n_nodes, const bool *reached,
                              heed_value *gradients, heed_error *error)
 {
     for (size_t i = n_nodes; i-- > 0;) {
-        heed_node node = graph->nodes[i]; /* a copy: appending moves the array */
+        heed_node node = graph->nodes[i]; /* a copy, since appending moves the array */
         heed_value dout[HEED_MAX_OUTPUTS], din[HEED_MAX_INPUTS];
         bool flows = false;
         for (int j = 0; j < node.n_out; j++) {

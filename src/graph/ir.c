@@ -1,3 +1,4 @@
+/* ir.c: building graphs: values, nodes, outputs, copies. */
 #include "graph/ir.h"
 #include "tensor/dtype.h"
 
@@ -12,7 +13,7 @@ heed_graph *heed_graph_new(void)
     if (!graph) return NULL;
     graph->arena = heed_arena_new();
     graph->scope = "";
-    /* values[HEED_NONE] is nobody's: ids begin with 1 */
+    /* values[HEED_NONE] is no value: numbers begin with 1 */
     bool ok = heed_grow(&graph->values, &graph->values_capacity, 1, sizeof *graph->values);
     if (graph->arena && ok) {
         graph->values[HEED_NONE] = (heed_value_info){.node = -1, .external = -1};
@@ -69,6 +70,7 @@ static heed_value add_value(heed_graph *graph, heed_value_info info)
     return (heed_value)graph->n_values++;
 }
 
+/* Adds an input or an external. Its name must be unique among them. */
 static heed_value add_named(heed_graph *graph, heed_value_kind kind, const char *name,
                             heed_dtype dtype, heed_shape shape)
 {
@@ -223,6 +225,7 @@ heed_status heed_infer_fail(const heed_infer *infer, heed_error *error, heed_sta
                      used ? operands : "no inputs", expected);
 }
 
+/* Checks the number of inputs, then lets the op infer the shapes and types of its outputs. */
 static heed_status infer_node(const heed_graph *graph, heed_node *node, heed_infer *infer,
                               heed_error *error)
 {
@@ -331,7 +334,7 @@ heed_graph *heed_graph_copy(const heed_graph *source)
     for (size_t i = 0; ok && i < source->n_nodes; i++) {
         heed_node *node = &copy->nodes[i];
         *node = source->nodes[i];
-        if (node->scope != last_scope) { /* runs of nodes share one scope string */
+        if (node->scope != last_scope) { /* consecutive nodes share one scope string */
             last_scope = node->scope;
             ok = (last_copy = heed_arena_string(arena, node->scope)) != NULL;
         }

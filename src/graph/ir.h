@@ -1,4 +1,4 @@
-/* ir.h: the graph from inside, for ops, passes and the planner. */
+/* ir.h: the inside of a graph, for ops, passes and the planner. */
 #ifndef HEED_GRAPH_IR_H
 #define HEED_GRAPH_IR_H
 
@@ -6,22 +6,24 @@
 #include "graph/op.h"
 
 typedef enum heed_value_kind {
-    HEED_VALUE_COMPUTED,  /* by a node */
-    HEED_VALUE_INPUT,     /* run-time argument, filled by the caller */
-    HEED_VALUE_CONSTANT,  /* frozen weight */
-    HEED_VALUE_PARAMETER, /* trained weight */
-    HEED_VALUE_STATE      /* persistent memory */
+    HEED_VALUE_COMPUTED,  /* made by a node */
+    HEED_VALUE_INPUT,     /* a run-time argument that the caller fills */
+    HEED_VALUE_CONSTANT,  /* a frozen weight */
+    HEED_VALUE_PARAMETER, /* a trained weight */
+    HEED_VALUE_STATE      /* memory that outlives a run */
 } heed_value_kind;
 
+/* What is known of one value. */
 typedef struct heed_value_info {
     heed_value_kind kind;
     heed_dtype dtype;
-    heed_layout layout; /* of externals; computed values are ROWS */
+    heed_layout layout; /* layout of an external; computed values are ROWS */
     heed_shape shape;
-    int32_t node;      /* producer, -1 for inputs and externals */
-    int32_t external;  /* index into bindings for CONSTANT, PARAMETER and STATE, else -1 */
-    heed_value copy;   /* of a parameter: its bf16 working copy, HEED_NONE */
-    heed_value master; /* of a bf16 working copy: the parameter, HEED_NONE */
+    int32_t node; /* the node that makes it; -1 for inputs and externals */
+    /* its index in bindings if it is CONSTANT, PARAMETER or STATE; -1 otherwise */
+    int32_t external;
+    heed_value copy;   /* of a parameter: its bf16 working copy, or HEED_NONE */
+    heed_value master; /* of a bf16 working copy: its parameter, or HEED_NONE */
     bool is_output, is_checkpoint;
     const char *name; /* of inputs, externals and outputs; else NULL */
 } heed_value_info;
@@ -34,26 +36,26 @@ struct heed_node {
     int32_t clone;
     bool dead, is_gradient; /* is_gradient: appended by the gradient pass */
     const char *scope;
-    const char *note; /* why fusion left it alone, for dumps; NULL */
+    const char *note; /* for dumps: why fusion left it alone; NULL if there is nothing to say */
     void *attributes;
     heed_value in[HEED_MAX_INPUTS], out[HEED_MAX_OUTPUTS];
 };
 
 struct heed_graph {
     heed_arena *arena;
-    heed_error error; /* of the first failed builder */
+    heed_error error; /* the error of the first builder that failed */
     heed_value_info *values;
     size_t n_values, values_capacity;
-    heed_node *nodes; /* always in an order in which every value is made before it is used */
+    heed_node *nodes; /* in an order in which every value is made before it is used */
     size_t n_nodes, nodes_capacity;
-    heed_value *externals; /* value of each external */
+    heed_value *externals; /* the value of each external, in the order of their declaration */
     size_t n_externals, externals_capacity;
-    heed_value *outputs; /* values kept by heed_output */
+    heed_value *outputs; /* the values that heed_output keeps */
     const char **output_names;
     size_t n_outputs, outputs_capacity, output_names_capacity;
     const char *scope;
-    int32_t streams; /* random streams handed out */
-    int32_t clone;   /* clone id given to nodes built now */
+    int32_t streams; /* the number of random streams handed out */
+    int32_t clone;   /* the clone id that new nodes get */
     bool in_gradient;
 };
 
@@ -67,9 +69,9 @@ heed_value heed_graph_fail(heed_graph *graph, heed_status status, const char *fo
     HEED_PRINTF(3, 4);
 /* A fresh stream number for a random op. */
 int32_t heed_graph_stream(heed_graph *graph);
-/* "name", or "%12" for an unnamed value; static per call site buffer given by the caller. */
+/* "name", or "%12" for a value without a name, for which `text` is the memory. */
 const char *heed_value_label(const heed_graph *graph, heed_value value, char text[HEED_SHAPE_TEXT]);
-/* A deep copy, so that passes may rewrite it; NULL when out of memory. */
+/* A deep copy, which passes may rewrite; NULL if out of memory. */
 heed_graph *heed_graph_copy(const heed_graph *graph);
 /* The bf16 working copy of a parameter, a second external: its elements rounded as matmuls with
    bf16 operands round them (heed_round_operand), in this layout. Whoever writes the parameter

@@ -1,4 +1,4 @@
-/* Observing a run: times, values that are not finite, a line for each step. */
+/* observer.c: observing a run: times, values that are not finite, a line for each step. */
 #include "graph/plan_internal.h"
 #include "tensor/dtype.h"
 
@@ -38,6 +38,8 @@ void heed_observer_add(const heed_observer *observer, const heed_profile_line *l
     if (observer->turn) pthread_mutex_unlock(observer->turn);
 }
 
+/* Adds a line for a region to the profile: its first step, the number of further ones, and what all
+   of them cost. */
 static void add_region(heed_profile *profile, const heed_step *steps, const heed_kernel_args *args,
                        int32_t count, double seconds)
 {
@@ -65,8 +67,8 @@ static void add_region(heed_profile *profile, const heed_step *steps, const heed
     heed_profile_add(profile, &line);
 }
 
-/* Whether a value's memory may be read as a whole: KV caches are address space that is committed as
-   it fills. */
+/* May the memory of a value be read as a whole? Caches are address space that is committed only as
+   it fills, so they may not. */
 static bool is_readable(const heed_graph *graph, heed_value value, const heed_operand *operand)
 {
     if (!operand->present || value <= 0 || graph->values[value].kind == HEED_VALUE_STATE ||
@@ -78,9 +80,9 @@ static bool is_readable(const heed_graph *graph, heed_value value, const heed_op
 
 /* ---- values that are not finite ---- */
 
-/* False, with the first such element, when an f32 operand that lies in rows holds NaN, or
-   infinities where none belong: further outputs may hold them (the logarithm of attention's empty
-   sums). */
+/* Returns false, with the place of the first such element, if an f32 operand in rows holds NaN, or
+   infinity in output 0 or a value that no node makes. Further outputs may hold infinities, such as
+   the log-sum-exp of attention without keys. */
 static bool is_finite(const heed_graph *graph, heed_value value, const heed_operand *operand,
                       int64_t *row, int64_t *column)
 {
@@ -101,6 +103,8 @@ static bool is_finite(const heed_graph *graph, heed_value value, const heed_oper
     return true;
 }
 
+/* HEED_E_ARG if an output of the step is not finite; the message says whether an input was not
+   finite either. */
 static heed_status check_step(const heed_plan *plan, const heed_node *node,
                               const heed_kernel_args *args, heed_error *error)
 {
@@ -151,6 +155,8 @@ heed_status heed_observer_region(const heed_observer *observer, const heed_plan 
 
 enum { SHOWN = 4 };
 
+/* Appends mean, least and largest value, how many are not finite, and the first values of an
+   operand. */
 static void put_numbers(const heed_operand *operand, heed_buffer *out)
 {
     int64_t rows = heed_shape_rows(operand->shape), columns = heed_shape_columns(operand->shape),

@@ -1,6 +1,6 @@
-/* observer.h: observing plans that are made and run. An observer hangs on the backend, so that it
-   observes whatever computes there: generation, evaluation, training, forward. Observed runs give
-   the same bits. */
+/* observer.h: observing plans that are compiled and run. An observer is attached to a backend, so
+   it observes all that computes there: generation, evaluation, training, forward. Observed runs
+   give the same bits. */
 #ifndef HEED_GRAPH_OBSERVER_H
 #define HEED_GRAPH_OBSERVER_H
 
@@ -10,12 +10,12 @@
 
 typedef struct heed_plan heed_plan;
 
-/* One line of a profile, summed over runs: regions (steps without a barrier between), by their
-   first step. */
+/* One line of a profile, summed over runs: regions that begin with the same op and kernel and have
+   equally many steps. */
 typedef struct heed_profile_line {
     const char *op, *kernel; /* static storage */
     int32_t more;            /* steps after the first */
-    /* operations by the type of number they are made in */
+    /* operations, by the type of number that they are made in */
     double seconds, flops[HEED_NUMBERS], bytes;
     int64_t runs;
 } heed_profile_line;
@@ -24,21 +24,24 @@ typedef struct heed_profile {
     size_t count, capacity;
 } heed_profile;
 
-/* Adds to the line of op and kernel; what finds no memory is not counted. */
+/* Adds to the line with the same op, kernel and number of steps. If memory runs out, a new line is
+   not counted. */
 void heed_profile_add(heed_profile *profile, const heed_profile_line *line);
 
 typedef struct heed_observer heed_observer;
-/* The same for work outside of plans, in turn; nothing without a profile. */
+/* The same for work outside of plans; takes the turn if there is one. Does nothing without a
+   profile. */
 void heed_observer_add(const heed_observer *observer, const heed_profile_line *line);
 
-/* All optional. With trace or check_finite plans keep every value (plan option keep_all), so that
-   what is seen is what was computed. */
+/* All fields are optional. With trace or check_finite, plans keep every value (plan option
+   keep_all), so that what is observed is what was computed. */
 struct heed_observer {
-    /* stop with HEED_E_ARG naming scope, op, element and inputs when a step makes NaN, or Inf */
+    /* stop with HEED_E_ARG, naming scope, op, element and inputs, if a step makes NaN or
+       infinity */
     bool check_finite;
     bool no_passes; /* compile graphs as they were built (HEED_PASS_NONE) */
     void (*compiled)(void *argument, const heed_plan *plan);
-    /* after each step */
+    /* called after each step */
     void (*trace)(void *argument, const heed_graph *graph, const heed_node *node,
                   const heed_kernel_args *args);
     void *argument;

@@ -1,3 +1,4 @@
+/* ops.c: the table of all op records, from ops.def. */
 #include "graph/op.h"
 
 #define HEED_OP(symbol, name) extern const heed_op heed_op_##name;

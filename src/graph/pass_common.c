@@ -1,6 +1,7 @@
-/* Common subexpressions: two nodes of one op with the same attributes, inputs and clone id compute
-   the same values (random ops carry their stream among the attributes). Writes to state are never
-   merged. */
+/* pass_common.c: merges common subexpressions. Two nodes compute the same values if they have the
+   same op, attributes, inputs and clone id; random ops carry their stream among the attributes.
+   Nodes that write state are never merged. Seen nodes are kept in a hash table with linear
+   probing. */
 #include "graph/plan.h"
 #include "graph/rewrite.h"
 
@@ -23,6 +24,7 @@ static uint64_t hash_node(const heed_node *node)
                                     : hash;
 }
 
+/* Do two nodes compute the same values? */
 static bool same(const heed_node *a, const heed_node *b)
 {
     return a->id == b->id && a->clone == b->clone && a->n_in == b->n_in &&
@@ -34,7 +36,8 @@ heed_status heed_pass_common(heed_graph *graph, heed_error *error)
 {
     size_t slots = 16;
     while (slots < 2 * graph->n_nodes) slots *= 2;
-    int32_t *table = heed_allocate(slots, sizeof *table); /* index + 1 into the new nodes */
+    /* by hash: index + 1 of a node among the new ones, 0 if empty */
+    int32_t *table = heed_allocate(slots, sizeof *table);
     if (!table) return heed_fail_memory(error, slots * sizeof *table, "common subexpressions");
     heed_graph_rewrite rewrite;
     heed_status status = heed_graph_rewrite_begin(&rewrite, graph, error);

@@ -1,4 +1,5 @@
-/* Dead code: a node lives when an output, or a write to persistent memory, needs it. */
+/* pass_dead.c: removes dead code. A node is needed if an output depends on it, or a write to
+   persistent memory does. */
 #include "graph/plan.h"
 #include "graph/rewrite.h"
 

@@ -1,15 +1,15 @@
-/* Fusion of matmuls by expert, called by heed_pass_fuse: what follows joins their epilogue, as it
-   does with plain matmuls.
+/* pass_fuse_experts.c: fuses matmuls by expert with what follows them, as pass_fuse.c does with
+   plain matmuls; heed_pass_fuse calls it.
      expert_matmul [activation] [* gate]  -> one expert_matmul
-     state + expert_outer                 -> expert_outer that goes on from the sums of the state
-   A value is swallowed only if it has one reader and is neither an output nor a checkpoint. */
+     state + expert_outer                 -> one expert_outer, which adds to the state
+   A value is fused away only if it has one reader and is neither an output nor a checkpoint. */
 #include "graph/attributes.h"
 #include "graph/plan.h"
 #include "graph/rewrite.h"
 
 #include <stdlib.h>
 
-/* A matmul and what it has taken in so far. */
+/* A matmul with what it has absorbed so far. */
 typedef struct {
     heed_op_id id;
     heed_value in[HEED_EXPERT_INPUTS];
@@ -21,7 +21,7 @@ enum { STAYS, SWALLOWED, END };
 
 typedef struct {
     const heed_graph *graph;
-    int32_t *uses, *reader; /* by value: how often read, and by which node last */
+    int32_t *uses, *reader; /* by value: how many nodes read it; the last node that does */
     grown *result;          /* by node: what a chain that ends here became */
     uint8_t *role;          /* by node */
 } epilogue_chains;
@@ -36,7 +36,8 @@ static grown begin(const heed_node *node)
     return g;
 }
 
-/* Takes `next`, which reads `value`, in when it comes next in the order of the epilogue. */
+/* Absorbs `next`, which reads `value`, if it may come next in the epilogue. Returns whether it
+   did. */
 static bool absorb(const heed_graph *graph, grown *g, const heed_node *next, heed_value value)
 {
     if (g->id == HEED_OP_EXPERT_OUTER) {

@@ -1,13 +1,14 @@
-/* Fusion around the loss and the gradients of tables, called by heed_pass_fuse. Four rewritings:
-   1. x * 1, the seed of the gradient
-      -> x, so that the gradients of a loss no longer wait for the loss itself
+/* pass_fuse_loss.c: fusion around the loss and the gradients of tables; heed_pass_fuse calls it.
+   Four rewritings:
+   1. x * 1, where 1 is the seed of the gradient
+      -> x, so that the gradients of a loss need not wait for the loss
    2. linear_cross_entropy and its backward op over the same rows
-      -> the backward op alone, which computes the losses on the way; what reads the losses moves
-         after it. Not where the gradients depend on the losses.
+      -> the backward op alone, which computes the losses on the way; the readers of the losses move
+         after it. This is impossible if the gradients depend on the losses.
    3. state + linear_cross_entropy_backward
-      -> the op goes on from the sums of the state
+      -> linear_cross_entropy_backward, which adds to the state
    4. state + scatter_add
-      -> scatter_add into the state */
+      -> scatter_add, which adds to the state */
 #include "graph/attributes.h"
 #include "graph/plan.h"
 #include "graph/rewrite.h"
@@ -17,6 +18,7 @@
 
 /* ---- 1. seeds ---- */
 
+/* Is the value the constant 1: a scale with factor 0 and offset 1? */
 static bool is_one(const heed_graph *graph, const heed_node *nodes, heed_value value)
 {
     int32_t producer = value <= 0 ? -1 : graph->values[value].node;
@@ -27,7 +29,7 @@ static bool is_one(const heed_graph *graph, const heed_node *nodes, heed_value v
 
 static heed_status fuse_seeds(heed_graph *graph, heed_error *error)
 {
-    /* by node: the value that its product with 1 is, or HEED_NONE */
+    /* by node: x if the node is x * 1, otherwise HEED_NONE */
     heed_value *same = heed_allocate(graph->n_nodes, sizeof *same);
     if (!same) return heed_fail_memory(error, graph->n_nodes * sizeof *same, "fusion");
     for (size_t i = 0; i < graph->n_nodes; i++) {
@@ -57,7 +59,7 @@ static heed_status fuse_seeds(heed_graph *graph, heed_error *error)
 
 /* ---- 2. losses ---- */
 
-/* Marks what depends on the values already marked, among the nodes up to `end`. */
+/* Marks the values that depend on marked ones, among the nodes before `end`. */
 static void mark_readers(const heed_graph *graph, size_t end, bool *marked)
 {
     for (size_t i = 0; i < end; i++)
@@ -74,8 +76,8 @@ static bool reads_marked(const heed_node *node, const bool *marked)
     return false;
 }
 
-/* The backward op of forward node `forward` that can stand for it, or 0. `late` then marks its
-   losses and what depends on them. */
+/* The number of the backward op that can replace the forward node `forward`, or 0. If there is one,
+   `late` marks the losses and all that depends on them. */
 static size_t find_backward(heed_graph *graph, size_t forward, bool *late)
 {
     heed_node *first = &graph->nodes[forward];
@@ -95,8 +97,8 @@ static size_t find_backward(heed_graph *graph, size_t forward, bool *late)
     return 0;
 }
 
-/* Leaves node `forward` out: its losses are those of node `backward`, and what is late stands after
-   that. */
+/* Drops node `forward`: the losses now come from node `backward`, and nodes that read late values
+   move after it. */
 static heed_status move_losses(heed_graph *graph, size_t forward, size_t backward, const bool *late,
                                heed_error *error)
 {
@@ -129,9 +131,9 @@ static heed_status fuse_losses(heed_graph *graph, heed_error *error)
 
 /* ---- 3. and 4. states ---- */
 
-/* What an accumulation takes in: the node that makes its summand, and where that keeps its state;
-   0: none. A loss has other results that are wanted early, hence only a state that is there from
-   the start. */
+/* The place of the state among the inputs of the op that makes the summand of an accumulation; 0 if
+   it cannot take one. The losses of a loss op are wanted early, so it only takes a state that
+   exists from the start. */
 static int place_of_state(const heed_graph *graph, const heed_node *node,
                           const heed_node *accumulation)
 {
@@ -148,7 +150,7 @@ static int place_of_state(const heed_graph *graph, const heed_node *node,
 static heed_status fuse_states(heed_graph *graph, heed_error *error)
 {
     size_t n = graph->n_nodes;
-    /* by node: summand and accumulation, + 1 */
+    /* by node: the node of the summand, or of the accumulation, + 1; 0: none */
     int32_t *uses = heed_graph_uses(graph), *partner = heed_allocate(n, sizeof *partner);
     heed_graph_rewrite rewrite = {0};
     heed_status status = uses && partner ? HEED_OK
@@ -170,7 +172,8 @@ static heed_status fuse_states(heed_graph *graph, heed_error *error)
         else {
             const heed_node *accumulation = &rewrite.old[ends ? (int32_t)i : partner[i] - 1];
             heed_node node = rewrite.old[ends ? partner[i] - 1 : (int32_t)i];
-            if (ends == (node.id == HEED_OP_SCATTER_ADD)) { /* scatter_add waits for its state */
+            /* scatter_add moves to where the accumulation stood */
+            if (ends == (node.id == HEED_OP_SCATTER_ADD)) {
                 int place = place_of_state(graph, &node, accumulation);
                 while (node.n_in <= place) node.in[node.n_in++] = HEED_NONE;
                 node.in[place] = accumulation->in[0];

@@ -1,11 +1,11 @@
-/* Accumulations run as soon as their summand is there. The gradient pass leaves them at the graph's
-   end, in the order of the parameters; a matmul fused into one would keep both its operands alive
-   until then, of every layer at once, and gradient checkpointing would save nothing. An
-   accumulation reads a state that nothing else reads or writes, so it may stand anywhere after its
-   summand.
+/* pass_order.c: moves accumulations to where their summand is made. The gradient pass leaves them
+   at the end of the graph, in the order of the parameters. A matmul fused into one there would keep
+   both its operands alive until the end, for all layers at once, and gradient checkpointing would
+   save nothing. An accumulation reads a state that nothing else reads or writes, so it may stand
+   anywhere after its summand.
 
-   If a parameter has several uses, state + (a + b) becomes (state + a) + b first, so that each
-   summand can be written into the state. */
+   If a parameter has several uses, state + (a + b) first becomes (state + a) + b, so that each
+   summand can be added to the state by itself. */
 #include "graph/attributes.h"
 #include "graph/plan.h"
 #include "graph/rewrite.h"
@@ -14,8 +14,8 @@
 
 /* ---- one accumulation for each summand ---- */
 
-/* The node that makes `value`, if that is a sum which only one node reads; else NULL. `producer`:
-   by value, among the old nodes. */
+/* The node that makes `value`, if it is an addition that a single node reads; otherwise NULL.
+   `producer` holds the old node of each value. */
 static const heed_node *own_sum(const heed_graph_rewrite *rewrite, const int32_t *uses,
                                 const int32_t *producer, heed_value value)
 {
@@ -30,8 +30,8 @@ static const heed_node *own_sum(const heed_graph_rewrite *rewrite, const int32_t
                                                                                          : NULL;
 }
 
-/* The next version of `state` with all summands of `value`; sums that are taken apart are left
-   unread. */
+/* Accumulates all summands of `value` into `state` and returns its next version. Additions that are
+   taken apart are left without a reader. */
 static heed_value accumulate_all(heed_graph_rewrite *rewrite, const int32_t *uses,
                                  const int32_t *producer, heed_value state, heed_value value)
 {
@@ -42,6 +42,7 @@ static heed_value accumulate_all(heed_graph_rewrite *rewrite, const int32_t *use
     return accumulate_all(rewrite, uses, producer, state, sum->in[1]);
 }
 
+/* Turns state + (a + b) into (state + a) + b everywhere. */
 static heed_status split_sums(heed_graph *graph, heed_error *error)
 {
     int32_t *uses = heed_graph_uses(graph),
@@ -72,27 +73,30 @@ static heed_status split_sums(heed_graph *graph, heed_error *error)
     if (rewrite.graph) status = heed_graph_rewrite_end(&rewrite, error);
     free(uses);
     free(producer);
-    /* a sum that nobody reads would still count as a reader */
+    /* dead additions would still count as readers */
     return status == HEED_OK && split ? heed_pass_dead(graph, error) : status;
 }
 
 /* ---- their places ---- */
 
-/* Per node: the first accumulation that stands after it, and the next one after the same node, each
-   + 1; whether it moves itself, after which node, and the place in the old order of the unmoved
-   node that it then follows. */
+/* Where a node goes. Accumulations that stand after the same node form a list: `first` begins the
+   list of those after this node, `next` is the next one in the list of which this node is part
+   (both + 1; 0: none). If it `moves`, it goes after node `after`, and `root` is the place in the
+   old order of the unmoved node that it then follows. */
 typedef struct {
     int32_t first, next, after, root;
     bool moves;
 } turn;
 
+/* Finds for each accumulation the later one of its summand and the earlier version of its state,
+   which it will follow. */
 static void find_places(const heed_graph *graph, turn *turns)
 {
     for (size_t i = 0; i < graph->n_nodes; i++) {
         const heed_node *node = &graph->nodes[i];
         turns[i].root = (int32_t)i;
         if (node->id != HEED_OP_ACCUMULATE) continue;
-        /* -1: an external is there from the start */
+        /* -1: an external exists from the start */
         int32_t before = graph->values[node->in[0]].node, place = graph->values[node->in[1]].node;
         if (before >= 0 && (place < 0 || turns[before].root > turns[place].root)) place = before;
         if (place < 0) continue;
@@ -108,6 +112,7 @@ static void find_places(const heed_graph *graph, turn *turns)
         }
 }
 
+/* Pushes a node, then the accumulations that follow it. */
 static void push_in_order(heed_graph_rewrite *rewrite, const turn *turns, size_t i)
 {
     heed_graph_rewrite_push(rewrite, &rewrite->old[i]);

@@ -1,13 +1,13 @@
-/* Precision: matmuls, those of attention too, round their operands to bf16 and accumulate in f32;
-   norms, softmax, loss, the residual stream and the gradients of parameters stay f32. Runs before
-   the gradient pass, so that the backward matmuls round theirs too. Quantized weights are
-   multiplied as ever. A parameter that has a bf16 working copy is read from that: the bits are the
-   same. */
+/* pass_precision.c: lets matmuls, those of attention too, round their operands to bf16 and
+   accumulate in f32. Norms, softmax, loss, the residual stream and the gradients of parameters stay
+   f32. The pass runs before the gradient pass, so that backward matmuls round theirs as well.
+   Matmuls with quantized weights do not change. A matmul reads the bf16 working copy of a parameter
+   if there is one: the bits are the same. */
 #include "graph/attributes.h"
 #include "graph/ir.h"
 #include "graph/plan.h"
 
-/* Input 1 is the weight of every such op. */
+/* Lets the node read the working copy of its weight, input 1, if it has one. */
 static void read_copy(const heed_graph *graph, heed_node *node)
 {
     const heed_value copy = node->in[1] > 0 ? graph->values[node->in[1]].copy : HEED_NONE;

@@ -1,7 +1,12 @@
-/* Recompute (gradient checkpointing): of every segment between two checkpoints only the checkpoints
-   are kept; what the backward pass needs beyond them is computed again, right before the first
-   gradient node that asks. Clones carry their segment's number, so that no later pass merges them
-   with the originals. The last segment is not recomputed: its backward pass follows at once.
+/* pass_recompute.c: gradient checkpointing. Checkpoints divide the forward pass into segments. Of
+   each segment only the checkpoints are kept; other values that the backward pass needs are
+   computed again, right before the first gradient node that reads them:
+
+      forward:   [segment 0] checkpoint [segment 1] checkpoint [segment 2]
+      backward:  gradient of 2, clones of 1, gradient of 1, clones of 0, gradient of 0
+
+   Clones carry the number of their segment, so that no later pass merges them with the originals.
+   The last segment is not recomputed, because its backward pass follows at once.
    Source: Chen et al. 2016, "Training deep nets with sublinear memory cost". */
 #include "graph/plan.h"
 #include "graph/rewrite.h"
@@ -10,14 +15,15 @@
 
 typedef struct {
     heed_graph_rewrite rewrite;
-    /* by value: segment of its forward producer, -1 for inputs, externals and gradient values */
+    /* by value: the segment of its forward node; -1 for inputs, externals and gradients */
     int32_t *segment;
-    bool *keep;        /* by value: read as it is */
+    bool *keep;        /* by value: whether it is kept rather than recomputed */
     heed_value *clone; /* by value: its clone, or HEED_NONE */
-    int32_t *producer; /* by value: index of its node among the old nodes */
-    int32_t last;      /* number of the last segment */
+    int32_t *producer; /* by value: its node among the old nodes */
+    int32_t last;      /* the number of the last segment */
 } recompute;
 
+/* Numbers the segments, and marks the values that are kept. */
 static void number_segments(recompute *state, const heed_graph *graph)
 {
     int32_t current = 0;
@@ -30,7 +36,7 @@ static void number_segments(recompute *state, const heed_graph *graph)
         const heed_node *node = &state->rewrite.old[i];
         if (node->is_gradient) continue;
         bool ends = false, writes = heed_node_state(node) != HEED_NONE;
-        /* a value that a later segment reads is kept: rotary tables, encoder output */
+        /* values that a later segment reads are kept, such as rotary tables and encoder output */
         for (int j = 0; j < node->n_in; j++)
             if (node->in[j] > 0 && state->segment[node->in[j]] >= 0 &&
                 state->segment[node->in[j]] != current)
@@ -47,6 +53,8 @@ static void number_segments(recompute *state, const heed_graph *graph)
     state->last = current;
 }
 
+/* What a gradient node reads instead of `value`: itself if it is kept, otherwise its clone, which
+   is made, with the clones that it needs, on first use. */
 static heed_value clone_value(recompute *state, heed_value value)
 {
     if (value <= 0 || (size_t)value >= state->rewrite.n_values) return value;

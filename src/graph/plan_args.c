@@ -1,4 +1,4 @@
-/* A step's operands and arguments at maximal shapes. */
+/* plan_args.c: the operands and arguments of a step at maximal shapes. */
 #include "graph/plan_internal.h"
 
 heed_operand heed_plan_operand(const heed_plan *plan, heed_value value)

@@ -1,4 +1,4 @@
-/* Least recently used plans by key. */
+/* plan_cache.c: plans by key; the least recently used one makes room for a new one. */
 #include "graph/plan.h"
 
 #include <stdlib.h>

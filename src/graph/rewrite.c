@@ -1,3 +1,4 @@
+/* rewrite.c: rewriting a graph, for passes. */
 #include "graph/rewrite.h"
 
 #include <stdlib.h>
@@ -5,7 +6,7 @@
 heed_status heed_graph_rewrite_begin(heed_graph_rewrite *rewrite, heed_graph *graph,
                                      heed_error *error)
 {
-    *rewrite = (heed_graph_rewrite){0}; /* without a graph: not begun, not to be ended */
+    *rewrite = (heed_graph_rewrite){0}; /* no graph: not begun, and must not be ended */
     heed_value *replacement = heed_allocate(graph->n_values, sizeof *replacement);
     if (!replacement)
         return heed_fail_memory(error, graph->n_values * sizeof *replacement, "a graph pass");

@@ -1,3 +1,4 @@
+/* shape.c: shapes: making, comparing and printing them. */
 #include "graph/op.h"
 #include "tensor/qblock_dot.h"
 

@@ -4,6 +4,7 @@
 
 #include <math.h>
 
+/* Adam's factors for one update, rounded to floats once. */
 typedef struct adam_numbers {
     float mean_weight, beta2, square_weight, root_correction, eps, minus_step;
 } adam_numbers;
@@ -21,22 +22,22 @@ static adam_numbers numbers_of(const heed_update *update)
                           .minus_step = (float)-(update->rate / correction1)};
 }
 
-/* Means of rows that get no gradient for long decay into denormal numbers, which take many times as
-   long to compute with. */
+/* Returns 0 for numbers that are nearly denormal. Means of rows that get no gradient for a long
+   time decay into denormal numbers, which are many times slower to compute with. */
 static inline float flush_denormal(float x)
 {
     const float denormal = 1e-30f;
     return fabsf(x) < denormal ? 0 : x;
 }
 
-/* m + weight * (g - m), from the nearer end, as torch.lerp has it. */
+/* m + weight * (g - m), computed from the nearer end, as torch.lerp does. */
 static inline float blend(float m, float g, float weight)
 {
     return weight < 0.5f ? m + weight * (g - m) : g - (g - m) * (1 - weight);
 }
 
-/* Adam on one element's gradient g; m, v: decayed means of g and g * g. Source: Kingma & Ba 2015,
-   algorithm 1; torch.optim.Adam. */
+/* Adam on one element with gradient g; m and v are decayed means of g and g * g. Source: Kingma &
+   Ba 2015, algorithm 1; torch.optim.Adam. */
 static inline float adam_move(const adam_numbers *a, float x, float g, float *m, float *v)
 {
     *m = flush_denormal(blend(*m, g, a->mean_weight));
@@ -44,7 +45,7 @@ static inline float adam_move(const adam_numbers *a, float x, float g, float *m,
     return x + a->minus_step * *m / (sqrtf(*v) / a->root_correction + a->eps);
 }
 
-/* The same with w, the largest v so far, in the quotient. Source: Reddi, Kale & Kumar 2018,
+/* The same, but the quotient has w, the largest v so far. Source: Reddi, Kale & Kumar 2018,
    algorithm 2 (AMSGrad). */
 static inline float amsgrad_move(const adam_numbers *a, float x, float g, float *m, float *v,
                                  float *w)
@@ -119,6 +120,7 @@ static void sgd(const heed_update *update, double decay, float *value, float *gr
 }
 
 enum { LANES = 8 };
+/* The sum of squares of x (n), in eight accumulators that are added up in order. */
 static double square_sum(const float *x, size_t n)
 {
     double lane[LANES] = {0}, sum = 0;

@@ -1,4 +1,4 @@
-/* The memory a plan runs in, and the way to its inputs and outputs. */
+/* workspace.c: the memory that plans run in, and access to its inputs and outputs. */
 #include "graph/plan_internal.h"
 
 #include <stdlib.h>

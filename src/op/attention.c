@@ -36,14 +36,14 @@
 
 HEED_REFERENCE(attention);
 
-/* Query i of a sequence, one of its heads, and the key/value head that belongs to it. */
+/* Query i of a sequence, one of its heads, and the key/value head that the head reads. */
 typedef struct {
     const heed_attention_span *span;
     const real *q;
     int64_t i, head, group;
 } REAL(one_query);
 
-/* Its score against key j, which stands in row `at` of k. */
+/* The score of the query against key j, which stands in row `at` of k. */
 static inline real REAL(score_of)(const REAL(one_query) * query, const heed_operand *k, int64_t j,
                                   int64_t at)
 {
@@ -52,8 +52,8 @@ static inline real REAL(score_of)(const REAL(one_query) * query, const heed_oper
            REAL(heed_attention_bias)(span, query->head, query->i, j, at);
 }
 
-/* One query and head. Scores are formed twice, for their maximum and for the sums, so that nothing
-   needs to be stored. */
+/* y, lse and weights of one query and head. Scores are computed twice, for their maximum and for
+   the sums, so that none needs to be stored. */
 static inline void REAL(attend)(const heed_kernel_args *args, const heed_attention_span *span,
                                 int64_t i, int64_t head, real *weights, int64_t max_keys)
 {
@@ -70,7 +70,7 @@ static inline void REAL(attend)(const heed_kernel_args *args, const heed_attenti
         int64_t at = heed_attention_visible_row(span, i, j);
         real score = at < 0 ? -INFINITY : REAL(score_of)(&query, k, j, at);
         max = score > max ? score : max;
-        nothing = nothing && score == -INFINITY; /* a NaN is something, and spreads */
+        nothing = nothing && score == -INFINITY; /* NaN is not -inf: it spreads */
     }
     const bool fully_masked = heed_attention_is_fully_masked(span, i);
     if (nothing && !fully_masked) return;
@@ -92,7 +92,7 @@ static inline void REAL(attend)(const heed_kernel_args *args, const heed_attenti
                 y[e]);
         if (weights && j < max_keys) weights[j] = weight;
     }
-    if (sum == 0) return; /* fully masked, and no key at all */
+    if (sum == 0) return; /* fully masked, and the sequence has no key */
     for (int64_t e = 0; e < width; e++) y[e] /= sum;
     for (int64_t j = 0; weights && j < span->sequence.keys && j < max_keys; j++) weights[j] /= sum;
     REAL(row)(&args->out[1], row)[head] = max + R(log)(sum);
@@ -201,8 +201,8 @@ static heed_status infer(heed_infer *infer, heed_error *error)
     return HEED_OK;
 }
 
-/* d sink = - sum over rows of exp(sink - lse) * (dy.y): the sink takes its share of the weights
-   away from what y was. */
+/* d sink = - sum over rows of exp(sink - lse) * (dy.y): a larger sink takes weight away from all
+   keys alike. */
 static heed_value sink_gradient(heed_graph *graph, const heed_node *node, heed_value dy)
 {
     const heed_attention_attributes *attributes = node->attributes;
@@ -242,7 +242,7 @@ static heed_status gradient(heed_graph *graph, const heed_node *node, const heed
     return HEED_OK;
 }
 
-/* Pairs of a query and a key that it can see by their places alone. */
+/* The number of pairs of a query and a key that it sees, by their positions alone. */
 static double visible_pairs(const heed_attention_attributes *attributes,
                             const heed_sequence *sequence)
 {
@@ -258,7 +258,7 @@ static double visible_pairs(const heed_attention_attributes *attributes,
     return pairs;
 }
 
-/* Two matmuls of every query with every key that it sees; keys and values are read once for a
+/* Two matmuls of every query with every key that it sees; keys and values are read once for each
    sequence. */
 static heed_cost cost(const heed_kernel_args *args)
 {
@@ -276,8 +276,8 @@ static heed_cost cost(const heed_kernel_args *args)
     return cost;
 }
 
-/* Heads, their width and the scale of scores; q has `columns` columns. What is 0 or not set gets
-   its default. */
+/* Sets heads, their width and the scale of scores from the options; q has `columns` columns. An
+   option that is 0 or not set gets its default. */
 static void set_heads(heed_attention_attributes *attributes, const heed_attention_options *options,
                       int64_t columns)
 {
@@ -305,7 +305,7 @@ heed_value heed_attention(heed_graph *graph, const heed_attention_inputs *inputs
     attributes.soft_cap = options->soft_cap;
     attributes.stream = options->dropout > 0 ? heed_graph_stream(graph) : 0;
     attributes.want_weights = options->want_weights;
-    /* a sink takes all of what no key gets */
+    /* with a sink, a query that sees no key gives its whole weight to it */
     attributes.masked_mean = options->masked_mean && inputs->sinks == HEED_NONE;
     if (options->want_weights) {
         attributes.max_queries = options->max_queries;

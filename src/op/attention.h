@@ -1,5 +1,5 @@
-/* attention.h: who sees whom, where a key lies, and how a score comes about: shared by attention
-   and its gradient, and the definition that faster kernels follow. */
+/* attention.h: which keys a query sees, where a key lies, and how a score is computed. Attention
+   and its gradient share it, and faster kernels follow it. */
 #ifndef HEED_OP_ATTENTION_H
 #define HEED_OP_ATTENTION_H
 
@@ -8,10 +8,10 @@
 #include "op/sequence.h"
 #include "tensor/scaled_rows.h"
 
-/* One sequence of a running attention. */
+/* One sequence of a step of attention. */
 typedef struct heed_attention_span {
     const heed_attention_attributes *attributes;
-    /* NULL when absent */
+    /* NULL if absent */
     const heed_operand *query_index, *key_index, *page_table, *slopes, *sinks;
     heed_sequence sequence;
     int64_t key_rows;
@@ -34,7 +34,8 @@ static inline heed_attention_span heed_attention_span_of(const heed_kernel_args 
     return span;
 }
 
-/* The row of k and v in which key j of the sequence lies; -1 when the page table leads outside. */
+/* The row of k and v in which key j of the sequence lies; -1 if the page table leads outside of
+   them. */
 static inline int64_t heed_attention_key_row(const heed_attention_span *span, int64_t j)
 {
     const heed_operand *table = span->page_table;
@@ -47,7 +48,7 @@ static inline int64_t heed_attention_key_row(const heed_attention_span *span, in
     return row >= 0 && row < span->key_rows ? row : -1;
 }
 
-/* Mask index of query i, and of key j, which lies in `row`. */
+/* The mask index of query i, and of key j, which lies in row `row`. */
 static inline int64_t heed_attention_query_at(const heed_attention_span *span, int64_t i)
 {
     const heed_operand *queries = span->query_index;
@@ -79,7 +80,7 @@ static inline int64_t heed_attention_visible_row(const heed_attention_span *span
     return row;
 }
 
-/* Does query i see no key, and attend to all of them alike for that reason? */
+/* Does query i see no key, so that with masked_mean it attends to all of them alike? */
 static inline bool heed_attention_is_fully_masked(const heed_attention_span *span, int64_t i)
 {
     for (int64_t j = 0; span->attributes->masked_mean && j < span->sequence.keys; j++)
@@ -104,7 +105,7 @@ static inline real REAL(heed_attention_key_element)(const heed_attention_attribu
            (float)bytes[head * width + e];
 }
 
-/* scale * q.k, the products added in ascending order, then the soft cap: cap * tanh(score /
+/* scale * q.k, with products added in ascending order, then the soft cap: cap * tanh(score /
    cap). */
 static inline real REAL(heed_attention_score)(const heed_attention_attributes *attributes,
                                               const real *q, const heed_operand *k, int64_t row,
@@ -120,8 +121,8 @@ static inline real REAL(heed_attention_score)(const heed_attention_attributes *a
     return cap > 0 ? cap * R(tanh)(sum / cap) : sum;
 }
 
-/* ALiBi: what is added to the score of query i and key j of a head: slope * distance, or, with
-   alibi_bf16, the difference of two products that are bf16 numbers. */
+/* ALiBi: what is added to the score of query i and key j of a head: scale * slope * distance, or
+   with alibi_bf16 scale times the difference of two products that are rounded to bf16. */
 static inline real REAL(heed_attention_bias)(const heed_attention_span *span, int64_t head,
                                              int64_t i, int64_t j, int64_t row)
 {
@@ -133,8 +134,8 @@ static inline real REAL(heed_attention_bias)(const heed_attention_span *span, in
            (real)(heed_alibi_product((float)slope, key) - heed_alibi_product((float)slope, query));
 }
 
-/* What dropout multiplies the weight of one query and head by, key for key in ascending order: 0 or
-   1 / (1 - rate). */
+/* What dropout multiplies the weights of one query and head by: 0 or 1 / (1 - rate). Keys are asked
+   for in ascending order. */
 typedef struct {
     heed_random_row row;
     uint32_t threshold, words[4];

@@ -20,7 +20,7 @@
 
 HEED_REFERENCE(attention_backward);
 
-/* dy.x; dy and, where it is an operand of a matmul, x as the matmuls take them. */
+/* dy.x. dy, and x if it is an operand of a matmul, are rounded as in matmuls. */
 static inline real REAL(dot)(const heed_attention_attributes *attributes, const real *dy,
                              const real *x, bool operand)
 {
@@ -31,7 +31,7 @@ static inline real REAL(dot)(const heed_attention_attributes *attributes, const 
     return sum;
 }
 
-/* One query and head. */
+/* What one query and head add to dq, dk and dv. */
 static inline void REAL(attend_backward)(const heed_kernel_args *args,
                                          const heed_attention_span *span, int64_t i, int64_t head)
 {
@@ -99,7 +99,7 @@ static heed_status infer(heed_infer *infer, heed_error *error)
     return HEED_OK;
 }
 
-/* Five matmuls where attention has two. */
+/* The backward pass has five matmuls, the forward pass two. */
 static heed_cost cost(const heed_kernel_args *args)
 {
     heed_cost cost = heed_op_attention.cost(args);

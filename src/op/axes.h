@@ -1,4 +1,4 @@
-/* axes.h: a value seen around one of its axes. */
+/* axes.h: a shape as three extents around one axis, for reductions. */
 #ifndef HEED_OP_AXES_H
 #define HEED_OP_AXES_H
 

@@ -13,7 +13,7 @@ typedef enum heed_broadcast_kind {
     HEED_BROADCAST_COLUMN /* (...,1) against (...,D) */
 } heed_broadcast_kind;
 
-/* How `from` fits `to`; the same answer for maximal and for live shapes. */
+/* How `from` fits `to`. The answer is the same for maximal and for live shapes. */
 static inline heed_broadcast_kind heed_broadcast_of(heed_shape from, heed_shape to)
 {
     if (heed_shape_equal(from, to)) return HEED_BROADCAST_SAME;
@@ -28,7 +28,8 @@ static inline heed_broadcast_kind heed_broadcast_of(heed_shape from, heed_shape 
     return heed_shape_equal(from, to) ? HEED_BROADCAST_COLUMN : HEED_BROADCAST_MISFIT;
 }
 
-/* What stands against element (i, column j) of a value whose last axis is `width` long. */
+/* The element of `from` that is combined with element (i, column j) of a value whose last axis is
+   `width` long. */
 static inline real REAL(broadcast_at)(const heed_operand *from, heed_broadcast_kind kind, int64_t i,
                                       int64_t j, int64_t width)
 {

@@ -1,4 +1,4 @@
-/* check.h: what the shape inference of many ops asks for. */
+/* check.h: checks that the shape inference of many ops shares. */
 #ifndef HEED_OP_CHECK_H
 #define HEED_OP_CHECK_H
 
@@ -18,13 +18,13 @@ static inline bool heed_dtype_is_floating(heed_dtype dtype)
     return dtype == HEED_F32 || dtype == HEED_F16 || dtype == HEED_BF16;
 }
 
-/* What a frozen matrix may be stored in, beside that: qblocks along its rows. */
+/* Can a frozen matrix be stored in this type: a floating one, or qblocks along its rows? */
 static inline bool heed_dtype_is_weight(heed_dtype dtype)
 {
     return heed_dtype_is_floating(dtype) || heed_dtype_is_quantized(dtype);
 }
 
-/* Every input that is present is f32. */
+/* HEED_E_DTYPE unless every input that is present is f32. */
 static inline heed_status heed_check_f32(const heed_infer *infer, heed_error *error)
 {
     for (int i = 0; i < infer->n_in; i++)
@@ -33,7 +33,8 @@ static inline heed_status heed_check_f32(const heed_infer *infer, heed_error *er
     return HEED_OK;
 }
 
-/* Input `input`, if present, is (D), fixed, D the extent of the last axis of input `of`. */
+/* Is input `input` absent, or a fixed vector (D), where D is the extent of the last axis of input
+   `of`? */
 static inline bool heed_fits_columns(const heed_infer *infer, int input, int of)
 {
     if (input >= infer->n_in || !infer->present[input]) return true;
@@ -42,13 +43,13 @@ static inline bool heed_fits_columns(const heed_infer *infer, int input, int of)
            vector.dim[0] == rows.dim[rows.rank - 1];
 }
 
-/* Axis 0 of two shapes counts the same thing. */
+/* Does axis 0 of two shapes count the same thing? */
 static inline bool heed_same_rows(heed_shape a, heed_shape b)
 {
     return a.rank && b.rank && a.extent == b.extent && a.dim[0] == b.dim[0];
 }
 
-/* The sequence table: (B,8) i32. */
+/* Is the input a sequence table, (B,8) i32? */
 static inline bool heed_is_sequence_table(const heed_infer *infer, int input)
 {
     heed_shape shape = infer->shape[input];
@@ -56,7 +57,7 @@ static inline bool heed_is_sequence_table(const heed_infer *infer, int input)
            shape.dim[1] == HEED_SEQUENCE_FIELDS;
 }
 
-/* A shape as attribute: padding and unused axes are zero, since attributes are compared byte by
+/* A shape as an attribute. Padding and unused axes are zero, since attributes are compared byte by
    byte. */
 static inline heed_shape_attributes heed_attributes_of_shape(heed_shape shape)
 {
@@ -68,8 +69,8 @@ static inline heed_shape_attributes heed_attributes_of_shape(heed_shape shape)
     return attributes;
 }
 
-/* A shape that a caller wrote down: rank and extent in range, no negative axis, elements countable
-   in 63 bits. */
+/* Is this a valid shape: rank and extent in range, no negative axis, and fewer than 2^63
+   elements? */
 static inline bool heed_shape_is_valid(heed_shape shape)
 {
     if (shape.rank < 0 || shape.rank > HEED_MAX_RANK || shape.extent >= HEED_EXTENT_COUNT)

@@ -14,7 +14,7 @@
 HEED_REFERENCE(cross_entropy);
 HEED_REFERENCE(cross_entropy_backward);
 
-/* Largest logit of a row, and the sum of exp(x - max). */
+/* The largest logit of a row, and the sum of exp(x - max). */
 static inline real REAL(partition)(const real *x, int64_t width, real *max)
 {
     real sum = 0;

@@ -9,7 +9,7 @@
 #include "op/check.h"
 #include "op/reference.h"
 
-/* Live slots, or pairs, of a value (N,J,...). */
+/* The number of live slots, or pairs, of a value (N,J,...). */
 static inline int64_t heed_slot_count(const heed_operand *x)
 {
     return x->shape.dim[0] * x->shape.dim[1];
@@ -21,21 +21,21 @@ static inline real *REAL(slot)(const heed_operand *x, int64_t s)
     return REAL(row)(x, s / J) + s % J * x->shape.dim[2];
 }
 
-/* Number s of an integer table (N,J). */
+/* The address of number s of an integer table (N,J). */
 static inline int32_t *heed_slot_index(const heed_operand *table, int64_t s)
 {
     int64_t J = table->shape.dim[1];
     return (int32_t *)table->data + s / J * table->row_stride + s % J;
 }
 
-/* The number of pair p in a table (N,J) of reals. */
+/* The address of the number of pair p in a table (N,J) of reals. */
 static inline real *REAL(pair)(const heed_operand *table, int64_t p)
 {
     int64_t J = table->shape.dim[1];
     return REAL(row)(table, p / J) + p % J;
 }
 
-/* Slots [*begin, *end) of an expert, within those that there are. */
+/* The slots [*begin, *end) of an expert, limited to those that exist. */
 static inline void heed_expert_range(const heed_operand *offsets, int64_t expert, int64_t slots,
                                      int64_t *begin, int64_t *end)
 {
@@ -47,14 +47,14 @@ static inline void heed_expert_range(const heed_operand *offsets, int64_t expert
 }
 
 #if !HEED_REAL_DOUBLE
-/* A table (N,J) with J >= 1. */
+/* Is the input a table (N,J) with J >= 1? */
 static inline bool heed_is_pairs(const heed_infer *infer, int input, heed_dtype dtype)
 {
     heed_shape shape = infer->shape[input];
     return infer->dtype[input] == dtype && shape.rank == 2 && shape.dim[1] >= 1;
 }
 
-/* A value (N,J,D) over the same rows and choices as a table (N,J). */
+/* Is x a value (N,J,D) over the same rows and choices as a table (N,J)? */
 static inline bool heed_is_slots(heed_shape x, heed_shape pairs)
 {
     return x.rank == 3 && heed_same_rows(x, pairs) && x.dim[1] == pairs.dim[1];

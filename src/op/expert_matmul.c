@@ -217,7 +217,7 @@ static double bytes_of(const heed_operand *x, double share)
                : 0;
 }
 
-/* No more experts are read than there are slots. */
+/* The weights of at most as many experts are read as there are slots. */
 static heed_cost cost_matmul(const heed_kernel_args *args)
 {
     const heed_operand *w = &args->in[HEED_EXPERT_WEIGHT], *y = &args->out[0];

@@ -36,7 +36,7 @@ void REAL(heed_expert_permutation_reference)(const heed_kernel_args *args)
         if (x >= 0 && x < experts) first[(x + 1) * stride]++;
     }
     for (int64_t x = 0; x < experts; x++) first[(x + 1) * stride] += first[x * stride];
-    /* offsets serve as counters: each ends where the next one began */
+    /* offsets serve as counters: after this loop each of them is where the next one began */
     for (int64_t p = 0; p < pairs; p++) {
         int32_t x = *heed_slot_index(index, p);
         bool inside = x >= 0 && x < experts;

@@ -39,7 +39,7 @@ static inline real REAL(left)(const heed_kernel_args *args, REAL(heed_row_norm) 
     return (value - norm.mean) * norm.rstd * gain + (bias ? *REAL(row)(bias, k) : 0);
 }
 
-/* The same sum if b is quantized: the runs of qblocks see the normalized rows. */
+/* The same sum if b is quantized: a is normalized first, then quantized run by run. */
 static real REAL(quantized_sum)(const heed_kernel_args *args, REAL(heed_row_norm) norm,
                                 const heed_qblock_traits *traits, const heed_operand *b, int64_t i,
                                 int64_t j)
@@ -57,7 +57,7 @@ static real REAL(quantized_sum)(const heed_kernel_args *args, REAL(heed_row_norm
     return acc.sum;
 }
 
-/* Column j of weight `joined`, with its bias; `before` is what the sum begins with. */
+/* Element (i, j) of the matmul by weight `joined`, with its bias; the sum begins with `before`. */
 static inline real REAL(sum_of)(const heed_kernel_args *args, REAL(heed_row_norm) norm, int64_t i,
                                 int joined, int64_t j, real before)
 {
@@ -77,7 +77,7 @@ static inline real REAL(sum_of)(const heed_kernel_args *args, REAL(heed_row_norm
     return bias ? sum + *REAL(row)(bias, j) : sum;
 }
 
-/* Column `to` of y in row i is column j of weight `joined`. */
+/* Element (i, to) of y, which is column j of weight `joined`. */
 static inline real REAL(one)(const heed_kernel_args *args, REAL(heed_row_norm) norm, int64_t i,
                              int joined, int64_t j, int64_t to)
 {

@@ -52,8 +52,8 @@ static inline real REAL(logit)(const heed_kernel_args *args, int64_t i, int64_t 
     return bias ? sum + *REAL(row)(bias, j) : sum;
 }
 
-/* Largest logit of a row, sum of exp(logit - max), mean of logit - max. No row is kept: logits are
-   computed twice. */
+/* The largest logit of a row, the sum of exp(logit - max) and the mean of logit - max. Logits are
+   computed twice, so that no row needs to be stored. */
 static inline REAL(row_totals) REAL(totals)(const heed_kernel_args *args, int64_t i)
 {
     int64_t width = args->in[HEED_LINEAR_LOSS_WEIGHT].shape.dim[0];
@@ -67,7 +67,7 @@ static inline REAL(row_totals) REAL(totals)(const heed_kernel_args *args, int64_
     return t;
 }
 
-/* The label of row i, or -1 where the row is not scored. */
+/* The label of row i, or -1 if the row is not scored. */
 static inline int32_t REAL(label)(const heed_kernel_args *args, int64_t i)
 {
     int32_t label = *REAL(integers)(&args->in[HEED_LINEAR_LOSS_LABELS], i);
@@ -93,7 +93,7 @@ void REAL(heed_linear_cross_entropy_reference)(const heed_kernel_args *args)
                    i) = REAL(label)(args, i) < 0 ? 0 : REAL(nll)(args, i, REAL(totals)(args, i));
 }
 
-/* Adds what logit (i, j) of gradient d gives to the gradients. */
+/* Adds to the gradients what logit (i, j), whose gradient is d, contributes. */
 static inline void REAL(add_gradients)(const heed_kernel_args *args, int64_t i, int64_t j, real d)
 {
     const heed_operand *x = &args->in[HEED_LINEAR_LOSS_X],

@@ -80,8 +80,8 @@ static heed_value emit(heed_graph *graph, heed_value a, heed_value b, bool trans
     return heed_emit(graph, HEED_OP_MATMUL, (heed_value[]){a, b}, 2, &attributes, NULL);
 }
 
-/* With op(a) = a or a^T: d op(a) = dy op(b)^T and d op(b) = op(a)^T dy; each is asked for in the
-   orientation in which it is stored. */
+/* With op(a) = a or a^T: d op(a) = dy op(b)^T and d op(b) = op(a)^T dy. Each gradient is computed
+   in the orientation in which its operand is stored. */
 static heed_status gradient(heed_graph *graph, const heed_node *node, const heed_value *dout,
                             heed_value *din, heed_error *error)
 {

@@ -37,8 +37,8 @@ static inline void REAL(normalize)(const heed_kernel_args *args, heed_fused_norm
         }
 }
 
-/* Inputs dy, x, gain. With g = dy * gain: dx = (g - mean(g) - xhat mean(g xhat)) * rstd; the RMS
-   norm has no mean(g), as it takes no mean off. dx may overwrite dy. */
+/* Inputs dy, x, gain. With g = dy * gain: dx = (g - mean(g) - xhat mean(g xhat)) * rstd. For the
+   RMS norm, which subtracts no mean, mean(g) is left out. dx may overwrite dy. */
 static inline void REAL(normalize_backward)(const heed_kernel_args *args, heed_fused_norm kind)
 {
     const heed_norm_attributes *attributes = args->attributes;
@@ -108,7 +108,8 @@ void REAL(heed_norm_gain_backward_reference)(const heed_kernel_args *args)
 }
 
 #if !HEED_REAL_DOUBLE
-/* All five ops: x in front (after dy in the backward ops), then the vectors. */
+/* Shape inference of all five ops: `x` is the place of x, 0, or 1 after dy in the backward ops;
+   gain and bias follow. */
 static heed_status check(heed_infer *infer, heed_error *error, int x, float eps)
 {
     HEED_TRY(heed_check_f32(infer, error));

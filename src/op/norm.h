@@ -5,7 +5,7 @@
 
 #include "op/reference.h"
 
-/* A normalized element is (x - mean) * rstd. RMS normalization is the case of mean 0. */
+/* A normalized element is (x - mean) * rstd. The RMS norm has mean 0. */
 typedef struct {
     real mean, rstd;
 } REAL(heed_row_norm);
@@ -22,7 +22,8 @@ static inline REAL(heed_row_norm)
     return norm;
 }
 
-/* What a normalized element is multiplied by; no gain counts as 1 whatever the offset. */
+/* What a normalized element is multiplied by: gain + offset; without a gain 1, whatever the offset
+   is. */
 static inline real REAL(heed_gain_at)(const heed_operand *gain, float offset, int64_t j)
 {
     return gain ? *REAL(row)(gain, j) + (real)offset : (real)1;

@@ -1,15 +1,19 @@
-/* random.h: where a random op's numbers lie. They are counted by (seed, step, stream, sample,
-   position, channel), never by the row in a batch, so that a mask depends neither on neighbors,
-   buckets nor threads.
+/* random.h: how the numbers of random ops are counted. The coordinates of a number are (seed, step,
+   stream, sample, position, channel), never the row in a batch, so that a mask does not depend on
+   neighbors, buckets or threads.
 
-     key     = heed_mix(seed, step), low word first                    one key a run
+     key     = heed_mix(seed, step), low word first                    one key for each run
      counter = {channel / 4, position, sample, stream * 4096 + plane}  one Philox4x32-10 block
      word    = channel % 4                                             of the four in a block
 
-   stream is the node's own number, fixed when the graph is built. The others are, for dropout of
-   - activations: position that of the row, channel the element's place in the row, plane 0;
-   - attention weights: position the query's number, FIRST_INDEX plus its row within the sequence;
-     channel the key's number, from 0 within the sequence; plane the query head.
+   The stream is the own number of the node, fixed when the graph is built. The other coordinates
+   depend on what dropout is applied to:
+   - activations: position is that of the row, channel is the place of the element in the row, plane
+     is 0;
+   - attention weights: position is the number of the query, FIRST_INDEX plus its row within the
+     sequence;
+     channel is the number of the key, from 0 within the sequence; plane is the query head.
+
    Index arrays (masks) change no number. An element is kept if the upper 24 bits of its word reach
    the threshold of the rate. */
 #ifndef HEED_OP_RANDOM_H
@@ -21,7 +25,7 @@
 
 enum { HEED_RANDOM_PLANES = 4096, HEED_RANDOM_STREAMS = 1 << 20 };
 
-/* One row of random numbers: all coordinates but the channel. */
+/* The coordinates of one row of random numbers: all but the channel. */
 typedef struct {
     uint32_t key[2], position, sample, stream;
 } heed_random_row;

@@ -51,7 +51,7 @@ void REAL(heed_reduce_reference)(const heed_kernel_args *args)
                 attributes->kind, &args->in[0], over, o, i);
 }
 
-/* Inputs dy and, for the maximum, x. */
+/* Inputs: dy, and for the maximum also x. */
 void REAL(heed_reduce_backward_reference)(const heed_kernel_args *args)
 {
     const heed_reduce_backward_attributes *attributes = args->attributes;
@@ -70,7 +70,7 @@ void REAL(heed_reduce_backward_reference)(const heed_kernel_args *args)
 }
 
 #if !HEED_REAL_DOUBLE
-/* The shape of y, or false when the attributes do not fit x. */
+/* Computes the shape of y; false if the attributes do not fit x. */
 static bool reduced_shape(heed_shape x, const heed_reduce_attributes *attributes, heed_shape *y)
 {
     int axis = attributes->axis, rank = x.rank;

@@ -40,7 +40,7 @@ static inline real *REAL(flat)(const heed_operand *operand, int64_t at)
                    : operand->data;
 }
 
-/* Zeros in all live rows. */
+/* Writes zeros into all live rows. */
 static inline void REAL(clear)(const heed_operand *operand)
 {
     int64_t columns = heed_shape_columns(operand->shape);
@@ -72,15 +72,15 @@ static inline real REAL(element)(const heed_operand *operand, int64_t i, int64_t
     }
 }
 
-/* An operand of a matmul, rounded to bf16 when the matmul's attributes say so. In double it is
+/* An operand of a matmul, rounded to bf16 if the attributes of the matmul say so. A double is
    rounded to float first, as by `cast`. */
 static inline real REAL(operand)(real value, bool bf16)
 {
     return bf16 ? (real)heed_round_operand((float)value) : value;
 }
 
-/* The traits by which a matmul multiplies qblocks as integers (tensor/qblock_dot.h): only frozen
-   weights, only in single precision. NULL: by elements. */
+/* The traits by which a matmul multiplies qblocks as integers (tensor/qblock_dot.h). Only frozen
+   weights have them, and only in single precision; NULL: multiply element by element. */
 static inline const heed_qblock_traits *REAL(integers_of)(const heed_operand *b)
 {
     return sizeof(real) == sizeof(float) ? heed_qblock_traits_of(b->dtype) : NULL;

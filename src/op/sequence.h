@@ -1,18 +1,17 @@
-/* sequence.h: reading the sequence table, the same way in every kernel. */
+/* sequence.h: how every kernel reads the sequence table. */
 #ifndef HEED_OP_SEQUENCE_H
 #define HEED_OP_SEQUENCE_H
 
 #include "graph/op.h"
 
 typedef struct heed_sequence {
-    int64_t query_start, queries; /* rows of q; queries is 0 when the table points outside */
+    int64_t query_start, queries; /* rows of q; queries is 0 if the table points outside of them */
     int64_t key_start, keys;      /* rows of dense k and v; with a page table key_start is unused */
     int32_t first_index, sample, table_row;
 } heed_sequence;
 
-/* Row b of the sequence table. Ranges that leave [0, query_rows) are empty, and so are those that
-   leave [0, key_rows). A page table, if not NULL, places the keys: then there are no more of them
-   than it has positions. */
+/* Row b of the sequence table. Ranges that leave [0, query_rows) or [0, key_rows) are empty. With a
+   page table the keys lie in its pages, and there are at most as many as it has positions. */
 static inline heed_sequence heed_sequence_of(const heed_operand *sequences, int64_t b,
                                              int64_t query_rows, int64_t key_rows,
                                              const heed_operand *page_table)

@@ -18,7 +18,7 @@ void REAL(heed_softmax_reference)(const heed_kernel_args *args)
         for (int64_t at = 0; at < columns; at += width) {
             const real *from = REAL(row)(x, i) + at;
             real *to = REAL(row)(y, i) + at, max = -INFINITY, sum = 0;
-            bool nothing = true; /* a NaN is something, and spreads */
+            bool nothing = true; /* NaN is not -inf: it spreads */
             for (int64_t j = 0; j < width; j++) {
                 max = from[j] > max ? from[j] : max;
                 nothing = nothing && from[j] == -INFINITY;

@@ -36,14 +36,14 @@ void REAL(heed_accumulate_reference)(const heed_kernel_args *args)
             REAL(row)(y, i)[j] = REAL(row)(state, i)[j] + REAL(row)(x, i)[j];
 }
 
-/* Row i of a cache of any type. */
+/* The address of row i of a cache of any type. */
 static inline char *REAL(cache_row)(const heed_operand *cache, int64_t i)
 {
     size_t element = cache->dtype == HEED_F32 ? sizeof(real) : heed_dtypes[cache->dtype].bytes;
     return (char *)cache->data + (size_t)(i * cache->row_stride) * element;
 }
 
-/* One run of x into an i8 row. */
+/* Writes one run of x into an i8 row. */
 static inline void REAL(put_run)(int8_t *row, const real *x, int64_t runs, int64_t width,
                                  int64_t run)
 {
@@ -83,7 +83,7 @@ void REAL(heed_cache_write_reference)(const heed_kernel_args *args)
 }
 
 #if !HEED_REAL_DOUBLE
-/* Input 0 is a state or a later version of one. */
+/* Is input 0 a state, or a later version of one? */
 static bool is_state(const heed_infer *infer)
 {
     const heed_graph *graph = infer->graph;

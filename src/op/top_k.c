@@ -26,7 +26,7 @@ void REAL(heed_top_k_reference)(const heed_kernel_args *args)
         const real *from = REAL(row)(x, i);
         real *best = REAL(row)(y, i);
         int32_t *at = (int32_t *)index->data + i * index->row_stride;
-        for (int64_t c = 0; c < width; c++) { /* one more into a sorted list */
+        for (int64_t c = 0; c < width; c++) { /* inserts one more element into a sorted list */
             int64_t place = c < count ? c : count;
             while (place > 0 && REAL(larger)(from[c], best[place - 1])) {
                 place--;

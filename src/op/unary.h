@@ -1,5 +1,5 @@
-/* unary.h: the functions that include/heed/unaries.def names, and its table as code. For every
-   kind: finite x gives no NaN. */
+/* unary.h: the functions that include/heed/unaries.def names, and its table as code. For each of
+   them finite x gives no NaN. */
 #ifndef HEED_OP_UNARY_H
 #define HEED_OP_UNARY_H
 

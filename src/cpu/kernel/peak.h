@@ -1,15 +1,16 @@
-/* peak.h: loops that show what an instruction set can reach on this machine. Compiled into
+/* peak.h: loops that reach the peak of an instruction set on this machine. They are compiled into
    kernels_<isa>.c like the kernels. */
 #include "cpu/kernel/kernel.h"
 #include "cpu/peak.h"
 #include "cpu/vector.h"
 
-/* Accumulators: as many as hide the latency of a multiply-add on two ports, and fit into 16
-   registers; of byte products only the last step is dependent, and takes a cycle. */
+/* How many accumulators loops have. For multiply-adds there are as many as hide their latency on
+   two ports and fit into 16 registers. For products of bytes only the last step depends on the one
+   before, and it takes a cycle. */
 enum { PEAK_ACCUMULATORS = 12, PEAK_BYTE_ACCUMULATORS = 4, PEAK_STREAMS = 8 };
 
-/* For each instruction set: peak_dot, sum + products of bytes, four to a lane of 32 bits; and how
-   the loops compute. */
+/* For each instruction set: peak_dot, which adds the products of four bytes to each lane of 32
+   bits, and how the loops compute. */
 #if defined(__AVX512BW__)
 #define PEAK_F32_HOW "vfmadd, 512 bits"
 #define PEAK_INT8_HOW "vpmaddubsw, vpmaddwd, vpaddd, 512 bits: no vpdpbusd"
@@ -40,7 +41,7 @@ HEED_INLINE peak_bytes peak_dot(peak_bytes sum, peak_bytes a, peak_bytes b)
     return (peak_bytes)lanes;
 }
 #endif
-/* A value in a vector register about which the compiler knows nothing from here on. */
+/* Makes the compiler assume that a value in a vector register changes here. */
 #if defined(__x86_64__)
 #define PEAK_OPAQUE(x) __asm__ volatile("" : "+x"(x))
 #elif defined(__aarch64__)
@@ -49,8 +50,8 @@ HEED_INLINE peak_bytes peak_dot(peak_bytes sum, peak_bytes a, peak_bytes b)
 #define PEAK_OPAQUE(x) __asm__ volatile("" : "+m"(x))
 #endif
 
-/* `rounds` times one multiply-add in each of PEAK_ACCUMULATORS independent vectors. The result
-   keeps the loop from being dropped. */
+/* `rounds` times one multiply-add in each of PEAK_ACCUMULATORS independent vectors. Returns a
+   number that depends on all of them, so that the loop is not dropped. */
 static float peak_f32(int64_t rounds)
 {
     heed_v accumulator[PEAK_ACCUMULATORS], factor = heed_v_set(0.999f), term = heed_v_set(0.001f);
@@ -65,6 +66,7 @@ static float peak_f32(int64_t rounds)
     return heed_v_sum(accumulator[0]);
 }
 
+/* `rounds` times products of bytes in each of the accumulators. */
 static float peak_int8(int64_t rounds)
 {
     const peak_bytes none = {0}, b = none + 5;
@@ -75,7 +77,7 @@ static float peak_int8(int64_t rounds)
         HEED_UNROLL
         for (int i = 0; i < PEAK_BYTE_ACCUMULATORS; i++) {
             accumulator[i] = peak_dot(accumulator[i], a, b);
-            PEAK_OPAQUE(a); /* else the product is made once for all */
+            PEAK_OPAQUE(a); /* otherwise the product is made only once */
         }
     }
     HEED_UNROLL
@@ -86,6 +88,7 @@ static float peak_int8(int64_t rounds)
     return (float)lane;
 }
 
+/* Adds up `count` floats, as one run of addresses or as eight side by side. */
 static float peak_read(const float *data, int64_t count, int streams)
 {
     const int64_t run = streams > 1 ? count / PEAK_STREAMS : HEED_LANES;

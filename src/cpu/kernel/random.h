@@ -7,8 +7,8 @@
 
 enum { RANDOM_BLOCKS = 16, RANDOM_WORDS = 4 * RANDOM_BLOCKS };
 
-/* factors[j] = scale where channel 64 * run + j is kept, else 0. Philox4x32-10 on 16 counters side
-   by side, so that the compiler finds vectors. */
+/* factors[j] = scale if channel 64 * run + j is kept, otherwise 0. Philox4x32-10 runs on 16
+   counters side by side, which compilers turn into vector code. */
 static inline void dropout_factors(const heed_random_row *row, uint32_t threshold, float scale,
                                    int64_t run, float factors[RANDOM_WORDS])
 {

@@ -1,7 +1,7 @@
-/* source_tree.h: the sources as text, for tests that read them: every .c and .h of src and include,
-   with comments, strings and lines of the preprocessor blanked, so that what is left reads as code.
-   Definitions and declarations at file scope begin in the first column, as .clang-format lays them
-   out. Tests of the reading itself add texts of their own with tree_add. */
+/* source_tree.h: reads every .c and .h of src and include, for tests of the sources. In the text of
+   a source, comments, strings and lines of the preprocessor are replaced by blanks, so that only
+   code is left. The readers rely on .clang-format: definitions and declarations at file scope begin
+   in the first column. Tests of a rule add texts with tree_add. */
 #ifndef HEED_TESTS_ARCHITECTURE_SOURCE_TREE_H
 #define HEED_TESTS_ARCHITECTURE_SOURCE_TREE_H
 
@@ -20,6 +20,7 @@
 
 typedef struct {
     char path[256]; /* as #include names it: "graph/plan.h", "heed/heed.h" */
+    /* as it is in the file; the code alone, at the same places */
     char *raw, *text;
 } source;
 
@@ -28,13 +29,14 @@ typedef struct {
     size_t count;
 } source_tree;
 
-/* What a rule has found; `expected` by a test of the rule itself, and then not printed. */
+/* What a rule has found. A test of the rule sets `expected`; findings are then not printed. */
 typedef struct {
     int count;
     bool expected;
     char last[512];
 } findings;
 
+/* Adds a finding. */
 __attribute__((format(printf, 2, 3))) static inline void finding(findings *f, const char *format,
                                                                  ...)
 {
@@ -51,6 +53,7 @@ static inline bool is_name(char c)
     return isalnum((unsigned char)c) || c == '_';
 }
 
+/* Returns the length of the identifier at the beginning of a text. */
 static inline size_t name_length(const char *name)
 {
     size_t length = 0;
@@ -74,7 +77,7 @@ static inline bool is_header(const source *s)
     return ends_with(s->path, ".h");
 }
 
-/* The module of a source: the first folder of its path. */
+/* Returns the length of a source's module, which is the first folder of its path. */
 static inline size_t module_length(const char *path)
 {
     return strcspn(path, "/");
@@ -86,8 +89,8 @@ static inline bool same_module(const char *one, const char *other)
     return length == module_length(other) && strncmp(one, other, length) == 0;
 }
 
-/* After the comment, string, character or preprocessor line that begins at `at`; NULL if none
-   does. */
+/* Returns the end of the comment, string, character or preprocessor line that begins at `at`; NULL
+   if none begins there. */
 static inline char *skip_no_code(char *at, bool line_begins)
 {
     if (at[0] == '/' && at[1] == '*') {
@@ -106,7 +109,7 @@ static inline char *skip_no_code(char *at, bool line_begins)
     return end;
 }
 
-/* Blanks what is no code and keeps the lines. */
+/* Replaces everything but code and line ends by blanks. */
 static inline void blank(char *text)
 {
     bool line_begins = true;
@@ -121,6 +124,7 @@ static inline void blank(char *text)
     }
 }
 
+/* Adds a source with this path and text; both are copied. */
 static inline void tree_add(source_tree *tree, const char *path, const char *text)
 {
     tree->items = realloc(tree->items, (tree->count + 1) * sizeof *tree->items);
@@ -159,7 +163,7 @@ static inline void tree_read_file(source_tree *tree, const char *file, const cha
     free(text);
 }
 
-/* Adds the sources below `root`/`folder`; paths are counted from `root`. */
+/* Adds the sources below root/folder. Their paths are relative to `root`. */
 static inline void tree_read_folder(source_tree *tree, const char *root, const char *folder)
 {
     char file[1024], path[512];
@@ -179,6 +183,7 @@ static inline void tree_read_folder(source_tree *tree, const char *root, const c
     closedir(directory);
 }
 
+/* Adds all sources of src and include. */
 static inline void tree_read(source_tree *tree)
 {
     tree_read_folder(tree, HEED_SOURCE "/include", "");
@@ -186,7 +191,7 @@ static inline void tree_read(source_tree *tree)
     assert_true(tree->count > 300);
 }
 
-/* The bracket that closes the one at `open`; NULL if none does. */
+/* Returns the bracket that closes the one at `open`; NULL if there is none. */
 static inline const char *closing(const char *open)
 {
     int depth = 0;
@@ -198,7 +203,8 @@ static inline const char *closing(const char *open)
     return NULL;
 }
 
-/* The next line after `line` (NULL: the first line) that begins with a word; NULL at the end. */
+/* Returns the next line after `line` that begins with a word; NULL at the end. If `line` is NULL,
+   the search begins with the first line. */
 static inline const char *next_declaration(const char *text, const char *line)
 {
     for (;;) {
@@ -210,7 +216,8 @@ static inline const char *next_declaration(const char *text, const char *line)
     }
 }
 
-/* The path that the #include at `line` names in quotes, into `path`; false if it is none. */
+/* Writes the path that the #include at `line` names in quotes. Returns false if the line is not
+   such an #include. */
 static inline bool read_include(const char *line, char path[256])
 {
     return sscanf(line, " # include \"%255[^\"]\"", path) == 1;

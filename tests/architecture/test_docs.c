@@ -1,9 +1,10 @@
-/* The docs name what exists. Every word of README.md and of the pages below
-   - that looks like a file of this tree, by its extension or by the folder it begins with, is the
-     end of an existing path ("*" stands for any name);
-   - that begins with heed_ or HEED_ is found in the sources ("*" ends the word).
-   Every module, a folder of src, has a row in docs/architecture.md.
-   The worklog, the changelog and the results tell of names as they were, and are left out. */
+/* Checks that the docs name what exists:
+   - A word of a page that looks like a file of this tree, by its extension or its first folder, is
+     the end of an existing path; "*" stands for any name.
+   - A word that begins with heed_ or HEED_ is found in the sources, up to a "*".
+   - Every module, which is a folder of src, has a row in docs/architecture.md.
+   The worklog, the changelog and the results are left out, because they tell of names as they
+   were. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -31,8 +32,8 @@ enum {
     EXTENSIONS = sizeof extensions / sizeof *extensions,
     MOST_PATHS = 1 << 14
 };
-static char *paths[MOST_PATHS]; /* from the root of the tree on; folders too */
-static char *sources;           /* the text of src and include, file after file */
+static char *paths[MOST_PATHS]; /* files and folders, relative to the root of the tree */
+static char *sources;           /* the text of src and include, one file after another */
 static size_t sources_length;
 static int path_count, words_checked, violations;
 
@@ -52,7 +53,7 @@ static void add_source(const char *path, size_t size)
     fclose(file);
 }
 
-/* Adds `path`, which begins with the root, and what is below it. */
+/* Adds `path`, which begins with the root of the tree, and everything below it. */
 static void add_path(const char *path)
 {
     const char *name = path + strlen(HEED_SOURCE) + 1;
@@ -76,7 +77,8 @@ static void add_path(const char *path)
     closedir(directory);
 }
 
-/* llm.c is another project, stdio.h belongs to C. */
+/* Returns whether a word looks like a path of this tree. llm.c is another project, and stdio.h
+   belongs to C. */
 static bool is_path_of_ours(const char *word)
 {
     if (strcmp(word, "llm.c") == 0 || strcmp(word, "stdio.h") == 0) return false;
@@ -88,6 +90,7 @@ static bool is_path_of_ours(const char *word)
     return false;
 }
 
+/* Returns whether the word matches the end of a path. */
 static bool path_exists(const char *word)
 {
     for (int i = 0; i < path_count; i++)
@@ -98,6 +101,7 @@ static bool path_exists(const char *word)
     return false;
 }
 
+/* Checks a word, which it may shorten, of a line of a page. */
 static void check_word(const char *page, int line, char *word)
 {
     size_t length = strlen(word);
@@ -113,7 +117,8 @@ static void check_word(const char *page, int line, char *word)
     violations++;
 }
 
-/* Words are made of the characters of paths; what a URL names is somewhere else. */
+/* Checks the words of a line. A word consists of the characters of paths. URLs, which contain ":",
+   and absolute paths are not checked. */
 static void check_line(const char *page, int number, char *line)
 {
     for (char *at = line; *at;) {

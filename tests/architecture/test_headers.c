@@ -1,25 +1,28 @@
-/* What a module's headers say about it: a header that its files share among themselves is called
-   *_internal.h and stays inside, and no two of its files call each other in a circle. The first two
-   tests show that each rule finds what it forbids. test_layers.c has the order of the modules. */
+/* Checks the headers of modules:
+   - A header that only files of its module share is called *_internal.h, and no other module
+     includes such a header.
+   - No two files of a module call each other.
+   The first two tests show that each rule finds what it forbids. test_layers.c checks the order of
+   the modules. */
 #include "source_tree.h"
 
 enum { MOST_INCLUDES = 16384, MOST_FUNCTIONS = 8192, NAME = 96 };
 
-/* `by` includes `header`, both numbers of sources. */
+/* Source number `by` includes source number `header`. */
 typedef struct {
     size_t by, header;
 } include;
 
 typedef struct {
     char name[NAME];
-    size_t where; /* the source that defines it */
+    size_t where; /* number of the source that defines it */
 } function;
 
 typedef struct {
     const source_tree *tree;
     include includes[MOST_INCLUDES];
     size_t include_count;
-    function functions[MOST_FUNCTIONS]; /* extern, defined in a .c */
+    function functions[MOST_FUNCTIONS]; /* extern functions that a .c defines */
     size_t function_count;
 } uses;
 
@@ -50,7 +53,7 @@ static void read_includes(uses *u, size_t by)
     }
 }
 
-/* The extern functions that a .c defines: those whose line does not say static. */
+/* Adds the extern functions that a .c defines. Their lines do not begin with "static". */
 static void read_functions(uses *u, size_t where)
 {
     const source *s = &u->tree->items[where];
@@ -68,6 +71,7 @@ static void read_functions(uses *u, size_t where)
     }
 }
 
+/* Returns the includes and functions of all sources, in static storage. */
 static uses *uses_of(const source_tree *tree)
 {
     static uses u;
@@ -85,7 +89,8 @@ static bool is_internal(const char *path)
     return ends_with(path, "_internal.h");
 }
 
-/* Files of one name are a unit: "graph/plan" of plan.c, plan.h and plan_internal.h. */
+/* Writes the unit of a file. Files of one name are a unit: plan.c, plan.h and plan_internal.h of
+   graph are "graph/plan". */
 static void unit_of(char unit[256], const char *path)
 {
     snprintf(unit, 256, "%s", path);
@@ -104,22 +109,22 @@ static bool same_unit(const char *one, const char *other)
 
 /* ---- headers ---- */
 
-/* Does the header promise a function or an object that some .c defines? Headers of types, of inline
-   code and of code that is compiled once an instruction set do not. */
+/* Returns whether the header declares a function or an object that some .c defines. Headers of
+   types, of inline code and of code that is compiled once per instruction set do not. */
 static bool declares_externs(const source *s)
 {
     for (const char *line = NULL; (line = next_declaration(s->text, line));) {
         if (begins_with(line, "extern ")) return true;
         const char *open = line + strcspn(line, "(;={"), *end = NULL;
         const bool is_type = begins_with(line, "static ") || begins_with(line, "typedef ");
-        const bool is_macro = open == line + name_length(line); /* one that stands alone */
+        const bool is_macro = open == line + name_length(line); /* nothing precedes its name */
         if (*open == '(' && !is_type && !is_macro) end = closing(open);
         if (end && end[1 + strspn(end + 1, " \n")] == ';') return true;
     }
     return false;
 }
 
-/* The header is the interface of one file, which has its name. */
+/* Returns whether there is a .c with the name of the header, whose interface it then is. */
 static bool has_own_file(const uses *u, size_t header)
 {
     char path[256];
@@ -144,6 +149,7 @@ static void check_header(const uses *u, size_t header, findings *f)
     finding(f, "%s is shared by files of its own module alone: call it *_internal.h", path);
 }
 
+/* Checks all headers but the public ones. Returns their number. */
 static int find_misnamed_headers(const source_tree *tree, findings *f)
 {
     const uses *u = uses_of(tree);
@@ -158,6 +164,7 @@ static int find_misnamed_headers(const source_tree *tree, findings *f)
 
 /* ---- circles ---- */
 
+/* Returns whether the identifier `name` occurs in a text. */
 static bool mentions(const char *text, const char *name)
 {
     const size_t length = strlen(name);
@@ -166,7 +173,7 @@ static bool mentions(const char *text, const char *name)
     return false;
 }
 
-/* A function of the .c `to` that the .c `from` uses; NULL if there is none. */
+/* Returns a function of the .c `to` that the .c `from` uses; NULL if there is none. */
 static const char *call_between(const uses *u, size_t from, size_t to)
 {
     for (size_t i = 0; i < u->function_count; i++)
@@ -176,7 +183,7 @@ static const char *call_between(const uses *u, size_t from, size_t to)
     return NULL;
 }
 
-/* Does a file of the unit of `from` include a header of the unit of `to`? */
+/* Returns whether a file of the unit of `from` includes a header of the unit of `to`. */
 static bool includes_unit(const uses *u, const char *from, const char *to)
 {
     for (size_t i = 0; i < u->include_count; i++)
@@ -186,7 +193,8 @@ static bool includes_unit(const uses *u, const char *from, const char *to)
     return false;
 }
 
-/* Pairs of files of one module of which each includes the other's header and calls it. */
+/* Finds pairs of files of one module that include each other's header and call each other. Returns
+   the number of pairs that were compared. */
 static int find_circles(const source_tree *tree, findings *f)
 {
     const uses *u = uses_of(tree);
@@ -213,6 +221,7 @@ typedef struct {
 
 typedef int rule(const source_tree *tree, findings *f);
 
+/* Returns how many findings a rule has in some files. */
 static int found_in(rule *apply, size_t count, const file *files)
 {
     source_tree tree = {0};

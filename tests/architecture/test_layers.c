@@ -1,8 +1,10 @@
-/* Modules are layered: a module includes only itself, modules before it and public headers; the
-   program includes public headers and its own files only. A backend is reached through its table
-   (graph/backend.h): besides cpu itself only api, which makes the backend, includes cpu. graph and
-   op link together (the table of
-   ops in graph/ops.c names every record of op), but no file of graph includes one of op. */
+/* Checks that modules are layered:
+   - A module includes only its own files, modules before it in the list below and public headers.
+   - The program (cli) includes only its own files and public headers.
+   - A backend is reached through its table (graph/backend.h). Only cpu itself, and api, which makes
+     the backend, include cpu.
+   graph and op link together, since the table of ops in graph/ops.c names every record of op, but
+   no file of graph includes one of op. */
 #include "source_tree.h"
 
 static const char *const modules[] = {"base",    "tensor",   "graph",    "op",    "cpu",   "io",
@@ -10,6 +12,7 @@ static const char *const modules[] = {"base",    "tensor",   "graph",    "op",  
                                       "forward", "generate", "evaluate", "train", "api"};
 enum { MODULES = sizeof modules / sizeof *modules };
 
+/* Returns the place of a source's module in the list; -1 if it belongs to none. */
 static int module_number(const char *path)
 {
     const size_t length = module_length(path);
@@ -18,14 +21,15 @@ static int module_number(const char *path)
     return -1;
 }
 
-/* Is this header one of a backend, which the including file may only reach through the table? */
+/* Returns whether the header belongs to a backend that the file may only reach through the table.
+   */
 static bool is_hidden_backend(const char *file, const char *included)
 {
     return begins_with(included, "cpu/") && !begins_with(file, "cpu/") &&
            !begins_with(file, "api/");
 }
 
-/* The program knows public headers (in angle brackets) and its own files. */
+/* Checks one #include in quotes. Public headers are included in angle brackets. */
 static void check_include(const char *file, const char *included, findings *f)
 {
     const int own = module_number(file), other = module_number(included);
@@ -41,7 +45,7 @@ static void check_include(const char *file, const char *included, findings *f)
         finding(f, "%s includes \"%s\", which belongs to no module", file, included);
 }
 
-/* Returns the number of sources of modules and program. */
+/* Checks every #include. Returns the number of sources of modules and program. */
 static int find_wrong_includes(const source_tree *tree, findings *f)
 {
     int count = 0;

@@ -1,10 +1,12 @@
-/* What clang-format leaves alone: comments and strings within 100 columns too, at most one
-   conditional operator a statement, functions of at most 60 lines, files of at most 500. The first
-   test shows that each rule finds what it forbids. */
+/* Checks the rules of layout that clang-format does not enforce: all lines, with comments and
+   strings, have at most 100 columns, a statement has at most one conditional operator, a function
+   at most 60 lines, and a file at most 500. The first test shows that each rule finds what it
+   forbids. */
 #include "source_tree.h"
 
 enum { MOST_COLUMNS = 100, MOST_FUNCTION_LINES = 60, MOST_FILE_LINES = 500 };
 
+/* Returns the number of the line of `at`, from 1. */
 static int line_of(const char *text, const char *at)
 {
     int line = 1;
@@ -12,7 +14,7 @@ static int line_of(const char *text, const char *at)
     return line;
 }
 
-/* Code points of UTF-8, each of which counts as a column. */
+/* Returns the number of code points, each of which counts as one column. */
 static int columns_of(const char *line, size_t length)
 {
     int columns = 0;
@@ -31,7 +33,8 @@ static void find_wide_lines(const source *s, findings *f)
     }
 }
 
-/* A statement ends at a semicolon or a brace. */
+/* Finds statements with several conditional operators. A statement ends at a semicolon or a brace.
+   */
 static void find_nested_conditionals(const source *s, findings *f)
 {
     int operators = 0;
@@ -44,7 +47,8 @@ static void find_nested_conditionals(const source *s, findings *f)
     }
 }
 
-/* Bodies of functions begin and end with a brace that stands alone in the first column. */
+/* Finds long functions. The body of a function begins and ends with a line that consists of a
+   brace. */
 static void find_long_functions(const source *s, findings *f)
 {
     int number = 0, begin = 0;
@@ -68,6 +72,7 @@ static void find_long_file(const source *s, findings *f)
 
 typedef void rule(const source *s, findings *f);
 
+/* Applies rules, an array that NULL ends, to all sources below a folder. */
 static void check_folder(const char *root, rule *const *rules, findings *f)
 {
     source_tree tree = {0};
@@ -78,7 +83,8 @@ static void check_folder(const char *root, rule *const *rules, findings *f)
     tree_free(&tree);
 }
 
-/* `times` copies of `piece` between `before` and `after`. */
+/* Returns how many findings a rule has in a text of `before`, `times` copies of `piece`, and
+   `after`. */
 static int count_found(rule *check, const char *before, const char *piece, int times,
                        const char *after)
 {

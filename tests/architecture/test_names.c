@@ -1,6 +1,8 @@
-/* Names are unambiguous: no heed_ type and no type of a header is defined twice, whatever the
-   linker sees begins with heed_, and no function has more than six parameters. The first three
-   tests show that each rule finds what it forbids. */
+/* Checks names and parameters:
+   - No heed_ type and no type of a header is defined twice.
+   - The name of every extern function and object begins with heed_.
+   - No function has more than six parameters.
+   The first three tests show that each rule finds what it forbids. */
 #include "source_tree.h"
 
 enum { MOST_PARAMETERS = 6, MOST_TYPES = 4096, NAME = 96 };
@@ -15,8 +17,9 @@ typedef struct {
     int count;
 } type_table;
 
-/* The vectors of the instruction sets are variants of one type by design: code is compiled once for
-   each instruction set and then sees one of these files. */
+/* Returns whether a file defines the vector types of one instruction set. Such files define the
+   same names, because code is compiled once for each instruction set and then sees only one of
+   them. */
 static bool is_vector_variant(const source *s)
 {
     return begins_with(s->path, "cpu/vector_") ||
@@ -24,14 +27,16 @@ static bool is_vector_variant(const source *s)
            begins_with(s->path, "cpu/gemm/quantized_bytes_");
 }
 
+/* Returns whether two types may have the same name. */
 static bool may_stand_twice(const type_entry *one, const type_entry *other)
 {
     if (is_vector_variant(one->where) && is_vector_variant(other->where)) return true;
-    if (one->where == other->where) return true; /* #if chooses; else the compiler refuses it */
+    if (one->where == other->where) return true; /* #if chooses one; else the compiler complains */
     const bool in_header = is_header(one->where) || is_header(other->where);
     return !in_header && !begins_with(one->name, "heed_");
 }
 
+/* Adds the type whose name is at `name`; finds an earlier one of the same name. */
 static void add_type(type_table *types, const char *name, const source *where, findings *f)
 {
     const size_t length = name_length(name);
@@ -47,7 +52,8 @@ static void add_type(type_table *types, const char *name, const source *where, f
                     where->path);
 }
 
-/* After "struct ", "enum " or "union " at `text`; NULL if it begins otherwise. */
+/* Returns the place after "struct ", "enum " or "union " at the beginning of a text; NULL if it
+   begins with something else. */
 static const char *after_kind(const char *text)
 {
     static const char *const kinds[] = {"struct ", "enum ", "union "};
@@ -56,8 +62,8 @@ static const char *after_kind(const char *text)
     return NULL;
 }
 
-/* The name that a typedef without members gives: of a function, a pointer to one, or another type;
-   NULL for "typedef struct x x;", which only says that there is one. */
+/* Returns the name that a typedef without members defines, for a function, a pointer to a function
+   or another type. Returns NULL for "typedef struct x x;", which defines no new name. */
 static const char *alias_name(const char *text)
 {
     const char *open = text + strcspn(text, "(;"), *end = open;
@@ -74,7 +80,7 @@ static const char *alias_name(const char *text)
     return name;
 }
 
-/* The type that is defined at `line`, if any. */
+/* Adds the type that is defined at `line`, if there is one. */
 static void read_type(type_table *types, const char *line, const source *where, findings *f)
 {
     const bool is_typedef = begins_with(line, "typedef ");
@@ -94,6 +100,7 @@ static void read_type(type_table *types, const char *line, const source *where, 
     if (name) add_type(types, name, where, f);
 }
 
+/* Returns the number of types. */
 static int find_types_defined_twice(const source_tree *tree, findings *f)
 {
     static type_table types;
@@ -106,20 +113,23 @@ static int find_types_defined_twice(const source_tree *tree, findings *f)
     return types.count;
 }
 
-/* What is declared or defined at a line: a function, if `open` is the bracket of its parameters, or
-   an object. */
+/* What a line declares or defines: a function, whose parameters begin at the bracket `open`, or an
+   object, for which `open` is NULL. */
 typedef struct {
     const char *name, *open;
     int length;
     bool is_static;
 } declaration;
 
+/* Returns whether `word` occurs in a text before `end`. */
 static bool has_word(const char *text, const char *end, const char *word)
 {
     const char *at = strstr(text, word);
     return at && at < end;
 }
 
+/* Reads the declaration at a line. Returns false if the line declares neither function nor object.
+   */
 static bool read_declaration(const char *line, declaration *d)
 {
     static const char *const others[] = {"typedef ", "return", "else", "case ", "default"};
@@ -136,10 +146,10 @@ static bool read_declaration(const char *line, declaration *d)
                        .open = has_parameters ? end : NULL,
                        .length = (int)(name_end - name),
                        .is_static = has_word(line, end, "static ")};
-    return name > line; /* else a macro that stands alone, or a type that is only declared */
+    return name > line; /* else it is the call of a macro, or the declaration of a type */
 }
 
-/* Macros make names, linkage or both of what has capital letters. */
+/* Returns whether a name has capital letters. Macros then decide about name or linkage. */
 static bool has_capitals(const char *name, int length)
 {
     for (int i = 0; i < length; i++)
@@ -147,7 +157,8 @@ static bool has_capitals(const char *name, int length)
     return false;
 }
 
-/* Does the first word at `line` consist of capitals? Such a macro says "static inline". */
+/* Returns whether the first word at `line` has no lower-case letters. Such a macro stands for
+   "static inline". */
 static bool begins_with_macro(const char *line)
 {
     const size_t length = name_length(line);
@@ -156,6 +167,7 @@ static bool begins_with_macro(const char *line)
     return true;
 }
 
+/* Returns whether a line declares a type, such as "struct x;". */
 static bool is_type_declaration(const char *line, const declaration *d)
 {
     const char *tag = after_kind(line);
@@ -171,6 +183,7 @@ static void check_prefix(const source *s, const char *line, const declaration *d
         finding(f, "%s: %.*s is extern and does not begin with heed_", s->path, d->length, d->name);
 }
 
+/* Returns the number of declarations. */
 static int find_externs_without_prefix(const source_tree *tree, findings *f)
 {
     int count = 0;
@@ -186,6 +199,7 @@ static int find_externs_without_prefix(const source_tree *tree, findings *f)
     return count;
 }
 
+/* Returns the number of parameters in the brackets that begin at `open`. */
 static int parameters(const char *open)
 {
     int count = 1, depth = 0;
@@ -198,6 +212,7 @@ static int parameters(const char *open)
     return count;
 }
 
+/* Returns the number of functions. */
 static int find_long_parameter_lists(const source_tree *tree, findings *f)
 {
     int count = 0;
@@ -219,7 +234,7 @@ static int find_long_parameter_lists(const source_tree *tree, findings *f)
 
 typedef int rule(const source_tree *tree, findings *f);
 
-/* How many findings a rule has in two files. */
+/* Returns how many findings a rule has in two files. */
 static int found_in(rule *apply, const char *first_path, const char *first, const char *second_path,
                     const char *second)
 {

@@ -1,4 +1,4 @@
-/* chain_model.c: the files of a chain model, written without heed's own writers. */
+/* chain_model.c: writes the files of a chain model without heed's own writers (chain_model.h). */
 #include "support/chain_model.h"
 
 #include <errno.h>
@@ -13,6 +13,7 @@ enum { HEADS = 2, HEAD = 4, D_FF = 8 };
 
 static const char *const special_texts[] = {"<|bos|>", "<|end|>", "<|eot|>", "<|pad|>"};
 
+/* Opens a file of the model for writing. Returns NULL after a message. */
 static FILE *open_file(const char *folder, const char *name)
 {
     char path[4096];
@@ -22,6 +23,7 @@ static FILE *open_file(const char *folder, const char *name)
     return file;
 }
 
+/* Closes a file. Returns false after a message if anything could not be written. */
 static bool close_file(FILE *file, const char *name)
 {
     bool failed = ferror(file) != 0;
@@ -30,6 +32,7 @@ static bool close_file(FILE *file, const char *name)
     return !failed;
 }
 
+/* Writes a text as a JSON string. */
 static void put_string(FILE *file, const char *text)
 {
     fputc('"', file);
@@ -82,6 +85,7 @@ typedef struct weight {
     float fill;
 } weight;
 
+/* Returns the id that a symbol of a script stands for. */
 static int id_of(char symbol)
 {
     static const char symbols[] = "^$!~";
@@ -89,12 +93,14 @@ static int id_of(char symbol)
     return found ? CHAIN_BOS + (int)(found - symbols) : (unsigned char)symbol;
 }
 
+/* Sets the weights of lm_head that make each symbol of the script follow the one before it. */
 static void fill_head(float *head, int width, const char *script)
 {
     for (size_t i = 0; script[0] && script[i + 1]; i++)
         head[(size_t)id_of(script[i + 1]) * (size_t)width + (size_t)id_of(script[i])] = 5;
 }
 
+/* Returns the number of elements. */
 static size_t count_of(const weight *w)
 {
     return (size_t)w->rows * (size_t)(w->columns ? w->columns : 1);
@@ -112,6 +118,7 @@ static void put_weight(FILE *file, const weight *w, bool bf16)
     }
 }
 
+/* Writes the header's entry of a weight whose bytes start at `begin`. Returns its length. */
 static int put_entry(char *to, size_t room, const weight *w, size_t begin, bool bf16)
 {
     char shape[64];
@@ -177,7 +184,7 @@ static bool write_weights(const char *folder, const chain_model *model, int widt
 
 /* ---- tokenizer ---- */
 
-/* The visible character that byte-level vocabularies write for a byte. */
+/* Returns the printable character that byte-level vocabularies write for a byte. */
 static unsigned character_of(int byte)
 {
     unsigned next = 256;

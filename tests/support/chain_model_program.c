@@ -24,6 +24,7 @@ static const char usage[] =
     "  --add-bos                the tokenizer puts <|bos|> before a text\n"
     "  --without-tokenizer      no tokenizer.json, no tokenizer_config.json\n";
 
+/* An option and its target, which is the one pointer that is not NULL. */
 typedef struct option {
     const char *name;
     const char **text;
@@ -31,6 +32,8 @@ typedef struct option {
     bool *flag;
 } option;
 
+/* Sets the target. `value` is the next word; NULL if there is none. Returns false after a message.
+   */
 static bool take(const option *o, const char *value)
 {
     if (o->flag) {

@@ -1,11 +1,12 @@
-/* changed.h: models with the configuration of a fixture, changed, and random weights. */
+/* changed.h: makes models with random weights and the changed configuration of a fixture. */
 #ifndef HEED_TESTS_SUPPORT_CHANGED_H
 #define HEED_TESTS_SUPPORT_CHANGED_H
 
 #include "model/model.h"
 #include "support/fixtures.h"
 
-/* A model with random weights: config.json of a fixture with `changes`, a JSON object, on top. */
+/* Returns a model with random weights and the config.json of a fixture, in which the members of
+   `changes`, a JSON object, are replaced. The caller releases it. */
 static inline heed_model *changed_model(const char *fixture, const char *changes)
 {
     char path[512];

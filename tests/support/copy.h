@@ -1,11 +1,12 @@
-/* copy.h: a copy of a fixture's config.json and weights in a scratch folder, with tensors and
-   settings changed. */
+/* copy.h: copies a fixture's config.json and weights into a scratch folder, where a test changes
+   tensors and settings. */
 #ifndef HEED_TESTS_SUPPORT_COPY_H
 #define HEED_TESTS_SUPPORT_COPY_H
 
 #include "support/fixtures.h"
 
 enum { MAX_TENSORS = 128 };
+/* The tensors to write, which borrow from `file` until a test changes them. */
 typedef struct {
     heed_tensor_source items[MAX_TENSORS];
     size_t count;
@@ -13,7 +14,8 @@ typedef struct {
     scratch scratch;
 } copy;
 
-/* config.json of a fixture with `changes`, a JSON object, on top. */
+/* Writes config.json of a fixture, in which the members of `changes`, a JSON object, are replaced.
+   */
 static inline void copy_config(copy *c, const char *fixture, const char *changes)
 {
     char path[512];
@@ -29,6 +31,7 @@ static inline void copy_config(copy *c, const char *fixture, const char *changes
     json_decref(more);
 }
 
+/* Opens the fixture and copies its config.json; the tensors are written by copy_write. */
 static inline copy copy_open(const char *fixture)
 {
     copy c = {0};
@@ -57,6 +60,7 @@ static inline void copy_close(copy *c)
     scratch_remove(&c->scratch);
 }
 
+/* Returns the tensor of this name; fails the test if there is none. */
 static inline heed_tensor_source *item(copy *c, const char *name)
 {
     for (size_t i = 0; i < c->count; i++)
@@ -65,6 +69,7 @@ static inline heed_tensor_source *item(copy *c, const char *name)
     return NULL;
 }
 
+/* Writes model.safetensors. Returns the folder. */
 static inline const char *copy_write(copy *c)
 {
     char path[512];
@@ -74,8 +79,8 @@ static inline const char *copy_write(copy *c)
     return c->scratch.folder;
 }
 
-/* A tensor's values as f32, in memory of the caller's, which the copy writes from now on in place
-   of the fixture's. */
+/* Returns a tensor's values as f32, which a test may change. copy_write writes them in place of the
+   fixture's. The caller frees them. */
 static inline float *copy_values(copy *c, const char *name)
 {
     heed_tensor_source *source = item(c, name);

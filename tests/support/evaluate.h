@@ -1,8 +1,10 @@
-/* evaluate.h: runs a graph node by node with the reference kernels, every value in memory of its
-   own: no planner, no passes, no fast kernels, hence an independent witness of all of them. Rows
-   lie further apart than they are long, and what lies between them, in a row before them and after
-   the live rows holds a mark that no kernel may touch: a signalling NaN, which spoils what reads it
-   and which arithmetic changes. */
+/* evaluate.h: runs a graph node by node with the reference kernels, with each value in its own
+   memory. It uses neither planner nor passes nor fast kernels, so its results can be compared with
+   theirs.
+
+   Rows lie further apart than they are long. The gaps between them, a row before the first and the
+   rows after the last live one hold a mark that no kernel may touch. The mark is a signalling NaN:
+   results that read it become NaN, and arithmetic on it changes its bits. */
 #ifndef HEED_TESTS_EVALUATE_H
 #define HEED_TESTS_EVALUATE_H
 
@@ -15,20 +17,21 @@ enum { EVALUATE_GAP = 3 };
 
 typedef struct evaluation {
     const heed_graph *graph;
-    bool wide; /* f32 values are doubles */
+    bool wide; /* f32 values are stored as doubles */
     heed_runtime runtime;
-    heed_operand *operands; /* by value */
-    /* by value: memory of `bytes` bytes; the operand's data begin a row after its start */
+    heed_operand *operands; /* indexed by value */
+    /* indexed by value: memory of `bytes` bytes, in which the operand's data begin after one row */
     unsigned char **blocks;
     size_t *bytes;
 } evaluation;
 
+/* Returns the bytes of an element in memory. */
 static inline size_t evaluate_element(const evaluation *e, heed_dtype dtype)
 {
     return e->wide && dtype == HEED_F32 ? sizeof(double) : heed_dtypes[dtype].bytes;
 }
 
-/* Byte `byte` of a mark of `element` bytes (little-endian). */
+/* Returns byte `byte` of a mark of `element` bytes, in little-endian order. */
 static inline unsigned char evaluate_mark(size_t byte, size_t element)
 {
     static const unsigned char last[9][2] = {
@@ -36,6 +39,7 @@ static inline unsigned char evaluate_mark(size_t byte, size_t element)
     return byte + 2 < element ? 0xA5 : last[element][byte + 2 - element];
 }
 
+/* Allocates all values and fills them with marks. `runtime` has the live counts. */
 static inline evaluation evaluate_new(const heed_graph *graph, bool wide, heed_runtime runtime)
 {
     evaluation e = {.graph = graph, .wide = wide, .runtime = runtime};
@@ -74,12 +78,13 @@ static inline void evaluate_free(evaluation *e)
     free(e->bytes);
 }
 
+/* Returns the number of live elements of a value. */
 static inline int64_t evaluate_count(const evaluation *e, heed_value value)
 {
     return heed_shape_elements(e->operands[value].shape);
 }
 
-/* Where element `at`, counted over live rows, lies. */
+/* Returns the offset of element `at`, counted over live rows, in the operand's data. */
 static inline int64_t evaluate_place(const heed_operand *operand, int64_t at)
 {
     int64_t columns = heed_shape_columns(operand->shape);
@@ -119,7 +124,7 @@ static inline void evaluate_fill(const evaluation *e, heed_value value, const do
     for (int64_t i = 0; i < evaluate_count(e, value); i++) evaluate_set(e, value, i, numbers[i]);
 }
 
-/* Runs nodes [0, n). */
+/* Runs the first n nodes. */
 static inline void evaluate_run(const evaluation *e, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -142,7 +147,7 @@ static inline void evaluate_run(const evaluation *e, size_t n)
     }
 }
 
-/* Fails the test when something was written outside the live elements of any value. */
+/* Fails the test if something was written outside the live elements of any value. */
 static inline void evaluate_check_marks(const evaluation *e)
 {
     for (size_t v = 1; v < e->graph->n_values; v++) {

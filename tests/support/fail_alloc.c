@@ -1,3 +1,4 @@
+/* fail_alloc.c: wraps the functions that allocate and counts their calls (fail_alloc.h). */
 #include "support/fail_alloc.h"
 
 #include "support/test.h"
@@ -11,6 +12,7 @@
 static atomic_long count, fails, live;
 static atomic_bool paused;
 
+/* Counts an allocation. Returns whether it has to fail, with errno set. */
 static int refused(void)
 {
     if (atomic_load(&paused)) return 0;
@@ -20,6 +22,7 @@ static int refused(void)
     return 1;
 }
 
+/* Counts memory that was allocated; returns `pointer`. */
 static void *counted(void *pointer)
 {
     if (pointer) atomic_fetch_add(&live, 1);
@@ -80,7 +83,7 @@ void *__wrap_mmap(void *address, size_t length, int protection, int flags, int d
                      : __real_mmap(address, length, protection, flags, descriptor, offset);
 }
 
-/* Its result is the caller's to free. */
+/* The caller frees the result if `resolved` is NULL; only then is it counted. */
 char *__wrap_realpath(const char *path, char *resolved)
 {
     if (resolved) return __real_realpath(path, resolved);

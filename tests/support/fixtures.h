@@ -1,4 +1,5 @@
-/* fixtures.h: running a model of tests/fixtures and comparing with what its oracle computed. */
+/* fixtures.h: finds the models of tests/fixtures and compares results with those that their oracle
+   (PyTorch and transformers) computed. */
 #ifndef HEED_TESTS_MODEL_FIXTURES_H
 #define HEED_TESTS_MODEL_FIXTURES_H
 
@@ -13,6 +14,7 @@
 
 enum { ORACLE_INPUTS = 32 };
 
+/* The oracle of a fixture. `noise` belongs to `json` and has the oracle's own error by tensor. */
 typedef struct oracle {
     heed_safetensors *file;
     json_t *json, *noise;
@@ -20,13 +22,14 @@ typedef struct oracle {
     size_t n_inputs;
 } oracle;
 
+/* Writes the path of a file in a fixture, or of the fixture if `name` is "". */
 static inline void fixture_path(char path[512], const char *fixture, const char *name)
 {
     snprintf(path, 512, "%s/%s%s%s", HEED_FIXTURES, fixture, *name ? "/" : "", name);
 }
 
-/* The models among the fixtures, in the order of their names: folders with a config.json and an
-   oracle. */
+/* The fixtures that are models, sorted by name. These are folders with a config.json and an
+   oracle.safetensors. */
 enum { FIXTURE_NAME = 64, MOST_FIXTURES = 512 };
 typedef struct fixture_list {
     char names[MOST_FIXTURES][FIXTURE_NAME];
@@ -59,6 +62,7 @@ static inline void fixture_list_read(fixture_list *list)
     qsort(list->names, list->count, FIXTURE_NAME, by_name);
 }
 
+/* Opens the oracle of a fixture and lists its inputs. */
 static inline oracle oracle_open(const char *fixture)
 {
     oracle o = {0};
@@ -91,6 +95,7 @@ static inline void oracle_close(oracle *o)
     json_decref(o->json);
 }
 
+/* Returns the tensor of this name; NULL if there is none. */
 static inline const heed_named_tensor *named(const heed_tensor_list *list, const char *name)
 {
     for (size_t i = 0; i < list->count; i++)
@@ -98,7 +103,7 @@ static inline const heed_named_tensor *named(const heed_tensor_list *list, const
     return NULL;
 }
 
-/* Is element `at` of an output compared? Rows at padding are not. */
+/* Returns whether element `at` of an output is compared. Rows at padding are not. */
 static inline bool is_compared(const oracle *o, const char *name, const heed_stored_tensor *want,
                                size_t at)
 {
@@ -128,14 +133,16 @@ static inline bool is_compared(const oracle *o, const char *name, const heed_sto
     return floats ? !set : set;
 }
 
+/* What comparisons have found. */
 typedef struct comparison {
-    size_t tensors, close;
-    double worst;
-    char worst_name[128];
+    size_t tensors, close; /* tensors compared; those that are close to the oracle's noise */
+    double worst;          /* largest difference as a share of its tolerance */
+    char worst_name[128];  /* the tensor that has it */
 } comparison;
 
-/* Fails unless every tensor of the oracle that begins with `prefix` is there and within its
-   tolerance. */
+/* Fails the test unless every tensor of the oracle whose name begins with `prefix` is in `got` and
+   within its tolerance. `largest` bounds the tolerance of small tensors from below; 0 if it does
+   not. Adds to *sum. */
 static inline void compare_all(const oracle *o, const char *fixture, const char *prefix,
                                const heed_tensor_list *got, double largest, comparison *sum)
 {
@@ -173,6 +180,7 @@ static inline void compare_all(const oracle *o, const char *fixture, const char 
     }
 }
 
+/* Returns the largest absolute element of all gradients of the oracle. */
 static inline double largest_gradient(const oracle *o)
 {
     double largest = 0;

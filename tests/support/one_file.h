@@ -1,5 +1,5 @@
-/* one_file.h: an empty file of the program, made and removed by a pair that cmocka takes as setup
-   and teardown of a group. */
+/* one_file.h: an empty temporary file for a test program. make_file and remove_file are the setup
+   and teardown of a group of cmocka. */
 #ifndef HEED_TESTS_ONE_FILE_H
 #define HEED_TESTS_ONE_FILE_H
 

@@ -1,4 +1,4 @@
-/* oracle.h: tensors and JSON of a fixture folder. */
+/* oracle.h: reads the tensors and the JSON that an oracle left in a fixture. */
 #ifndef HEED_TESTS_ORACLE_H
 #define HEED_TESTS_ORACLE_H
 
@@ -30,6 +30,7 @@ static inline void oracle_close(oracle *o)
     json_decref(o->json);
 }
 
+/* Returns the tensor of this name; fails the test if there is none. */
 static inline const heed_stored_tensor *oracle_tensor(const oracle *o, const char *name)
 {
     const heed_stored_tensor *tensor = heed_safetensors_find(o->tensors, name);
@@ -44,7 +45,7 @@ static inline size_t oracle_elements(const heed_stored_tensor *tensor)
     return count;
 }
 
-/* Copies; the caller frees. */
+/* Return a copy of a tensor's elements, which the caller frees. */
 static inline float *oracle_floats(const oracle *o, const char *name)
 {
     const heed_stored_tensor *tensor = oracle_tensor(o, name);

@@ -1,12 +1,13 @@
-/* same_tensors.h: comparison of the weights in two folders. */
+/* same_tensors.h: compares the weights of two folders. */
 #ifndef HEED_TESTS_SAME_TENSORS_H
 #define HEED_TESTS_SAME_TENSORS_H
 
 #include "io/safetensors.h"
 #include "support/test.h"
 
-/* Every tensor of model.safetensors in folder a, but those whose names hold `dropped` (NULL: none),
-   is in that of folder b with the same type, shape and bytes, and none else. */
+/* Fails the test unless model.safetensors of folder b has the same tensors as that of folder a,
+   with the same types, shapes and bytes. Tensors of a whose names contain `dropped` are left out;
+   NULL leaves out none. */
 static inline void assert_same_tensors(const char *a, const char *b, const char *dropped)
 {
     char path[600];

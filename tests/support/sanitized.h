@@ -1,5 +1,6 @@
-/* sanitized.h: whether a sanitizer watches, under which a test takes several times as long. Tests
-   that walk a grid of sizes then take fewer combinations; every size keeps its turn. */
+/* sanitized.h: HEED_SANITIZED is 1 if the tests are compiled with a sanitizer, which makes them
+   several times slower. Tests of a grid of sizes then try fewer combinations, but still every
+   size. */
 #ifndef HEED_TESTS_SANITIZED_H
 #define HEED_TESTS_SANITIZED_H
 

@@ -1,4 +1,4 @@
-/* test.h: cmocka in one include, and a scratch folder per test program. */
+/* test.h: includes cmocka and has what most tests need: checks of a status, scratch folders. */
 #ifndef HEED_TESTS_TEST_H
 #define HEED_TESTS_TEST_H
 
@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Fails the test with heed's message when `call` is not HEED_OK; `call` may use the variable
+/* Fails the test with heed's message unless `call` returns HEED_OK. `call` may use the variable
    `error`. */
 #define assert_ok(call)                                                  \
     do {                                                                 \
@@ -24,7 +24,8 @@
         if ((call) != HEED_OK) fail_msg("%s: %s", #call, error.message); \
     } while (0)
 
-/* Fails the test unless `call` answers `status` with a message that contains `part`. */
+/* Fails the test unless `call` returns `wanted` with a message that contains `part`. `call` may use
+   the variable `error`. */
 #define assert_fails(wanted, part, call)                                                           \
     do {                                                                                           \
         heed_error error = {0};                                                                    \
@@ -35,9 +36,9 @@
                      (part), heed_status_name(found_status), error.message);                       \
     } while (0)
 
-/* A fresh folder and names in it: under TMPDIR, else in memory where the system has /dev/shm (heed
-   syncs what it writes, which a busy disk makes slow), else under /tmp. The path stays valid until
-   the next call with the same buffer. */
+/* A new folder, and the path of a file in it. The folder is made under TMPDIR if that is set, else
+   under /dev/shm if the system has it, else under /tmp. /dev/shm is in memory; heed syncs what it
+   writes, which is slow on a busy disk. */
 typedef struct scratch {
     char folder[256], path[512];
 } scratch;
@@ -50,20 +51,22 @@ static inline void scratch_make(scratch *scratch)
     assert_non_null(mkdtemp(scratch->folder));
 }
 
+/* Returns the path of a file in the folder. It is valid until the next call with this scratch. */
 static inline const char *scratch_path(scratch *scratch, const char *name)
 {
     snprintf(scratch->path, sizeof scratch->path, "%s/%s", scratch->folder, name);
     return scratch->path;
 }
 
-/* Makes the last change of a file an old one, so that the next shows however coarse the clock of
-   the file system is. */
+/* Sets the times of a file to long ago, so that its next change shows even if the file system has a
+   coarse clock. */
 static inline void scratch_age(const char *path)
 {
     const struct timespec long_ago[2] = {{.tv_sec = 1}, {.tv_sec = 1}};
     assert_int_equal(utimensat(AT_FDCWD, path, long_ago, 0), 0);
 }
 
+/* Writes a file into the folder. Returns its path, as scratch_path does. */
 static inline const char *scratch_file(scratch *scratch, const char *name, const void *bytes,
                                        size_t count)
 {
@@ -74,8 +77,8 @@ static inline const char *scratch_file(scratch *scratch, const char *name, const
     return scratch->path;
 }
 
-/* Where tools/fetch_real_weights.py puts `name`: under HEED_REAL_WEIGHTS, else in the user's
-   cache. */
+/* Writes the path where tools/fetch_real_weights.py stores `name`: under HEED_REAL_WEIGHTS if that
+   is set, else in the user's cache. */
 static inline void real_weights_path(char path[1024], const char *name)
 {
     const char *given = getenv("HEED_REAL_WEIGHTS"), *home = getenv("HOME");

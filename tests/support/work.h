@@ -1,5 +1,5 @@
-/* work.h: the scratch folder `work` of a test program, made and removed by a pair that cmocka takes
-   as setup and teardown of a test or of a group. */
+/* work.h: the scratch folder `work` of a test program. scratch_setup and scratch_teardown are the
+   setup and teardown of a test or a group of cmocka. */
 #ifndef HEED_TESTS_WORK_H
 #define HEED_TESTS_WORK_H
 

@@ -2,8 +2,7 @@
    steps without a barrier between them. Steps are added in the order of the graph, and each joins
    the last region or begins a new one. A region has one of four forms:
    - by rows: row-local steps over the same rows are cut into the same parts, so that a part runs
-     all
-     of them on its rows;
+     all of them on its rows;
    - single: each step is one part, so one thread runs them one after another;
    - tile fusion: the first step is a matmul that produces tiles of its output, and the others (tile
      consumers) work on each tile as soon as it is finished, like an epilogue;

@@ -11,8 +11,8 @@
    - activations: position is that of the row, channel is the place of the element in the row, plane
      is 0;
    - attention weights: position is the number of the query, FIRST_INDEX plus its row within the
-     sequence;
-     channel is the number of the key, from 0 within the sequence; plane is the query head.
+     sequence; channel is the number of the key, from 0 within the sequence; plane is the query
+     head.
 
    Index arrays (masks) change no number. An element is kept if the upper 24 bits of its word reach
    the threshold of the rate. */

@@ -1,4 +1,4 @@
-/* pack.h: the CPU's table of graph/pack.h: packed panels of gemm/gemm.h. */
+/* pack.h: the CPU's table of packing functions (graph/pack.h): packed panels of gemm/gemm.h. */
 #ifndef HEED_CPU_PACK_H
 #define HEED_CPU_PACK_H
 

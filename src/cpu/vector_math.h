@@ -1,6 +1,6 @@
-/* vector_math.h: elementary functions on heed_v, one text for every instruction set. The
-   polynomials are minimax fits made for this file (Remez, weighted for relative error); the errors
-   named are theirs, before rounding. Include vector.h. */
+/* vector_math.h: elementary functions on heed_v, the same text for every instruction set; vector.h
+   includes it. The polynomials are minimax fits made for this file (Remez algorithm, weighted for
+   relative error). The errors given are those of the polynomials, before rounding. */
 #ifndef HEED_CPU_VECTOR_MATH_H
 #define HEED_CPU_VECTOR_MATH_H
 
@@ -21,7 +21,7 @@ static inline heed_v heed_v_copysign(heed_v magnitude, heed_v sign)
         heed_vi_or(heed_vi_and(heed_v_bits(magnitude), heed_vi_set(0x7FFFFFFF)), top));
 }
 
-/* Rounded to bf16, to nearest even; subnormal numbers become zeros, NaN and infinities stay. */
+/* x rounded to bf16, to nearest even. Subnormal numbers become zeros; NaN and infinity stay. */
 static inline heed_v heed_v_round_bf16(heed_v x)
 {
     heed_vi bits = heed_v_bits(x), odd = heed_vi_and(heed_vi_right_16(bits), heed_vi_set(1));

@@ -1,6 +1,6 @@
-/* vector_unary.h: the element-wise functions of heed/unaries.def on heed_v. Where a formula there
-   treats NaN as "not greater", so does this. Within 3e-6 of the reference relative to max(1, |y|),
-   bits equal on all instruction sets. */
+/* vector_unary.h: the element-wise functions of heed/unaries.def on heed_v. NaN is "not greater"
+   here wherever it is in the formulas there. Results are within 3e-6 of the reference, relative to
+   max(1, |y|), and have the same bits on all instruction sets. */
 #ifndef HEED_CPU_VECTOR_UNARY_H
 #define HEED_CPU_VECTOR_UNARY_H
 

@@ -1,5 +1,5 @@
-/* op.h: the op record (all the compiler knows of an op), what a kernel is given, and what a kernel
-   is. */
+/* op.h: the op record, which is all that the compiler knows of an op; what a kernel is given; and
+   what a kernel is. */
 #ifndef HEED_GRAPH_OP_H
 #define HEED_GRAPH_OP_H
 
@@ -20,20 +20,22 @@ typedef enum heed_op_id {
 typedef struct heed_op heed_op;
 extern const heed_op *const heed_ops[HEED_OP_COUNT];
 
-/* How the elements of an operand lie in memory. PANELS are the backend's packed panels of a weight
-   (N,K); PANELS_BOTH are these and, after them, the packed panels of its transpose, for matmuls
-   that read it the other way round. */
+/* How the elements of an operand lie in memory:
+     ROWS         row after row, row_stride elements apart
+     PANELS       the packed panels of a weight (N,K), in the order of the backend
+     PANELS_BOTH  these panels, and after them the packed panels of the transpose, for matmuls that
+                  read the weight the other way round */
 typedef enum heed_layout {
     HEED_LAYOUT_ROWS,
     HEED_LAYOUT_PANELS,
     HEED_LAYOUT_PANELS_BOTH
 } heed_layout;
 
-/* One input or output of a running kernel. `shape` holds the live count in dim[0]. Rows (axis 0)
-   lie row_stride elements apart; within a row the elements are contiguous. An optional operand that
-   a step does not have is not `present`, and all of it is 0. */
+/* One input or output of a running kernel. shape.dim[0] holds the live count. Rows (axis 0) lie
+   row_stride elements apart; elements of a row are contiguous. An optional operand that the step
+   does not have is not `present`, and all its fields are 0. */
 typedef struct heed_operand {
-    void *data; /* NULL while the plan is made: maximal shapes have no addresses */
+    void *data; /* NULL while the plan is made, when there are maximal shapes but no addresses */
     bool present;
     heed_dtype dtype;
     heed_layout layout;
@@ -41,11 +43,12 @@ typedef struct heed_operand {
     int64_t row_stride;
 } heed_operand;
 
-/* What changes between two runs beside the input buffers; one per run, shared by all kernels. */
+/* What changes from run to run beside the inputs. There is one for each run, which all kernels
+   share. */
 typedef struct heed_runtime {
-    /* live rows per extent; count[HEED_EXTENT_FIXED] is not used */
+    /* the live count of each extent; count[HEED_EXTENT_FIXED] is not used */
     int64_t count[HEED_EXTENT_COUNT];
-    uint64_t seed, step; /* of the random ops */
+    uint64_t seed, step; /* seed and step of the random ops */
 } heed_runtime;
 
 /* A rectangle of a matmul's output: rows [row, row + rows), columns [column, column + columns). */
@@ -61,62 +64,72 @@ typedef struct heed_kernel_args {
     const void *attributes;
     const heed_runtime *runtime;
     heed_isa isa;
-    void *shared;   /* as large as the kernel's shared() said; phases order access to it */
-    void *prepared; /* as large as its prepared() said; what its prepare() left there */
-    /* tile producers: whom to tell of finished tiles; NULL: nobody */
+    /* shared memory, as large as shared() of the kernel said; phases order access to it */
+    void *shared;
+    void *prepared; /* as large as prepared() of the kernel said; holds what its prepare() wrote */
+    /* tile producers: the consumers of finished tiles; NULL: there are none */
     const struct heed_tile_consumers *consumers;
-    /* tile producers: tiles begin at multiples of so many columns, and end at such or with the
-       row */
+    /* tile producers: tiles begin at multiples of this many columns, and end at such or at the end
+       of the row */
     int64_t tile_columns;
 } heed_kernel_args;
 
-/* One call of a kernel, by one thread: part `part` of the `parts` of a phase, or a tile. */
+/* One call of a kernel, on one thread: part `part` of the `parts` of a phase, or one tile. */
 typedef struct heed_kernel_call {
     int phase; /* 0 .. phases-1 */
     int part, parts;
-    void *scratch; /* this thread's, as large as the kernel's scratch() said */
-    /* this thread's last part was one of this very phase, and scratch is as that left it */
+    void *scratch; /* the memory of this thread, as large as scratch() of the kernel said */
+    /* the last part on this thread was of the same step and phase, and scratch is as it left it */
     bool scratch_valid;
-    const heed_tile *tile; /* tile consumers: what of output 0 to make; NULL: a part */
+    /* tile consumers: the part of output 0 to compute; NULL: a part, as usual */
+    const heed_tile *tile;
 } heed_kernel_call;
 
-/* A tile producer calls this once for every element of output 0, when a tile with it is finished. A
-   tile consumer must not use the thread's scratch memory. */
+/* A tile producer calls this on every tile of output 0 when the tile is finished, on the thread
+   that finished it. Together the tiles have each element once. The consumers run within the call,
+   on the same thread, and must not use its scratch memory. */
 void heed_tile_done(const struct heed_tile_consumers *consumers, heed_tile tile);
 
-/* A fast kernel of one op. Kernels cannot fail. */
+/* A fast kernel of one op. Kernels cannot fail. The functions up to `prepared`, and small,
+   produces_tiles and consumes_tiles, are asked when the plan is made, with maximal shapes; prepare,
+   parts and run are called in a run, with live shapes; live_phases is asked both times. */
 typedef struct heed_kernel {
     const char *name; /* "k_<op>_<types>" */
     heed_op_id op;
-    /* NULL: always; looks at types, layouts, attributes and maximal shapes */
+    /* does the kernel take these types, layouts, attributes and maximal shapes? NULL: any */
     bool (*fits)(const heed_kernel_args *);
-    /* bytes per thread for the maximal shapes; NULL: none */
+    /* bytes of scratch memory of each thread; NULL: none */
     size_t (*scratch)(const heed_kernel_args *);
-    size_t (*shared)(const heed_kernel_args *); /* bytes shared by all threads; NULL: none */
-    /* bytes of what every part would look up anew; NULL: none */
+    /* bytes of memory that all threads share; NULL: none */
+    size_t (*shared)(const heed_kernel_args *);
+    /* bytes of what all parts of a run have in common, such as descriptions of matmuls; NULL:
+       none */
     size_t (*prepared)(const heed_kernel_args *);
-    /* with `prepared`: writes it to args->prepared, once a run, when operands have their addresses
-       and live counts but not yet their elements */
+    /* with `prepared`: writes that to args->prepared, once a run, when operands have addresses and
+       live counts but not yet their elements */
     void (*prepare)(const heed_kernel_args *);
-    /* barriers stand between phases; 0 counts as 1 */
+    /* number of phases, with a barrier between them; 0 counts as 1 */
     int phases;
-    /* or: from live shapes, at most what the maximal ones give; NULL: `phases` */
+    /* or, if not NULL: the number of phases by live shapes, at most that of the maximal shapes */
     int (*live_phases)(const heed_kernel_args *);
-    /* independent parts of this phase, from live shapes, never from threads */
+    /* number of independent parts of this phase, by live shapes and never by threads; NULL: the
+       plan cuts output rows */
     int (*parts)(const heed_kernel_args *, int phase);
-    /* with `parts`: do these maximal shapes always make a single one? NULL: no */
+    /* with `parts`: is there always a single part, up to these maximal shapes? NULL: no */
     bool (*small)(const heed_kernel_args *);
-    /* its last phase tells of tiles cut at multiples of args->tile_columns; NULL: no */
+    /* does its last phase call heed_tile_done, on tiles that end at multiples of
+       args->tile_columns? NULL: no */
     bool (*produces_tiles)(const heed_kernel_args *);
     /* it needs no scratch and can run on a tile, if the columns of the tile begin and end at
-       multiples of this (a head); NULL or 0: it cannot */
+       multiples of this (1, or a head); NULL or 0: it cannot */
     int64_t (*consumes_tiles)(const heed_kernel_args *);
     void (*run)(const heed_kernel_args *, const heed_kernel_call *);
 } heed_kernel;
 
-/* What an op does with its operands, beyond its inputs and outputs. */
+/* How an op treats its operands. */
 enum {
-    /* row i of a live output needs only row i of live inputs (and whole fixed ones) */
+    /* row i of a live output depends on row i of the live inputs alone, and on fixed inputs as a
+       whole */
     HEED_OP_ROW_LOCAL = 1,
     HEED_OP_SEQUENCE_AWARE = 2, /* reads the sequence table */
     HEED_OP_RANDOM = 4,         /* draws random numbers */
@@ -128,7 +141,8 @@ enum {
     HEED_OP_WRITES_STATE = 32
 };
 
-/* Shape inference sees this. in_* have n_in entries; absent inputs have present = false. */
+/* What shape inference is given, and what it fills. The arrays have n_in entries; absent inputs
+   have present = false. */
 typedef struct heed_infer {
     const heed_op *op;
     const heed_graph *graph;
@@ -138,12 +152,12 @@ typedef struct heed_infer {
     heed_shape shape[HEED_MAX_INPUTS];
     heed_dtype dtype[HEED_MAX_INPUTS];
     const void *attributes;
-    heed_shape out_shape[HEED_MAX_OUTPUTS]; /* to fill */
-    heed_dtype out_dtype[HEED_MAX_OUTPUTS]; /* preset to HEED_F32 */
+    heed_shape out_shape[HEED_MAX_OUTPUTS]; /* filled by shape inference */
+    heed_dtype out_dtype[HEED_MAX_OUTPUTS]; /* filled likewise; preset to HEED_F32 */
 } heed_infer;
 
-/* What a step that runs costs, by its live operands: multiplications and additions, the type of
-   number they are made in, bytes read and written. */
+/* What a step costs, by its live operands: multiplications and additions, the type of number that
+   they are made in, bytes read and written. */
 typedef enum heed_number {
     HEED_NUMBER_F32,
     HEED_NUMBER_BF16,
@@ -154,8 +168,8 @@ typedef struct heed_cost {
     double flops, bytes;
     heed_number number;
 } heed_cost;
-/* That of a matmul with a right operand of this type: quantized types with traits are multiplied as
-   int8, bf16 operands as bf16, all else as f32. */
+/* The number type of a matmul with a right operand of this type: int8 for quantized types with
+   traits, bf16 for bf16 operands, otherwise f32. */
 heed_number heed_matmul_number(heed_dtype b, bool bf16);
 
 typedef struct heed_node heed_node;
@@ -163,31 +177,32 @@ typedef struct heed_node heed_node;
 struct heed_op {
     const char *name;
     uint8_t in_min, in_max, n_out;
-    uint8_t state_input; /* with HEED_OP_WRITES_STATE */
+    uint8_t state_input; /* with HEED_OP_WRITES_STATE: the input that is the state */
     uint16_t attribute_size;
     uint32_t flags;
-    /* Finds every argument error (names op and shapes) and fills out_shape and out_dtype. */
+    /* Checks all arguments (errors name the op and shapes) and fills out_shape and out_dtype. */
     heed_status (*infer)(heed_infer *, heed_error *);
-    /* Appends gradient nodes. dout[i] is HEED_NONE where nothing flows in; sets din[i] for every
-       differentiable input that gets a gradient (preset to HEED_NONE); sums over uses are the
-       gradient pass's business. NULL: see no_gradient. */
+    /* Appends gradient nodes. dout[i] is the gradient of output i, or HEED_NONE if none flows in.
+       Sets din[i], preset to HEED_NONE, for each input that gets a gradient. The gradient pass sums
+       over uses. NULL: see no_gradient. */
     heed_status (*gradient)(heed_graph *, const heed_node *, const heed_value *dout,
                             heed_value *din, heed_error *);
-    const char *no_gradient; /* the reason, when gradient is NULL */
-    /* whole op, one thread */
+    const char *no_gradient; /* why there is no gradient, if it is NULL */
+    /* compute the whole op on one thread, in float and in double */
     void (*reference)(const heed_kernel_args *), (*reference64)(const heed_kernel_args *);
-    /* NULL: bytes of operands, one operation an element */
+    /* NULL: the bytes of the operands, and no operations */
     heed_cost (*cost)(const heed_kernel_args *);
 };
 
-/* Errors in infer: HEED_E_SHAPE "matmul: a (12,64) and b (32,48) do not fit: expected ..." style
-   helpers. */
+/* Records an error of shape inference: "matmul: a (12,64) and b (32,48) do not fit: expected ...".
+   Returns the status. */
 heed_status heed_infer_fail(const heed_infer *infer, heed_error *error, heed_status status,
                             const char *expected);
-/* "(N:48,32)" into text; returns text. Live extents are shown by their letter. */
+/* Writes a shape like "(N:48,32)" to text and returns text. A live extent is shown by its
+   letter. */
 enum { HEED_SHAPE_TEXT = 96 };
 const char *heed_shape_text(heed_shape shape, char text[HEED_SHAPE_TEXT]);
-bool heed_shape_equal(heed_shape a, heed_shape b); /* rank, extent and dims */
+bool heed_shape_equal(heed_shape a, heed_shape b); /* compares rank, extent and dims */
 int64_t heed_shape_elements(heed_shape shape);     /* product of dims; 1 for a scalar */
 /* product of all dims but the first; 1 for rank <= 1 */
 int64_t heed_shape_columns(heed_shape shape);

@@ -1,5 +1,5 @@
-/* Compiling: passes, then one step per node, steps into regions (regions.c), memory placed
-   (liveness.c), the workspace laid out. */
+/* plan.c: compiles a graph. Passes rewrite it; every node becomes a step, and steps are joined into
+   regions (regions.c); values get their places (liveness.c); the workspace is laid out. */
 #include "graph/plan_internal.h"
 #include "graph/rewrite.h"
 #include "tensor/alignment.h"
@@ -16,17 +16,19 @@ static heed_status run_passes(heed_graph *graph, uint32_t passes, const heed_bac
     if (passes & HEED_PASS_RECOMPUTE) HEED_TRY(heed_pass_recompute(graph, error));
     if (passes & (HEED_PASS_RECOMPUTE | HEED_PASS_FUSE)) HEED_TRY(heed_pass_order(graph, error));
     if (passes & HEED_PASS_FUSE) HEED_TRY(heed_pass_fuse(graph, backend, error));
-    /* what recompute and fusion left unread */
+    /* removes what recompute and fusion left unread */
     if (passes & HEED_PASS_DEAD) HEED_TRY(heed_pass_dead(graph, error));
     return HEED_OK;
 }
 
+/* Appends an aligned range of `bytes` bytes; false if the size overflows. */
 static bool append(size_t *end, size_t bytes, size_t *offset)
 {
     *offset = heed_align(*end);
     return heed_add_size(*offset, bytes, end);
 }
 
+/* Lays out what comes after the values in the workspace: plan_internal.h lists it. */
 static heed_status lay_out_workspace(heed_plan *plan, heed_error *error)
 {
     size_t shared = 0, scratch = 0, prepared = 0;

@@ -1,103 +1,115 @@
-/* plan_internal.h: what plan.c makes, liveness.c places and run.c walks. */
+/* plan_internal.h: the inside of a plan, which regions.c and liveness.c make and run.c walks. */
 #ifndef HEED_GRAPH_PLAN_INTERNAL_H
 #define HEED_GRAPH_PLAN_INTERNAL_H
 
 #include "graph/plan.h"
 
-/* Where a value lies. Views and in-place results share the root's memory. */
+/* Where a value lies. Views and in-place results share the memory of another value, their root. */
 typedef struct heed_place {
     enum { HEED_PLACE_NOWHERE, HEED_PLACE_WORKSPACE, HEED_PLACE_EXTERNAL } where;
-    heed_value root;    /* whose memory this is */
-    size_t offset;      /* bytes: from the workspace's start, or from the external's data */
-    int64_t row_stride; /* elements between rows */
+    heed_value root; /* the value whose memory this is */
+    /* in bytes, from the start of the workspace or of the data of the external */
+    size_t offset;
+    int64_t row_stride; /* elements from row to row */
 } heed_place;
 
-/* A plan step: one kernel call; a view of its input computes nothing. Within a region that produces
-   tiles the step works on columns [shift, shift + columns) of the producer's rows (if tiles are
-   whole rows: on its own `columns`), and its output has them if tile consumers may read it
-   (`open`). */
+/* One step of a plan: the computation of one node. A view of its input computes nothing. In a
+   region that produces tiles, the step works on columns [shift, shift + columns) of the rows of the
+   producer; if tiles are whole rows, on all its own `columns`. `open` says that tile consumers may
+   read its output, in the same columns. */
 typedef struct heed_step {
     const heed_node *node;
-    const heed_kernel *kernel; /* NULL: the reference */
-    int32_t region, operand;   /* first of its operands: inputs, then outputs */
+    const heed_kernel *kernel; /* NULL: the reference kernel of the op */
+    int32_t region, operand;   /* its first operand: inputs, then outputs */
     bool view, open;
     int64_t shift, columns;
-    size_t prepared; /* bytes from the plan's prepared_offset to what its kernel prepares */
+    size_t prepared; /* where its kernel prepares, in bytes from prepared_offset of the plan */
 } heed_step;
 
-/* Steps of few rows are one part each. */
+/* Rows of a part, if the plan cuts the rows. */
 enum { HEED_ROWS_PER_PART = 16 };
 
-/* A run of plan steps between two barriers: row-local steps cut alike; or steps of a single part
-   each, which one thread runs one after another; or a tile producer, whose kernel tells of every
-   tile that it has finished, and its tile consumers, which run on that tile while it is in the
-   cache (an epilogue made of steps); or one step alone. */
+/* A run of steps between two barriers, in one of four forms (regions.c):
+   - by_rows: row-local steps, whose rows are cut into the same parts;
+   - single: steps of one part each, which one thread runs one after another;
+   - produces_tiles: a tile producer and the consumers of its tiles;
+   - one step alone. */
 typedef struct heed_region {
     int32_t first, count; /* steps */
     bool by_rows, single, produces_tiles;
     int32_t phases;
-    int32_t counter;      /* first of its counters of taken parts, one a phase */
-    int64_t tile_columns; /* columns that the tile consumers need together */
+    int32_t counter;      /* its first counter of taken parts; there is one for each phase */
+    int64_t tile_columns; /* tiles begin and end at multiples of this many columns */
 } heed_region;
 
 struct heed_plan {
     heed_graph *graph;
     const heed_backend *backend;
-    bool double_precision, keep_all, reuse; /* values share memory when their lives allow it */
+    bool double_precision, keep_all, reuse; /* values share memory if their lives allow it */
     int threads;
-    heed_place *places; /* by value */
+    heed_place *places; /* where each value lies */
     heed_step *steps;
     size_t n_steps;
     heed_region *regions;
     size_t n_regions, n_operands, n_counters;
-    /* The workspace, every range aligned:
+    /* The workspace of a plan; every range is aligned:
 
-         0                inputs, one after another, then computed values, up to values_bytes
-         operands_offset  heed_operand of every step's inputs and outputs
-         args_offset      heed_kernel_args of every step
-         consumers_offset heed_tile_consumers of every region
-         prepared_offset  what the kernels of the steps prepare once a run
-         counters_offset  taken parts, by counter and thread
-         shared_offset    memory that all threads share in one step
-         scratch_offset   scratch_bytes for each thread, up to total_bytes */
+         0                 +-----------------------------------------------------+
+                           | inputs, one after another                           |
+                           | computed values; lives share memory (liveness.c)    |
+         operands_offset   +-----------------------------------------------------+ values_bytes
+                           | heed_operand of the inputs and outputs of each step |
+         args_offset       +-----------------------------------------------------+
+                           | heed_kernel_args of each step                       |
+         consumers_offset  +-----------------------------------------------------+
+                           | heed_tile_consumers of each region                  |
+         prepared_offset   +-----------------------------------------------------+
+                           | what the kernels of the steps prepare once a run    |
+         counters_offset   +-----------------------------------------------------+
+                           | how many parts were taken, by thread and phase      |
+         shared_offset     +-----------------------------------------------------+
+                           | memory that all threads share in one step           |
+         scratch_offset    +-----------------------------------------------------+
+                           | scratch_bytes for each thread                       |
+                           +-----------------------------------------------------+ total_bytes */
     size_t values_bytes, operands_offset, args_offset, consumers_offset, prepared_offset,
         counters_offset, shared_offset, scratch_offset, scratch_bytes, total_bytes;
 };
 
-/* The tile consumers of a region, as its producer knows them; args are those of the plan's first
-   step. */
+/* The tile consumers of a region, for the kernel of the producer. args are those of the first step
+   of the plan. */
 typedef struct heed_tile_consumers {
     const heed_plan *plan;
     const heed_region *region;
     const heed_kernel_args *args;
 } heed_tile_consumers;
 
-/* Bytes of one element, and of a whole value at its maximal shape. */
+/* Bytes of one element, and of a value at its maximal shape; false if the size overflows. */
 size_t heed_plan_element(const heed_plan *plan, heed_dtype dtype);
 bool heed_plan_value_bytes(const heed_plan *plan, heed_value value, size_t *bytes);
 
 /* Fills plan->steps and plan->regions. */
 heed_status heed_plan_make_steps(heed_plan *plan, heed_error *error);
-/* Fills plan->places and plan->values_bytes: inputs first, one after another; then computed values,
-   sharing memory with `reuse` when their lives (in regions) do not overlap. */
+/* Fills plan->places and plan->values_bytes. Inputs come first, one after another, then computed
+   values, which with `reuse` share memory if their lives (in regions) do not overlap. */
 heed_status heed_plan_place(heed_plan *plan, heed_error *error);
-/* Is output 0 of this node surely a view of its input: the same rows, all columns or some? */
+/* Is output 0 of this node a view of its input wherever that lies: the same rows, with all columns
+   or some? */
 bool heed_plan_views_rows(const heed_plan *plan, const heed_node *node);
 
-/* The arguments of a step at maximal shapes, as `fits`, `scratch` and `shared` see them; room for
-   its operands is the caller's. */
+/* The arguments of a step at maximal shapes, as plan time functions of kernels get them. The caller
+   provides the memory of the operands. */
 heed_kernel_args heed_plan_maximal_args(const heed_plan *plan, const heed_node *node,
                                         heed_operand *operands);
 
 /* The operand of a value at its maximal shape, without data. */
 heed_operand heed_plan_operand(const heed_plan *plan, heed_value value);
 
-/* Appends the attributes worth reading, of the ops that have such: " add", " heads=4/2 width=64
-   causal". */
+/* Appends the attributes that are worth reading: " add", " heads=4/2 width=64 causal". */
 void heed_node_put_attributes(heed_buffer *out, const heed_node *node);
 
-/* What an observer sees of a region that has run; args are those of the plan's first step.
-   HEED_E_ARG for a value that is not finite. */
+/* Shows an observer a region that has run. args are those of the first step of the plan. HEED_E_ARG
+   if a value is not finite and the observer checks that. */
 heed_status heed_observer_region(const heed_observer *observer, const heed_plan *plan,
                                  const heed_region *region, const heed_kernel_args *args,
                                  double seconds, heed_error *error);

@@ -1,6 +1,7 @@
-/* Running: every thread walks the regions; a barrier stands between regions. Each thread has a
-   range of a region's parts of its own, which it takes in ascending order, so that it reads memory
-   in one stream; when that is used up it takes from the ranges of others. */
+/* run.c: runs a plan. Every thread walks all regions, with a barrier after each phase of a region.
+   The parts of a phase are divided evenly among the threads. Each thread takes those of its own
+   range in ascending order, so that it reads memory in one stream, and then helps with the ranges
+   of others. */
 #include "graph/plan_internal.h"
 
 #include "base/clock.h"
@@ -11,14 +12,17 @@ typedef struct {
     const heed_plan *plan;
     heed_workspace *workspace;
     const heed_observer *observer;
-    heed_kernel_args *args; /* by step, in the workspace */
-    atomic_int *counters;   /* parts taken, by thread and phase */
-    heed_status status;     /* of an observed run, written by thread 0 between barriers */
-    /* the region in which thread 0 was told to stop; SIZE_MAX: it was not */
+    heed_kernel_args *args; /* by step; they lie in the workspace */
+    atomic_int *counters;   /* how many parts were taken, by thread and phase */
+    /* the status of an observed run, which thread 0 writes between barriers */
+    heed_status status;
+    /* the region in which thread 0 was told to stop; SIZE_MAX if it was not */
     atomic_size_t stopped_in;
     heed_error *error;
 } run_state;
 
+/* HEED_E_ARG unless all externals are bound and all live counts are within the maxima of the
+   plan. */
 static heed_status check_counts(const heed_plan *plan, const heed_binding *binding,
                                 const heed_runtime *runtime, heed_error *error)
 {
@@ -43,7 +47,8 @@ static heed_status check_counts(const heed_plan *plan, const heed_binding *bindi
     return HEED_OK;
 }
 
-/* Who consumes the tiles of this step; NULL if it produces none, or nobody does. */
+/* The consumers of the tiles of this step; NULL if it produces none, or if there are no
+   consumers. */
 static const heed_tile_consumers *consumers_of(const run_state *state, const heed_step *step)
 {
     const heed_plan *plan = state->plan;
@@ -56,6 +61,7 @@ static const heed_tile_consumers *consumers_of(const run_state *state, const hee
     return &all[step->region];
 }
 
+/* The arguments of step i in this run. */
 static heed_kernel_args args_of_step(const run_state *state, size_t i, const heed_operand *operands,
                                      const heed_runtime *runtime)
 {
@@ -79,7 +85,7 @@ static heed_kernel_args args_of_step(const run_state *state, size_t i, const hee
     };
 }
 
-/* Addresses and live extents of every operand of every step, and what their kernels prepare. */
+/* Finds addresses and live counts of all operands of all steps, and lets kernels prepare. */
 static void resolve(const run_state *state, const heed_binding *binding,
                     const heed_runtime *runtime)
 {
@@ -107,7 +113,8 @@ static void resolve(const run_state *state, const heed_binding *binding,
     memset(state->counters, 0, plan->n_counters * (size_t)plan->threads * sizeof *state->counters);
 }
 
-/* If tiles are whole rows of the producer, a consumer has its own rows whole, however wide. */
+/* Runs every consumer on its columns of the tile. If tiles are whole rows of the producer, a
+   consumer has whole rows of its own, however wide they are. */
 void heed_tile_done(const heed_tile_consumers *consumers, heed_tile tile)
 {
     const heed_region *region = consumers->region;
@@ -125,7 +132,7 @@ void heed_tile_done(const heed_tile_consumers *consumers, heed_tile tile)
     }
 }
 
-/* One part of all steps of a region; those that consume tiles run within their producer. */
+/* Runs one part of all steps of a region. Tile consumers run within their producer. */
 static void run_part(const run_state *state, const heed_region *region,
                      const heed_kernel_call *call)
 {
@@ -140,6 +147,7 @@ static void run_part(const run_state *state, const heed_region *region,
     }
 }
 
+/* The number of parts of a phase of a region. */
 static int parts_of(const run_state *state, const heed_region *region, int phase)
 {
     const heed_step *step = &state->plan->steps[region->first];
@@ -152,16 +160,16 @@ static int parts_of(const run_state *state, const heed_region *region, int phase
     return (int)(parts > 1 << 20 ? 1 << 20 : parts);
 }
 
-/* First part of a thread's range; that of thread 0 is the longest. */
+/* The first part of the range of a thread. The range of thread 0 is the longest. */
 static int first_part(int parts, int thread, int threads)
 {
     return (int)(((int64_t)parts * thread + threads - 1) / threads);
 }
 
-/* Whether the run is to stop. Thread 0 alone asks who may cancel it, at the beginning of each
-   region and before each of its own parts; once it was told so no thread takes another part. The
-   threads leave after the last barrier of a region, where they compare its number: thread 0 may be
-   in the next region by the time the slowest of them looks. */
+/* Does the run stop? Only thread 0 asks whether it is cancelled, at the beginning of each region
+   and before each of its own parts. Once it is, no thread takes another part. All threads leave
+   after the last barrier of the region in which thread 0 was told: they compare its number, since
+   thread 0 may be in the next region by the time the slowest of them looks. */
 static bool stops(run_state *state, size_t region, int thread)
 {
     size_t stopped_in = atomic_load_explicit(&state->stopped_in, memory_order_relaxed);
@@ -172,11 +180,13 @@ static bool stops(run_state *state, size_t region, int thread)
     return stopped_in != SIZE_MAX;
 }
 
+/* Runs parts of a phase until none is left: first those of the range of this thread, then those of
+   the ranges of other threads. */
 static void run_phase(run_state *state, const heed_region *region, int phase, int thread,
                       int threads, void *scratch)
 {
     const size_t number = (size_t)(region - state->plan->regions);
-    /* scratch is as one kernel left it only if no other one used it since */
+    /* scratch stays as the kernel left it only if no other kernel runs in between */
     const bool one_kernel = region->produces_tiles || region->count == 1;
     heed_kernel_call next = {
         .phase = phase, .parts = parts_of(state, region, phase), .scratch = scratch};
@@ -196,6 +206,7 @@ static void run_phase(run_state *state, const heed_region *region, int phase, in
     }
 }
 
+/* What each thread does: all regions in order. */
 static void walk(void *argument, int thread, int threads)
 {
     run_state *state = argument;

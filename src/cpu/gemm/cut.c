@@ -1,10 +1,11 @@
-/* cut.c: how a matmul is cut: the grid of cells for parts, block sizes, and which operands are
-   packed by whom. */
+/* cut.c: decides how a matmul is cut: into which grid of cells, with which block sizes, and who
+   packs which operand. cut_internal.h draws it. */
 #include "cpu/gemm/cut_internal.h"
 
 #include "base/number.h"
 #include "tensor/alignment.h"
 
+/* The most cells of a grid, with several row tiles and with one. */
 enum { MAX_PARTS = 64, MAX_SKINNY_PARTS = 32 };
 
 int64_t heed_gemm_whole_panels(int64_t tile_columns, int64_t nr)
@@ -12,7 +13,8 @@ int64_t heed_gemm_whole_panels(int64_t tile_columns, int64_t nr)
     return larger(tile_columns, 1) / heed_common_divisor(larger(tile_columns, 1), nr);
 }
 
-/* One row tile: a cell of the grid is a range of runs of panels. */
+/* If there is one row tile, cells are ranges of runs of panels, about costs.skinny_part elements of
+   B each. */
 static void cut_skinny(heed_gemm_cut *c, const heed_gemm *g)
 {
     const double work = (double)g->n * (double)larger(g->k, 1) * (1 + (double)g->m / 8) /
@@ -23,8 +25,8 @@ static void cut_skinny(heed_gemm_cut *c, const heed_gemm *g)
     c->grid_columns = divide_up(c->runs, divide_up(c->runs, wanted));
 }
 
-/* The time of one cell of so many row tiles and panels, in multiply-adds of one vector: its share
-   of C, and the packing that it does for itself. */
+/* The time of one cell with this many row tiles and panels, in multiply-adds of one vector: its
+   share of C, reading or packing its operands, and a fixed cost. */
 static double cell_cost(const heed_gemm_cut *c, const heed_gemm *g, int64_t row_tiles,
                         int64_t panels)
 {
@@ -37,11 +39,12 @@ static double cell_cost(const heed_gemm_cut *c, const heed_gemm *g, int64_t row_
     return cost * (double)g->k + costs->part;
 }
 
-/* A grid of about equal cells in powers of two: the one whose time, averaged over 2, 4, 8, 16
-   threads, is least. More cells than threads even out; fewer cells pack less often. */
+/* Chooses a grid of about equal cells, in powers of two: the one that takes the least time,
+   averaged over 2, 4, 8 and 16 threads. More cells balance better; fewer cells pack less often. */
 static void cut_many(heed_gemm_cut *c, const heed_gemm *g)
 {
-    static const double weights[] = {2 * 1, 4 * 0.4, 8 * 0.3, 16 * 0.1}; /* times the threads */
+    /* weight of each number of threads, times that number */
+    static const double weights[] = {2 * 1, 4 * 0.4, 8 * 0.3, 16 * 0.1};
     double best = 0;
     for (int64_t grid_rows = 1; grid_rows <= MAX_PARTS && grid_rows < 2 * c->row_tiles;
          grid_rows *= 2) {
@@ -65,7 +68,7 @@ static void cut_many(heed_gemm_cut *c, const heed_gemm *g)
     }
 }
 
-/* Which operands are packed, by whom, and which tiles read them. */
+/* Decides which operands are packed, who packs them, and which register tiles read them. */
 static void choose_packing(heed_gemm_cut *c, const heed_gemm *g,
                            const heed_gemm_pair_kernels *pairs)
 {
@@ -108,7 +111,8 @@ heed_gemm_cut heed_gemm_lay_out(const heed_gemm *g, heed_isa isa)
     c.runs = divide_up(c.panels, c.run_panels);
     c.skinny = c.row_tiles <= 1;
     choose_packing(&c, g, pairs);
-    /* Between blocks of kc the sums lie in C: one block if the epilogue reads the old C. */
+    /* Between blocks of kc the sums lie in C. If the epilogue reads the old C, there can be only
+       one block. */
     const bool one_block = reads_old_c(g) || (c.skinny && !c.pack_a && !c.pack_b);
     c.kc = larger(one_block ? g->k : smaller(g->k, blocking->kc), 1);
     c.block_columns = blocking->nc;
@@ -133,11 +137,11 @@ size_t heed_gemm_cut_scratch(const heed_gemm *gemm, heed_isa isa)
 {
     const heed_gemm_cut c = heed_gemm_lay_out(gemm, isa);
     size_t depth = (size_t)c.kc;
-    /* A smaller n may end in a part of a panel, and be packed. */
+    /* With a smaller n the last panel may be cut off, and then B is packed. */
     const bool perhaps = !c.pack_b && !gemm->prepacked && gemm->b_kind == HEED_GEMM_B_NN;
     if (perhaps) depth = (size_t)larger(smaller(gemm->k, c.kernels->blocking.kc), 1);
-    /* Packed panels are kept for a second block of rows; without one, those of one tile's width
-       suffice. */
+    /* If there is a second block of rows, packed panels are kept for it; otherwise those of one
+       register tile suffice. */
     const bool second_block = c.row_tiles * c.mr > c.mc;
     const int64_t columns = smaller(second_block ? c.nc : HEED_GEMM_MAX_WIDTH,
                                     c.panels * c.kernels->nr);

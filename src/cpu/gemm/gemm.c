@@ -1,9 +1,15 @@
-/* gemm.c: the loops around the register tile, numbered from the inside as in BLIS:
-     run_cell    5: columns of a cell by nc; 4: k by kc; 3: rows by mc
-     run_panels  2: packed panels of nr columns, one or several at once
-     run_tiles   1: row tiles of mr rows
-     run_tile    the register tile and, after the last block of kc, the epilogue
-   A part of a matmul is one cell or several of the grid that cut.c makes. */
+/* gemm.c: the loops around the micro-kernel, numbered as in BLIS, from the inside. Blocks are drawn
+   in cut_internal.h.
+
+      run_cell    loop 5  columns of the cell, nc at a time   B block: third-level cache
+                  loop 4  k, kc at a time                     sums lie in C from one kc to the next
+                  loop 3  rows of the cell, mc at a time      A block: second-level cache
+      run_panels  loop 2  columns, nr (a panel) at a time     panel of B: first-level cache
+      run_tiles   loop 1  rows, mr (a row tile) at a time     tile of C: registers
+      run_tile    micro-kernel, the loop over k, and after the last block of kc the epilogue
+
+   Loop 2 may take several panels at once if tiles have few rows. A part of a matmul is one cell or
+   several of the grid that cut.c chooses. */
 #include "cpu/gemm/cut_internal.h"
 #include "cpu/gemm/quantized.h"
 
@@ -16,15 +22,17 @@ static void copy_tile(float *to, ptrdiff_t to_stride, const float *from, ptrdiff
         memcpy(to + r * to_stride, from + r * from_stride, (size_t)columns * sizeof *to);
 }
 
-/* The block at work: k in [k, k + depth), rows [m, m + rows) of A in `tiles` tiles, and scratch. */
+/* The block that is being computed: values of k [k, k + depth), rows [m, m + rows) of A in `tiles`
+   row tiles; and the pieces of scratch memory. */
 typedef struct {
     const heed_gemm *gemm;
     const heed_gemm_cut *cut;
-    int64_t k, depth, k_groups, m, rows, tiles; /* k_groups: packed elements for this depth */
+    /* k_groups: packed elements that hold `depth` values of k */
+    int64_t k, depth, k_groups, m, rows, tiles;
     float *sums, *packed_a, *packed_b;
 } gemm_block;
 
-/* The block's rows of A. */
+/* Packs the rows of A of the block. */
 static void pack_rows(const gemm_block *w)
 {
     const heed_gemm *g = w->gemm;
@@ -40,8 +48,8 @@ static void pack_rows(const gemm_block *w)
     }
 }
 
-/* Rows of the block's tile t, from *first on: heights differ by one at most, but for tiles that are
-   packed as such. */
+/* The number of rows of row tile t of the block; *first is the first of them. Row tiles differ by
+   one row at most, except those of a prepacked A, which have mr. */
 static int tile_rows(const gemm_block *w, int64_t t, int64_t *first)
 {
     if (w->cut->prepack_a && w->gemm->a_transposed) {
@@ -52,7 +60,7 @@ static int tile_rows(const gemm_block *w, int64_t t, int64_t *first)
     return (int)(w->m + w->rows * (t + 1) / w->tiles - *first);
 }
 
-/* Prefetches lines of a tile of C, to be written, or of what is added to it, while the tile is
+/* Prefetches the lines of a tile of C, to be written, or of what is added to it, while the tile is
    computed. */
 static void fetch_lines(const float *at, ptrdiff_t stride, int rows, int columns, bool write)
 {
@@ -64,8 +72,8 @@ static void fetch_lines(const float *at, ptrdiff_t stride, int rows, int columns
         }
 }
 
-/* One tile of C at (m, n): begins its sums or takes them up from C, and leaves them there, finished
-   after the last block of kc. */
+/* One tile of C at (m, n): its sums begin with 0 or what stands in C, and end in C, through the
+   epilogue after the last block of kc. */
 static void run_tile(const gemm_block *w, heed_gemm_tile *tile, int index, int64_t m, int rows,
                      int64_t n)
 {
@@ -99,11 +107,11 @@ static void run_tile(const gemm_block *w, heed_gemm_tile *tile, int index, int64
     else if (columns < width) copy_tile(out, g->c_stride, w->sums, width, rows, columns);
 }
 
-/* Where the block's A lies: row m of it at a + (m - w->m) * a_row, prepacked tiles of a transposed
-   A at a + t * a_tile. */
+/* Finds A of the block: row m is at a + (m - w->m) * a_row; row tile t of a transposed prepacked A
+   is at a + t * a_tile. */
 static const float *place_a(const gemm_block *w, heed_gemm_tile *tile, ptrdiff_t *a_tile)
 {
-    /* the processor does not foresee that a transposed A goes from row to row */
+    /* the processor does not prefetch the rows of a transposed A */
     enum { ROWS_AHEAD = 12 };
     const heed_gemm *g = w->gemm;
     const heed_gemm_cut *c = w->cut;
@@ -128,7 +136,8 @@ static const float *place_a(const gemm_block *w, heed_gemm_tile *tile, ptrdiff_t
     return a;
 }
 
-/* Loop 1, over the block's rows, mr at a time: all its tiles against the panels at place->b. */
+/* Loop 1, over the rows of the block, mr at a time: each row tile times the panels at place->b,
+   which the first-level cache keeps. */
 static void run_tiles(const gemm_block *w, const heed_gemm_tile *place, int index, int64_t n)
 {
     heed_gemm_tile tile = *place;
@@ -143,8 +152,9 @@ static void run_tiles(const gemm_block *w, const heed_gemm_tile *place, int inde
     }
 }
 
-/* Loop 2, over the columns, nr at a time or several panels at once: panels [first, end) of B for
-   one block of rows. `fresh`: the packed panels are not there yet from an earlier block. */
+/* Loop 2, over panels [first, end) of B, nr columns (or several panels) at a time, for one block of
+   rows, which the second-level cache keeps. If B is packed here: `fresh`, because no earlier block
+   of rows did so; `keep`, because a later one reads it again. */
 static void run_panels(const gemm_block *w, int64_t first, int64_t end, bool fresh, bool keep)
 {
     const heed_gemm_cut *c = w->cut;
@@ -160,7 +170,7 @@ static void run_panels(const gemm_block *w, int64_t first, int64_t end, bool fre
         const int64_t panels = larger((1 << index) / HEED_GEMM_PANEL_VECTORS, 1);
         heed_gemm_tile place = {.b_panel = stored_k_groups(c, g->k) * nr, .b_step = nr};
         if (c->pack_b) {
-            /* a multiple of `panels` */
+            /* panels that are packed together: a multiple of `panels` */
             const int64_t together = HEED_GEMM_MAX_WIDTH / nr, at = panel - first;
             float *packed = w->packed_b + (keep ? at : at % together) * w->k_groups * nr;
             const heed_gemm_pack_range range = {panel, smaller(together, end - panel), w->k,
@@ -183,7 +193,8 @@ static void run_panels(const gemm_block *w, int64_t first, int64_t end, bool fre
     }
 }
 
-/* One cell of the grid. Loops 5 to 3: over its columns by nc, over k by kc, over its rows by mc. */
+/* One cell of the grid. Loop 5 goes over its columns by nc, loop 4 over k by kc, loop 3 over its
+   rows by mc. */
 static void run_cell(const heed_gemm *g, const heed_gemm_cut *c, int64_t cell, float *scratch)
 {
     gemm_block w = {
@@ -197,12 +208,15 @@ static void run_cell(const heed_gemm *g, const heed_gemm_cut *c, int64_t cell, f
                                       c->panels);
     const int64_t tiles = divide_up(end_row - first_row, mr), blocks = divide_up(tiles, c->mc / mr),
                   panels = c->nc / nr;
+    /* loop 5: nc columns of B, which the third-level cache keeps */
     for (int64_t panel = first_panel; panel < end_panel; panel += panels) {
         const int64_t stop = smaller(panel + panels, end_panel);
         w.k = 0;
+        /* loop 4: kc values of k */
         do {
             w.depth = smaller(c->kc, g->k - w.k);
             w.k_groups = k_groups_of(c, w.depth);
+            /* loop 3: about mc rows of A, which the second-level cache keeps */
             for (int64_t r = 0; r < blocks; r++) {
                 w.m = first_row + tiles * r / blocks * mr;
                 w.rows = smaller(first_row + tiles * (r + 1) / blocks * mr, end_row) - w.m;

@@ -1,24 +1,23 @@
-/* gemm.h: matmuls on the CPU. C (M,N) = [old C +] A (M,K) . B (K,N), then bias, activation, gate,
+/* gemm.h: matmuls on the CPU: C (M,N) = [old C +] A (M,K) B (K,N), then bias, activation, gate,
    residual.
 
-   One accumulation order: every element of C is summed in one accumulator, acc = fma(A[m][k],
-   B[k][n], acc) with k ascending, in f32, from 0 or from the old C. One row, few rows, many rows,
-   packed or not, any block size, any part, any instruction set: the same order, hence the same
-   bits. f16 and bf16 elements of B are widened exactly before they are multiplied.
+   Order of sums: every element of C is summed in one accumulator, acc = fma(A[m][k], B[k][n], acc),
+   with k ascending, in f32, from 0 or from the old C. The order is the same for one row or many,
+   packed or not, for any block size, part and instruction set, and so are the bits. Elements of B
+   in f16 and bf16 are widened exactly before they are multiplied.
 
-   With `bf16_operands` the elements of A and B are rounded to bf16 first (heed_round_operand: to
-   nearest even, subnormal numbers count as zeros); the order is the same, one fused multiply-add
-   each, k ascending. Where vdpbf16ps does it, subnormal sums count as zeros too: elsewhere they do
-   not, and that is all by which instruction sets differ.
+   bf16_operands: elements of A and B are first rounded to bf16 (heed_round_operand: to nearest
+   even, subnormal numbers count as zeros). The order is the same. The instruction vdpbf16ps also
+   counts subnormal sums as zeros; that is the only difference between instruction sets.
 
-   Quantized B (rows of qblocks, W (N,K), as PANELS or NT): formats with traits are multiplied as
-   tensor/qblock_dot.h says, from panels alone, and are never accumulated onto old C; other formats
-   are decoded to f32 as they are packed, from NT alone.
+   Quantized B: rows of qblocks, W (N,K), as PANELS or NT. Formats with traits are multiplied as
+   tensor/qblock_dot.h says, from panels only, and are never added to the old C. Other formats are
+   decoded to f32 when they are packed, from NT only.
 
-   After the sum, in this order: + bias[n]; activation; * gate[m][n]; + residual[m][n].
+   Epilogue, in this order: + bias[n]; activation; * gate[m][n]; + residual[m][n].
 
-   Kernels cannot fail and allocate nothing: the caller checks shapes beforehand and hands over
-   scratch. */
+   Kernels cannot fail and allocate nothing: the caller checks shapes and provides scratch
+   memory. */
 #ifndef HEED_CPU_GEMM_GEMM_H
 #define HEED_CPU_GEMM_GEMM_H
 
@@ -29,8 +28,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* How B lies in memory. A weight W (O,I) is stored output row by output row, as torch stores a
-   Linear weight. */
+/* How B lies in memory. A weight W (O,I) is stored one output after another, as torch stores the
+   weight of a Linear. */
 typedef enum heed_gemm_b_kind {
     HEED_GEMM_B_PANELS, /* packed panels of W (N,K): B = W^T, the forward matmul */
     /* packed panels of W (K,N): B = W, the gradient to the input, read from the same panels */
@@ -44,23 +43,25 @@ typedef struct heed_gemm_area {
     int64_t row, rows, column, columns;
 } heed_gemm_area;
 
-/* C is cut into a grid of cells, which parts consist of. */
+/* C is cut into a grid of cells. A part is one cell or several. */
 typedef struct heed_gemm_grid {
     int64_t rows, columns;
 } heed_gemm_grid;
 
-/* One matmul. Strides count elements between rows and may exceed the row. Any of m, n, k may be 0:
-   nothing is written if m or n is 0; with k = 0 the sum is empty (0, or old C) and what follows it
-   still happens. C overlaps no other operand, with one exception: gate or residual may stand in C
-   itself (gate_in_c, residual_in_c; then without accumulate). Absent pointers are NULL. */
+/* One matmul. Strides count elements from row to row and may exceed the row. Absent pointers are
+   NULL.
+   - Any of m, n, k may be 0. If m or n is 0, nothing is written. If k is 0, the sum is 0 or the old
+     C, and the epilogue follows.
+   - C overlaps no other operand, with one exception: gate or residual may be C itself (gate_in_c,
+     residual_in_c), but not with accumulate. */
 typedef struct heed_gemm {
     int64_t m, n, k;
     /* (M,K) rows a_stride apart; with a_transposed (K,M) rows a_stride apart */
     const float *a;
     int64_t a_stride;
     bool a_transposed;
-    /* quantized matmul: the rows of A as heed_qgemm_quantize left them; if NULL, every part
-       quantizes the rows that it reads */
+    /* quantized matmul: the rows of A as heed_qgemm_quantize wrote them; NULL: every part quantizes
+       the rows that it reads */
     const void *a_runs;
     heed_gemm_b_kind b_kind;
     heed_dtype b_dtype; /* HEED_F32, HEED_F16, HEED_BF16, or a quantized type */
@@ -72,7 +73,7 @@ typedef struct heed_gemm {
     bool bf16_operands; /* elements of A and B are rounded to bf16; never with quantized B */
     /* heed_gemm_prepack packs the operands of this matmul before any part runs */
     bool prepacked;
-    void *packed_a, *packed_b; /* then where: shared by all threads, 64-byte aligned */
+    void *packed_a, *packed_b; /* where it puts them: shared by all threads, 64-byte aligned */
     const float *bias;         /* (N) */
     int activation;            /* heed_unary_kind; 0 is none */
     const float *gate;         /* (M,N) rows gate_stride apart */
@@ -81,26 +82,27 @@ typedef struct heed_gemm {
     const float *residual; /* (M,N) rows residual_stride apart */
     int64_t residual_stride;
     bool residual_in_c; /* the old C is the residual, and `residual` is not read */
-    /* If not NULL, called for every finished tile of C, by the thread that finished it, while the
-       tile is in its caches. Tiles begin and end at multiples of `tile_columns` columns (0 and 1:
-       any), or with the row. */
+    /* If not NULL, it is called for each finished tile of C, by the thread that finished it, while
+       the tile is in its caches. Tiles begin and end at multiples of `tile_columns` columns (0 and
+       1: any), or at the end of the row. */
     void (*tile_done)(const struct heed_gemm *gemm, heed_gemm_area area);
     const void *tile_argument; /* whatever `tile_done` needs */
     int64_t tile_columns;
-    /* heed_gemm_find_grid's, for the very extents, strides and kinds; 0: found anew by each call */
+    /* what heed_gemm_find_grid found for these extents, strides and kinds; 0: every call finds it
+       again */
     heed_gemm_grid grid;
 } heed_gemm;
 
-/* The grid of this matmul, which takes a search that all its parts can share. A quantized matmul
-   needs none, and gets 0. */
+/* The grid of this matmul. Finding it takes a search, which all parts can share. Quantized matmuls
+   need none and get 0. */
 heed_gemm_grid heed_gemm_find_grid(const heed_gemm *gemm, heed_isa isa);
-/* Independent parts of this matmul, at least 1, from extents, strides and kinds alone (never from
-   threads or from pointers' values); equal work each as far as tiles allow. Any thread may run any
-   part in any order; no part waits for another. */
+/* The number of independent parts of this matmul, at least 1. It depends on extents, strides and
+   kinds alone, never on threads or addresses. Parts have equal work as far as tiles allow. Any
+   thread may run any part in any order; no part waits for another. */
 int heed_gemm_parts(const heed_gemm *gemm, heed_isa isa);
-/* Bytes of scratch that one thread needs to run parts; scratch is 64-byte aligned. Enough for the
-   maximal m, n and k is enough for smaller ones with the same kinds and a_stride. Pointers do not
-   matter. */
+/* Bytes of scratch memory that one thread needs to run parts, 64-byte aligned. What suffices for
+   the maximal m, n and k suffices for smaller ones with the same kinds and a_stride. Pointers do
+   not matter. */
 size_t heed_gemm_scratch(const heed_gemm *gemm, heed_isa isa);
 /* Runs part `part` of `parts`. `parts` is usually heed_gemm_parts(); any number >= 1 gives the same
    bits. */
@@ -111,8 +113,8 @@ void heed_gemm_run(const heed_gemm *gemm, heed_isa isa, int part, int parts, voi
    The calls give the bytes that packed_a and packed_b need for the matmul with `prepacked` set,
    each a multiple of 64. Matmuls of one A by several B may share packed_a. */
 void heed_gemm_prepack_bytes(const heed_gemm *gemm, heed_isa isa, size_t *a, size_t *b);
-/* Packs share `part` of `parts` of A and of B, whichever of packed_a and packed_b are there; any
-   number of parts, in any order. */
+/* Packs share `part` of `parts` of A and of B, as far as packed_a and packed_b are set. There may
+   be any number of shares, in any order. */
 void heed_gemm_prepack(const heed_gemm *gemm, heed_isa isa, int part, int parts);
 
 /* ---- packed panels: the resident layout of a weight W (O,I) ----
@@ -129,38 +131,38 @@ void heed_gemm_prepack(const heed_gemm *gemm, heed_isa isa, int part, int parts)
              beside the last of an odd I stands 0
    quantized as gemm/quantized.h says */
 int heed_gemm_panel_width(heed_isa isa);
-/* Bytes of the panels of W (rows,columns), a multiple of 64; false when the size overflows. */
+/* Bytes of the panels of W (rows,columns), a multiple of 64; false if the size overflows. */
 bool heed_gemm_panel_bytes(heed_isa isa, heed_dtype dtype, int64_t rows, int64_t columns,
                            size_t *bytes);
 
-/* The panels of one weight; data 64-byte aligned, heed_gemm_panel_bytes() long. dtype HEED_F32,
-   HEED_F16, HEED_BF16 or a quantized type with traits. */
+/* The panels of one weight. data is 64-byte aligned and heed_gemm_panel_bytes() long; dtype is
+   HEED_F32, HEED_F16, HEED_BF16 or a quantized type with traits. */
 typedef struct heed_gemm_panels {
     void *data;
     heed_isa isa;
     heed_dtype dtype;
-    int64_t rows, columns; /* of W: O, I */
+    int64_t rows, columns; /* rows and columns of W: O and I */
 } heed_gemm_panels;
 
-/* Writes rows [first, first + count) of W, so that several tensors can be joined in one weight. The
-   call that writes row O-1 also zeroes the filling columns. Ranges of rows that share no panel may
-   be packed by several threads. Quantized panels take rows of the same qblocks, end to end. */
+/* Packs rows [first, first + count) of W. Several tensors may be joined in one weight, range after
+   range. The call that packs row O-1 also zeroes the columns that fill up the last panel. Ranges of
+   rows that share no panel may be packed by several threads. Quantized panels take rows of the same
+   qblocks, end to end. */
 void heed_gemm_pack(const heed_gemm_panels *panels, int64_t first, int64_t count,
                     const heed_pack_source *source);
-/* The bf16 working copy of a trained weight is two such panels of bf16: of W (O,I), which forward
-   matmuls read as they lie, and after them, at the next multiple of 64 bytes, of W^T (I,O), which
-   gradients to the input read so. Bytes of both, and in *first of those of W; false when the size
-   overflows. */
+/* The bf16 working copy of a trained weight is two sets of panels of bf16: those of W (O,I), which
+   forward matmuls read, and after them, at the next multiple of 64 bytes, those of W^T (I,O), which
+   matmuls for the gradient of the input read. Gives the bytes of both, and in *first those of W;
+   false if the size overflows. */
 bool heed_gemm_copy_bytes(heed_isa isa, int64_t rows, int64_t columns, size_t *first,
                           size_t *bytes);
-/* Writes rows [first, first + count) of W (rows,columns), floats `stride` apart, into the copy
-   (dtype BF16), each element as heed_round_operand has it. first is a multiple of the panels'
-   width, and count too unless the last row is among them. Such ranges may be written by several
-   threads. */
+/* Writes rows [first, first + count) of W (rows,columns), floats `stride` apart, into both panels
+   of the copy (dtype BF16), rounded by heed_round_operand. first is a multiple of the panel width,
+   and count too unless the last row is among them. Several threads may write such ranges. */
 void heed_gemm_copy_rows(const heed_gemm_panels *copy, int64_t first, int64_t count,
                          const float *source, int64_t stride);
-/* Row `row` of W, widened: out (I). Embedding look-up in a tied weight, and the way back to a
-   file. */
+/* Row `row` of W, widened to floats: out (I). Embeddings read a tied weight so, and files are
+   written so. */
 void heed_gemm_gather(const heed_gemm_panels *panels, int64_t row, float *out);
 
 #endif

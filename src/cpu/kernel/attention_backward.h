@@ -1,17 +1,20 @@
-/* Attention backward, tiled, weights recomputed from lse. With p = exp(score - lse), f the dropout
-   factor of a weight and D = sum over channels of dy y:
+/* attention_backward.h: attention backward over tiles of keys. Softmax weights are recomputed from
+   lse. With p = exp(score - lse), f the dropout factor of a weight and D = sum over channels of dy
+   y:
      dv = sum over queries of p f dy
-     ds = p (f dy.v - D) scale (1 - tanh^2 where scores are capped)
+     ds = p (f dy.v - D) scale (1 - tanh^2), the last factor if scores are capped
      dq = sum over keys of ds k
      dk = sum over queries of ds q
    A part is one sequence and one key/value head, so that no part adds to the rows of another. Its
-   steps (backward_head_run):
-     q and dy become operands, D is summed                      attention_backward_operands.h
+   steps (backward_head_run; 1 to 5 as in attention_backward_rows.h):
+     q and dy become packed operands, D is computed             attention_backward_operands.h
      for each tile of keys, ascending
        for each 96 rows that see it, ascending
-         for each row block: weights p f, ds, dq +=             attention_backward_rows.h
-         dk, dv of the tile +=                                  attention_backward_rows.h
-       dk, dv of the tile are stored
+         for each row block of 12 rows
+           1. scores, 2. weights p f, 3. score gradients ds     attention_backward_rows.h
+           4. accumulate dq
+         5. accumulate dk and dv of the tile
+       dk and dv of the tile are stored
    Rows of no sequence get zeros.
    Source: Dao et al. 2022, appendix B. */
 #ifndef HEED_CPU_KERNEL_ATTENTION_BACKWARD_H
@@ -19,7 +22,7 @@
 
 #include "cpu/kernel/attention_backward_rows.h"
 
-/* What each of these rows sees of the tile; false when that is nothing. */
+/* Finds which keys of the tile each of these rows sees; false if they see none. */
 static inline bool tile_visible_from(const backward_head *u, int64_t first, int64_t rows)
 {
     uint64_t any = 0, seen = 0;
@@ -35,6 +38,7 @@ static inline bool tile_visible_from(const backward_head *u, int64_t first, int6
     return any != 0;
 }
 
+/* Packs k and v of the tile: both for sums over channels, k also for the sum over keys. */
 static inline void load_tile(backward_head *u)
 {
     const problem *p = u->p;
@@ -47,7 +51,7 @@ static inline void load_tile(backward_head *u)
     u->keys = (view){s->key_rows, p->padded};
 }
 
-/* dk and dv of the tile's positions to their rows; hidden keys get zeros. */
+/* Stores dk and dv of the tile in the rows of its positions; hidden keys get zeros. */
 static inline void store_tile(const backward_head *u, int64_t positions)
 {
     const problem *p = u->p;
@@ -100,7 +104,7 @@ static inline void backward_head_run(backward_head *u)
             add_to_keys(u, first, count);
             u->fresh = false;
         }
-        if (u->fresh) u->tile.count = 0; /* nobody saw it: zeros, as for hidden keys */
+        if (u->fresh) u->tile.count = 0; /* no row saw it: zeros, as for hidden keys */
         int64_t positions = u->s->of.keys - u->number * TILE;
         store_tile(u, positions < TILE ? positions : TILE);
     }
@@ -125,7 +129,8 @@ static inline size_t attention_backward_scratch(const heed_kernel_args *args)
     return backward_layout(&p, NULL, &(backward_scratch){0});
 }
 
-/* Sequences that share keys, or leave some out, are worked on one after another for each head. */
+/* One part for each key/value head and sequence. If sequences share keys, or leave some out, a part
+   does all sequences of a head one after another. */
 static inline int attention_backward_parts(const heed_kernel_args *args, int phase)
 {
     (void)phase;

@@ -1,5 +1,9 @@
-/* The kernels of attention forward: query blocks; query blocks whose weights are wanted; few
-   queries against many keys. attention_query_block.h says what a query block computes. */
+/* attention_forward.h: the kernels of attention forward. attention_query_block.h says what a query
+   block computes.
+   - k_attention_f32: each part computes some query blocks;
+   - k_attention_weights_f32: the same, and the softmax weights are an output;
+   - k_attention_split_f32: few queries against many keys: each part computes some chunks of keys of
+     a query block, and a second phase merges them (FlashDecoding). */
 #ifndef HEED_CPU_KERNEL_ATTENTION_FORWARD_H
 #define HEED_CPU_KERNEL_ATTENTION_FORWARD_H
 
@@ -7,6 +11,7 @@
 
 /* ---- the weights, if they are wanted: before dropout, from the finished lse ---- */
 
+/* Writes the softmax weights of a query block: the scores again, then exp(score - lse). */
 static inline void write_weights(query_block *u)
 {
     const problem *p = u->p;
@@ -62,13 +67,14 @@ static inline size_t attention_scratch(const heed_kernel_args *args)
     return forward_layout(args->attributes, NULL, &(forward_scratch){0});
 }
 
-/* Query tiles of a sequence. */
+/* The number of runs of queries that a sequence is cut into. */
 static inline int64_t tiles_of_sequence(const problem *p, const query_sequence *s)
 {
     int64_t each = queries_of_block(p->attributes, s->of.queries);
     return (s->of.queries + each - 1) / each;
 }
 
+/* The query blocks of a sequence: its runs of queries under each key/value head. */
 static inline int64_t blocks_of_sequence(const problem *p, int64_t number)
 {
     query_sequence s = sequence_at(p, number);
@@ -83,8 +89,8 @@ static inline int64_t count_query_blocks(const problem *p)
     return blocks;
 }
 
-/* Finding a query block walks the sequence table: with few parts the walks cost nothing beside the
-   work. */
+/* The most parts. Each part walks the sequence table to find its query blocks, which costs nothing
+   beside the work if parts are few. */
 enum { MOST_PARTS = 128 };
 
 static inline int attention_parts(const heed_kernel_args *args, int phase)
@@ -94,8 +100,8 @@ static inline int attention_parts(const heed_kernel_args *args, int phase)
     return part_count(count_query_blocks(&p), MOST_PARTS);
 }
 
-/* Query block `index` of a sequence: heads outermost, so that a head's keys stay in the cache; the
-   longest blocks of a causal head first. */
+/* Query block `index` of a sequence. Heads are outermost, so that the keys of a head stay in the
+   cache. The last queries come first: with a causal mask they see the most keys. */
 static inline query_block query_block_at(const problem *p, const query_sequence *s, int64_t index,
                                          forward_scratch *scratch)
 {
@@ -141,7 +147,7 @@ static inline void attention_run(const heed_kernel_args *args, const heed_kernel
     }
 }
 
-/* With the weights as an output a part is one sequence and one key/value head: it clears its rows
+/* With the weights as an output, a part is one sequence and one key/value head. It clears its rows
    of the weights, then fills them. */
 static inline int attention_weights_parts(const heed_kernel_args *args, int phase)
 {
@@ -177,7 +183,7 @@ static inline void attention_weights_run(const heed_kernel_args *args, const hee
 
 enum { SPLIT_ROWS = 16 };
 
-/* Chunks that `keys` positions lie in. */
+/* The number of chunks in which `keys` positions lie. */
 static inline int64_t chunks_of(int64_t keys)
 {
     return (keys + CHUNK_TILES * TILE - 1) / (CHUNK_TILES * TILE);
@@ -189,13 +195,13 @@ static inline int64_t most_chunks(const problem *p)
                                    : heed_shape_rows(p->k->shape));
 }
 
-/* Rows of partials: (kv heads, chunks, queries, heads of the group). */
+/* The rows of all partials: (kv heads, chunks, queries, heads of the group). */
 static inline int64_t partial_rows(const problem *p)
 {
     return p->attributes->heads * most_chunks(p) * heed_shape_rows(p->q->shape);
 }
 
-/* Where chunk `chunk` of a query block leaves what it found. */
+/* Where m, l and o of chunk `chunk` of a query block lie in shared memory. */
 static inline partial partial_of(const query_block *u, int64_t chunk)
 {
     const problem *p = u->p;
@@ -236,8 +242,8 @@ static inline int attention_split_parts(const heed_kernel_args *args, int phase)
     return part_count(items, MOST_PARTS);
 }
 
-/* One chunk of a query block, or all of them joined; chunks that the query block does not reach are
-   left out. */
+/* Phase 0: computes one chunk of a query block. Phase 1: merges all its chunks and finishes it.
+   Chunks that the query block does not reach are left out. */
 static inline void run_item(query_block *u, int64_t chunk, int phase)
 {
     const problem *p = u->p;

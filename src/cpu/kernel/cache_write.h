@@ -1,6 +1,7 @@
-/* cache_write: rows of keys or values into their slots of a cache, f32, f16, bf16 or bytes with a
-   scale per head; formulas in op/state.c. A part owns columns (of bytes: heads), so that of rows
-   with one slot the last wins, unless the step consumes tiles. */
+/* cache_write.h: writes rows of keys or values into their slots of a cache of f32, f16, bf16, or
+   bytes with a scale for each head; op/state.c has the formulas. A part owns columns (of a cache of
+   bytes: heads), so that of several rows with one slot the last one wins. A tile consumer makes no
+   such promise. */
 #ifndef HEED_CPU_KERNEL_CACHE_WRITE_H
 #define HEED_CPU_KERNEL_CACHE_WRITE_H
 
@@ -9,7 +10,7 @@
 
 enum { CACHE_COLUMNS = 256, FEW_CACHE_ROWS = 16 };
 
-/* Runs with a scale in a row; 0 unless the cache holds bytes. */
+/* The number of runs with a scale in a row; 0 unless the cache holds bytes. */
 static inline int64_t cache_runs(const heed_kernel_args *args)
 {
     return (args->out[0].shape.dim[1] - args->in[1].shape.dim[1]) / HEED_SCALE_BYTES;
@@ -29,6 +30,7 @@ static inline int cache_write_parts(const heed_kernel_args *args, int phase)
     return parts < 1 ? 1 : (int)parts;
 }
 
+/* Writes columns [first, last) of a row to a slot, in the type of the cache. */
 static inline void write_cache_columns(const heed_operand *y, int64_t slot, const float *from,
                                        int64_t first, int64_t last)
 {
@@ -43,7 +45,7 @@ static inline void write_cache_columns(const heed_operand *y, int64_t slot, cons
                      HEED_F32, (size_t)(last - first));
 }
 
-/* Columns [first, last) of row i of the old cache. */
+/* Copies columns [first, last) of row i of the old cache. */
 static inline void keep_columns(const heed_operand *y, const heed_operand *cache, int64_t i,
                                 int64_t first, int64_t last)
 {
@@ -54,7 +56,7 @@ static inline void keep_columns(const heed_operand *y, const heed_operand *cache
            (size_t)(last - first) * element);
 }
 
-/* Any columns, or heads with their scales. */
+/* `consumes_tiles`: any columns, or whole heads if they have scales. */
 static inline int64_t cache_write_tile_columns(const heed_kernel_args *args)
 {
     const int64_t runs = cache_runs(args);

@@ -1,10 +1,11 @@
-/* The gated unit of gpt-oss and its gradient, element by element. */
+/* clamped_swiglu.h: the gated unit of gpt-oss and its gradient, element by element. */
 #ifndef HEED_CPU_KERNEL_CLAMPED_SWIGLU_H
 #define HEED_CPU_KERNEL_CLAMPED_SWIGLU_H
 
 #include "cpu/kernel/kernel.h"
 
-/* Without the value in the other order a NaN would become a limit. */
+/* The limit is the first operand, so that NaN stays: heed_v_min returns its second one if either is
+   NaN. */
 HEED_INLINE heed_v at_most(heed_v x, heed_v limit)
 {
     return heed_v_min(limit, x);

@@ -1,5 +1,5 @@
-/* Element by element: binary, unary and its gradient, scale, cast, broadcast, accumulate,
-   dropout. */
+/* elementwise.h: ops that work element by element: binary, unary and its gradient, scale, cast,
+   broadcast, accumulate, dropout. */
 #ifndef HEED_CPU_KERNEL_ELEMENTWISE_H
 #define HEED_CPU_KERNEL_ELEMENTWISE_H
 
@@ -18,7 +18,7 @@ HEED_INLINE heed_v combine(heed_binary_kind kind, heed_v a, heed_v b)
     return kind == HEED_BINARY_MULTIPLY ? heed_v_mul(a, b) : heed_v_div(a, b);
 }
 
-/* y = a kind b over n elements; `one`: b is a single number for all of them. */
+/* y = a kind b over n elements; if `one`, b is a single number for all of them. */
 HEED_INLINE void combine_run(heed_binary_kind kind, bool one, const float *a, const float *b,
                              float *y, int64_t n)
 {
@@ -46,7 +46,8 @@ static inline void combine_elements(int32_t kind, bool one, const float *a, cons
     }
 }
 
-/* One row of a against b repeated: (D) under each run of D columns, or one number to a run. */
+/* One row of a combined with a b that is repeated: (D) for each run of D columns, or one number for
+   each run. */
 static inline void combine_repeated(int32_t kind, heed_broadcast_kind fit, const heed_operand *x,
                                     const heed_operand *b, int64_t row, float *y)
 {
@@ -190,7 +191,7 @@ static inline void broadcast_run(const heed_kernel_args *args, const heed_kernel
 
 /* ---- cast ---- */
 
-/* The same from elements of a floating type, of which `at` is the first. */
+/* load_some for elements of any floating type; `at` is the first one. */
 HEED_INLINE heed_v load_some_of(const heed_operand *x, int64_t at, int64_t left)
 {
     const uint16_t *half = (const uint16_t *)x->data + at;
@@ -247,7 +248,7 @@ static inline void dropout_run(const heed_kernel_args *args, const heed_kernel_c
         for (int64_t j = first; j < last; j += RANDOM_WORDS) {
             int64_t left = last - j < RANDOM_WORDS ? last - j : RANDOM_WORDS;
             dropout_factors(&random, threshold, scale, j / RANDOM_WORDS, factors);
-            /* a dropped element is 0 whatever it was, NaN too */
+            /* a dropped element becomes 0, even if it was NaN */
             const float *x = float_row(&args->in[0], i) + j;
             float *y = float_row(&args->out[0], i) + j;
             for (int64_t k = 0; k < left; k += HEED_LANES) {
@@ -261,7 +262,7 @@ static inline void dropout_run(const heed_kernel_args *args, const heed_kernel_c
     }
 }
 
-/* Draws stand by words of a row. */
+/* `consumes_tiles`: random numbers are drawn for 64 columns at a time. */
 static inline int64_t whole_random_words(const heed_kernel_args *args)
 {
     (void)args;

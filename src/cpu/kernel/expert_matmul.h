@@ -1,7 +1,7 @@
-/* Matmuls by expert as matmuls of cpu/gemm: one for every expert that has slots, so that elements
-   are summed as in plain matmuls. Parts are numbered through the experts; each expert gets parts by
-   its share of the work, which the offsets tell: they are computed in the same run, before the
-   parts are counted. */
+/* expert_matmul.h: matmuls by expert as matmuls of cpu/gemm, one for each expert that has slots, so
+   that elements are summed as in plain matmuls. Parts are counted over all experts. Each expert
+   gets parts by its share of the work, which the offsets tell: an earlier step of the same run has
+   computed them. */
 #ifndef HEED_CPU_KERNEL_EXPERT_MATMUL_H
 #define HEED_CPU_KERNEL_EXPERT_MATMUL_H
 
@@ -10,16 +10,16 @@
 #include "cpu/kernel/matmul.h"
 
 /* All experts together have about EXPERT_PARTS parts. Reading the weights of an expert costs as
-   much as FIXED_ROWS rows of work; a part is worth its barrier from EXPERT_PART_WORK elements of
-   weights on. */
+   much as FIXED_ROWS rows of work. A part pays for itself from EXPERT_PART_WORK elements of weights
+   on. */
 enum { EXPERT_PARTS = 64, FIXED_ROWS = 8, EXPERT_PART_WORK = 1 << 16 };
 
-/* How slots are shared out: what the work of an expert with so many slots is, and what a part
-   should have. */
+/* How the work is shared among experts: the slots of each, the elements of its weights, the work of
+   all, and the most parts of one. */
 typedef struct {
     const heed_operand *offsets;
     int64_t experts, slots, elements, total, most;
-    bool idle_works; /* experts without slots have their result to write too */
+    bool idle_works; /* experts without slots have work too: they write their result */
 } expert_shares;
 
 static inline int64_t expert_work(const expert_shares *all, int64_t expert)
@@ -60,8 +60,8 @@ static inline int count_expert_parts(const expert_shares *all)
     return parts < 1 ? 1 : (int)parts;
 }
 
-/* The expert of part `part`, and which of how many parts of that expert it is; false after the
-   last. */
+/* Finds the expert of part `part`, and which of how many parts of that expert it is; false after
+   the last part. */
 static inline bool find_expert_part(const expert_shares *all, int part, int64_t *expert, int *own,
                                     int *parts)
 {
@@ -78,7 +78,8 @@ static inline bool find_expert_part(const expert_shares *all, int part, int64_t 
     return false;
 }
 
-/* Slots [s, end) that lie evenly: all, or those of one row where rows have gaps between them. */
+/* The end of the slots from s on that lie evenly: all up to `end`, or those of one row if there are
+   gaps between rows. */
 static inline int64_t even_run(const heed_operand *x, const heed_operand *y, int64_t s, int64_t end)
 {
     int64_t J = x->shape.dim[1], row_end = (s / J + 1) * J;
@@ -88,7 +89,7 @@ static inline int64_t even_run(const heed_operand *x, const heed_operand *y, int
 
 /* ---- expert_matmul ---- */
 
-/* The matrix of one expert, (O,I). */
+/* The weights of one expert, a matrix (O,I). */
 static inline heed_operand weights_of_expert(const heed_operand *w, heed_isa isa, int64_t expert)
 {
     size_t bytes = heed_dtype_bytes(w->dtype, (size_t)w->row_stride), first;
@@ -103,7 +104,7 @@ static inline heed_operand weights_of_expert(const heed_operand *w, heed_isa isa
     return own;
 }
 
-/* The matmul of an expert, for slots that are still to be put in. */
+/* The matmul of an expert, without its slots: m, a, c and gate are still missing. */
 static inline heed_gemm expert_gemm(const heed_kernel_args *args, int64_t expert)
 {
     const heed_expert_matmul_attributes *p = args->attributes;
@@ -154,7 +155,7 @@ static inline int expert_matmul_parts(const heed_kernel_args *args, int phase)
     return count_expert_parts(&all);
 }
 
-/* Slots after those of all experts are 0; part 0 sees to them. */
+/* Writes zeros into the slots after those of all experts; part 0 does this. */
 static inline void clear_idle_slots(const heed_kernel_args *args)
 {
     const heed_operand *offsets = &args->in[HEED_EXPERT_OFFSETS], *y = &args->out[0];
@@ -190,6 +191,7 @@ static inline void expert_matmul_run(const heed_kernel_args *args, const heed_ke
 
 /* ---- expert_outer ---- */
 
+/* The matmul a^T b of an expert, without its slots. */
 static inline heed_gemm outer_gemm(const heed_kernel_args *args, int64_t expert)
 {
     const heed_operand *a = &args->in[0], *b = &args->in[1], *y = &args->out[0];
@@ -206,7 +208,7 @@ static inline heed_gemm outer_gemm(const heed_kernel_args *args, int64_t expert)
                        .c_stride = b->shape.dim[2]};
 }
 
-/* With a state in place experts without slots stay as they are. */
+/* Does the result lie in the memory of the state? Then experts without slots stay as they are. */
 static inline bool outer_continues(const heed_kernel_args *args)
 {
     const heed_operand *state = heed_optional(args, HEED_EXPERT_OUTER_STATE);
@@ -236,8 +238,9 @@ static inline int expert_outer_parts(const heed_kernel_args *args, int phase)
     return count_expert_parts(&all);
 }
 
-/* Slots in several runs, or a state that lies elsewhere: what comes second must wait for what comes
-   first, so that one part does all of an expert. Plans lay slots end to end and states in place. */
+/* Must one part do all of an expert? It must if slots lie in several runs, or if the state has to
+   be copied first, since what comes second waits for what comes first. Plans lay slots end to end
+   and states in place. */
 static inline bool outer_in_one_part(const heed_kernel_args *args)
 {
     const heed_operand *a = &args->in[0], *b = &args->in[1];

@@ -1,17 +1,18 @@
-/* Routing: top_k, rows to slots and back, sums by expert (words of op/expert.h). */
+/* expert_rows.h: routing: top_k, rows to slots and back, sums by expert; op/expert.h has the
+   words. */
 #ifndef HEED_CPU_KERNEL_EXPERT_ROWS_H
 #define HEED_CPU_KERNEL_EXPERT_ROWS_H
 
 #include "cpu/kernel/kernel.h"
 
-/* Element 0 of slot s of a value (N,J,D). */
+/* The address of slot s of a value (N,J,D). */
 static inline float *slot_row(const heed_operand *x, int64_t s)
 {
     int64_t J = x->shape.dim[1];
     return float_row(x, s / J) + s % J * x->shape.dim[2];
 }
 
-/* Number p of a table (N,J) of pairs or slots; -1 for one that does not exist. */
+/* Entry p of a table (N,J) of pairs or slots; -1 if it names one that does not exist. */
 static inline int64_t pair_integer(const heed_operand *table, int64_t p)
 {
     int64_t J = table->shape.dim[1],
@@ -19,7 +20,7 @@ static inline int64_t pair_integer(const heed_operand *table, int64_t p)
     return at < table->shape.dim[0] * J ? at : -1;
 }
 
-/* Slots [*begin, *end) of an expert, within those that there are. */
+/* The slots [*begin, *end) of an expert, limited to those that exist. */
 static inline void slots_of_expert(const heed_operand *offsets, int64_t expert, int64_t slots,
                                    int64_t *begin, int64_t *end)
 {
@@ -32,6 +33,7 @@ static inline void slots_of_expert(const heed_operand *offsets, int64_t expert, 
 
 /* ---- top_k: one element after the other into a sorted list; rows of routers are short ---- */
 
+/* Does a come before b? NaN is larger than any number. */
 static inline bool is_larger(float a, float b)
 {
     return a > b || (a != a && b == b);
@@ -114,7 +116,7 @@ static inline void expert_combine_run(const heed_kernel_args *args, const heed_k
         }
 }
 
-/* Sums in 64 accumulators, as other sums along a row. */
+/* Dot products in 64 accumulators, as other sums along a row. */
 static inline void expert_dot_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
     const heed_operand *x = &args->in[0], *z = &args->in[1], *inverse = &args->in[2],

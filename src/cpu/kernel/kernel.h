@@ -22,7 +22,7 @@ static inline float *float_row(const heed_operand *x, int64_t i)
     return (float *)x->data + i * x->row_stride;
 }
 
-/* Row i from column `column` on. The addresses of a step that is only planned are NULL. */
+/* Row i from column `column` on; NULL while the step is only planned. */
 static inline float *float_row_from(const heed_operand *x, int64_t i, int64_t column)
 {
     return x->data ? float_row(x, i) + column : NULL;
@@ -33,14 +33,15 @@ static inline int32_t integer_at(const heed_operand *x, int64_t i)
     return ((const int32_t *)x->data)[i * x->row_stride];
 }
 
-/* `count` as a number of parts: at least 1, at most `most`. */
+/* `count` as a number of parts, limited to at least 1 and at most `most`. */
 static inline int part_count(int64_t count, int64_t most)
 {
     if (count < 1) return 1;
     return (int)(count > most ? most : count);
 }
 
-/* A vector of which `left` elements count: whole inside a row, partial at its end. */
+/* Loads or stores a vector of a row that has `left` more elements: all lanes, or at the end of the
+   row only those. */
 HEED_INLINE heed_v load_some(const float *p, int64_t left)
 {
     return left >= HEED_LANES ? heed_v_load(p) : heed_v_load_part(p, left);
@@ -52,7 +53,7 @@ HEED_INLINE void store_some(float *p, heed_v x, int64_t left)
     else heed_v_store_part(p, x, left);
 }
 
-/* The same from a vector operand (D), whose elements lie row_stride apart. */
+/* The same for a vector operand (D), whose elements lie row_stride apart. */
 HEED_INLINE heed_v load_vector(const heed_operand *x, int64_t j, int64_t left)
 {
     if (x->row_stride == 1) return load_some((const float *)x->data + j, left);
@@ -70,16 +71,17 @@ HEED_INLINE heed_v first_lanes(heed_v x, int64_t left)
     return heed_v_load(room);
 }
 
-/* Sums and maxima along a row run in 64 accumulators, element j in number j % 64, on every
-   instruction set; the accumulators are then joined by halves. Hence equal bits everywhere. */
+/* Sums and maxima along a row use 64 accumulators on every instruction set: element j goes to
+   number j % 64, and at the end accumulators are joined by halves. Hence the bits are the same on
+   all of them. */
 enum { ACCUMULATORS = 64, ACCUMULATOR_VECTORS = ACCUMULATORS / HEED_LANES };
 
 typedef struct {
     heed_v vector[ACCUMULATOR_VECTORS];
 } accumulators;
 
-/* For every vector of a row of `width` elements: it begins with element j + v * HEED_LANES, and
-   vector v of the accumulators takes it. */
+/* For each vector of a row of `width` elements: it begins at element j + v * HEED_LANES, and goes
+   to vector v of the accumulators. */
 #define HEED_FOR_ACCUMULATORS(j, v, width)              \
     for (int64_t j = 0; j < (width); j += ACCUMULATORS) \
     HEED_UNROLL for (int v = 0; v < ACCUMULATOR_VECTORS; v++) if (j + v * HEED_LANES < (width))
@@ -122,7 +124,7 @@ static inline float log_of(float x)
     return y[0];
 }
 
-/* Rows of a row-local kernel's part, or of the tile that it consumes. */
+/* The rows of a part of a row-local kernel, or of the tile that it consumes. */
 static inline void rows_of_part(const heed_kernel_args *args, const heed_kernel_call *call,
                                 int64_t *begin, int64_t *end)
 {
@@ -133,7 +135,7 @@ static inline void rows_of_part(const heed_kernel_args *args, const heed_kernel_
         heed_part_range(heed_shape_rows(args->out[0].shape), call->part, call->parts, begin, end);
 }
 
-/* Columns of that tile, or all. */
+/* The columns of the tile, or all columns. */
 static inline void columns_of_tile(const heed_kernel_call *call, int64_t columns, int64_t *begin,
                                    int64_t *end)
 {
@@ -141,8 +143,8 @@ static inline void columns_of_tile(const heed_kernel_call *call, int64_t columns
     *end = call->tile ? call->tile->column + call->tile->columns : columns;
 }
 
-/* The rows of an element-wise kernel's part, from column `first` on. Whole rows of all operands
-   that lie end to end count as one long row. */
+/* What a part of an element-wise kernel works on: rows, from column `first` on. If the rows of all
+   operands lie end to end, they count as one long row. */
 typedef struct {
     int64_t begin, rows, first, columns;
 } stretch;
@@ -159,7 +161,7 @@ static inline stretch stretch_of_part(const heed_kernel_args *args, const heed_k
                  : (stretch){begin, end - begin, first, last - first};
 }
 
-/* `consumes_tiles` of element-wise kernels: any columns will do. */
+/* `consumes_tiles` of element-wise kernels: tiles may have any columns. */
 static inline int64_t any_columns(const heed_kernel_args *args)
 {
     (void)args;
@@ -171,7 +173,7 @@ static inline bool is_f32_rows(const heed_operand *x)
     return x->dtype == HEED_F32 && x->layout == HEED_LAYOUT_ROWS;
 }
 
-/* fits of kernels that take f32 rows only (missing operands are fine). */
+/* `fits` of kernels that take f32 rows only; operands may be absent. */
 static inline bool all_f32_rows(const heed_kernel_args *args)
 {
     for (int i = 0; i < args->n_in; i++)

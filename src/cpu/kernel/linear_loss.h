@@ -1,8 +1,11 @@
-/* Output projection with cross-entropy (op/linear_cross_entropy.c): the rows are worked through in
-   chunks whose logits fit into LOGITS_BYTES of shared memory. Each chunk takes three phases, with
-   barriers between: its logits; its losses, and dlogits in the logits' place; what dlogits give to
-   x, weight and bias. Chunks ascend, and the sums of dweight and dbias go on from chunk to chunk,
-   so that the number of rows in a chunk changes no bit. */
+/* linear_loss.h: the output projection with cross-entropy (op/linear_cross_entropy.c). Rows are
+   worked through in chunks whose logits fit into LOGITS_BYTES of shared memory. Each chunk takes
+   three phases:
+   1. LOSS_LOGITS     logits = x weight^T + bias
+   2. LOSS_DLOGITS    the losses, and dlogits in the place of the logits
+   3. LOSS_GRADIENTS  dx = dlogits weight, dweight += dlogits^T x, dbias += sums of dlogits
+   Without gradients there are only the first two. Chunks ascend, and the sums of dweight and dbias
+   go on from chunk to chunk, so that the number of rows of a chunk changes no bit. */
 #ifndef HEED_CPU_KERNEL_LINEAR_LOSS_H
 #define HEED_CPU_KERNEL_LINEAR_LOSS_H
 
@@ -22,8 +25,8 @@ typedef struct {
     const heed_kernel_args *args;
     const heed_operand *x, *weight, *labels, *bias, *drow;
     bool backward, wants_weight, bf16;
-    int64_t vocabulary, stride, begin, rows; /* of this phase's chunk */
-    int what;                                /* LOSS_LOGITS ... */
+    int64_t vocabulary, stride, begin, rows; /* begin, rows: the chunk of this phase */
+    int what;                                /* LOSS_LOGITS, LOSS_DLOGITS or LOSS_GRADIENTS */
     float *logits;
 } loss_chunk;
 
@@ -103,7 +106,7 @@ static inline heed_operand logits_of(const loss_chunk *c)
     };
 }
 
-/* The matmuls of a chunk: logits, dx, dweight. */
+/* The matmuls of a chunk: for logits, dx and dweight. */
 static inline heed_gemm logits_matmul(const loss_chunk *c)
 {
     heed_operand x = rows_from(c->x, c->begin, c->rows), logits = logits_of(c);
@@ -156,7 +159,7 @@ static inline int loss_parts(const heed_kernel_args *args, int phase)
     return parts;
 }
 
-/* nll of a row of logits and then its gradient in its place. */
+/* Phase 2 for one row: its loss, then its dlogits in the place of the logits. */
 static inline void score_row(const loss_chunk *c, int64_t row)
 {
     float smoothing = ((const heed_linear_loss_attributes *)c->args->attributes)->smoothing,
@@ -180,7 +183,7 @@ static inline void score_row(const loss_chunk *c, int64_t row)
         gradient_of_exponentials(x, c->vocabulary, sum, label, smoothing, *float_row(c->drow, row));
 }
 
-/* Columns of the bias: rows ascending, from the sums of the chunks before. */
+/* Sums columns of dlogits into dbias, rows ascending, on top of the sums of earlier chunks. */
 static inline void sum_bias(const loss_chunk *c, int part)
 {
     float *sum = c->args->out[2].data;
@@ -243,7 +246,7 @@ static inline size_t loss_shared(const heed_kernel_args *args)
     return (size_t)((rows < each ? rows : each) * loss_stride(args)) * sizeof(float);
 }
 
-/* Left operands are f32 rows; the weight is rows or panels of any floating type. dbias lies
+/* Are left operands f32 rows, and is the weight rows or panels of a floating type? dbias is always
    dense. */
 static inline bool loss_fits(const heed_kernel_args *args)
 {

@@ -1,7 +1,8 @@
-/* Ops `matmul` and `fused_matmul` as matmuls of cpu/gemm. Joined weights are matmuls of their own,
-   side by side in y; their parts are numbered through. What all parts need, the descriptions of the
-   matmuls and their grids, is prepared once a run. Packing ahead: matmul_prepack.h. A norm before
-   the matmul: matmul_norm.h. Quantized weights: matmul_quantized.h. */
+/* matmul.h: ops `matmul` and `fused_matmul` as matmuls of cpu/gemm. Each joined weight is a matmul
+   of its own, and their results lie side by side in y. The parts of a step are those of the first
+   matmul, then those of the second, and so on. What all parts need, the descriptions of the matmuls
+   and their grids, is prepared once a run. Packing in advance: matmul_prepack.h. A norm before the
+   matmul: matmul_norm.h. Quantized weights: matmul_quantized.h. */
 #ifndef HEED_CPU_KERNEL_MATMUL_H
 #define HEED_CPU_KERNEL_MATMUL_H
 
@@ -9,17 +10,20 @@
 #include "cpu/gemm/quantized.h"
 #include "cpu/kernel/kernel.h"
 
-/* The matmuls of a step. Gated: the second is the gate of the first, which finds it in y, and both
-   have the same parts. */
+/* The matmuls of a step. If `gated`, the second one makes the gate of the first, which finds it in
+   y, and both have the same parts. */
 typedef struct {
     heed_gemm gemm[HEED_FUSED_JOINED];
     int count;
     bool gated;
-    int parts[HEED_FUSED_JOINED], all_parts; /* of each, and numbered through: find_parts */
-    /* of operands packed once for all parts: bytes, and where each B begins: plan_prepack */
+    /* parts of each matmul, and of all of them (find_parts) */
+    int parts[HEED_FUSED_JOINED], all_parts;
+    /* operands that are packed once for all parts: their bytes, and where each B begins
+       (plan_prepack) */
     size_t packed, packed_b[HEED_FUSED_JOINED];
 } matmuls;
 
+/* How a matmul finds its B in this operand: b, or its transpose. */
 static inline heed_gemm_b_kind kind_of_b(const heed_operand *b, bool transposed)
 {
     if (b->layout == HEED_LAYOUT_PANELS_BOTH) return HEED_GEMM_B_PANELS;
@@ -28,7 +32,7 @@ static inline heed_gemm_b_kind kind_of_b(const heed_operand *b, bool transposed)
     return transposed ? HEED_GEMM_B_NT : HEED_GEMM_B_NN;
 }
 
-/* Where the elements lie that such a matmul reads; NULL while the step is only planned. */
+/* The address of the elements that such a matmul reads; NULL while the step is only planned. */
 static inline const void *data_of_b(const heed_operand *b, bool transposed, heed_isa isa)
 {
     size_t first = 0, bytes;
@@ -38,7 +42,7 @@ static inline const void *data_of_b(const heed_operand *b, bool transposed, heed
     return (const char *)b->data + first;
 }
 
-/* a times b into columns from `column` on of y. */
+/* The matmul of a and b, into y from column `column` on. */
 static inline heed_gemm plain_matmul(const heed_operand *a, const heed_operand *b,
                                      const heed_operand *y, heed_matmul_attributes how,
                                      heed_isa isa, int64_t column)
@@ -59,6 +63,7 @@ static inline heed_gemm plain_matmul(const heed_operand *a, const heed_operand *
                        .c_stride = y->row_stride};
 }
 
+/* Passes a finished tile of one matmul on to the consumers of y. */
 static inline void pass_tile_on(const heed_gemm *gemm, heed_gemm_area area)
 {
     const heed_kernel_args *args = gemm->tile_argument;
@@ -66,7 +71,7 @@ static inline void pass_tile_on(const heed_gemm *gemm, heed_gemm_area area)
     heed_tile_done(args->consumers, (heed_tile){area.row, area.rows, column, area.columns});
 }
 
-/* Tile consumers are told of the tiles of these matmuls, but not of a gate's. */
+/* Lets these matmuls call the tile consumers, except one that makes a gate. */
 static inline void announce_tiles(const heed_kernel_args *args, matmuls *all)
 {
     for (int i = 0; i < all->count; i++) {
@@ -78,6 +83,7 @@ static inline void announce_tiles(const heed_kernel_args *args, matmuls *all)
     }
 }
 
+/* The matmuls of a step, with bias, activation, gate and residual. */
 static inline matmuls matmuls_of(const heed_kernel_args *args)
 {
     const heed_operand *in = args->in, *y = &args->out[0];
@@ -125,14 +131,16 @@ static inline bool floating_rows(const heed_operand *x)
     return x->dtype == HEED_F32 || x->dtype == HEED_F16 || x->dtype == HEED_BF16;
 }
 
-/* Qblocks that matmuls compute on are packed panels, others rows. */
+/* Does a quantized weight lie as its matmul reads it? Formats with traits lie in packed panels,
+   others in rows. */
 static inline bool qblocks_where_they_are_read(const heed_operand *w)
 {
     return heed_dtype_is_quantized(w->dtype) &&
            (w->layout == HEED_LAYOUT_PANELS) == (heed_qblock_traits_of(w->dtype) != NULL);
 }
 
-/* Both are W (N,K), and nothing is added to an old result. */
+/* Can this quantized weight be multiplied: is it W (N,K), and is the result not added to a
+   state? */
 static inline bool fits_as_quantized(const heed_kernel_args *args, const heed_operand *w,
                                      bool fused)
 {
@@ -143,8 +151,8 @@ static inline bool fits_as_quantized(const heed_kernel_args *args, const heed_op
                  : p->transpose_b && !p->transpose_a;
 }
 
-/* The left operand and all that is added are f32 rows; weights are rows or panels of any floating
-   type, or quantized. */
+/* Are a and all operands that are added f32 rows, and the weights rows or panels of a floating
+   type, or quantized? */
 static inline bool matmul_fits(const heed_kernel_args *args)
 {
     bool fused = args->op == heed_ops[HEED_OP_FUSED_MATMUL];
@@ -158,6 +166,7 @@ static inline bool matmul_fits(const heed_kernel_args *args)
     return true;
 }
 
+/* The norm that the step applies to the rows of a. */
 static inline heed_fused_norm norm_before(const heed_kernel_args *args)
 {
     return args->op == heed_ops[HEED_OP_FUSED_MATMUL]
@@ -175,6 +184,7 @@ static inline bool matmul_fits_norm(const heed_kernel_args *args)
     return norm_before(args) != HEED_FUSED_NORM_NONE && matmul_fits(args);
 }
 
+/* The most scratch memory that one of the matmuls needs. */
 static inline size_t matmul_scratch(const heed_kernel_args *args)
 {
     matmuls all = matmuls_of(args);
@@ -186,7 +196,7 @@ static inline size_t matmul_scratch(const heed_kernel_args *args)
     return most;
 }
 
-/* Finds the parts of matmuls that are described otherwise. */
+/* Finds grids and parts of the matmuls, when all else of them is set. */
 static inline void find_parts(matmuls *all, heed_isa isa)
 {
     all->all_parts = 0;
@@ -215,8 +225,8 @@ static inline void matmul_prepare(const heed_kernel_args *args)
     find_parts(all, args->isa);
 }
 
-/* Can the matmuls be cut at multiples of args->tile_columns, each by itself, without becoming too
-   few parts for the threads? */
+/* Can each matmul be cut at multiples of args->tile_columns, and do enough parts remain for the
+   threads? */
 static inline bool matmul_produces_tiles(const heed_kernel_args *args)
 {
     enum { PARTS_ENOUGH = 8 };
@@ -240,8 +250,8 @@ static inline int matmul_parts(const heed_kernel_args *args, int phase)
     return prepared_matmuls(args)->all_parts;
 }
 
-/* Part `part` of the parts of all matmuls numbered through. Matmuls of equal shapes have the same
-   parts over the same elements of C. */
+/* Runs one part, counted over the parts of all matmuls. With a gate, the same part of both: they
+   have the same shape, so their parts have the same elements of C. */
 static inline void run_numbered(const matmuls *all, heed_isa isa, int part, void *scratch)
 {
     if (all->gated) {

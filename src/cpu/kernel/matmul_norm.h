@@ -1,6 +1,7 @@
-/* Matmuls with a norm before, and matmuls of few rows. With few rows every thread prepares all of
-   them in its scratch, which costs less than a barrier: it normalizes them, and packs bf16
-   operands. With more rows a phase of its own normalizes them once for all. */
+/* matmul_norm.h: matmuls with a norm before them, and matmuls of few rows. If there are few rows,
+   every thread prepares all of them in its scratch memory, which costs less than a barrier: it
+   normalizes them, and packs bf16 operands. If there are more, a phase before the matmul normalizes
+   them once for all threads. */
 #ifndef HEED_CPU_KERNEL_MATMUL_NORM_H
 #define HEED_CPU_KERNEL_MATMUL_NORM_H
 
@@ -8,9 +9,9 @@
 #include "cpu/kernel/norm.h"
 #include "cpu/rules.h"
 
-enum { ROWS_TO_NORMALIZE = 8 }; /* of a part, in a phase of their own */
+enum { ROWS_TO_NORMALIZE = 8 }; /* rows of a part of that phase */
 
-/* Rows [begin, end) of a, normalized, into out (end - begin,K). */
+/* Normalizes rows [begin, end) of a into out (end - begin,K). */
 static inline void normalize_a(const heed_kernel_args *args, int64_t begin, int64_t end, float *out)
 {
     const heed_fused_matmul_attributes *p = args->attributes;
@@ -26,6 +27,7 @@ static inline void normalize_a(const heed_kernel_args *args, int64_t begin, int6
         normalize_row(&how, float_row(a, i), out + (i - begin) * width);
 }
 
+/* Lets all matmuls read normalized rows instead of a. */
 static inline void read_normalized(matmuls *all, const float *rows)
 {
     for (int i = 0; i < all->count; i++) {
@@ -40,8 +42,7 @@ static inline size_t normalized_bytes(const heed_kernel_args *args)
     return heed_align((size_t)(a->shape.dim[0] * a->shape.dim[1]) * sizeof(float));
 }
 
-/* Few rows: what a single part would prepare, every thread prepares for itself, which saves a
-   barrier: it normalizes them, and packs bf16 operands. */
+/* Few rows: every thread prepares what a single part would prepare. */
 static inline bool matmul_fits_few_rows(const heed_kernel_args *args)
 {
     const size_t packed = prepack_shared(args);
@@ -61,7 +62,7 @@ static inline size_t few_rows_scratch(const heed_kernel_args *args)
     return few_rows_normalized(args) + prepack_shared(args) + matmul_scratch(args);
 }
 
-/* What lies in scratch is each thread's, so that places are put in by its parts. */
+/* The addresses in scratch memory differ from thread to thread, so parts set them. */
 static inline void few_rows_prepare(const heed_kernel_args *args)
 {
     matmuls *all = args->prepared;

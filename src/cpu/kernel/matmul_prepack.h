@@ -1,5 +1,5 @@
-/* Matmuls whose operands are rounded to bf16: packed once for all parts, in a phase before, if that
-   is faster than every part packing for itself. */
+/* matmul_prepack.h: matmuls of bf16 operands that are packed once for all parts, in a phase before
+   the matmul, if that is faster than packing in every part. */
 #ifndef HEED_CPU_KERNEL_MATMUL_PREPACK_H
 #define HEED_CPU_KERNEL_MATMUL_PREPACK_H
 
@@ -16,11 +16,13 @@ static inline int packing_parts(size_t bytes, heed_isa isa)
     return part_count((int64_t)bytes / prepacking_of(isa)->part_bytes, MOST_PACKING_PARTS);
 }
 
-/* Plans to prepack the operands of all matmuls: A, which all of them read, and after it each B that
-   is not read as it lies. Leaves `packed` at 0 if parts do better to pack for themselves, for which
-   there is scratch: if rows are few, or if A alone would take a phase and no other matmul reads it,
-   which costs a barrier and the way through memory. A run with fewer rows than its plan needs no
-   more bytes. */
+/* Plans to prepack the operands of all matmuls: A, which all of them read, then each B that has to
+   be packed. Sets all->packed to the bytes. Leaves it at 0 if it is better that parts pack for
+   themselves in their scratch memory:
+   - if a B has to be packed and rows are few;
+   - if only A has to be packed, one matmul reads it and it is small: a phase would cost a barrier
+     and the way through memory.
+   A run with fewer rows than its plan needs no more bytes. */
 static inline void plan_prepack(matmuls *all, heed_isa isa)
 {
     size_t bytes = 0, own = 0;
@@ -46,7 +48,7 @@ static inline void plan_prepack(matmuls *all, heed_isa isa)
     for (int i = 0; i < all->count; i++) all->gemm[i].prepacked = false;
 }
 
-/* Packed operands, if there are any, lie from `room` on. */
+/* Lets packed operands, if there are any, lie at `room`. */
 static inline void place_packed(matmuls *all, char *room)
 {
     for (int i = 0; i < all->count && all->packed; i++) {
@@ -59,7 +61,7 @@ static inline void prepack(const matmuls *all, heed_isa isa, int part, int parts
 {
     for (int i = 0; i < all->count; i++) {
         heed_gemm g = all->gemm[i];
-        if (i > 0) g.packed_a = NULL; /* the same one */
+        if (i > 0) g.packed_a = NULL; /* it is packed already: all matmuls share it */
         heed_gemm_prepack(&g, isa, part, parts);
     }
 }

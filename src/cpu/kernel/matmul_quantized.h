@@ -1,6 +1,6 @@
-/* Quantized matmuls (cpu/gemm/quantized.h): rows of activations are quantized once for all matmuls
-   of a step, normalized before if need be, by every thread for itself if they are few, or else in a
-   phase of their own. */
+/* matmul_quantized.h: quantized matmuls (cpu/gemm/quantized.h). Rows of a are normalized, if the
+   step has a norm, and quantized, once for all matmuls of the step. If they are few, every thread
+   does that for itself; otherwise a phase before the matmul does it for all threads. */
 #ifndef HEED_CPU_KERNEL_MATMUL_QUANTIZED_H
 #define HEED_CPU_KERNEL_MATMUL_QUANTIZED_H
 
@@ -31,7 +31,7 @@ static inline size_t quantized_bytes(const heed_kernel_args *args)
         heed_qgemm_quantized_bytes(args->in[0].shape.dim[0], args->in[0].shape.dim[1]));
 }
 
-/* Rows [begin, end) of a, quantized, to their places. */
+/* Quantizes rows [begin, end) of a into their places. `room` holds one normalized row. */
 static inline void quantize_a(const heed_kernel_args *args, const matmuls *all, int64_t begin,
                               int64_t end, float *room, void *quantized)
 {
@@ -45,6 +45,7 @@ static inline void quantize_a(const heed_kernel_args *args, const matmuls *all, 
     }
 }
 
+/* Lets all matmuls read the quantized rows. */
 static inline void read_quantized(matmuls *all, const void *quantized)
 {
     for (int i = 0; i < all->count; i++) all->gemm[i].a_runs = quantized;

@@ -1,24 +1,25 @@
-/* Layer and RMS normalization and their gradients; formulas in op/norm.c. A row's sums run in 64
-   accumulators (kernel.h). The gradients of gain and bias sum over rows: groups of rows, as many as
-   the live rows decide, sum in ascending order, then the groups are added in ascending order,
-   column by column. */
+/* norm.h: layer and RMS normalization and their gradients; op/norm.c has the formulas. Sums along a
+   row use 64 accumulators (kernel.h). The gradients of gain and bias are sums over rows, in two
+   phases: groups of rows, whose number depends on the live rows, are summed in ascending order;
+   then the groups are added in ascending order, column by column. */
 #ifndef HEED_CPU_KERNEL_NORM_H
 #define HEED_CPU_KERNEL_NORM_H
 
 #include "cpu/kernel/kernel.h"
 
+/* How to normalize; layer: as a layer norm, otherwise as an RMS norm. */
 typedef struct norm {
     bool layer;
     float eps, offset;
     int64_t width;
-    const heed_operand *gain, *bias; /* NULL: 1 and 0 */
+    const heed_operand *gain, *bias; /* NULL: a gain of 1, no bias */
 } norm;
 
 typedef struct {
     float mean, rstd;
 } statistics;
 
-/* Sum of (x - shift) or of its square. */
+/* The sum of x - shift, or of its square. */
 HEED_INLINE float sum_of_row(const float *x, int64_t width, float shift, bool squared)
 {
     accumulators sum = accumulators_of(0);
@@ -40,7 +41,7 @@ static inline statistics statistics_of(const norm *n, const float *x)
     return (statistics){mean, 1 / root[0]};
 }
 
-/* Gain (with its offset), 1 without one, for columns j ... */
+/* Gain plus offset for columns from j on; 1 without a gain. */
 HEED_INLINE heed_v gain_at(const norm *n, int64_t j, int64_t left)
 {
     return n->gain ? heed_v_add(load_vector(n->gain, j, left), heed_v_set(n->offset))
@@ -74,7 +75,7 @@ static inline norm norm_of(const heed_kernel_args *args, bool layer, int x)
                   .bias = x == 0 ? heed_optional(args, 2) : NULL};
 }
 
-/* What is normalized together, a head perhaps. */
+/* `consumes_tiles`: columns that are normalized together, such as a head. */
 static inline int64_t whole_norms(const heed_kernel_args *args)
 {
     return heed_width(&args->in[0]);
@@ -92,8 +93,8 @@ static inline void normalize_part(const heed_kernel_args *args, const heed_kerne
             normalize_row(&n, float_row(&args->in[0], i) + at, float_row(&args->out[0], i) + at);
 }
 
-/* dx = (g - mean(g) - xhat mean(g xhat)) * rstd with g = dy * gain; without mean(g) in an RMS
-   norm. */
+/* dx = (g - mean(g) - xhat mean(g xhat)) * rstd with g = dy * gain. An RMS norm leaves out
+   mean(g). */
 static inline void normalize_row_backward(const norm *n, const float *dy, const float *x, float *dx)
 {
     statistics s = statistics_of(n, x);
@@ -102,7 +103,8 @@ static inline void normalize_row_backward(const norm *n, const float *dy, const 
     {
         const int64_t at = j + v * HEED_LANES, left = n->width - at;
         const heed_v g = heed_v_mul(load_some(dy + at, left), gain_at(n, at, left));
-        sum_g.vector[v] = heed_v_add(sum_g.vector[v], g); /* dy and with it g are 0 after the end */
+        /* dy, and with it g, is 0 after the end of the row */
+        sum_g.vector[v] = heed_v_add(sum_g.vector[v], g);
         sum_g_xhat.vector[v] = heed_v_fma(g, xhat_at(&s, x + at, left), sum_g_xhat.vector[v]);
     }
     const heed_v rstd = heed_v_set(s.rstd);

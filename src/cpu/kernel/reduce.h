@@ -1,6 +1,6 @@
-/* Reductions of one axis, means over sequences, and their gradients. Along the last axis (or over
-   rows of one element) sums run in 64 accumulators (kernel.h); along any other axis every column
-   has one, and its elements ascend. */
+/* reduce.h: reductions of one axis, means over sequences, and their gradients. Along the last axis
+   (or over rows of one element) sums use 64 accumulators (kernel.h); along any other axis every
+   column has one accumulator, and elements ascend. */
 #ifndef HEED_CPU_KERNEL_REDUCE_H
 #define HEED_CPU_KERNEL_REDUCE_H
 
@@ -8,14 +8,14 @@
 #include "op/axes.h"
 #include "op/sequence.h"
 
-/* Element `at` of x with its rows laid end to end. */
+/* The address of element `at` of x, counted over its rows laid end to end. */
 static inline float *flat_element(const heed_operand *x, int64_t at)
 {
     int64_t columns = heed_shape_columns(x->shape);
     return columns ? float_row(x, at / columns) + at % columns : x->data;
 }
 
-/* Sum of a vector operand (D) or of a row's run. */
+/* The sum of a vector operand (D), or of a run of a row. */
 static inline float sum_of_vector(const heed_operand *x, int64_t n)
 {
     accumulators sum = accumulators_of(0);
@@ -27,12 +27,12 @@ static inline float sum_of_vector(const heed_operand *x, int64_t n)
     return accumulators_sum(sum);
 }
 
-/* Outputs [begin, end) of slice `o`. */
+/* Outputs [begin, end) of slice o. */
 typedef struct {
     int64_t o, begin, end;
 } output_range;
 
-/* They are columns of (count, inner), of which 64 are summed side by side. */
+/* Sums outputs of a slice (count, inner), which are columns: 64 of them side by side. */
 static inline void sum_columns(const heed_operand *x, heed_axes a, output_range out, float divisor,
                                const heed_operand *y)
 {
@@ -97,7 +97,8 @@ static inline bool reduce_fits(const heed_kernel_args *args)
            ((const heed_reduce_attributes *)args->attributes)->kind != HEED_REDUCE_MAX;
 }
 
-/* n elements of dy from flat element `at` on, over divisor, `same`: the first of them n times. */
+/* n elements of dy from flat element `at` on, divided by divisor. If `same`, the first of them n
+   times. */
 static inline void broadcast_gradient(const heed_operand *dy, int64_t at, bool same, float divisor,
                                       float *to, int64_t n)
 {
@@ -118,7 +119,7 @@ static inline void broadcast_gradient(const heed_operand *dy, int64_t at, bool s
     }
 }
 
-/* dx = dy, or dy / count, along the axis; a part is rows of dx. */
+/* dx = dy, or dy / count, along the axis. A part is rows of dx. */
 static inline void reduce_backward_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
     const heed_reduce_backward_attributes *attributes = args->attributes;
@@ -127,7 +128,7 @@ static inline void reduce_backward_run(const heed_kernel_args *args, const heed_
     int64_t begin, end, columns = heed_shape_columns(dx->shape);
     rows_of_part(args, call, &begin, &end);
     float divisor = attributes->reduce.kind == HEED_REDUCE_MEAN ? (float)a.count : 1;
-    /* runs that end with a row, with `inner`, or with the axis when inner is 1 */
+    /* runs that end where a row ends, or `inner` does, or the axis if inner is 1 */
     for (int64_t at = begin * columns; at < end * columns;) {
         int64_t o = at / (a.count * a.inner),
                 stop = a.inner == 1 ? (o + 1) * a.count : (at / a.inner + 1) * a.inner,

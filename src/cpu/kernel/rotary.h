@@ -1,14 +1,17 @@
-/* Rotary position embedding: the table of cosines and sines, and the turning of pairs; formulas in
-   op/rotary.c. */
+/* rotary.h: rotary position embedding: the table of cosines and sines, and the rotation of pairs;
+   op/rotary.c has the formulas. */
 #ifndef HEED_CPU_KERNEL_ROTARY_H
 #define HEED_CPU_KERNEL_ROTARY_H
 
 #include "cpu/kernel/kernel.h"
 
-/* cos and sin of `count` angles position * frequency, times factor. The angle and its remainder by
-   pi/2 are formed in double, exact for positions far beyond 2^20; the rest, at most pi/4, goes
-   through Taylor polynomials whose first missing terms are below 2e-9. Plain loops over short
-   arrays, so that the compiler finds vectors. */
+/* cos and sin of `count` angles position * frequency, times factor.
+   1. The angle is computed in double, and reduced by multiples of pi/2; that is exact for positions
+      far beyond 2^20.
+   2. The remainder, at most pi/4, goes through Taylor polynomials whose first missing terms are
+      below 2e-9.
+   3. The quarter turn decides which of sine and cosine is taken, and the signs.
+   These are plain loops over short arrays, which compilers turn into vector code. */
 static inline void turn(double position, const float *frequencies, int64_t count, float factor,
                         float *cosines, float *sines)
 {
@@ -22,7 +25,7 @@ static inline void turn(double position, const float *frequencies, int64_t count
             double angle = position * (i < n ? (double)frequencies[j + i] : 0),
                    turns = angle * 0x1.45f306dc9c883p-1 + rounder - rounder;
             r[i] = (float)((angle - turns * half_pi_high) - turns * half_pi_low);
-            double fours = turns * 0.25 + rounder - rounder; /* turns modulo 4, in -2 .. 2 */
+            double fours = turns * 0.25 + rounder - rounder; /* turns modulo 4, from -2 to 2 */
             quarter[i] = (float)(turns - 4 * fours);
         }
         for (int64_t i = 0; i < n; i++) {
@@ -71,7 +74,7 @@ static inline bool rotary_table_fits(const heed_kernel_args *args)
     return is_f32_rows(&args->in[1]);
 }
 
-/* Pairs (i, i + half) of one head. */
+/* Rotates the pairs (i, i + half) of one head. */
 static inline void rotate_halves(const float *x, const float *cosine, const float *sine, float sign,
                                  int64_t half, float *y)
 {
@@ -86,7 +89,7 @@ static inline void rotate_halves(const float *x, const float *cosine, const floa
     }
 }
 
-/* Pairs (2i, 2i + 1) of one head. */
+/* Rotates the pairs (2i, 2i + 1) of one head. */
 static inline void rotate_neighbors(const float *x, const float *cosine, const float *sine,
                                     float sign, int64_t half, float *y)
 {
@@ -97,7 +100,7 @@ static inline void rotate_neighbors(const float *x, const float *cosine, const f
     }
 }
 
-/* Tiles have whole heads. */
+/* `consumes_tiles`: tiles need whole heads. */
 static inline int64_t rotary_tile_columns(const heed_kernel_args *args)
 {
     return args->in[0].shape.dim[1] / ((const heed_rotary_attributes *)args->attributes)->heads;

@@ -1,5 +1,5 @@
-/* Moving rows and columns: gather, scatter_add, slice, pad_columns, concatenate, reshape,
-   transpose. */
+/* rows.h: ops that move rows and columns: gather, scatter_add, slice, pad_columns, concatenate,
+   reshape, transpose. */
 #ifndef HEED_CPU_KERNEL_ROWS_H
 #define HEED_CPU_KERNEL_ROWS_H
 
@@ -20,6 +20,7 @@ HEED_INLINE void clear_run(float *to, int64_t n)
 
 /* ---- gather ---- */
 
+/* One row of a table of any type and layout, as floats. */
 static inline void gather_row(const heed_kernel_args *args, const heed_operand *table, int64_t row,
                               float *to, int64_t width)
 {
@@ -122,13 +123,13 @@ static inline bool first_is_f32_rows(const heed_kernel_args *args)
 
 /* ---- columns: runs of the last axis. A vector (D) has one element a row. ---- */
 
-/* Columns [to, to + count) of every run of the last axis of y are columns [from, from + count) of
-   x. */
+/* Columns [from, from + count) of each run of the last axis of x become columns [to, to + count) of
+   y. */
 typedef struct {
     int64_t from, to, count;
 } column_copy;
 
-/* The same for rows [begin, end) of y. */
+/* Copies these columns for rows [begin, end) of y. */
 static inline void copy_columns(const heed_operand *x, const heed_operand *y, column_copy copy,
                                 int64_t begin, int64_t end)
 {
@@ -177,7 +178,7 @@ static inline void concatenate_run(const heed_kernel_args *args, const heed_kern
     }
 }
 
-/* Row by row of y, in runs that end with a row of x. */
+/* Fills y row by row, in runs that end where a row of x ends. */
 static inline void reshape_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
     const heed_operand *x = &args->in[0], *y = &args->out[0];
@@ -193,7 +194,7 @@ static inline void reshape_run(const heed_kernel_args *args, const heed_kernel_c
         }
 }
 
-/* Blocks of 16 x 16, so that both sides stay in the cache. */
+/* Transposes blocks of 16 x 16, so that both sides stay in the cache. */
 static inline void transpose_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
     enum { BLOCK = 16 };

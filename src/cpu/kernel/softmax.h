@@ -1,5 +1,9 @@
-/* Softmax over the last axis, cross-entropy, and their gradients; formulas in op/softmax.c and
-   op/cross_entropy.c. Sums and maxima run in 64 accumulators (kernel.h). */
+/* softmax.h: softmax over the last axis, cross-entropy, and their gradients; op/softmax.c and
+   op/cross_entropy.c have the formulas. A row takes three passes:
+   1. maximum      m = max x                       max_of_row
+   2. exponentials y = exp(x - m), sum of y        exponentiate_row
+   3. weights      y / sum                         softmax_row
+   Sums and maxima use 64 accumulators (kernel.h). */
 #ifndef HEED_CPU_KERNEL_SOFTMAX_H
 #define HEED_CPU_KERNEL_SOFTMAX_H
 
@@ -24,7 +28,7 @@ static inline float max_of_row(const float *x, int64_t width)
     return accumulators_max(most);
 }
 
-/* y = exp(x - shift), y NULL: not kept; returns the sum. */
+/* y = exp(x - shift), unless y is NULL. Returns the sum. */
 HEED_INLINE float exponentiate_row(const float *x, float *y, int64_t width, float shift)
 {
     accumulators sum = accumulators_of(0);
@@ -39,7 +43,7 @@ HEED_INLINE float exponentiate_row(const float *x, float *y, int64_t width, floa
     return accumulators_sum(sum);
 }
 
-/* Asked only for rows without a maximum. */
+/* Is an element NaN? The maximum skips NaN, so this is asked only if it is -inf. */
 static inline bool has_nan(const float *x, int64_t width)
 {
     for (int64_t j = 0; j < width; j++)
@@ -69,6 +73,7 @@ static inline void softmax_run(const heed_kernel_args *args, const heed_kernel_c
             softmax_row(float_row(&args->in[0], i) + at, float_row(&args->out[0], i) + at, width);
 }
 
+/* dx = y * (dy - y.dy). */
 static inline void softmax_row_backward(const float *y, const float *dy, float *dx, int64_t width)
 {
     accumulators sum = accumulators_of(0);
@@ -99,7 +104,7 @@ static inline void softmax_backward_run(const heed_kernel_args *args, const heed
 
 /* ---- cross-entropy ---- */
 
-/* Sum of x - shift. */
+/* The sum of x - shift. */
 static inline float sum_of_differences(const float *x, int64_t width, float shift)
 {
     accumulators sum = accumulators_of(0);
@@ -113,6 +118,7 @@ static inline float sum_of_differences(const float *x, int64_t width, float shif
     return accumulators_sum(sum);
 }
 
+/* The loss of a row in nats. */
 static inline float cross_entropy_of_row(const float *x, int64_t width, int32_t label,
                                          float smoothing)
 {
@@ -137,7 +143,7 @@ static inline void cross_entropy_run(const heed_kernel_args *args, const heed_ke
     }
 }
 
-/* From dx = exp(x - max) and their sum: dx = dloss * (softmax(x) - target). */
+/* Turns dx = exp(x - max), whose sum is `sum`, into dloss * (softmax(x) - target). */
 static inline void gradient_of_exponentials(float *dx, int64_t width, float sum, int32_t label,
                                             float smoothing, float dloss)
 {

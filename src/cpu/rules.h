@@ -9,10 +9,11 @@
    a phase of the matmul, for all threads, which costs a barrier; or by every thread for itself,
    which costs each thread all rows. */
 enum {
-    /* up to here a norm is fused into a matmul over floats; a quantized matmul prepares its rows
-       anyway, so that its norm is always fused */
+    /* up to here a norm is fused into a matmul over floats; rows of matmuls over quantized panels
+       are prepared anyway, and their norm is always fused */
     HEED_CPU_NORM_ROWS = 8,
-    /* up to here every thread normalizes all rows for itself */
+    /* up to here every thread normalizes all rows for itself. Fusion stops before, so more rows
+       (k_fused_matmul_norm) occur only in graphs that are built with a fused matmul. */
     HEED_CPU_OWN_NORM_ROWS = 16,
     /* up to here every thread quantizes all rows for itself */
     HEED_CPU_OWN_QUANTIZED_ROWS = 8

@@ -108,8 +108,8 @@ static bool try_in_place(const liveness *state, const heed_node *node, int32_t s
         return false;
     for (int j = 1; j < node->n_in; j++)
         if (node->in[j] == in) return false;
-    /* Tile consumers run while the producer still makes other tiles. What the region has not made
-       itself may still be read then, so nobody overwrites it. */
+    /* In a tile region, other threads may still read values made before the region, so these must
+       not be overwritten. */
     if (state->plan->regions[steps[step].region].produces_tiles &&
         steps[graph->values[in].node].region != steps[step].region)
         return false;

@@ -85,16 +85,16 @@ typedef struct heed_kernel_call {
     const heed_tile *tile;
 } heed_kernel_call;
 
-/* A tile producer calls this on every tile of output 0 when the tile is finished, on the thread
-   that finished it. Together the tiles have each element once. The consumers run within the call,
-   on the same thread, and must not use its scratch memory. */
+/* A tile producer calls this once per finished tile, on the thread that finished it; its tiles
+   cover output 0 exactly once. The consumers run within the call and must not use the scratch
+   memory of the thread. */
 void heed_tile_done(const struct heed_tile_consumers *consumers, heed_tile tile);
 
 /* A fast kernel of one op. Kernels cannot fail. The functions up to `prepared`, and small,
    produces_tiles and consumes_tiles, are asked when the plan is made, with maximal shapes; prepare,
    parts and run are called in a run, with live shapes; live_phases is asked both times. */
 typedef struct heed_kernel {
-    const char *name; /* "k_<op>_<types>" */
+    const char *name; /* "k_<op>" or "k_<op>_<variant>" */
     heed_op_id op;
     /* does the kernel take these types, layouts, attributes and maximal shapes? NULL: any */
     bool (*fits)(const heed_kernel_args *);
@@ -117,11 +117,10 @@ typedef struct heed_kernel {
     int (*parts)(const heed_kernel_args *, int phase);
     /* with `parts`: is there always a single part, up to these maximal shapes? NULL: no */
     bool (*small)(const heed_kernel_args *);
-    /* does its last phase call heed_tile_done, on tiles that end at multiples of
-       args->tile_columns? NULL: no */
+    /* can its last phase report tiles that end at multiples of args->tile_columns? NULL: no */
     bool (*produces_tiles)(const heed_kernel_args *);
-    /* it needs no scratch and can run on a tile, if the columns of the tile begin and end at
-       multiples of this (1, or a head); NULL or 0: it cannot */
+    /* the columns (a head) at whose multiples a tile must begin and end; NULL or 0: it cannot run
+       on tiles. Such a kernel has one phase and uses neither scratch nor shared memory. */
     int64_t (*consumes_tiles)(const heed_kernel_args *);
     void (*run)(const heed_kernel_args *, const heed_kernel_call *);
 } heed_kernel;

@@ -8,8 +8,8 @@
 #include "graph/backend.h"
 #include "graph/observer.h"
 
-/* The passes, in the order in which they run (invariant 2). The caller asks for the gradient
-   between precision and dead code. */
+/* The passes, in the order in which they run (docs/architecture.md, invariant 2). The caller asks
+   for the gradient between precision and dead code. */
 enum {
     /* before the gradient: matmuls round their operands to bf16 (heed_pass_precision) */
     HEED_PASS_PRECISION = 1,

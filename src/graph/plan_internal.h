@@ -13,16 +13,23 @@ typedef struct heed_place {
     int64_t row_stride; /* elements from row to row */
 } heed_place;
 
-/* One step of a plan: the computation of one node. A view of its input computes nothing. In a
-   region that produces tiles, the step works on columns [shift, shift + columns) of the rows of the
-   producer; if tiles are whole rows, on all its own `columns`. `open` says that tile consumers may
-   read its output, in the same columns. */
+/* One step of a plan: the computation of one node. open, shift and columns matter only in a
+   tile region. There a step works on some columns of the rows of the producer, for example on those
+   of v:
+
+        producer's row   | q ........ | k ... | v ... |
+        step                                  |       |
+                         0                  shift   shift + columns
+
+   If a tile is whole rows of the producer, the step makes whole rows of its own instead. */
 typedef struct heed_step {
     const heed_node *node;
     const heed_kernel *kernel; /* NULL: the reference kernel of the op */
-    int32_t region, operand;   /* its first operand: inputs, then outputs */
+    int32_t region, operand;   /* its region; its first operand: inputs, then outputs */
+    /* view: computes nothing, output 0 being a view of input 0; open: tile consumers may read
+       output 0 */
     bool view, open;
-    int64_t shift, columns;
+    int64_t shift, columns; /* first column in rows of the producer; number of columns */
     size_t prepared; /* where its kernel prepares, in bytes from prepared_offset of the plan */
 } heed_step;
 

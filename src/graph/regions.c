@@ -21,7 +21,8 @@ static bool cut_by_rows(const heed_plan *plan, const heed_step *step)
            out->extent != HEED_EXTENT_FIXED;
 }
 
-/* Is this step a single part, whatever the live counts are? */
+/* Is this step a single part of a kernel, whatever the live counts are? False for a step that runs
+   the reference: that is one part too, but has a region of its own. */
 static bool is_single(const heed_step *step, const heed_kernel_args *args)
 {
     const heed_kernel *kernel = step->kernel;

@@ -59,10 +59,10 @@ typedef enum heed_qgemm_shape {
     HEED_QGEMM_TWO_PANELS,
     HEED_QGEMM_SHAPES
 } heed_qgemm_shape;
-/* A part has at least `part_columns` columns of a chunk of rows. If there is only one chunk, it has
-   about `part_work` elements of B, as with floats (heed_gemm_costs). Chunks of 64 rows were chosen
-   by measurement: they reach 71 to 80 % of the peak of int8 on AVX-512, where tiles of 8 rows reach
-   42 %. */
+/* A part has at least `part_columns` columns of a chunk of rows. If there is only one chunk of m
+   rows, it has about part_work / (1 + m / 8) elements of B, since each costs more work the more
+   rows there are. Chunks of 64 rows were chosen by measurement: they reach 71 to 80 % of the peak
+   of int8 on AVX-512, where tiles of 8 rows reach 42 %. */
 #define HEED_QGEMM_PARTS .part_columns = 128, .part_work = 1 << 16
 typedef struct heed_qgemm_kernels {
     int lanes;

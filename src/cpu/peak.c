@@ -159,6 +159,8 @@ static void choose_parts(blocks *b, const heed_peak *peak)
     if (b->l3_part < l2 + l2 / 2) b->l3_part = 0;
 }
 
+/* Allocates the blocks that are read, on huge and on small pages. Each is larger than the caches,
+   but no more than an eighth of the free memory. */
 static heed_status take_blocks(blocks *b, const heed_peak *peak, heed_error *error)
 {
     size_t available = heed_memory_available(), room = available / 8;
@@ -179,6 +181,7 @@ static heed_status take_blocks(blocks *b, const heed_peak *peak, heed_error *err
     return HEED_OK;
 }
 
+/* Makes all measurements in turn, several times, and keeps the best of each. */
 static void run_rounds(measurement *m, const heed_backend *backend, const blocks *b,
                        heed_peak *peak)
 {

@@ -144,6 +144,8 @@ static void grow_chain(epilogue_chains *state, size_t start)
     }
 }
 
+/* Grows a chain from every matmul, then replaces each chain by one fused_matmul at the place of its
+   last node. */
 static heed_status fuse_chains(heed_graph *graph, heed_error *error)
 {
     size_t n = graph->n_nodes;
@@ -233,6 +235,8 @@ static bool gate_pays(const heed_graph *graph, const heed_backend *backend, cons
     return heed_backend_rules_of(backend)->fuses_gate(&outline);
 }
 
+/* Finds pairs of a matmul and the matmul that makes its gate, then replaces each pair by one gated
+   matmul. */
 static heed_status fuse_gates(heed_graph *graph, const heed_backend *backend, heed_error *error)
 {
     heed_graph_rewrite rewrite = {0};
@@ -310,6 +314,8 @@ static bool join_alike(const heed_graph *graph, const heed_node *x, const heed_n
            wa->layout == wb->layout;
 }
 
+/* Joins each matmul with alike ones that follow closely; slices of the joined result replace the
+   old results. */
 static heed_status fuse_joins(heed_graph *graph, heed_error *error)
 {
     heed_graph_rewrite rewrite;
@@ -370,6 +376,8 @@ static bool is_norm(const heed_node *node)
     return node->id == HEED_OP_LAYER_NORM || node->id == HEED_OP_RMS_NORM;
 }
 
+/* Holds back each norm that can be a prologue until the matmul that reads it, which then becomes a
+   fused_matmul with a norm. */
 static heed_status fuse_norms(heed_graph *graph, const heed_backend *backend, heed_error *error)
 {
     int32_t *uses = heed_graph_uses(graph);

@@ -62,6 +62,7 @@ static bool absorb(const heed_graph *graph, grown *g, const heed_node *next, hee
     return true;
 }
 
+/* Grows a chain from node `start` as far as it goes. */
 static void grow_chain(const epilogue_chains *state, size_t start)
 {
     const heed_node *nodes = state->graph->nodes;
@@ -81,6 +82,7 @@ static void grow_chain(const epilogue_chains *state, size_t start)
     }
 }
 
+/* Replaces each chain by one op at the place of its last node. */
 static heed_status rewrite_chains(const epilogue_chains *state, heed_graph *graph,
                                   heed_error *error)
 {

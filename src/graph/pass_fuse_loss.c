@@ -27,6 +27,7 @@ static bool is_one(const heed_graph *graph, const heed_node *nodes, heed_value v
     return scale->factor == 0 && scale->offset == 1;
 }
 
+/* Replaces x * 1 by x. */
 static heed_status fuse_seeds(heed_graph *graph, heed_error *error)
 {
     /* by node: x if the node is x * 1, otherwise HEED_NONE */
@@ -147,6 +148,8 @@ static int place_of_state(const heed_graph *graph, const heed_node *node,
                : 0;
 }
 
+/* Pairs each accumulation with the op that makes its summand, if that can add to the state
+   itself. */
 static heed_status fuse_states(heed_graph *graph, heed_error *error)
 {
     size_t n = graph->n_nodes;

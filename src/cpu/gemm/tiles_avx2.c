@@ -4,6 +4,8 @@
 
 #if defined(__x86_64__)
 
+/* Three passes: 32-bit elements of pairs of rows, 64-bit pairs, then 128-bit halves change
+   places. */
 static void transpose_block(heed_v block[HEED_LANES])
 {
     __m256 a[8], b[8];

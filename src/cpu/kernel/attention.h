@@ -51,6 +51,7 @@ typedef struct query_sequence {
     heed_sequence of;
 } query_sequence;
 
+/* The problem that the arguments of an attention kernel describe. */
 static inline problem problem_of(const heed_kernel_args *args)
 {
     const heed_attention_attributes *attributes = args->attributes;

@@ -70,6 +70,7 @@ static inline void store_tile(const backward_head *u, int64_t positions)
     }
 }
 
+/* All of it for one sequence and one key/value head. */
 static inline void backward_head_run(backward_head *u)
 {
     const problem *p = u->p;
@@ -141,6 +142,8 @@ static inline int attention_backward_parts(const heed_kernel_args *args, int pha
     return parts < 1 ? 1 : (int)parts;
 }
 
+/* Runs the sequences and heads of a part. If sequences share keys, dk and dv of a head begin with
+   zeros and every sequence adds to them. */
 static inline void attention_backward_run(const heed_kernel_args *args,
                                           const heed_kernel_call *call)
 {

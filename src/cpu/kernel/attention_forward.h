@@ -130,6 +130,7 @@ static inline void clear_forward(const problem *p)
     for (int i = 0; i < 2; i++) clear_uncovered(p, HEED_SEQUENCE_QUERY_START, &p->args->out[i]);
 }
 
+/* Runs the query blocks of a part; they are counted over all sequences. */
 static inline void attention_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
     problem p = problem_of(args);
@@ -266,6 +267,8 @@ static inline void run_item(query_block *u, int64_t chunk, int phase)
     finish_query_block(u);
 }
 
+/* Runs the items of a part, counted over all sequences. In phase 0 an item is a chunk of a query
+   block, in phase 1 a query block. */
 static inline void attention_split_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
     problem p = problem_of(args);

@@ -63,6 +63,8 @@ static inline int64_t cache_write_tile_columns(const heed_kernel_args *args)
     return runs ? args->in[1].shape.dim[1] / runs : 1;
 }
 
+/* Copies the old cache if it lies elsewhere, then writes each row to its slot; slots outside of the
+   cache are skipped. */
 static inline void cache_write_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
     const heed_operand *cache = &args->in[0], *x = &args->in[1], *y = &args->out[0];

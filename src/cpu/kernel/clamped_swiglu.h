@@ -16,6 +16,7 @@ HEED_INLINE heed_v within(heed_v x, heed_v limit)
     return heed_v_max(heed_v_negate(limit), heed_v_min(limit, x));
 }
 
+/* y = (clamp(u) + 1) g sigmoid(alpha g) with g = min(gate, limit). */
 static inline void clamped_swiglu_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
     const heed_clamped_swiglu_attributes *p = args->attributes;
@@ -37,6 +38,7 @@ static inline void clamped_swiglu_run(const heed_kernel_args *args, const heed_k
     }
 }
 
+/* dgate and du; both are 0 where the limit cuts. */
 static inline void clamped_swiglu_backward_run(const heed_kernel_args *args,
                                                const heed_kernel_call *call)
 {

@@ -63,6 +63,8 @@ static inline void combine_repeated(int32_t kind, heed_broadcast_kind fit, const
     }
 }
 
+/* If b has the shape of a or is one number, rows may join to long ones; otherwise b is repeated
+   within each row. */
 static inline void binary_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
     const heed_operand *a = &args->in[0], *b = &args->in[1], *y = &args->out[0];
@@ -201,6 +203,7 @@ HEED_INLINE heed_v load_some_of(const heed_operand *x, int64_t at, int64_t left)
     return left < HEED_LANES ? heed_v_load_bf16_part(half, left) : heed_v_load_bf16(half);
 }
 
+/* Converts columns [first, first + columns) of row i, rounding to nearest even. */
 static inline void cast_row(const heed_operand *x, int64_t i, const heed_operand *y, int64_t first,
                             int64_t columns)
 {

@@ -164,6 +164,7 @@ static inline void clear_idle_slots(const heed_kernel_args *args)
     for (; end < slots; end++) memset(slot_row(y, end), 0, (size_t)y->shape.dim[2] * sizeof(float));
 }
 
+/* The matmul of the expert that the part belongs to, over its slots in runs that lie evenly. */
 static inline void expert_matmul_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
     const heed_operand *x = &args->in[HEED_EXPERT_X], *gate = heed_optional(args, HEED_EXPERT_GATE),
@@ -249,6 +250,7 @@ static inline bool outer_in_one_part(const heed_kernel_args *args)
            (heed_optional(args, HEED_EXPERT_OUTER_STATE) && !outer_continues(args));
 }
 
+/* The matmul a^T b of the expert that the part belongs to, added up over runs of its slots. */
 static inline void expert_outer_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
     const heed_operand *a = &args->in[0], *b = &args->in[1], *y = &args->out[0],

@@ -77,6 +77,7 @@ static inline void top_k_backward_run(const heed_kernel_args *args, const heed_k
 
 /* ---- rows to slots and back ---- */
 
+/* y of slot s is the row of its pair, times the weight of the pair; zeros if there is no pair. */
 static inline void expert_dispatch_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
     const heed_operand *x = &args->in[0], *permutation = &args->in[1];
@@ -98,6 +99,7 @@ static inline void expert_dispatch_run(const heed_kernel_args *args, const heed_
     }
 }
 
+/* y of row i is the sum over its choices j, ascending, of weight times slot. */
 static inline void expert_combine_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
     const heed_operand *x = &args->in[0], *inverse = &args->in[2];

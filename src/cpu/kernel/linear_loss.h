@@ -56,6 +56,7 @@ static inline int loss_phases(const heed_kernel_args *args)
     return (int)(chunks * (loss_is_backward(args) ? LOSS_PHASES : LOSS_GRADIENTS));
 }
 
+/* The chunk that a phase works on, and what it does with it. */
 static inline loss_chunk chunk_of_phase(const heed_kernel_args *args, int phase)
 {
     int per_chunk = loss_is_backward(args) ? LOSS_PHASES : LOSS_GRADIENTS;

@@ -175,6 +175,7 @@ static inline int gain_parts(const heed_kernel_args *args, int phase)
                             : (heed_width(&args->in[1]) + GAIN_COLUMNS - 1) / GAIN_COLUMNS);
 }
 
+/* Phase 0 of the gradients of gain and bias: sums over one group of rows, ascending. */
 static inline void sum_row_group(const heed_kernel_args *args, int64_t group, int64_t groups)
 {
     const heed_norm_gain_attributes *a = args->attributes;
@@ -200,6 +201,7 @@ static inline void sum_row_group(const heed_kernel_args *args, int64_t group, in
         }
 }
 
+/* Phase 1 adds up the sums of the groups, ascending, column by column. */
 static inline void norm_gain_backward_run(const heed_kernel_args *args,
                                           const heed_kernel_call *call)
 {

@@ -69,6 +69,8 @@ static inline int reduce_parts(const heed_kernel_args *args, int phase)
     return part_count(parts, 1 << 16);
 }
 
+/* Reduces a run of outputs, slice by slice: along the axis if it is innermost, otherwise columns
+   side by side. */
 static inline void reduce_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
     const heed_reduce_attributes *attributes = args->attributes;

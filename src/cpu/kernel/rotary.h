@@ -51,6 +51,7 @@ static inline void turn(double position, const float *frequencies, int64_t count
     }
 }
 
+/* The rows of the table: cosines, then sines. */
 static inline void rotary_table_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
     const heed_operand *frequencies = &args->in[1], *y = &args->out[0];
@@ -106,6 +107,7 @@ static inline int64_t rotary_tile_columns(const heed_kernel_args *args)
     return args->in[0].shape.dim[1] / ((const heed_rotary_attributes *)args->attributes)->heads;
 }
 
+/* Rotates each head of the rows; channels after those of the table stay as they are. */
 static inline void rotary_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
     const heed_rotary_attributes *a = args->attributes;

@@ -93,6 +93,8 @@ static inline int scatter_add_parts(const heed_kernel_args *args, int phase)
     return (int)(scatter_row_parts(&args->out[0]) * scatter_column_parts(&args->out[0]));
 }
 
+/* Adds the rows whose index lies in the rectangle of the part, which begins with zeros unless there
+   is a state. */
 static inline void scatter_add_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
     const heed_operand *x = &args->in[0], *y = &args->out[0];

@@ -9,6 +9,7 @@
 
 #include "cpu/kernel/kernel.h"
 
+/* The maximum of a row, which skips NaN; -inf if there is no other element. */
 static inline float max_of_row(const float *x, int64_t width)
 {
     const heed_v nothing = heed_v_set(-__builtin_inff());

@@ -21,7 +21,8 @@ typedef enum heed_arrangement {
     HEED_ARRANGEMENTS
 } heed_arrangement;
 
-/* What is computed from the last hidden states. `architectures` in config.json names the head. */
+/* The head: what is computed from the last hidden states. `architectures` in config.json names
+   it. */
 typedef enum heed_head {
     /* the bare model; an encoder with a pooler also gives pooler_output and sentence_embedding */
     HEED_HEAD_NONE,

@@ -125,7 +125,7 @@ static void pack_rows(const heed_model *model, const heed_weight *weight, int64_
     model->backend->packing->pack_rows(model->backend, &panels, first, disk->run, &from);
 }
 
-/* Where the elements of a tensor come from. */
+/* The source of a tensor's elements while it is filled. */
 typedef struct {
     heed_stored_window *window;
     heed_dtype stored, dtype; /* type on disk; type that packing reads */

@@ -33,7 +33,8 @@ void heed_batch_clear(heed_batch *batch, int32_t first_sample)
     batch->first_sample = first_sample;
 }
 
-/* Grows several arrays that share one capacity; widths in i32 per element. */
+/* Grows several arrays of i32 that share one capacity; widths[i] is the number of i32 per element
+   of array i. */
 static heed_status grow_together(int32_t **const *arrays, const size_t *widths, int count,
                                  size_t *capacity, size_t wanted, heed_error *error)
 {
@@ -99,7 +100,8 @@ void heed_batch_extents(const heed_batch *batch, heed_program_spec *spec)
     spec->gathered = (int64_t)batch->labels_count;
 }
 
-/* Sequence tables of cross-attention: queries of the decoder's rows, keys of the encoder's. */
+/* Fills the sequence table of cross-attention: queries are rows of the decoder, keys rows of the
+   encoder. */
 static heed_status fill_cross(heed_batch *batch, heed_error *error)
 {
     int32_t **const arrays[] = {&batch->cross};
@@ -117,7 +119,7 @@ static heed_status fill_cross(heed_batch *batch, heed_error *error)
     return HEED_OK;
 }
 
-/* Copies into an input that the program may not have. */
+/* Copies values into an input, if the program has it. */
 static void feed(heed_engine *engine, const char *prefix, const char *name, const int32_t *values,
                  size_t count)
 {
@@ -127,7 +129,7 @@ static void feed(heed_engine *engine, const char *prefix, const char *name, cons
     if (input != NULL && count > 0) memcpy(input, values, count * sizeof *values);
 }
 
-/* Rotary frequencies where they depend on the length of a sequence. */
+/* Fills the rotary frequencies, if they depend on the length of a sequence. */
 static void feed_frequencies(heed_engine *engine, const char *prefix,
                              const heed_batch_inputs *inputs)
 {

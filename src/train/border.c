@@ -16,18 +16,18 @@ void heed_border_free(heed_border *border)
     *border = (heed_border){0};
 }
 
-/* One border while it is examined. Texts are cut before special tokens, so that only what stands
-   after the last one of the prompt is tokenized once more. */
+/* A border that is being examined. Only the text from the prompt's last special token on is
+   tokenized again, because no token spans a special token. */
 typedef struct look {
     heed_border *border;
     const heed_tokenizer *tokenizer;
     const heed_border_place *place;
-    size_t kept; /* ids of the joint text before `from` */
-    size_t from; /* byte where the special token stands, or 0 */
+    size_t kept; /* number of ids of the joint text before `from` */
+    size_t from; /* byte at which the special token begins, or 0 */
     unsigned flags;
 } look;
 
-/* Encodes without the special tokens that the template puts after the text. */
+/* Encodes a text without the special tokens that the tokenizer adds after it. */
 static heed_status encode(const look *l, const char *text, size_t length, unsigned flags,
                           heed_encoding *encoding, heed_error *error)
 {
@@ -51,7 +51,7 @@ static void cut_at_special(look *l)
     }
 }
 
-/* The ids of the prompt alone, from l->from on. */
+/* Encodes the prompt alone, from l->from on. */
 static heed_status encode_prompt(look *l, heed_error *error)
 {
     heed_encoding *alone = &l->border->alone;
@@ -63,7 +63,7 @@ static heed_status encode_prompt(look *l, heed_error *error)
         encode(l, place->text.bytes + l->from, place->begin - l->from, l->flags, alone, error));
     if (!l->from && !l->kept) return HEED_OK;
     if (alone->count && alone->ids[0] == place->joint->ids[l->kept]) return HEED_OK;
-    l->kept = l->from = 0; /* the special token depends on what stands before it */
+    l->kept = l->from = 0; /* the special token depends on the text before it */
     l->flags = place->flags;
     return encode(l, place->text.bytes, place->begin, l->flags, alone, error);
 }
@@ -75,7 +75,8 @@ static bool begins_with(const int32_t *ids, size_t count, const int32_t *beginni
            (!beginning_count || !memcmp(ids, beginning, beginning_count * sizeof *ids));
 }
 
-/* Takes the prompt's ids and `count` more; *same: their text is the wanted one. */
+/* Tries the prompt's ids followed by `count` ids; *same becomes whether they decode to the wanted
+   text. */
 static heed_status try_answer(look *l, const int32_t *ids, size_t count, bool *same,
                               heed_error *error)
 {
@@ -97,7 +98,8 @@ static heed_status try_answer(look *l, const int32_t *ids, size_t count, bool *s
     return HEED_OK;
 }
 
-/* The answer's ids after another text than the prompt, one with which it shares no token. */
+/* Tries the answer's ids as they are after `anchor` instead of the prompt, if no token spans that
+   border. */
 static heed_status try_after(look *l, const char *anchor, bool *same, heed_error *error)
 {
     heed_border *b = l->border;
@@ -115,7 +117,8 @@ static heed_status try_after(look *l, const char *anchor, bool *same, heed_error
                       error);
 }
 
-/* What decoding makes of prompt and answer: tokenizers may change the text. */
+/* Decodes the ids of prompt and answer: the wanted text. It may differ from the text itself,
+   because tokenizers may change it. */
 static heed_status decode_wanted(look *l, heed_error *error)
 {
     heed_border *b = l->border;

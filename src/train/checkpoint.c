@@ -1,4 +1,4 @@
-/* Writing checkpoints. What a kill at any moment can leave: folders, links and files of temporary
+/* Writes checkpoints. A kill at any moment can leave folders, links and files under temporary
    names, and last or the links in RUN one step late. heed_checkpoint_prepare (checkpoint_find.c)
    repairs all of these. */
 #define _GNU_SOURCE
@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Everything in `folder` is on disk afterwards, the manifest last. */
+/* Writes the manifest and syncs everything in `folder` to disk, the manifest last. */
 static heed_status seal(const char *folder, int64_t step, heed_error *error)
 {
     char head[64];
@@ -22,9 +22,9 @@ static heed_status seal(const char *folder, int64_t step, heed_error *error)
     return heed_manifest_seal(folder, HEED_CHECKPOINT_MANIFEST, head, false, error);
 }
 
-/* Puts the sealed folder in its place. An older checkpoint of the same step is swapped out in one
-   move where the file system can do that; else it has a temporary name for a moment, from where
-   heed_checkpoint_prepare brings it back if the second move never came. */
+/* Moves the sealed folder to its final name. An older checkpoint of the same step is exchanged in
+   one move if the file system can do that. Otherwise it gets a temporary name first, and
+   heed_checkpoint_prepare moves it back if the second move did not happen. */
 static heed_status publish(const char *temporary, const char *final, heed_error *error)
 {
     heed_status status = HEED_OK;
@@ -45,7 +45,8 @@ static heed_status publish(const char *temporary, const char *final, heed_error 
     return status;
 }
 
-/* step -1: the folder is not a checkpoint and gets no manifest. */
+/* Fills a temporary folder and moves it to its final name. step -1: the folder is not a checkpoint
+   and gets no manifest. */
 static heed_status fill_and_publish(const char *final, int64_t step, heed_checkpoint_fill *fill,
                                     void *context, heed_error *error)
 {

@@ -1,4 +1,4 @@
-/* Finding, repairing and pruning checkpoints in a run folder. */
+/* Finds, repairs and prunes checkpoints in a run folder. */
 #include "base/entries.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -25,7 +25,7 @@ int64_t heed_checkpoint_step_of(const char *name, const char *ending)
     return errno == 0 && !strcmp(end, ending) ? step : -1;
 }
 
-/* The path of a checkpoint; NULL when memory is out. */
+/* Returns the path of a checkpoint; NULL if memory is out. */
 static char *path_of(const char *run, int64_t step)
 {
     heed_buffer path = {0};
@@ -58,7 +58,7 @@ static int newest_first(const void *a, const void *b)
     return (left < right) - (left > right);
 }
 
-/* Steps that have a folder, newest first; free list->steps in every case. */
+/* Lists the steps that have a folder, newest first. Free list->steps in every case. */
 static heed_status list_steps(step_list *list, const char *run, heed_error *error)
 {
     *list = (step_list){0};
@@ -73,7 +73,7 @@ static bool inside(const char *name)
            !strstr(name, "/../");
 }
 
-/* HEED_E_FORMAT unless folder/name is there with the size that the manifest says. */
+/* Returns HEED_E_FORMAT unless folder/name exists with the size that the manifest says. */
 static heed_status check_file(const char *folder, const char *name, const json_t *size,
                               heed_error *error)
 {
@@ -154,7 +154,7 @@ heed_status heed_checkpoint_point(const char *run, const char *name, int64_t ste
     return status;
 }
 
-/* *step becomes the step that the link RUN/name points to, -1 if it is not such a link. */
+/* *step becomes the step that the link RUN/name points to, or -1 if it is no such link. */
 static heed_status read_pointer(int64_t *step, const char *run, const char *name, heed_error *error)
 {
     char target[64], *link = heed_path_join(run, name);
@@ -172,7 +172,7 @@ typedef struct {
     const char *run, *const *private_files;
 } link_job;
 
-/* Makes `link` a link to `target`, unless it is that, or a file of its own. */
+/* Makes `link` a link to `target`, unless it is that already or is a file of its own. */
 static heed_status keep_link(const char *link, const char *target, heed_error *error)
 {
     char found[512];
@@ -203,8 +203,8 @@ static heed_status link_file(void *context, const char *folder, const char *name
     return status;
 }
 
-/* A link through last whose file the newest checkpoint no longer has would make RUN look like
-   something it is not. */
+/* Removes a link through last if the newest checkpoint no longer has the file. Such a link would
+   make RUN look like another kind of model. */
 static heed_status drop_stale_link(void *context, const char *run, const char *name,
                                    const char *path, const struct stat *information,
                                    heed_error *error)
@@ -234,7 +234,8 @@ heed_status heed_checkpoint_show(const char *run, int64_t step, const char *cons
     return status == HEED_OK ? heed_for_each_entry(run, drop_stale_link, NULL, error) : status;
 }
 
-/* Under a temporary name a half-removed checkpoint is not a checkpoint any more. */
+/* Renames a checkpoint before it removes it: under a temporary name a half-removed checkpoint does
+   not count as one. */
 static heed_status remove_checkpoint(const char *run, int64_t step, heed_error *error)
 {
     char *path = path_of(run, step), *temporary = heed_temporary_path(run);
@@ -272,7 +273,8 @@ bool heed_checkpoint_is_link(const char *path, const struct stat *information)
     return heed_checkpoint_step_of(target, "") >= 0 || !strncmp(target, "last/", 5);
 }
 
-/* A complete checkpoint whose place is free takes it; what else a killed writer left is removed. */
+/* Handles a folder with a temporary name: a complete checkpoint gets its final name if that is
+   free; anything else is removed. */
 static heed_status settle_folder(const char *run, const char *path, heed_error *error)
 {
     int64_t step = -1;
@@ -288,7 +290,8 @@ static heed_status settle_folder(const char *run, const char *path, heed_error *
     return status;
 }
 
-/* Folders and links of temporary names are heed's, and only this process writes checkpoints now. */
+/* Handles entries with temporary names. They are heed's, and no other process writes checkpoints
+   now. */
 static heed_status remove_leftover(void *context, const char *run, const char *name,
                                    const char *path, const struct stat *information,
                                    heed_error *error)

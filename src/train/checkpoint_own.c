@@ -1,4 +1,4 @@
-/* Which entries of a run folder are heed's own. */
+/* Tells which entries of a run folder are heed's own. */
 #include "base/entries.h"
 #include "base/file.h"
 #include "base/memory.h"
@@ -57,7 +57,7 @@ heed_status heed_checkpoint_check_run(const char *run, bool training, heed_error
 
 typedef struct {
     const char *run, *const *private_files;
-    char *found; /* room for one name */
+    char *found; /* buffer for one name */
     size_t size;
 } detached_job;
 
@@ -67,7 +67,7 @@ static bool ends_with(const char *text, const char *end)
     return a >= b && strcmp(text + a - b, end) == 0;
 }
 
-/* What decides which model RUN is. */
+/* Does this file decide which model RUN is? */
 static bool is_identity(const char *name)
 {
     return strcmp(name, "config.json") == 0 || ends_with(name, ".safetensors") ||

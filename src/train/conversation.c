@@ -5,19 +5,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One conversation while it is laid out. */
+/* A conversation that is being laid out. */
 typedef struct talk {
     const heed_conversation_layout *layout;
     const json_t *messages, *tools;
-    size_t first; /* messages before it are the prompt */
+    size_t first; /* the messages before it are the prompt */
     const char *where;
     heed_error *error;
-    heed_jinja_output whole; /* all messages */
+    heed_jinja_output whole; /* text of all messages */
     heed_jinja_span *answers;
     size_t count, capacity;
 } talk;
 
-/* The text of the first `count` messages; `prompt`: and what asks the model to answer. */
+/* Renders the first `count` messages; with `prompt` also the text that asks the model to answer. */
 static heed_status render(const talk *t, size_t count, bool prompt, heed_jinja_output *output)
 {
     const heed_conversation_layout *layout = t->layout;
@@ -72,8 +72,8 @@ static heed_status hand_over(const talk *t, const heed_buffer *text, const heed_
 
 /* ---- templates that mark what the model says ---- */
 
-/* What the template marks, except in messages that are not answers; to tell these, there must be
-   one mark for each of the assistant's messages. */
+/* Takes the answers that the template marks, without those in messages that are not answers. To
+   know which mark belongs to which message, there must be one mark per assistant message. */
 static heed_status lay_marked(talk *t)
 {
     size_t said = 0, mark = 0;
@@ -99,7 +99,7 @@ static heed_status lay_marked(talk *t)
 
 /* ---- all others ---- */
 
-/* Bytes that both texts begin with, never half a character. */
+/* Returns how many bytes both texts begin with; it never cuts a character. */
 static size_t common(const heed_buffer *a, const heed_buffer *b)
 {
     size_t n = 0;
@@ -110,14 +110,14 @@ static size_t common(const heed_buffer *a, const heed_buffer *b)
 
 static bool begins_with(const heed_buffer *text, const heed_buffer *beginning)
 {
-    if (beginning->length == 0) return true; /* its data may be NULL */
+    if (beginning->length == 0) return true; /* an empty text's data may be NULL */
     return beginning->length <= text->length &&
            memcmp(text->data, beginning->data, beginning->length) == 0;
 }
 
-/* Where message i begins to answer, in the text that ends with it: after what asks for it. Where
-   the two part earlier (a prompt that opens the model's thoughts), there; but the messages before
-   must stand in both. */
+/* Finds where message i begins in the text that ends with it: after the text that asks for it. If
+   the two texts part earlier (a prompt that opens the model's thoughts), it begins there, but both
+   texts must contain all messages before it. */
 static heed_status find_beginning(const talk *t, size_t i, const heed_buffer *answered,
                                   size_t *begin)
 {
@@ -183,7 +183,7 @@ static heed_status lay_plain(const talk *t, const json_t *prompt, const json_t *
     return status;
 }
 
-/* Prompt and completion as one list of messages, a new reference; NULL without memory. */
+/* Returns prompt and completion as one list of messages, a new reference; NULL if memory is out. */
 static json_t *join(const json_t *prompt, const json_t *completion)
 {
     if (json_is_string(prompt))

@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-/* keeps the draws of shifts apart from other random numbers of one seed */
+/* random stream of the shifts, apart from the other random numbers of a seed */
 enum { SHIFT_STREAM = 0x5348 };
 
 void heed_dataset_free(heed_dataset *dataset)
@@ -20,7 +20,8 @@ void heed_dataset_free(heed_dataset *dataset)
     free(dataset);
 }
 
-/* Added tokens may lie beyond the model's rows as long as nobody uses them. */
+/* Fails because an id is not below the model's vocabulary. Added tokens may lie beyond it as long
+   as no text uses them. */
 static heed_status fail_row(const heed_dataset *d, int32_t id, heed_error *error)
 {
     size_t length = 0;
@@ -68,7 +69,7 @@ static heed_status build(heed_dataset *d, heed_error *error)
     d->packing = (heed_packing){.stream = &d->stream, .length = d->options.length};
     HEED_TRY(d->options.objective->prepare(d, error));
     HEED_TRY(heed_dataset_tokenize(d, error));
-    if (heed_data_kind_of(d->data) != HEED_DATA_TOKENS) { /* the stream has all of the texts */
+    if (heed_data_kind_of(d->data) != HEED_DATA_TOKENS) { /* the stream now has all texts */
         heed_data_close(d->data);
         d->data = NULL;
     }

@@ -1,4 +1,4 @@
-/* From data to tokens: documents, pairs, and conversations, of which the answers are learned. */
+/* Tokenizes data: documents, pairs, and conversations, of which the answers are learned. */
 #include "train/dataset_internal.h"
 
 #include "base/memory.h"
@@ -42,11 +42,11 @@ static heed_status tokenize_pairs(heed_dataset *d, heed_encoding *scratch, heed_
     return HEED_OK;
 }
 
-/* One text of conversations on its way into the stream. */
+/* A text of a conversation on its way into the stream. */
 typedef struct laid {
     heed_dataset *dataset;
     heed_encoding encoding;
-    int32_t *ids; /* those of the encoding, and perhaps the end of text */
+    int32_t *ids; /* ids of the encoding, and perhaps the end-of-text token */
     uint8_t *predicted;
     size_t count, ids_capacity, predicted_capacity;
     heed_border border;
@@ -70,9 +70,9 @@ static size_t find_turn_end(const laid *l, size_t first, size_t end)
     return turn_end == first ? end : turn_end;
 }
 
-/* Marks tokens that lie in the answer, wholly or in part. Blanks after a special token (the one
-   that ends a turn) are the template's. *from: the token to look from, then the one after the
-   answer. Returns the answer's first token. */
+/* Marks the tokens that lie in the answer, wholly or in part. Blanks after a special token, which
+   ends a turn, belong to the template. *from is the token at which the search begins, and becomes
+   the one after the answer. Returns the first token of the answer. */
 static size_t mark_answer(laid *l, const heed_conversation *c, heed_jinja_span answer, size_t *from)
 {
     const heed_range *places = l->encoding.bytes;
@@ -89,7 +89,7 @@ static size_t mark_answer(laid *l, const heed_conversation *c, heed_jinja_span a
     return first;
 }
 
-/* Takes ids, with room for one more, and no marks. */
+/* Copies ids, with memory for one more, and clears the marks. */
 static heed_status take_ids(laid *l, const int32_t *ids, size_t count, heed_error *error)
 {
     l->count = count;
@@ -113,7 +113,8 @@ static heed_status encode_conversation(laid *l, const heed_conversation *c, heed
     return take_ids(l, l->encoding.ids, l->encoding.count, error);
 }
 
-/* The token that ends texts, after a completion as the model is to write it. */
+/* Adds the token that ends texts, unless it is there, and marks it as learned: the model must write
+   it after a completion. */
 static void mark_end(laid *l, int32_t end)
 {
     if (end < 0) return;
@@ -121,15 +122,15 @@ static void mark_end(laid *l, int32_t end)
     l->predicted[l->count - 1] = 1;
 }
 
-/* How many of the first `count` tokens there are up to the last one that is learned. */
+/* Returns the number of tokens up to the last learned one among the first `count`. */
 static size_t without_rest(const laid *l, size_t count)
 {
     while (count > 0 && !l->predicted[count - 1]) count--;
     return count;
 }
 
-/* Into the stream, without what stands after the last answer; never more than T tokens. The first
-   token has nothing to be predicted from. */
+/* Appends the text to the stream, without the tokens after the last answer, and at most T tokens.
+   The first token is never learned, because nothing comes before it. */
 static heed_status append_laid(laid *l, const heed_conversation *c, heed_error *error)
 {
     heed_dataset *d = l->dataset;
@@ -143,7 +144,7 @@ static heed_status append_laid(laid *l, const heed_conversation *c, heed_error *
     return heed_stream_append_marked(&d->stream, l->ids, l->predicted, count, error);
 }
 
-/* The special tokens that the tokenizer puts after a text, as they stand after the whole. */
+/* Adds the special tokens that the tokenizer puts after a text, taken from the end of the whole. */
 static heed_status take_suffix(laid *own, const heed_encoding *whole, heed_error *error)
 {
     size_t begin = whole->count;
@@ -160,8 +161,8 @@ static heed_status take_suffix(laid *own, const heed_encoding *whole, heed_error
     return HEED_OK;
 }
 
-/* A text of its own for an answer that begins inside a token: the ids that the model will read,
-   then those that it is to write. */
+/* Appends a text of its own for an answer that begins inside a token: the ids that the model will
+   read, then the ids that it must write. */
 static heed_status append_apart(laid *l, const heed_conversation *c, heed_error *error)
 {
     const heed_border *border = &l->border;
@@ -185,9 +186,9 @@ static heed_status append_apart(laid *l, const heed_conversation *c, heed_error 
     return status;
 }
 
-/* Marks an answer where the prompt's own ids lead up to it. Elsewhere (a token reaches across its
-   beginning) it becomes a text of its own; where no ids after the prompt's have that text, its
-   first token in the whole is not learned. */
+/* Marks an answer if the ids of the whole begin with those of the prompt. If a token spans the
+   beginning of the answer, the answer becomes a text of its own. If no ids after the prompt's have
+   its text, the first token of the answer in the whole is not learned. */
 static heed_status take_answer(laid *l, const heed_conversation *c, heed_jinja_span answer,
                                size_t *from, heed_error *error)
 {
@@ -214,7 +215,8 @@ static heed_status take_conversation(void *context, const heed_conversation *c, 
     return apart ? HEED_OK : append_laid(l, c, error);
 }
 
-/* Counts the record just laid out; the first is named. */
+/* Counts the record if one of its answers begins inside a token, and keeps the place of the first
+   such record. */
 static void count_split(heed_dataset *d, laid *l, const char *where)
 {
     if (l->split && d->split++ == 0) snprintf(d->split_place, sizeof d->split_place, "%s", where);

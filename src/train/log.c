@@ -16,7 +16,7 @@
 struct heed_log {
     int descriptor;
     char *path;
-    heed_buffer line; /* lines that are not in the file yet */
+    heed_buffer line; /* lines that are not yet in the file */
 };
 
 /* Cuts the file after its last newline. */
@@ -67,7 +67,7 @@ static void put_field(heed_buffer *line, const heed_log_field *field)
     }
 }
 
-/* Adds a line to the buffer; when memory is out the buffer is as before. */
+/* Adds a line to the buffer; if memory is out, the buffer is unchanged. */
 static heed_status put_line(heed_log *log, const heed_log_field *fields, size_t count,
                             heed_error *error)
 {
@@ -99,7 +99,7 @@ heed_status heed_log_flush(heed_log *log, heed_error *error)
         else if (written == 0 || errno != EINTR) {
             heed_status status = heed_fail_system(error, "write", log->path);
             int cut = done > 0 ? ftruncate(log->descriptor, before) : 0;
-            (void)cut; /* what this leaves the next opening cuts */
+            (void)cut; /* if this fails, the next opening cuts the line */
             return status;
         }
     }
@@ -123,7 +123,8 @@ void heed_log_close(heed_log *log)
     free(log);
 }
 
-/* Parses one line; *json stays NULL for the blank and for the last one if no newline ends it. */
+/* Parses one line. *json stays NULL for an empty line, and for the last one if no newline ends
+   it. */
 static heed_status parse_line(json_t **json, const heed_lines *lines, heed_text line,
                               const char *path, heed_error *error)
 {

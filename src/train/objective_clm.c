@@ -9,8 +9,8 @@ static heed_status prepare(heed_dataset *d, heed_error *error)
     return HEED_OK;
 }
 
-/* Pieces of a row become sequences: every token but a text's last is read and predicts the one
-   after it, across the ends of rows too. */
+/* Makes a sequence from each piece of a row. Every token except the last one of a text is read and
+   predicts the token after it, also across the end of a row. */
 static heed_status collate(const heed_dataset *d, size_t unit, heed_batch *batch, heed_error *error)
 {
     size_t pieces = heed_packing_row(&d->packing, unit, d->pieces, d->options.length);
@@ -32,10 +32,10 @@ static heed_status collate(const heed_dataset *d, size_t unit, heed_batch *batch
     return HEED_OK;
 }
 
-/* Causal language modelling. loss = mean over tokens t of -log p(x[t+1] | x[<=t]), in nats; texts
-   are followed by the tokenizer's end-of-text token, if it has one, and packed into rows of T
-   tokens. Of conversations only the answers are predicted; they are packed whole. Source: Radford
-   et al. 2018, eq. 1. */
+/* Causal language modeling. loss = mean over tokens t of -log p(x[t+1] | x[<=t]), in nats. The
+   tokenizer's end-of-text token, if it has one, follows each text, and texts are packed into rows
+   of T tokens. In conversations only the answers are predicted, and each conversation stays whole.
+   Source: Radford et al. 2018, eq. 1. */
 const heed_objective heed_objective_clm = {.name = "clm",
                                            .what = "predict the next token",
                                            .arrangement = HEED_DECODER_ONLY,

@@ -2,8 +2,8 @@
 
 #include "base/rng.h"
 
-/* Shares of BERT: of all tokens, 15 in 100 are to be predicted; of those, 8 in 10 show the mask
-   token and 1 in 10 a random one. */
+/* BERT's shares: 15 % of all tokens are predicted; 80 % of these are shown as the mask token, 10 %
+   as a random token, 10 % as they are. */
 static const float predicted = 0.15f, masked = 0.8f, replaced = 0.9f;
 enum { MASK_STREAM = 0x4D4C };
 
@@ -31,9 +31,9 @@ static heed_status prepare(heed_dataset *d, heed_error *error)
     return HEED_OK;
 }
 
-/* What the model sees of the token at place `at` of the stream; *hidden is set when it is to be
-   predicted. The draw counts by (seed, epoch, place), so that neither batches nor rows matter;
-   evaluation always draws alike. */
+/* Returns the id that the model sees for the token at place `at` of the stream; *hidden becomes
+   whether it must predict it. The draw depends on (seed, epoch, place) alone, not on batches or
+   rows; evaluation always draws the same. */
 static int32_t shown(const heed_dataset *d, size_t at, int32_t id, bool *hidden)
 {
     const bool training = d->options.shuffled;
@@ -75,8 +75,8 @@ static heed_status collate(const heed_dataset *d, size_t unit, heed_batch *batch
     return HEED_OK;
 }
 
-/* Masked language modelling. loss = mean over the hidden tokens of -log p(x | what is shown), in
-   nats. Texts are cut into pieces of at most T - 2 tokens between [CLS] and [SEP]; there is no
+/* Masked language modeling. loss = mean over the hidden tokens of -log p(x | what is shown), in
+   nats. Texts are cut into pieces of at most T - 2 tokens between [CLS] and [SEP]. There is no
    next-sentence task. Source: Devlin et al. 2019, section 3.1; Liu et al. 2019. */
 const heed_objective heed_objective_mlm = {.name = "mlm",
                                            .what = "predict hidden tokens",

@@ -36,9 +36,9 @@ static heed_status collate(const heed_dataset *d, size_t unit, heed_batch *batch
     return HEED_OK;
 }
 
-/* Sequence to sequence. loss = mean over target tokens of -log p(y[t] | y[<t], source), in nats;
-   both sides end in the end-of-sequence token and are cut to T tokens; the decoder reads the start
-   token, then the target. Source: Vaswani et al. 2017. */
+/* Sequence to sequence. loss = mean over target tokens of -log p(y[t] | y[<t], source), in nats.
+   Both sides end with the end-of-sequence token and are cut to T tokens. The decoder reads the
+   start token and then the target. Source: Vaswani et al. 2017. */
 const heed_objective heed_objective_seq2seq = {.name = "seq2seq",
                                                .what = "turn sources into targets",
                                                .arrangement = HEED_ENCODER_DECODER,

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Elements of one span, the unit of the norm's partial sums; a piece, the unit of updates, has
-   about as many. */
+/* Elements of a span, which has one partial sum of the norm. A piece, which is updated by one call,
+   has about as many. */
 enum { SPAN = 16384 };
 
 typedef struct span {
@@ -19,8 +19,8 @@ typedef struct span {
     size_t begin;
 } span;
 
-/* Elements of a tensor. A piece that has a bf16 working copy consists of whole rows, from `row` on.
-   `before` counts the elements of all pieces before it. */
+/* Adjacent elements of a tensor. A piece that has a bf16 working copy consists of whole rows, from
+   `row` of the copy on. `before` is the number of elements of all pieces before it. */
 typedef struct piece {
     size_t tensor, begin, count, before;
     const heed_parameter_copy *copy;
@@ -33,13 +33,13 @@ struct heed_optimizer {
     size_t count;
     span *spans;
     size_t span_count;
-    double *sums; /* of squares, one for each span */
+    double *sums; /* sum of squares of each span */
     piece *pieces;
     size_t piece_count;
     size_t copied;   /* elements that have a bf16 working copy */
-    float *state;    /* slot after slot, each the tensors laid end to end */
-    size_t *offset;  /* of each tensor within a slot */
-    size_t elements; /* of a slot */
+    float *state;    /* slot after slot; in a slot the tensors lie end to end */
+    size_t *offset;  /* offset of each tensor within a slot */
+    size_t elements; /* elements of a slot */
     const heed_backend *backend;
     const heed_update_table *updates;
     int64_t steps;
@@ -127,8 +127,8 @@ static void list_spans(heed_optimizer *opt)
         }
 }
 
-/* Adds pieces of about SPAN elements, multiples of `multiple`, to the list; only counts them while
-   opt->pieces is NULL. */
+/* Cuts `whole` into pieces of about SPAN elements, multiples of `multiple`, and adds them to the
+   list. While opt->pieces is NULL, it only counts them. */
 static void cut_into_pieces(heed_optimizer *opt, piece whole, size_t multiple)
 {
     const size_t each = SPAN > multiple ? SPAN / multiple * multiple : multiple;
@@ -143,7 +143,8 @@ static void cut_into_pieces(heed_optimizer *opt, piece whole, size_t multiple)
     }
 }
 
-/* Matrices with copies are cut at rows that fill packed panels, what is between them anywhere. */
+/* Lists the pieces of all tensors. A matrix with a copy is cut at rows that the backend packs
+   together; the elements between such matrices may be cut anywhere. */
 static void list_pieces(heed_optimizer *opt)
 {
     opt->piece_count = opt->copied = 0;
@@ -193,7 +194,7 @@ static heed_status take_tensors(heed_optimizer *opt, const heed_optimizer_tensor
     return HEED_OK;
 }
 
-/* The rule's state, zero at first. */
+/* Allocates the state of the rule, which is zero at first. */
 static heed_status make_state(heed_optimizer *opt, heed_error *error)
 {
     size_t bytes = 0, slots = (size_t)heed_optimizer_slots(&opt->options);
@@ -238,8 +239,8 @@ int64_t heed_optimizer_steps(const heed_optimizer *opt)
     return opt->steps;
 }
 
-/* Runs job, of whose work thread i takes a contiguous share. A profile sees it as `name`, moving so
-   many bytes. */
+/* Runs a job, of which each thread does a contiguous share. A profile shows it as `name` and as
+   moving so many bytes. */
 static void run_shares(const heed_optimizer *opt, heed_pool_job *job, void *argument,
                        const char *name, double bytes)
 {
@@ -257,6 +258,7 @@ static void run_shares(const heed_optimizer *opt, heed_pool_job *job, void *argu
 
 /* ---- norm ---- */
 
+/* Computes the sums of squares of a thread's share of the spans. */
 static void norm_job(void *argument, int thread, int threads)
 {
     const heed_optimizer *opt = argument;
@@ -292,7 +294,7 @@ typedef struct update_job_argument {
     int slots;
 } update_job_argument;
 
-/* The first piece of a share: the shares of all threads have about as many elements each. */
+/* Returns the first piece of a thread's share. All shares have about as many elements. */
 static size_t first_piece(const heed_optimizer *opt, int thread, int threads)
 {
     const size_t wanted = opt->elements / (size_t)threads * (size_t)thread;
@@ -306,6 +308,8 @@ static size_t first_piece(const heed_optimizer *opt, int thread, int threads)
     return low;
 }
 
+/* Updates a thread's share of the pieces. A piece with a copy is rounded into it at once, while its
+   elements are in the cache. */
 static void update_job(void *argument, int thread, int threads)
 {
     const update_job_argument *job = argument;
@@ -333,7 +337,7 @@ void heed_optimizer_step(heed_optimizer *opt, double rate, double factor)
     opt->steps++;
     update_job_argument job = {
         opt, {&opt->options, rate, (float)factor, opt->steps}, heed_optimizer_slots(&opt->options)};
-    /* value, gradient and state, read and written; and two copies of 2 bytes */
+    /* value, gradient and state are read and written; a copy has two panels of 2 bytes */
     const double numbers = 2 * (2 + job.slots);
     run_shares(opt, update_job, &job, rules[opt->options.kind].name,
                sizeof(float) * (numbers * (double)opt->elements + (double)opt->copied));
@@ -341,7 +345,7 @@ void heed_optimizer_step(heed_optimizer *opt, double rate, double factor)
 
 /* ---- state on disk ---- */
 
-/* Calls with every state tensor's name and elements, slot by slot. */
+/* Receives the name and elements of a state tensor. */
 typedef heed_status state_visit(void *context, const char *name,
                                 const heed_optimizer_tensor *tensor, float *data,
                                 heed_error *error);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double longest = 9e15; /* counts up to here are exact in JSON readers too */
+static const double longest = 9e15; /* integers up to here are exact in JSON readers too */
 
 heed_status heed_length_parse(heed_length *length, const char *text, heed_error *error)
 {
@@ -52,7 +52,7 @@ heed_status heed_run_options_copy(heed_run_options *copy, const heed_run_options
     return ok ? HEED_OK : heed_fail_memory(error, 4096, "the options");
 }
 
-/* A number that the trainer still has to choose is in any range. */
+/* Checks the range of a number, unless the trainer still has to choose it. */
 static heed_status check_number(const heed_train_field *field, double value, heed_error *error)
 {
     if (field->preset < 0 && value < 0) return HEED_OK;
@@ -109,7 +109,7 @@ heed_status heed_run_options_check(const heed_run_options *o, heed_error *error)
 static void put_path(heed_buffer *out, const char *path)
 {
     errno = 0;
-    /* a kind of tokenizer, no template: no path */
+    /* names of a tokenizer and of no template, not paths */
     bool word = strcmp(path, "char") == 0 || strcmp(path, "none") == 0;
     char *ok = word ? NULL : realpath(path, NULL);
     if (ok == NULL && errno == ENOMEM) out->failed = true;

@@ -1,5 +1,5 @@
-/* Which options somebody chose, what may change when a training goes on, and which have no
-   effect. */
+/* Tells which options somebody chose, which may change when a training is resumed, and which have
+   no effect. */
 #include "base/path.h"
 #include "train/options_internal.h"
 
@@ -26,7 +26,7 @@ static bool same_text(const char *a, const char *b)
     return strcmp(a, b) == 0;
 }
 
-/* Paths are the same if they lead to the same file, whatever way. */
+/* Compares paths: they are the same if they lead to the same file. */
 static heed_status same_path(const char *a, const char *b, bool *same, heed_error *error)
 {
     char *left = NULL, *right = NULL;
@@ -100,7 +100,8 @@ static void put_value(const heed_run_options *options, const heed_train_field *f
 
 /* ---- going on ---- */
 
-/* What may differ when a training goes on: none of it changes an update that was done. */
+/* May this option change when a training is resumed? Such options change no update that is already
+   done. */
 static bool may_change(const char *name)
 {
     static const char *const names[] = {"data",         "valid",           "max_steps",
@@ -111,8 +112,8 @@ static bool may_change(const char *name)
     return false;
 }
 
-/* HEED_E_ARG with what is wanted now and what the run was started with: "with VALUE" or "without
-   it". */
+/* Returns HEED_E_ARG with what is wanted now and what the run was started with: "with VALUE" or
+   "without it". */
 static heed_status refuse(const heed_run_options *run, const heed_run_options *changes,
                           const heed_train_field *field, heed_error *error)
 {
@@ -152,8 +153,8 @@ static heed_status check_out(const char *run, const char *out, heed_error *error
         out, run, out);
 }
 
-/* A template was read from its file once; since then the run's tokenizer has it. Whether it is the
-   same is seen when that is loaded. */
+/* Is this change about a template that was read from its file once and that the run's tokenizer has
+   now? It is compared when the tokenizer is loaded. */
 static bool is_kept_template(const heed_run_options *run, const heed_run_options *changes,
                              const heed_train_field *field)
 {
@@ -252,7 +253,7 @@ bool heed_train_options_idle(const heed_train_options *options, const heed_train
         char name[64];
         heed_train_option_spell(effects[i].name, name, sizeof name);
         const char *reason = reasons[effects[i].cause];
-        if (effects[i].cause <= HEED_BY_FAMILY) /* the reason ends in the fact: a name */
+        if (effects[i].cause <= HEED_BY_FAMILY) /* the reason ends with the fact, which is a name */
             snprintf(text, size, "note: %s has no effect %s %s", name, reason, fact);
         else snprintf(text, size, "note: %s has no effect %s", name, reason);
         return true;

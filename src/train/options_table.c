@@ -1,4 +1,4 @@
-/* The options as a table, and the way from what somebody chose to the options of a run. */
+/* The options as a table, and the conversion of what somebody chose into the options of a run. */
 #include "train/options_internal.h"
 
 #define GIVEN(name) offsetof(heed_train_options, name)
@@ -12,9 +12,9 @@
 /* clang-format on */
 
 static const double most = 9e15; /* integers up to here are exact in JSON readers too */
-static const double choose = -1; /* the trainer does, when it knows data and model */
+static const double choose = -1; /* the trainer chooses when it knows data and model */
 
-/* In the order of run.json. */
+/* They are in the order of run.json. */
 const heed_train_field heed_train_fields[] = {
     LIST(data),
     LIST(valid),

@@ -10,8 +10,8 @@ void heed_packing_free(heed_packing *packing)
     *packing = (heed_packing){0};
 }
 
-/* The piece that begins at place `at`, counted on beyond the stream's end: as much of its text as
-   fits into `room` tokens, those around the piece included, and before `stop`. */
+/* Returns the piece that begins at place `at`, which may count on beyond the end of the stream: as
+   much of its text as fits into `room` tokens, with those around the piece, and before `stop`. */
 static heed_packed_piece piece_at(const heed_packing *p, size_t at, size_t stop, size_t room)
 {
     size_t begin = at % p->stream->count;
@@ -22,7 +22,7 @@ static heed_packed_piece piece_at(const heed_packing *p, size_t at, size_t stop,
     return (heed_packed_piece){begin, count, .ends_text = count == rest};
 }
 
-/* The end of a row of whole texts that begins with the text at `at`. */
+/* Returns the end of a row of whole texts that begins with the text at `at`. */
 static size_t end_of_whole(const heed_packing *p, size_t at, size_t stop)
 {
     const heed_stream *s = p->stream;

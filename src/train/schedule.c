@@ -5,8 +5,8 @@
 
 #define PI 3.141592653589793
 
-/* A share of the way that is done between two steps; the difference counts as 1 when it is
-   smaller. */
+/* Returns how much of the way from `begin` to `end` is done at `step`, as a share. A distance below
+   1 counts as 1. */
 static double progress_between(int64_t begin, int64_t end, int64_t step)
 {
     int64_t length = end - begin > 1 ? end - begin : 1;
@@ -80,7 +80,7 @@ static double warmup_stable_decay(const heed_schedule *s, int64_t step)
     return floored(half_wave(s->cycles, progress_between(begin, s->total, step)), s->minimum);
 }
 
-/* factor: of the rate, after the warm-up. */
+/* factor: computes the factor of the rate after the warm-up. */
 static const struct {
     const char *name;
     double (*factor)(const heed_schedule *, int64_t);

@@ -48,7 +48,7 @@ static heed_status train_characters(heed_tokenizer **tokenizer, const heed_data 
         heed_tokenizer_training_special(&training, HEED_SPECIAL_MASKING);
     } else if (objective == &heed_objective_seq2seq) {
         heed_tokenizer_training_special(&training, HEED_SPECIAL_ENDS);
-    } else if (heed_data_count(data) > 1) { /* one long text never ends, many need a mark between */
+    } else if (heed_data_count(data) > 1) { /* a single text has no end, several need a mark */
         training.special = clm_special;
         training.special_count = 1;
     }
@@ -60,8 +60,8 @@ static heed_status train_characters(heed_tokenizer **tokenizer, const heed_data 
     return status;
 }
 
-/* The model of init was trained for the ids of its own tokenizer: in another one, a token has the
-   same id or none. */
+/* Checks that the tokenizer has the ids for which the model of `init` was trained: an id that both
+   tokenizers have must be the same token in both. */
 static heed_status check_ids(const heed_run_options *o, const heed_tokenizer *tokenizer,
                              heed_error *error)
 {
@@ -69,7 +69,7 @@ static heed_status check_ids(const heed_run_options *o, const heed_tokenizer *to
     heed_error none = {0};
     heed_status status = heed_tokenizer_load(&own, o->init, &none);
     if (status == HEED_E_NOMEM) return heed_fail(error, status, "%s", none.message);
-    if (status != HEED_OK) return HEED_OK; /* it comes without one */
+    if (status != HEED_OK) return HEED_OK; /* the model has no tokenizer */
     int32_t limit = heed_tokenizer_id_limit(own);
     if (heed_tokenizer_id_limit(tokenizer) < limit) limit = heed_tokenizer_id_limit(tokenizer);
     for (int32_t id = 0; id < limit && status == HEED_OK; id++) {
@@ -98,8 +98,8 @@ static heed_status open_tokenizer(heed_tokenizer **tokenizer, const heed_run_opt
     if (from != NULL && strcmp(from, "char") != 0) {
         heed_error own = {0};
         heed_status status = heed_tokenizer_load(tokenizer, from, &own);
-        /* Ids need no tokenizer: a model that comes without one, or with one of another kind, is
-           trained on them all the same. */
+        /* Token files need no tokenizer: a model without one, or with one that heed cannot read,
+           can still be trained on them. */
         bool needless = tokens && o->tokenizer == NULL &&
                         (status == HEED_E_IO || status == HEED_E_UNSUPPORTED);
         if (status == HEED_OK || needless) return HEED_OK;
@@ -125,8 +125,8 @@ heed_status heed_setup_tokenizer(heed_tokenizer **tokenizer, const heed_run_opti
     return check_ids(o, *tokenizer, error);
 }
 
-/* A template from a file, or the tokenizer's of that name. The tokenizer is saved with it as its
-   default: the tuned model answers in the form that it was trained with. */
+/* Takes a template from a file, or the tokenizer's template of that name. The tokenizer is saved
+   with it as its default, so that the tuned model answers in the form it was trained with. */
 static heed_status take_template(heed_chat_template **chat, const char *choice, const char *where,
                                  heed_tokenizer *tokenizer, heed_error *error)
 {
@@ -156,8 +156,8 @@ heed_status heed_setup_chat(heed_chat_template **chat, const heed_run_options *o
 
 /* ---- objective ---- */
 
-/* The encoder-decoder of Vaswani et al. 2017 is Marian's with the paper's activation and embeddings
-   times sqrt(D). */
+/* The family "transformer", the encoder-decoder of Vaswani et al. 2017, is Marian with the paper's
+   activation and with embeddings times sqrt(D). */
 static heed_status preset_of(heed_config *config, const char *family, heed_error *error)
 {
     if (strcmp(family, "transformer") != 0) return heed_config_preset(config, family, error);

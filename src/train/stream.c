@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SHARD_CHUNK = 1 << 14 }; /* tokens of a file that are looked at together */
+enum { SHARD_CHUNK = 1 << 14 }; /* tokens of a file that are read at once */
 
 void heed_stream_free(heed_stream *stream)
 {
@@ -24,7 +24,7 @@ static heed_status memory_failed(const heed_stream *stream, heed_error *error)
                             "the tokens of the data");
 }
 
-/* Notes that a text begins at `at`. */
+/* Records that a text begins at `at`. */
 static heed_status begin_text(heed_stream *stream, size_t at, heed_error *error)
 {
     if (!heed_grow(&stream->starts, &stream->starts_capacity, stream->texts + 2,
@@ -71,7 +71,7 @@ heed_status heed_stream_append(heed_stream *stream, const heed_stream_options *o
     HEED_TRY(begin_text(stream, stream->count, error));
     size_t count = scratch->count;
     bool ends = o->end >= 0 && count > 0 && scratch->ids[count - 1] == o->end;
-    if (ends) count--; /* put back after what the limit leaves */
+    if (ends) count--; /* it is put back after the limit is applied */
     size_t room = o->limit > 0 ? o->limit - (o->end >= 0) : SIZE_MAX;
     bool cut = count > room;
     HEED_TRY(append_ids(stream, scratch->ids, cut ? room : count, error));
@@ -93,12 +93,12 @@ heed_status heed_stream_append_marked(heed_stream *stream, const int32_t *ids,
     return HEED_OK;
 }
 
-/* Notes where the texts of a shard begin; each of its tokens is looked at. */
+/* Records where the texts of a shard begin, and checks each of its tokens. */
 static heed_status split_shard(heed_stream *stream, size_t shard, int32_t end, int32_t *ids,
                                heed_error *error)
 {
     const size_t base = stream->count, count = heed_data_shard(stream->shards, shard).count;
-    bool ends_texts = true; /* `end` ends a text, or begins one */
+    bool ends_texts = true; /* true: `end` ends a text; false: it begins one */
     int32_t before = -1;
     HEED_TRY(begin_text(stream, base, error));
     heed_token_range range = {.shard = shard, .vocabulary = stream->vocabulary};
@@ -137,7 +137,7 @@ heed_status heed_stream_open_shards(heed_stream *stream, const heed_data *data, 
     return HEED_OK;
 }
 
-/* The last of n ascending places that is not above `at`; places[0] is 0. */
+/* Returns the index of the last of n ascending places that is not above `at`; places[0] is 0. */
 static size_t last_not_above(const size_t *places, size_t n, size_t at)
 {
     size_t low = 0, high = n;

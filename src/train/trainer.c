@@ -106,14 +106,14 @@ heed_status heed_trainer_new(heed_trainer **trainer, const heed_train_options *o
 
 /* ---- running ---- */
 
-/* NaN is how the trainer and its files say that nothing was measured. */
+/* Converts a measured value: NaN means, in the trainer and its files, that nothing was measured. */
 static heed_optional_real measured(double value)
 {
     return isnan(value) ? (heed_optional_real){0} : heed_real(value);
 }
 
-/* How many epochs all updates are. No update reaches over the end of an epoch: the last one of each
-   has what units are left. */
+/* Returns how many epochs all updates make. An update never spans the end of an epoch: the last one
+   of an epoch has the units that are left. */
 static double all_epochs(const heed_trainer *t)
 {
     double update = (double)(t->options.batch_size * t->options.gradient_accumulation_steps);
@@ -160,7 +160,7 @@ static double epoch_of(const heed_trainer *t)
     return (double)t->place.epoch + (double)t->place.unit / (double)heed_dataset_units(t->data);
 }
 
-/* Recent speed: an update counts for half as much after ten more. */
+/* Returns the recent speed in tokens per second; the weight of an update halves after ten more. */
 static double speed(heed_trainer *t, double seconds, double tokens)
 {
     const double ema = 0.93;
@@ -171,8 +171,8 @@ static double speed(heed_trainer *t, double seconds, double tokens)
     return t->seconds_window > 0 ? t->tokens_window / t->seconds_window : 0;
 }
 
-/* The fields about the updates since the last line of the log; their sums begin at zero again.
-   Returns the number of fields. */
+/* Writes the log fields about the updates since the last line, and resets their sums. Returns the
+   number of fields. */
 static size_t put_updates(heed_trainer *t, const heed_train_progress *p, heed_log_field *fields)
 {
     heed_train_place *place = &t->place;
@@ -190,7 +190,8 @@ static size_t put_updates(heed_trainer *t, const heed_train_progress *p, heed_lo
     return n;
 }
 
-/* A line that cannot be written waits for the next one; the training goes on. */
+/* Writes a line of the log. If it cannot be written, it waits for the next one, and the training
+   continues. */
 static heed_status write_line(heed_trainer *t, const heed_train_progress *p, heed_error *error)
 {
     heed_log_field fields[10];
@@ -206,7 +207,7 @@ static heed_status write_line(heed_trainer *t, const heed_train_progress *p, hee
     return heed_trainer_tell(t, &t->log_troubled, &problem, error);
 }
 
-/* An older best checkpoint that no save was due for goes when a better one stands. */
+/* Removes an older best checkpoint that no save was due for, once there is a better one. */
 static void retire(const heed_trainer *t, int64_t step)
 {
     if (step <= 0 || (t->options.save_steps > 0 && step % t->options.save_steps == 0)) return;
@@ -222,8 +223,8 @@ static bool due(int64_t step, int64_t every)
     return every > 0 && step % every == 0;
 }
 
-/* Measures the validation loss after the last update; an evaluation that was cancelled or failed is
-   to be made up for. */
+/* Measures the validation loss after the last update. If the evaluation is cancelled or fails, the
+   resumed training has to repeat it. */
 static heed_status evaluate(heed_trainer *t, heed_train_progress *p, bool *improved, bool *stopped,
                             heed_error *error)
 {
@@ -264,8 +265,8 @@ static heed_status follow_up(heed_trainer *t, heed_train_progress *p, bool last,
     return heed_trainer_plot(t, error);
 }
 
-/* The evaluation that was cancelled when the training stopped, and its checkpoint without that
-   mark. */
+/* Does the evaluation that was cancelled when the training stopped, and writes its checkpoint
+   without that mark. */
 static heed_status catch_up(heed_trainer *t, heed_train_report *report, bool *stopped,
                             heed_error *error)
 {
@@ -318,7 +319,8 @@ static heed_status one_update(heed_trainer *t, run_clock *clock, heed_train_repo
     return HEED_OK;
 }
 
-/* What a failed or stopped update leaves: a checkpoint of the last good one, unless it has one. */
+/* After a failed or stopped update: writes a checkpoint of the last good update, unless there is
+   one. */
 static heed_status save_on_stop(heed_trainer *t, heed_error *error)
 {
     char *newest = NULL;
@@ -331,9 +333,9 @@ static heed_status save_on_stop(heed_trainer *t, heed_error *error)
     return heed_trainer_plot(t, error);
 }
 
-/* After an update or an evaluation failed with *error (data that another program has changed, say):
-   the last finished update becomes a checkpoint, and *error says how to go on from it. Without
-   memory nothing is saved. */
+/* After an update or an evaluation failed with *error, for example because another program changed
+   the data: writes a checkpoint of the last finished update, and adds to *error how to resume from
+   it. If memory is out, nothing is saved. */
 static void save_on_failure(heed_trainer *t, heed_error *error)
 {
     heed_error problem = *error, saving = {0};
@@ -348,7 +350,7 @@ static void save_on_failure(heed_trainer *t, heed_error *error)
                   problem.message, t->options.out, t->place.step);
 }
 
-/* What log.jsonl still lacks is written now, or told of. */
+/* Writes the lines that log.jsonl still lacks, or tells the user that it cannot. */
 static void finish_log(heed_trainer *t)
 {
     heed_error error = {0};
@@ -358,8 +360,8 @@ static void finish_log(heed_trainer *t)
     t->watcher.trouble(t->watcher.context, text);
 }
 
-/* Updates up to clock->until. HEED_E_CANCELLED once somebody has asked to stop, whatever was being
-   done then. */
+/* Makes updates up to clock->until. Returns HEED_E_CANCELLED once somebody has asked to stop,
+   whatever was being done then. */
 static heed_status run_updates(heed_trainer *t, run_clock *clock, heed_train_report *report,
                                heed_error *error)
 {

@@ -1,4 +1,5 @@
-/* What nobody chose: options that follow from model, data and the length of the training. */
+/* Chooses what nobody chose: options that follow from model, data and the length of the
+   training. */
 #include "train/trainer_internal.h"
 
 #include <math.h>
@@ -15,7 +16,8 @@ static void choose_number(double *value, double chosen)
     if (*value < 0) *value = chosen;
 }
 
-/* Models of long contexts are tuned on conversations much shorter. */
+/* Returns the default context. Conversations are usually much shorter than the context of models
+   with a long one. */
 static int64_t usual_context(const heed_trainer *t, const heed_data *data)
 {
     enum { CONVERSATION = 1024 };
@@ -50,8 +52,8 @@ heed_status heed_trainer_choose(heed_trainer *t, const heed_data *data, heed_err
     return HEED_OK;
 }
 
-/* Updates of the whole training. Epochs are rounded up to whole updates, tokens down: so many are
-   read at most. */
+/* Computes the updates of the whole training. Epochs are rounded up to whole updates; tokens are
+   rounded down, because no more than so many may be read. */
 static heed_status count_steps(const heed_trainer *t, const char *max_steps, int64_t *count,
                                heed_error *error)
 {
@@ -100,8 +102,9 @@ static int64_t decay_of(int64_t steps)
     return steps / 5;
 }
 
-/* A training that goes on with another length gets the schedule of one that was begun with it: what
-   followed from the old length is chosen again, what somebody chose stays. */
+/* A training that is resumed with another length gets the schedule of a training begun with that
+   length: values that followed from the old length are chosen again, values that somebody chose
+   stay. */
 static heed_status renew_lengths(heed_trainer *t, heed_error *error)
 {
     heed_run_options *o = &t->options;
@@ -114,7 +117,7 @@ static heed_status renew_lengths(heed_trainer *t, heed_error *error)
     return HEED_OK;
 }
 
-/* Checkpoints that are kept: all of them if somebody chose when to save. */
+/* Returns how many checkpoints are kept: all of them if somebody chose when to save. */
 static int64_t usual_save_limit(const heed_run_options *o, bool chose_when)
 {
     if (chose_when) return 0;

@@ -1,4 +1,4 @@
-/* Opens the data sets, and notes what of them is not learned. */
+/* Opens the data sets, and notes which parts of them are not learned. */
 #include "train/setup.h"
 #include "train/trainer_internal.h"
 
@@ -31,7 +31,7 @@ static heed_status note_split(heed_trainer *t, const heed_dataset *data, heed_er
     return heed_trainer_note(t, text, error);
 }
 
-/* What the tokenizer's files say. */
+/* Adds the notes of the tokenizer. */
 static heed_status note_tokenizer(heed_trainer *t, heed_error *error)
 {
     const char *line;
@@ -45,7 +45,7 @@ static heed_status note_tokenizer(heed_trainer *t, heed_error *error)
     return HEED_OK;
 }
 
-/* What of the data is not learned, or in another way, is said. */
+/* Adds notes on data that is not learned, or is learned in another way. */
 static heed_status note_losses(heed_trainer *t, const heed_dataset *data, heed_error *error)
 {
     if (heed_dataset_cut(data) > 0)
@@ -97,7 +97,7 @@ heed_status heed_trainer_open_data(heed_trainer *t, heed_data *data, heed_error 
         HEED_TRY(heed_setup_data(&valid, &t->options, true, heed_trainer_cancel(t), error));
         HEED_TRY(open_dataset(t, &t->valid, valid, false, error));
     }
-    /* the tokenizer has it now */
+    /* the tokenizer has the template now */
     if (t->options.template_file != NULL && strcmp(t->options.template_file, "none") != 0)
         t->options.template_file = NULL;
     return HEED_OK;

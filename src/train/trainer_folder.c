@@ -24,8 +24,8 @@ heed_status heed_trainer_lock(heed_trainer *t, heed_error *error)
     return status;
 }
 
-/* A run in a folder of data would become data itself: log.jsonl is read when the training goes
-   on. */
+/* Checks that RUN is not inside a folder of data: its log.jsonl would be read as data when the
+   training is resumed. */
 static heed_status check_outside(const char *out, const char *const *data, size_t count,
                                  heed_error *error)
 {
@@ -44,7 +44,7 @@ static heed_status check_outside(const char *out, const char *const *data, size_
     return HEED_OK;
 }
 
-/* Neither in a run of another training nor in the data. */
+/* Checks that RUN is neither inside the run of another training nor inside the data. */
 static heed_status check_place(const heed_trainer *t, heed_error *error)
 {
     const heed_run_options *o = &t->options;
@@ -61,7 +61,7 @@ static heed_status check_place(const heed_trainer *t, heed_error *error)
     return status;
 }
 
-/* Whether RUN/run.json is one that heed wrote; HEED_E_ARG when it is something else. */
+/* *training becomes whether heed wrote RUN/run.json; HEED_E_ARG if it is something else. */
 static heed_status read_owner(heed_trainer *t, bool *training, heed_error *error)
 {
     heed_run_options found;
@@ -80,7 +80,7 @@ static heed_status read_owner(heed_trainer *t, bool *training, heed_error *error
                      t->options.out, problem.message);
 }
 
-/* *step: that of RUN's newest complete checkpoint; -1 without one. */
+/* *step becomes the step of RUN's newest complete checkpoint, or -1 if there is none. */
 static heed_status find_step(const heed_trainer *t, int64_t *step, heed_error *error)
 {
     char *newest = NULL;

@@ -68,8 +68,8 @@ struct heed_trainer {
     size_t existed; /* bytes of RUN's path up to the last folder that existed before */
     heed_log *log;
     bool log_troubled, plot_troubled; /* the user was told that it cannot be written */
-    /* What ended the training rules out a checkpoint: values that are not finite, or a checkpoint
-       that could not be written. */
+    /* No checkpoint may be written: values are not finite, or an earlier checkpoint could not be
+       written. */
     bool unsavable;
     /* EMA over recent updates, from which the speed is computed */
     double seconds_window, tokens_window;

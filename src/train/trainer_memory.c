@@ -2,8 +2,8 @@
 
 #include <math.h>
 
-/* Labels of an mlm row are drawn, so their number has a tail: six standard deviations above the
-   mean are never seen. */
+/* Returns the most labels of `rows` rows. Those of mlm are drawn, so their number has a tail; six
+   standard deviations above the mean are enough. */
 static int64_t most_gathered(const heed_trainer *t, int64_t rows)
 {
     if (t->objective != &heed_objective_mlm) return rows;
@@ -11,8 +11,8 @@ static int64_t most_gathered(const heed_trainer *t, int64_t rows)
     return most < (double)rows ? (int64_t)most : rows;
 }
 
-/* Rows of sources and targets that any batch of an epoch has at most, pairs being drawn as the data
-   set draws them. */
+/* Finds the most rows of sources and targets that a batch of an epoch has; pairs are drawn as the
+   data set draws them. */
 static heed_status widest_pairs(const heed_dataset *data, size_t batch, heed_program_spec *spec,
                                 heed_error *error)
 {
@@ -29,8 +29,8 @@ static heed_status widest_pairs(const heed_dataset *data, size_t batch, heed_pro
     return status;
 }
 
-/* Extents that batches of `batch` units need. Pairs vary: an eighth is left for epochs not looked
-   at. */
+/* Sets the extents for batches of `batch` units. Pairs vary, so an eighth is added for epochs that
+   were not examined. */
 static heed_status extents(const heed_trainer *t, const heed_dataset *data, size_t batch,
                            heed_program_spec *spec, heed_error *error)
 {
@@ -43,13 +43,13 @@ static heed_status extents(const heed_trainer *t, const heed_dataset *data, size
     } else {
         size_t rows = heed_dataset_units(data) < batch ? heed_dataset_units(data) : batch;
         spec->rows = (int64_t)(rows * data->options.length);
-        spec->sequences = spec->rows; /* texts may be as short as one token */
+        spec->sequences = spec->rows; /* a text may have only one token */
     }
     spec->gathered = most_gathered(t, spec->rows);
     return HEED_OK;
 }
 
-/* Bytes of the larger of the two programs at this batch size. */
+/* Computes the bytes of the larger of the two programs at this batch size. */
 static heed_status bytes_at(heed_trainer *t, size_t batch, size_t *bytes, heed_error *error)
 {
     size_t training = 0, evaluation = 0;
@@ -94,7 +94,7 @@ heed_status heed_trainer_measure(heed_trainer *t, heed_error *error)
     size_t elements = heed_model_element_count(t->model);
     heed_optimizer_options rule;
     HEED_TRY(heed_trainer_rule(t, &rule, error));
-    /* gradients and state; weights exist by now */
+    /* bytes of gradients and state; the weights are allocated by now */
     size_t beside = elements * sizeof(float) * (size_t)(1 + heed_optimizer_slots(&rule));
     t->parameter_bytes = beside + elements * sizeof(float) + heed_model_copy_bytes(t->model);
     HEED_TRY(bytes_at(t, (size_t)t->options.batch_size, &t->activation_bytes, error));

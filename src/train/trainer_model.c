@@ -17,7 +17,7 @@ static heed_model_options model_options(const heed_trainer *t)
     };
 }
 
-/* Everything but the data comes from the checkpoint's folder. */
+/* Opens everything except the data from the checkpoint's folder. */
 static heed_status open_checkpoint(heed_trainer *t, const char *checkpoint, heed_error *error)
 {
     HEED_TRY(heed_objective_by_name(&t->objective, t->options.objective, error));
@@ -26,7 +26,8 @@ static heed_status open_checkpoint(heed_trainer *t, const char *checkpoint, heed
     heed_status status = HEED_OK;
     if (heed_path_exists(tokenizer)) status = heed_tokenizer_load(&t->tokenizer, checkpoint, error);
     free(tokenizer);
-    /* Files of a tokenizer that heed cannot read go along with a model trained on ids. */
+    /* Tokenizer files that heed cannot read are copied along with a model that is trained on
+       ids. */
     if (status == HEED_E_UNSUPPORTED) status = HEED_OK;
     HEED_TRY(status);
     HEED_TRY(heed_sidecar_load(&t->sidecar, checkpoint, HEED_SIDECAR_ALL, error));
@@ -36,9 +37,9 @@ static heed_status open_checkpoint(heed_trainer *t, const char *checkpoint, heed
     return HEED_OK;
 }
 
-/* A model whose kinds are those of a published family is written as that family, with its names. It
-   is trained as what it will be read back as, so that a training resumed sees the same tensors in
-   the same order: through a folder, once. */
+/* A model that a published family can express is written as that family, with its names. Therefore
+   it is trained as what it will be read back as, by writing it to a folder and loading it once.
+   Then a resumed training sees the same tensors in the same order. */
 static heed_status become_published(heed_trainer *t, heed_error *error)
 {
     const heed_config before = *heed_model_config(t->model);
@@ -53,7 +54,7 @@ static heed_status become_published(heed_trainer *t, heed_error *error)
     heed_status removed = heed_directory_remove(folder, status == HEED_OK ? error : NULL);
     free(folder);
     HEED_TRY(status != HEED_OK ? status : removed);
-    /* rates that the published family has no words for are kept among the options */
+    /* dropout rates that the published family cannot express are kept among the options */
     const heed_config *after = heed_model_config(t->model);
     bool told = after->embedding_dropout == before.embedding_dropout &&
                 after->attention_dropout == before.attention_dropout &&
@@ -81,8 +82,8 @@ static heed_status open_random(heed_trainer *t, const heed_data *data,
     return become_published(t, error);
 }
 
-/* What comes with the model that the training begins with; the files of its tokenizer stay where
-   they are if the training has another one. */
+/* Loads the files that come with the model of --init. The files of its tokenizer are left out if
+   the training has another one. */
 static heed_status load_company(heed_trainer *t, heed_error *error)
 {
     const heed_run_options *o = &t->options;

@@ -1,4 +1,4 @@
-/* What the trainer asks of its watcher, and what it tells the user. */
+/* What the trainer asks its watcher, and what it tells the user. */
 #include "train/options_internal.h"
 #include "train/trainer_internal.h"
 
@@ -45,7 +45,7 @@ heed_status heed_trainer_note(heed_trainer *t, const char *text, heed_error *err
     return HEED_OK;
 }
 
-/* Is adam_epsilon, as a float, too small to divide by? */
+/* Is adam_epsilon, as an f32, below the smallest normal number? */
 static bool epsilon_is_tiny(const heed_trainer *t)
 {
     return strcmp(t->options.optimizer, "sgd") != 0 && (float)t->options.adam_epsilon < FLT_MIN;

@@ -1,4 +1,4 @@
-/* Going on with a training, as it was or with another length, other data files, other dates. */
+/* Resumes a training, as it was or with another length, other data files or other dates. */
 #include "base/file.h"
 #include "train/checkpoint.h"
 #include "train/trainer_internal.h"
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The options of RUN/run.json, with what changes. */
+/* Reads the options of RUN/run.json and applies the changes. */
 static heed_status read_options(heed_trainer *t, const heed_train_options *changes,
                                 heed_error *error)
 {
@@ -29,7 +29,7 @@ static heed_status read_options(heed_trainer *t, const heed_train_options *chang
 
 /* ---- what cannot be known before the checkpoint is read ---- */
 
-/* Files of the run that are gone may have moved. */
+/* Checks that the files of the run exist; the message says how to name files that have moved. */
 static heed_status check_files(const char *const *paths, size_t count, const char *option,
                                heed_error *error)
 {
@@ -56,7 +56,8 @@ static heed_status check_data(const heed_trainer *t, const char *checkpoint, hee
         o->out);
 }
 
-/* Whether `choice`, a file or a name, is the template that the run's tokenizer keeps. */
+/* *same becomes whether `choice`, a file or a name, is the template that the run's tokenizer
+   keeps. */
 static heed_status is_kept(const heed_tokenizer *tokenizer, const char *choice, bool *same,
                            heed_error *error)
 {
@@ -103,7 +104,8 @@ static heed_status check_length(const heed_trainer *t, heed_error *error)
                      t->options.max_steps, t->steps, step);
 }
 
-/* A loss on other texts says nothing about which checkpoint is the best on these. */
+/* Forgets the best loss when the validation data changes, because losses on other texts cannot be
+   compared with it. */
 static heed_status begin_validation(heed_trainer *t, heed_error *error)
 {
     bool known = !isnan(t->place.best_loss);
@@ -113,7 +115,7 @@ static heed_status begin_validation(heed_trainer *t, heed_error *error)
         t, "note: other validation data: which checkpoint is best is found again", error);
 }
 
-/* The schedule is that of a training which was begun with the new length. */
+/* Notes that the schedule is now that of a training begun with the new length. */
 static heed_status note_schedule(heed_trainer *t, heed_error *error)
 {
     char text[256];

@@ -12,7 +12,7 @@
 static const char optimizer_file[] = "optimizer.safetensors", state_file[] = "trainer.json";
 const char *const heed_trainer_private_files[] = {optimizer_file, state_file, NULL};
 
-/* Calls with folder/name, or NULL for the join, freeing it. */
+/* A function that is called with folder/name. */
 typedef heed_status path_call(heed_trainer *t, const char *path, heed_error *error);
 static heed_status with_path(heed_trainer *t, const char *folder, const char *name, path_call *call,
                              heed_error *error)
@@ -121,7 +121,7 @@ static heed_status read_optimizer(heed_trainer *t, const char *path, heed_error 
     return heed_optimizer_load(t->optimizer, path, t->place.step, error);
 }
 
-/* All that another program needs to use the model. */
+/* Saves all that another program needs to use the model. */
 static heed_status save_model(const heed_trainer *t, const char *folder, heed_error *error)
 {
     bool has_tokenizer = t->tokenizer != NULL;
@@ -138,8 +138,8 @@ static heed_status fill(void *context, const char *folder, heed_error *error)
     return with_path(t, folder, state_file, write_state, error);
 }
 
-/* Weights can overflow in an update whose gradient was finite; a checkpoint of them could not be
-   loaded. */
+/* Checks that the weights are finite. They can overflow in an update whose gradient was finite, and
+   such a checkpoint could not be loaded. */
 static heed_status check_weights(const heed_trainer *t, heed_error *error)
 {
     char remedy[160];
@@ -157,7 +157,8 @@ static heed_status check_weights(const heed_trainer *t, heed_error *error)
     return HEED_OK;
 }
 
-/* The error of a checkpoint that could not be written, with the one to go on from. */
+/* Returns the error of a checkpoint that could not be written, with the checkpoint to resume
+   from. */
 static heed_status fail_saving(const heed_trainer *t, heed_status status, const heed_error *problem,
                                heed_error *error)
 {
@@ -224,8 +225,8 @@ static heed_status add_checkpoint(heed_trainer *t, int64_t step, double weight, 
     return HEED_OK;
 }
 
-/* Steps of the newest checkpoints, at most `most`, newest first. One that is there but cannot be
-   read is an error: a mean of fewer is not what was asked for. */
+/* Lists the steps of the newest checkpoints, at most `most`, newest first. A checkpoint that exists
+   but cannot be read is an error, because a mean of fewer checkpoints is not what was asked for. */
 static heed_status newest_steps(const heed_trainer *t, int64_t *steps, size_t most, size_t *found,
                                 heed_error *error)
 {
@@ -253,7 +254,7 @@ static heed_status fill_average(void *context, const char *folder, heed_error *e
     return save_model(context, folder, error);
 }
 
-/* Parameters and sums change places; the model holds the mean while it is written, its own weights
+/* Exchanges parameters and sums: the model holds the mean while it is written, and its own weights
    afterwards. Nothing runs in between, so the bf16 working copies stay those of its own weights. */
 static void exchange(heed_trainer *t, double *sums)
 {

@@ -8,7 +8,7 @@
 
 /* ---- update rule ---- */
 
-/* All bf16 working copies, parameter by parameter, in the arena. */
+/* Lists all bf16 working copies, parameter by parameter, in the arena. */
 static heed_status list_copies(heed_trainer *t, heed_parameter_copy **copies, heed_error *error)
 {
     size_t total = 0, at = 0, count = heed_model_parameter_count(t->model);
@@ -22,11 +22,11 @@ static heed_status list_copies(heed_trainer *t, heed_parameter_copy **copies, he
     return HEED_OK;
 }
 
-/* Room for one entry per parameter. The state is flat, of shape (elements): rows of the model may
-   lie otherwise than on disk. */
+/* Lists with one entry per parameter. The state of the optimizer is flat, with shape (elements),
+   because the rows of the model may have another order on disk. */
 typedef struct parameter_list {
     heed_optimizer_tensor *tensors;
-    int64_t *sizes; /* the shapes; in the arena, as long as the optimizer */
+    int64_t *sizes; /* the shapes, in the arena, which lives as long as the optimizer */
     size_t count;
 } parameter_list;
 

@@ -3,8 +3,8 @@
 #include <math.h>
 #include <stdio.h>
 
-/* Collates the runs of the next update and moves the place after them. *labels counts what they
-   predict. */
+/* Collates the micro-batches of the next update and moves the place after them. *labels becomes the
+   number of labels. */
 static heed_status collate_update(heed_trainer *t, uint64_t *labels, heed_error *error)
 {
     heed_train_place *place = &t->place;
@@ -31,7 +31,7 @@ static int64_t larger(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-/* What the terms of an update's loss are divided by. */
+/* Counts by which the terms of an update's loss are divided. */
 typedef struct {
     uint64_t labels, rows;
 } update_counts;
@@ -103,7 +103,7 @@ heed_status heed_trainer_update(heed_trainer *t, heed_error *error)
         t->grad_norm = heed_optimizer_norm(t->optimizer);
         status = check_finite(t, error);
     }
-    if (status != HEED_OK) { /* as if this update had never begun */
+    if (status != HEED_OK) { /* undo: as if this update had never begun */
         heed_model_clear_gradients(t->model);
         if (before.epoch != t->place.epoch) heed_dataset_begin(t->data, before.epoch, NULL);
         t->place = before;

@@ -18,8 +18,8 @@ typedef struct heed_job {
     const heed_generation_events *events; /* never NULL; its members may be */
     const heed_search *search;
     heed_generation *generation;
-    /* The processors that act however tokens are chosen; temperature and cuts. */
-    heed_logits_chain always, sampling;
+    /* Processors for every search; processors for sampling only: temperature and cuts. */
+    heed_logits_chain every_search, sampling_only;
     heed_logits_scratch scratch;
     float *scores; /* (2,V) scratch: scores after processors, and after cuts */
     int64_t vocabulary;

@@ -83,7 +83,8 @@ static heed_dtype dtype_of(const heed_prefix *prefix)
 static char *row_at(const heed_prefix *prefix, int64_t sequence, int64_t array, int64_t position)
 {
     heed_cache *cache = cache_of(prefix);
-    int64_t in_cache = heed_session_find(prefix->session, sequence)->in[HEED_SESSION_SELF];
+    int64_t in_cache =
+        heed_session_find(prefix->session, sequence)->cache_sequence[HEED_SESSION_SELF];
     size_t row = (size_t)heed_cache_row(cache, in_cache, position);
     return (char *)heed_cache_array(cache, array) + row * heed_cache_row_bytes(cache);
 }
@@ -282,7 +283,7 @@ static heed_status read_rows(const reading *r, heed_error *error)
     HEED_TRY(heed_session_emit(session, r->sequence, 0, r->ids, r->count, error));
     heed_sequence_slot *slot = heed_session_find(session, r->sequence);
     slot->past_original = session->original_context && r->count > session->original_context;
-    heed_cache_growth growth = {slot->in[HEED_SESSION_SELF], r->count};
+    heed_cache_growth growth = {slot->cache_sequence[HEED_SESSION_SELF], r->count};
     HEED_TRY(heed_cache_extend(cache, &growth, 1, error));
     for (int64_t i = 0; i < heed_cache_arrays(cache); i++) HEED_TRY(read_array(r, i, error));
     heed_session_truncate(session, r->sequence, r->count - 1);

@@ -97,10 +97,10 @@ static heed_status choose(heed_job *job, heed_prompt_group *group, writing *w, c
         /* The scores before the cuts are reported; the cuts work in place, on a copy if needed. */
         heed_logits_context context = {
             .ids = w->draft.ids, .count = w->draft.count, .prompt = group->given.count};
-        bool keeps = job->settings->log_probabilities >= 0 && job->sampling.count > 0;
+        bool keeps = job->settings->log_probabilities >= 0 && job->sampling_only.count > 0;
         float *cut = keeps ? job->scores + job->vocabulary : job->scores;
         if (scores != cut) memcpy(cut, scores, (size_t)job->vocabulary * sizeof *cut);
-        heed_logits_chain_apply(&job->sampling, job->settings, &context, cut, &job->scratch);
+        heed_logits_chain_apply(&job->sampling_only, job->settings, &context, cut, &job->scratch);
         HEED_TRY(heed_choose_sample(cut, job->vocabulary, &w->rng, &id, error));
         HEED_TRY(heed_draft_add(&w->draft, job, keeps ? scores : cut, id, error));
     }

@@ -226,10 +226,11 @@ heed_status heed_session_add_any(heed_session *session, int64_t *sequence, heed_
     heed_sequence_slot *slot = &session->sequences[*sequence];
     for (int i = 0; i < 2; i++) {
         if (!session->caches[i]) continue;
-        heed_status status = heed_cache_add(session->caches[i], &slot->in[i], error);
+        heed_status status = heed_cache_add(session->caches[i], &slot->cache_sequence[i], error);
         if (status == HEED_OK) continue;
         if (i == HEED_SESSION_CROSS)
-            heed_cache_drop(session->caches[HEED_SESSION_SELF], slot->in[HEED_SESSION_SELF]);
+            heed_cache_drop(session->caches[HEED_SESSION_SELF],
+                            slot->cache_sequence[HEED_SESSION_SELF]);
         return status;
     }
     slot->used = true;
@@ -263,16 +264,18 @@ heed_status heed_session_fork(heed_session *session, int64_t sequence, int64_t l
     if (!from) return heed_session_fail_unknown(sequence, error);
     HEED_TRY(find_slot(session, fork, error));
     heed_sequence_slot *to = &session->sequences[*fork];
-    HEED_TRY(heed_cache_fork(session->caches[HEED_SESSION_SELF], from->in[HEED_SESSION_SELF],
-                             length, &to->in[HEED_SESSION_SELF], error));
+    HEED_TRY(heed_cache_fork(session->caches[HEED_SESSION_SELF],
+                             from->cache_sequence[HEED_SESSION_SELF], length,
+                             &to->cache_sequence[HEED_SESSION_SELF], error));
     if (session->caches[HEED_SESSION_CROSS]) {
         int64_t source = heed_cache_length(session->caches[HEED_SESSION_CROSS],
-                                           from->in[HEED_SESSION_CROSS]);
+                                           from->cache_sequence[HEED_SESSION_CROSS]);
         heed_status status = heed_cache_fork(session->caches[HEED_SESSION_CROSS],
-                                             from->in[HEED_SESSION_CROSS], source,
-                                             &to->in[HEED_SESSION_CROSS], error);
+                                             from->cache_sequence[HEED_SESSION_CROSS], source,
+                                             &to->cache_sequence[HEED_SESSION_CROSS], error);
         if (status != HEED_OK)
-            heed_cache_drop(session->caches[HEED_SESSION_SELF], to->in[HEED_SESSION_SELF]);
+            heed_cache_drop(session->caches[HEED_SESSION_SELF],
+                            to->cache_sequence[HEED_SESSION_SELF]);
         HEED_TRY(status);
     }
     to->past_original = from->past_original;
@@ -287,8 +290,8 @@ void heed_session_truncate(heed_session *session, int64_t sequence, int64_t leng
 {
     const heed_sequence_slot *slot = heed_session_find(session, sequence);
     if (slot)
-        heed_cache_truncate(session->caches[HEED_SESSION_SELF], slot->in[HEED_SESSION_SELF],
-                            length);
+        heed_cache_truncate(session->caches[HEED_SESSION_SELF],
+                            slot->cache_sequence[HEED_SESSION_SELF], length);
 }
 
 void heed_session_drop(heed_session *session, int64_t sequence)
@@ -296,7 +299,7 @@ void heed_session_drop(heed_session *session, int64_t sequence)
     heed_sequence_slot *slot = heed_session_find(session, sequence);
     if (!slot) return;
     for (int i = 0; i < 2; i++)
-        if (session->caches[i]) heed_cache_drop(session->caches[i], slot->in[i]);
+        if (session->caches[i]) heed_cache_drop(session->caches[i], slot->cache_sequence[i]);
     slot->used = false;
 }
 
@@ -308,6 +311,7 @@ void heed_session_clear(heed_session *session)
 int64_t heed_session_length(const heed_session *session, int64_t sequence)
 {
     const heed_sequence_slot *slot = heed_session_find(session, sequence);
-    return slot ? heed_cache_length(session->caches[HEED_SESSION_SELF], slot->in[HEED_SESSION_SELF])
+    return slot ? heed_cache_length(session->caches[HEED_SESSION_SELF],
+                                    slot->cache_sequence[HEED_SESSION_SELF])
                 : 0;
 }

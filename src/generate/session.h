@@ -2,8 +2,8 @@
    and many sequences at once. A step feeds new tokens of any number of sequences, prompts and
    single tokens mixed, and hands out rows of logits.
 
-   A step cuts the new tokens of every sequence into chunks of at most heed_session_options.chunk
-   tokens. A run of the engine takes as many whole chunks as have room in that many rows, at most
+   A step cuts the new tokens of every sequence into pieces of at most heed_session_options.chunk
+   tokens. A run of the engine takes as many whole pieces as have room in that many rows, at most
    one of each sequence, and lays them end to end without padding. How a sequence is cut does not
    depend on the other sequences, so its logits have the same bits in any company.
 
@@ -20,7 +20,7 @@
              position     78  79  80   5   0   1   2   3
              logits                *   *               *
 
-   Each run gets a row of the sequence table for each of its chunks. In run 2 these are:
+   Each run gets a row of the sequence table for each of its pieces. In run 2 these are:
 
               query start, length   key length   first index   page table
        A            0        3          81            78       pages of positions 0-63, 64-127
@@ -56,7 +56,7 @@ heed_status heed_session_new(heed_session **session, heed_model *model, const he
 void heed_session_free(heed_session *session); /* NULL is allowed */
 
 /* Sets the function that may cancel steps and encodings. These then fail with HEED_E_CANCELLED, and
-   every sequence has its length of before. */
+   every sequence has its previous length. */
 void heed_session_set_cancel(heed_session *session, heed_cancel cancel);
 
 const heed_model *heed_session_model(const heed_session *session);
@@ -120,7 +120,7 @@ typedef heed_status heed_logits_visitor(void *argument, const heed_logits_row *r
                                         heed_error *error);
 
 /* Feeds the items, each of another sequence, and visits the logits wanted; visitor may be NULL. If
-   the step fails, or the visitor does, every sequence has its length of before. LongRoPE is the
+   the step fails, or the visitor does, every sequence has its previous length. LongRoPE is the
    exception: past the original context all its frequencies change. A sequence that grows past it,
    or that was cut back within it, is recomputed as a whole. If the step fails while it is
    recomputed, the sequence may be left shorter than before.

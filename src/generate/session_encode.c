@@ -24,7 +24,7 @@ static void fill_encoding(heed_session *session, const heed_ids *sources, int64_
     heed_session_rows inputs = {
         .ids = heed_engine_input(engine, "source_ids"),
         .positions = heed_engine_input(engine, "source_positions"),
-        .cache_rows = heed_engine_input(engine, "cross_slots"),
+        .slots = heed_engine_input(engine, "cross_slots"),
         .frequencies = heed_engine_input(engine, "source_frequencies"),
     };
     int32_t *fields = heed_engine_input(engine, "source_sequences");
@@ -32,8 +32,8 @@ static void fill_encoding(heed_session *session, const heed_ids *sources, int64_
     for (int64_t i = 0; i < count; i++, fields += HEED_SEQUENCE_FIELDS) {
         const heed_sequence_slot *slot = &session->sequences[sequences[i]];
         int64_t length = sources[i].count;
-        heed_session_put_rows(&inputs, cache, slot->in[HEED_SESSION_CROSS], 0, sources[i].ids,
-                              length);
+        heed_session_put_rows(&inputs, cache, slot->cache_sequence[HEED_SESSION_CROSS], 0,
+                              sources[i].ids, length);
         heed_session_put_frequencies(&inputs, session, true, length, length);
         heed_session_fill_sequence(fields, start, length, length, 0, i);
         fields[HEED_SEQUENCE_KEY_START] = (int32_t)start;
@@ -66,7 +66,7 @@ static heed_status encode_all(heed_session *session, const heed_ids *sources, in
 {
     for (int64_t i = 0; i < count; i++)
         session->growth[i] = (heed_cache_growth){
-            session->sequences[sequences[i]].in[HEED_SESSION_CROSS], sources[i].count};
+            session->sequences[sequences[i]].cache_sequence[HEED_SESSION_CROSS], sources[i].count};
     HEED_TRY(heed_cache_extend(session->caches[HEED_SESSION_CROSS], session->growth, count, error));
     for (int64_t at = 0, taken, rows; at < count; at += taken) {
         taken = sources_in_run(session, sources + at, count - at, &rows);

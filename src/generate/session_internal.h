@@ -14,8 +14,8 @@ enum { HEED_SESSION_SELF, HEED_SESSION_CROSS };
    that it can be recomputed when it grows past that length or was cut back within it. */
 typedef struct heed_sequence_slot {
     bool used;
-    bool past_original; /* its keys were made with the frequencies for longer sequences */
-    int64_t in[2];      /* its number in each of the caches */
+    bool past_original;        /* its keys were made with the frequencies for longer sequences */
+    int64_t cache_sequence[2]; /* its number in each of the session's caches */
     /* the ids of its positions, if the model has an original context */
     int32_t *ids;
     size_t ids_capacity;
@@ -66,11 +66,11 @@ heed_status heed_session_check_ids(const heed_session *session, const int32_t *i
    pointer is NULL if the model has no such input. */
 typedef struct heed_session_rows {
     int32_t *ids, *positions;
-    int32_t *cache_rows; /* rows of the caches for the tokens' keys and values */
+    int32_t *slots; /* the input `slots`: rows of the caches for the tokens' keys and values */
     float *frequencies;
 } heed_session_rows;
 
-/* Fills ids, positions and cache rows of `count` tokens, which begin at `position` of a sequence of
+/* Fills ids, positions and slots of `count` tokens, which begin at `position` of a sequence of
    the cache, and advances the pointers. */
 void heed_session_put_rows(heed_session_rows *to, const heed_cache *cache, int64_t sequence,
                            int64_t position, const int32_t *ids, int64_t count);

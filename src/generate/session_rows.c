@@ -25,10 +25,10 @@ void heed_session_put_rows(heed_session_rows *to, const heed_cache *cache, int64
     memcpy(to->ids, ids, (size_t)count * sizeof *ids);
     for (int64_t i = 0; i < count; i++) {
         if (to->positions) to->positions[i] = (int32_t)(position + i);
-        to->cache_rows[i] = (int32_t)heed_cache_row(cache, sequence, position + i);
+        to->slots[i] = (int32_t)heed_cache_row(cache, sequence, position + i);
     }
     to->ids += count;
-    to->cache_rows += count;
+    to->slots += count;
     if (to->positions) to->positions += count;
 }
 

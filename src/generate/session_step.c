@@ -31,7 +31,8 @@ static void fill_cross(heed_session *session, const heed_step_item *items, int64
     int64_t start = 0;
     for (int64_t i = 0; i < pieces; i++, fields += HEED_SEQUENCE_FIELDS) {
         const heed_session_piece *p = &session->pieces[i];
-        int64_t sequence = session->sequences[items[p->item].sequence].in[HEED_SESSION_CROSS];
+        int64_t sequence =
+            session->sequences[items[p->item].sequence].cache_sequence[HEED_SESSION_CROSS];
         heed_session_fill_sequence(fields, start, p->count, heed_cache_length(cross, sequence), 0,
                                    i);
         copy_table(cross, sequence, table);
@@ -49,7 +50,7 @@ static void fill_run(heed_session *session, const heed_step_item *items, int64_t
     heed_session_rows inputs = {
         .ids = heed_engine_input(engine, "ids"),
         .positions = heed_engine_input(engine, "positions"),
-        .cache_rows = heed_engine_input(engine, "slots"),
+        .slots = heed_engine_input(engine, "slots"),
         .frequencies = heed_engine_input(engine, "frequencies"),
     };
     int32_t *fields = heed_engine_input(engine, "sequences"),
@@ -59,7 +60,7 @@ static void fill_run(heed_session *session, const heed_step_item *items, int64_t
     for (int64_t i = 0; i < pieces; i++, fields += HEED_SEQUENCE_FIELDS) {
         const heed_session_piece *p = &session->pieces[i];
         const heed_step_item *item = &items[p->item];
-        int64_t sequence = session->sequences[item->sequence].in[HEED_SESSION_SELF];
+        int64_t sequence = session->sequences[item->sequence].cache_sequence[HEED_SESSION_SELF];
         int64_t length = heed_cache_length(cache, sequence);
         int64_t before = length - item->count + p->begin;
         heed_session_put_rows(&inputs, cache, sequence, before, item->ids + p->begin, p->count);
@@ -110,8 +111,8 @@ static heed_status visit_run(heed_session *session, int64_t pieces, heed_logits_
     return count && visitor ? visitor(argument, session->rows, count, error) : HEED_OK;
 }
 
-/* Takes the next chunk of every item that has room in a run and stores these chunks as the run's
-   pieces. If a chunk has no room, its item waits for the next run; it is not cut differently.
+/* Takes the next piece of every item that has room in a run and stores these pieces in the
+   session. If a piece has no room, its item waits for the next run; it is not cut differently.
    Returns the number of pieces; *rows and *gathered are their tokens and rows of logits. */
 static int64_t pack_run(heed_session *session, const heed_step_item *items, int64_t count,
                         int64_t *rows, int64_t *gathered)
@@ -120,10 +121,10 @@ static int64_t pack_run(heed_session *session, const heed_step_item *items, int6
     *rows = *gathered = 0;
     for (int64_t i = 0; i < count && *rows < session->chunk; i++) {
         int64_t done = session->done[i], left = items[i].count - done, want = items[i].want - done;
-        /* If logits are wanted of more than one token, each chunk has at most `gathered` tokens. */
+        /* If logits are wanted of more than one token, each piece has at most `gathered` tokens. */
         bool many = items[i].count - items[i].want > 1;
-        int64_t chunk = many ? session->gathered : session->chunk;
-        int64_t size = left < chunk ? left : chunk;
+        int64_t most = many ? session->gathered : session->chunk;
+        int64_t size = left < most ? left : most;
         if (want < 0) want = 0;
         if (want > size) want = size;
         if (left == 0 || *rows + size > session->chunk ||
@@ -234,7 +235,7 @@ static void gather_items(heed_session *session, const heed_step_item *items, int
     }
 }
 
-/* Shortens the sequences after a failure: each gets its length of before. A sequence that was being
+/* Shortens the sequences after a failure: each gets its previous length. A sequence that was being
    recomputed keeps the earlier ids that have been fed. */
 static void restore_lengths(heed_session *session, const heed_step_item *items, int64_t count)
 {
@@ -255,7 +256,8 @@ heed_status heed_session_step(heed_session *session, const heed_step_item *items
     items = session->items;
     for (int64_t i = 0; i < count; i++) {
         session->growth[i] = (heed_cache_growth){
-            session->sequences[items[i].sequence].in[HEED_SESSION_SELF], items[i].count};
+            session->sequences[items[i].sequence].cache_sequence[HEED_SESSION_SELF],
+            items[i].count};
         session->done[i] = 0;
     }
     HEED_TRY(heed_cache_extend(session->caches[HEED_SESSION_SELF], session->growth, count, error));

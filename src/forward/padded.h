@@ -1,6 +1,6 @@
-/* padded.h: makes rows of a padded batch (invariant 3). Masked tokens get no row. Masked tokens
-   that a head pools or a label needs keep a row: it attends to others, but no row attends to it
-   (key index -1).
+/* padded.h: makes rows of a padded batch (docs/architecture.md, invariant 3). Masked tokens get no
+   row. Masked tokens that a head pools or a label needs keep a row: it attends to others, but no
+   row attends to it (key index -1).
 
    Example: B = 2, T = 4; "-" is a masked token, "n" a masked token that is needed:
 

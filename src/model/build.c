@@ -84,11 +84,11 @@ void heed_build_bind(const heed_model *model, const heed_program_spec *spec,
 static heed_shape weight_shape(const heed_weight *weight)
 {
     int64_t rows = weight->rows - weight->hidden_rows;
-    if (!weight->stack)
+    if (!weight->experts)
         return weight->columns ? heed_shape_2(rows, weight->columns) : heed_shape_1(rows);
-    int64_t each = rows / weight->stack;
-    if (!weight->columns) return heed_shape_2(weight->stack, each);
-    return heed_shape_of(3, (int64_t[]){weight->stack, each, weight->columns});
+    int64_t each = rows / weight->experts;
+    if (!weight->columns) return heed_shape_2(weight->experts, each);
+    return heed_shape_of(3, (int64_t[]){weight->experts, each, weight->columns});
 }
 
 static void declare_weights(heed_build *b)

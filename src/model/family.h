@@ -8,7 +8,7 @@
 
 /* ---- roles: what a weight is for ---- */
 typedef enum heed_role {
-#define HEED_ROLE(symbol, name, layered, rows, columns, initial) HEED_ROLE_##symbol,
+#define HEED_ROLE(symbol, name, multiplicity, rows, columns, initial) HEED_ROLE_##symbol,
 #include "model/roles.def"
 #undef HEED_ROLE
     HEED_ROLE_COUNT
@@ -53,12 +53,18 @@ typedef enum heed_stack_id {
     HEED_STACK_IDS
 } heed_stack_id;
 
-/* How many weights have a role (`layered`): false for one, true for one per layer, HEED_BY_EXPERT
-   for one stack of all experts per layer. */
-enum { HEED_BY_EXPERT = 2 };
+/* How many weights a stack has in a role. */
+typedef enum heed_multiplicity {
+    HEED_MULTIPLICITY_ONE,
+    HEED_MULTIPLICITY_PER_LAYER,
+    HEED_MULTIPLICITY_PER_EXPERT /* one per layer, which holds the rows of all experts */
+} heed_multiplicity;
+
 typedef struct heed_role_info {
     const char *name;
-    uint8_t layered, rows, columns, initial;
+    uint8_t multiplicity;  /* heed_multiplicity */
+    uint8_t rows, columns; /* heed_dimension */
+    uint8_t initial;       /* heed_initial */
 } heed_role_info;
 extern const heed_role_info heed_roles[HEED_ROLE_COUNT];
 
@@ -66,8 +72,8 @@ extern const heed_role_info heed_roles[HEED_ROLE_COUNT];
 bool heed_role_wanted(const heed_config *config, heed_stack_id stack_id, heed_role role);
 /* Returns whether layer `layer` has a weight in this role, for models whose layers differ. */
 bool heed_role_in_layer(const heed_config *config, heed_role role, int64_t layer);
-/* Writes the rows and columns (0: a vector) of a weight that the model wants; for a stack of
-   experts those of one expert. */
+/* Writes the rows and columns (0: a vector) of a weight that the model wants; for a stacked
+   weight those of one expert. */
 void heed_role_shape(const heed_config *config, heed_stack_id stack_id, heed_role role,
                      int64_t *rows, int64_t *columns);
 /* Returns the number of layers of a stack; 1 for HEED_STACK_MODEL. */

@@ -1,5 +1,5 @@
 /* Loads weights: every tensor of the file is used once or ignored by name, and every weight is
-   filled once (invariant 7). */
+   filled once (docs/architecture.md, invariant 7). */
 #include "model/ties.h"
 #include "tensor/dtype.h"
 

@@ -88,9 +88,9 @@ double heed_model_step_bytes(const heed_model *model, int64_t rows)
                                                   (heed_role)weight->role)))
             continue;
         const double routed = (double)(rows * model->config.experts_per_token);
-        const double experts = (double)weight->stack;
+        const double experts = (double)weight->experts;
         double share = 1;
-        if (weight->stack && routed < experts) share = routed / experts;
+        if (weight->experts && routed < experts) share = routed / experts;
         sum += (double)weight->bytes * share;
     }
     return sum;

@@ -1,7 +1,8 @@
-/* model.h: the weights of a model, owned once and shared (invariant 8). A heed_model that is loaded
-   for inference is immutable and reference-counted; any number of threads may use it. A model that
-   is opened for training belongs to its trainer, which rewrites the rows of the parameters between
-   runs. Sessions that read it at that time must run on the trainer's thread. */
+/* model.h: the weights of a model, owned once and shared (docs/architecture.md, invariant 8). A
+   heed_model that is loaded for inference is immutable and reference-counted; any number of threads
+   may use it. A model that is opened for training belongs to its trainer, which rewrites the rows
+   of the parameters between runs. Sessions that read it at that time must run on the trainer's
+   thread. */
 #ifndef HEED_MODEL_MODEL_H
 #define HEED_MODEL_MODEL_H
 
@@ -32,8 +33,8 @@ typedef struct heed_model_options {
        that a matmul reads also has a bf16 working copy; whoever writes the rows must update the
        copy. */
     bool bf16;
-    /* type of the keys and values of its sessions: f32 (0, exact), bf16, or i8 with a scale per
-       head and position */
+    /* type of the keys and values of its sessions: f32 (0, exact), f16, bf16, or i8 with a scale
+       per head and position */
     heed_dtype cache;
     /* NaN and infinities in weights become notes instead of HEED_E_FORMAT */
     bool allow_nonfinite;

@@ -2,8 +2,9 @@
 #include "model/family.h"
 
 const heed_role_info heed_roles[HEED_ROLE_COUNT] = {
-#define HEED_ROLE(symbol, name, layered, rows, columns, initial) \
-    {name, layered, HEED_DIMENSION_##rows, HEED_DIMENSION_##columns, HEED_INITIAL_##initial},
+#define HEED_ROLE(symbol, name, multiplicity, rows, columns, initial)                         \
+    {name, HEED_MULTIPLICITY_##multiplicity, HEED_DIMENSION_##rows, HEED_DIMENSION_##columns, \
+     HEED_INITIAL_##initial},
 #include "model/roles.def"
 #undef HEED_ROLE
 };
@@ -165,7 +166,7 @@ static bool head_role_wanted(const heed_config *config, heed_role role)
 bool heed_role_wanted(const heed_config *config, heed_stack_id stack_id, heed_role role)
 {
     if (!has_stack(config, stack_id)) return false;
-    if (heed_roles[role].layered)
+    if (heed_roles[role].multiplicity != HEED_MULTIPLICITY_ONE)
         return stack_id != HEED_STACK_MODEL && layer_role_wanted(config, stack_id, role);
     return stack_id == HEED_STACK_MODEL ? head_role_wanted(config, role)
                                         : stack_role_wanted(config, stack_id, role);
@@ -187,7 +188,8 @@ bool heed_role_in_layer(const heed_config *config, heed_role role, int64_t layer
     case HEED_ROLE_SHARED_DOWN_WEIGHT:
     case HEED_ROLE_SHARED_ROUTER_WEIGHT: return heed_config_has_experts(config, layer);
     default:
-        return heed_roles[role].layered != HEED_BY_EXPERT || heed_config_has_experts(config, layer);
+        return heed_roles[role].multiplicity != HEED_MULTIPLICITY_PER_EXPERT ||
+               heed_config_has_experts(config, layer);
     }
 }
 

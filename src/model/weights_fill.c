@@ -45,7 +45,7 @@ static int64_t grouped_row(const heed_tensor *tensor, int64_t row)
    fused weights one after the other, or their rows in turn. */
 static disk_rows stacked_rows(const heed_tensor *tensor, int64_t row, int64_t most, disk_rows disk)
 {
-    int64_t matrices = tensor->stack ? tensor->stack : 1, height = tensor->rows / matrices;
+    int64_t matrices = tensor->experts ? tensor->experts : 1, height = tensor->rows / matrices;
     int64_t columns = tensor->columns ? tensor->columns : 1;
     int64_t fused = tensor->weights, own = height / fused; /* rows of one weight in a matrix */
     int64_t weight = row / (own * matrices), matrix = row / own % matrices, own_row = row % own;
@@ -63,7 +63,7 @@ static disk_rows stacked_rows(const heed_tensor *tensor, int64_t row, int64_t mo
 /* Returns where row `row` of a tensor is on disk, with a run of at most `most` rows. */
 static disk_rows on_disk(const heed_tensor *tensor, int64_t row, int64_t most)
 {
-    int64_t height = tensor->stack ? tensor->rows / tensor->stack : tensor->rows;
+    int64_t height = tensor->experts ? tensor->rows / tensor->experts : tensor->rows;
     disk_rows disk = {.by_row = tensor->columns, .by_column = 1, .run = most};
     if (tensor->columns == 0) disk.by_row = 1;
     if (tensor->entry->flags & HEED_NAME_INPUT_FIRST) {
@@ -77,7 +77,7 @@ static disk_rows on_disk(const heed_tensor *tensor, int64_t row, int64_t most)
         int64_t left = tensor->head_width - row % tensor->head_width;
         disk.run = left < most ? left : most;
         disk.at = grouped_row(tensor, row) * disk.by_row;
-    } else if (tensor->stack || (tensor->entry->flags & HEED_NAME_INTERLEAVED)) {
+    } else if (tensor->experts || (tensor->entry->flags & HEED_NAME_INTERLEAVED)) {
         return stacked_rows(tensor, row, most, disk);
     } else {
         disk.at = row * disk.by_row;

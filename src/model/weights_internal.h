@@ -27,7 +27,7 @@ typedef struct heed_tensor {
     /* as (O,I), the fused weights one after the other, each with its experts one after the other;
        columns 0: a vector */
     int64_t rows, columns;
-    int64_t stack; /* number of experts in this tensor; 0 if it is no stack */
+    int64_t experts; /* number of experts whose rows this tensor holds; 0: it is not stacked */
     size_t elements;
     heed_dtype stored;        /* type on disk, or the type to write */
     float *values, *gradient; /* training only: f32 (O,I); owned by the model */
@@ -48,14 +48,14 @@ typedef struct heed_weight {
     int64_t first_row; /* row of the tensor with which the weight begins */
     /* rows at the beginning that graphs do not see: the positions before 0 */
     int64_t hidden_rows;
-    int64_t rows, columns; /* for a stack the rows of all experts, one after the other */
-    int64_t stack;         /* number of experts; 0 if it is no stack */
+    int64_t rows, columns; /* of a stacked weight: the rows of all experts, one after the other */
+    int64_t experts;       /* number of experts; 0: it is not stacked */
     heed_dtype dtype;
     heed_layout layout;
     void *data;
     size_t bytes;
-    /* the bf16 working copy that matmuls read; for a stack one copy per expert, one after the
-       other. NULL unless training with `bf16`: matmuls read the rows */
+    /* the bf16 working copy that matmuls read; of a stacked weight one copy per expert, one
+       after the other. NULL unless training with `bf16`: matmuls read the rows */
     void *copy;
     size_t copy_bytes; /* bytes of the copy of one matrix */
     bool parameter;
@@ -152,7 +152,7 @@ void heed_weights_write_bf16(const heed_model *model, const heed_tensor *tensor)
 /* Returns the number of matrices of a weight: one, or one per expert. */
 static inline int64_t heed_weight_matrices(const heed_weight *weight)
 {
-    return weight->stack ? weight->stack : 1;
+    return weight->experts ? weight->experts : 1;
 }
 /* Fills the computed weights: rotary frequencies, sinusoidal tables and ALiBi slopes. */
 void heed_weights_compute(heed_model *model);

@@ -65,7 +65,7 @@ static heed_status add_weight(heed_model *model, heed_weight weight, int64_t lay
     char name[128];
     const heed_role_info *role = weight.role < HEED_ROLE_COUNT ? &heed_roles[weight.role] : NULL;
     if (!role) snprintf(name, sizeof name, "%s.%s", stacks[weight.stack_id], weight.name);
-    else if (role->layered)
+    else if (role->multiplicity != HEED_MULTIPLICITY_ONE)
         snprintf(name, sizeof name, "%s.%lld.%s", stacks[weight.stack_id], (long long)layer,
                  role->name);
     else snprintf(name, sizeof name, "%s.%s", stacks[weight.stack_id], role->name);
@@ -81,7 +81,8 @@ static heed_status add_weight(heed_model *model, heed_weight weight, int64_t lay
 static heed_status add_index(heed_model *model, heed_stack_id stack_id, heed_role role,
                              heed_error *error)
 {
-    int64_t layers = heed_roles[role].layered ? heed_stack_layers(&model->config, stack_id) : 1;
+    bool layered = heed_roles[role].multiplicity != HEED_MULTIPLICITY_ONE;
+    int64_t layers = layered ? heed_stack_layers(&model->config, stack_id) : 1;
     int32_t *index = heed_arena_take(model->arena, (size_t)(layers + 1), sizeof *index);
     if (!index)
         return heed_fail_memory(error, (size_t)layers * sizeof *index, "the list of weights");
@@ -102,9 +103,9 @@ static void shape_tensor(heed_tensor *tensor, const heed_stack *stack)
     int64_t rows = tensor->rows, columns = tensor->columns;
     tensor->elements = (size_t)(rows * (columns ? columns : 1));
     tensor->rank = 0;
-    if (tensor->stack) {
-        rows /= tensor->stack;
-        append_dimension(tensor, tensor->stack);
+    if (tensor->experts) {
+        rows /= tensor->experts;
+        append_dimension(tensor, tensor->experts);
     }
     if (flags & HEED_NAME_VECTOR) {
         append_dimension(tensor, columns);
@@ -153,11 +154,12 @@ static heed_status add_tensor_weight(heed_model *model, heed_tensor *tensor, hee
     };
     heed_role_shape(config, stack_id, role, &weight.rows, &weight.columns);
     if (!model->index[stack_id][role]) HEED_TRY(add_index(model, stack_id, role, error));
-    if (heed_roles[role].layered == HEED_BY_EXPERT) weight.stack = config->experts;
-    if (weight.stack && tensor->expert < 0) tensor->stack = weight.stack;
-    tensor->rows += weight.rows * (tensor->stack ? tensor->stack : 1);
+    if (heed_roles[role].multiplicity == HEED_MULTIPLICITY_PER_EXPERT)
+        weight.experts = config->experts;
+    if (weight.experts && tensor->expert < 0) tensor->experts = weight.experts;
+    tensor->rows += weight.rows * (tensor->experts ? tensor->experts : 1);
     tensor->columns = weight.columns;
-    if (weight.stack) weight.rows *= weight.stack;
+    if (weight.experts) weight.rows *= weight.experts;
     if (role == HEED_ROLE_POSITION_EMBEDDING) weight.hidden_rows = config->position_offset;
     return add_weight(model, weight, tensor->layer, error);
 }
@@ -192,12 +194,17 @@ static heed_status add_tensor(heed_model *model, const heed_weight_name *entry, 
     return HEED_OK;
 }
 
+/* Returns whether every layer has a tensor of this name. */
+static bool is_layered(const heed_weight_name *entry)
+{
+    return heed_roles[entry->role].multiplicity != HEED_MULTIPLICITY_ONE;
+}
+
 /* Adds one tensor, or one per expert. */
 static heed_status add_tensors(heed_model *model, const heed_weight_name *entry, const char *prefix,
                                int64_t layer, heed_error *error)
 {
-    bool layered = heed_roles[entry->role].layered;
-    if (layered && !heed_role_in_layer(&model->config, (heed_role)entry->role, layer))
+    if (is_layered(entry) && !heed_role_in_layer(&model->config, (heed_role)entry->role, layer))
         return HEED_OK;
     if (!strstr(entry->name, "{j}")) return add_tensor(model, entry, prefix, layer, -1, error);
     for (int64_t expert = 0; expert < model->config.experts; expert++)
@@ -278,10 +285,8 @@ heed_status heed_weights_list(heed_model *model, const char *prefix, heed_error 
     model->prefix = prefix;
     while (entry->name) {
         const heed_weight_name *end = entry + 1;
-        bool layered = heed_roles[entry->role].layered;
-        while (end->name && layered && heed_roles[end->role].layered &&
-               end->stack_id == entry->stack_id)
-            end++;
+        bool layered = is_layered(entry);
+        while (end->name && layered && is_layered(end) && end->stack_id == entry->stack_id) end++;
         int64_t layers = layered ? heed_stack_layers(config, (heed_stack_id)entry->stack_id) : 1;
         for (int64_t layer = 0; layer < layers; layer++)
             for (const heed_weight_name *one = entry; one < end; one++)

@@ -74,11 +74,11 @@ static bool multiplies_panels(const heed_model *model, const heed_weight *weight
                                .weight = 1,
                                .layout = layout};
     heed_expert_matmul_attributes experts = {.transpose_b = 1, .bf16_operands = bf16_operands};
-    if (weight->stack) {
-        int64_t each = weight->rows / weight->stack;
+    if (weight->experts) {
+        int64_t each = weight->rows / weight->experts;
         question.op = HEED_OP_EXPERT_MATMUL;
         question.attributes = &experts;
-        question.in[1].shape = heed_shape_of(3, (int64_t[]){weight->stack, each, columns});
+        question.in[1].shape = heed_shape_of(3, (int64_t[]){weight->experts, each, columns});
         question.weight = HEED_EXPERT_WEIGHT;
     }
     return takes_panels(model->backend, &question);
@@ -119,7 +119,7 @@ static heed_dtype stored_type(const heed_model *model, const heed_weight *weight
 {
     if (weight->tensor < 0) return HEED_F32;
     const heed_tensor *tensor = &model->tensors[weight->tensor];
-    int64_t tensors = tensor->expert < 0 ? 1 : weight->stack;
+    int64_t tensors = tensor->expert < 0 ? 1 : weight->experts;
     for (int64_t i = 1; i < tensors; i++)
         if (tensor[i].stored != tensor->stored) return HEED_F32;
     return tensor->stored;
@@ -172,7 +172,7 @@ float *heed_weights_training_memory(const heed_model *model, const heed_tensor *
         float *memory = gradient ? first->gradient : first->values;
         return memory ? memory + (size_t)tensor->expert * tensor->elements : NULL;
     }
-    size_t elements = tensor->elements * (size_t)(tensor->expert == 0 ? stack->stack : 1);
+    size_t elements = tensor->elements * (size_t)(tensor->expert == 0 ? stack->experts : 1);
     return heed_allocate_aligned(elements * sizeof(float) + 64);
 }
 

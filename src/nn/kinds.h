@@ -1,5 +1,5 @@
-/* kinds.h: the enumerated choices that every Transformer here is made of (invariant 7). A family
-   picks one of each. */
+/* kinds.h: the enumerated choices that every Transformer here is made of
+   (docs/architecture.md, invariant 7). A family picks one of each. */
 #ifndef HEED_NN_KINDS_H
 #define HEED_NN_KINDS_H
 

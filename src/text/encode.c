@@ -30,8 +30,7 @@ static void sequence_free(sequence *s)
     free(s->characters);
 }
 
-/* Pieces between two checks for cancellation. */
-enum { PIECES_UNASKED = 256 };
+enum { PIECES_PER_CANCEL_CHECK = 256 };
 
 /* Runs the model on all pieces of text. */
 static heed_status tokenize_pieces(const heed_tokenizer *tokenizer, sequence *s, heed_error *error)
@@ -39,7 +38,8 @@ static heed_status tokenize_pieces(const heed_tokenizer *tokenizer, sequence *s,
     heed_tokenizer_model_scratch scratch = {.cancel = s->cancel};
     heed_status status = HEED_OK;
     for (size_t i = 0; i < s->pieces.count && status == HEED_OK; i++) {
-        if (i % PIECES_UNASKED == 0) status = heed_cancel_check(s->cancel, "tokenizing", error);
+        if (i % PIECES_PER_CANCEL_CHECK == 0)
+            status = heed_cancel_check(s->cancel, "tokenizing", error);
         if (status != HEED_OK) break;
         const heed_piece *piece = &s->pieces.piece[i];
         const size_t length = piece->end - piece->begin;

@@ -145,7 +145,7 @@ static void run_in_blocks(const heed_config *config, heed_dtype type, const heed
         .backend = backend, .seed = 11, .narrows = true, .narrow_dtype = type};
     assert_ok(heed_model_new_random(&model, config, &how, &error));
     for (size_t i = 0; i < model->n_weights; i++)
-        if (model->weights[i].stack && model->weights[i].columns)
+        if (model->weights[i].experts && model->weights[i].columns)
             assert_int_equal(model->weights[i].dtype, type);
     heed_named_tensor input = {
         .name = "in.input_ids", .dtype = HEED_I64, .rank = 2, .shape = {1, LENGTH}, .data = ids};

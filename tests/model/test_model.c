@@ -397,7 +397,7 @@ static void weights_are_rounded_when_asked_for(void **state)
                 const heed_weight *from = &plain->weights[i], *to = &rounded->weights[i];
                 if (from->tensor < 0) continue;
                 const size_t width = (size_t)(from->columns ? from->columns : 1);
-                const int64_t height = to->rows / (to->stack ? to->stack : 1);
+                const int64_t height = to->rows / (to->experts ? to->experts : 1);
                 float *wanted = malloc(8 * width * sizeof *wanted), *found = wanted + width;
                 assert_true(heed_dtype_width(to->dtype) <= heed_dtype_width(from->dtype));
                 changed += to->dtype != from->dtype;
@@ -412,8 +412,9 @@ static void weights_are_rounded_when_asked_for(void **state)
                         heed_convert(wanted, HEED_F32, found, to->dtype, width);
                     }
                     const char *matrix = (const char *)to->data +
-                                         (to->stack ? row / height * (to->bytes / (size_t)to->stack)
-                                                    : 0);
+                                         (to->experts
+                                              ? row / height * (to->bytes / (size_t)to->experts)
+                                              : 0);
                     const heed_packed_weight panels = {(void *)matrix, to->dtype, height,
                                                        to->columns};
                     if (to->layout == HEED_LAYOUT_PANELS)

@@ -29,6 +29,12 @@ static double hardswish(double x)
     return x >= 3 ? x : x * (x + 3) / 6;
 }
 
+static const char *const names[] = {
+#define HEED_UNARY(symbol, name, formula, derivative) name,
+#include <heed/unaries.def>
+#undef HEED_UNARY
+};
+
 static double expected(int kind, double x)
 {
     switch (kind) {
@@ -60,7 +66,11 @@ static double expected(int kind, double x)
     case HEED_UNARY_NEGATE: return -x;
     case HEED_UNARY_SOFTPLUS: return softplus(x);
     case HEED_UNARY_SQRT_SOFTPLUS: return sqrt(softplus(x));
-    default: fail_msg("activation %d has no expectation", kind); return 0;
+    default:
+        fail_msg("no formula for \"%s\": add a case with that of include/heed/unaries.def to "
+                 "expected() in tests/cpu/test_gemm_activation.c",
+                 names[kind]);
+        return 0;
     }
 }
 
@@ -121,7 +131,7 @@ static void activations_are_accurate_and_alike_everywhere(void **state)
                     continue;
                 }
                 if (!is_close(kind, got, want))
-                    fail_msg("activation %d of %.9g: %.9g, expected %.9g (%.2f ulp)", kind, at, got,
+                    fail_msg("%s of %.9g: %.9g, expected %.9g (%.2f ulp)", names[kind], at, got,
                              want, fabs(got - want) / ulp(want));
             }
         }

@@ -47,7 +47,7 @@ enum {
 typedef enum heed_extent {
     HEED_EXTENT_FIXED,
     HEED_EXTENT_ROWS,        /* N: rows of all query sequences laid end to end */
-    HEED_EXTENT_SOURCE_ROWS, /* S: rows of the encoder, seen from an encoder-decoder's decoder */
+    HEED_EXTENT_SOURCE_ROWS, /* S: rows on the key side if they are not N: those of the encoder */
     HEED_EXTENT_SEQUENCES,   /* B: sequences */
     HEED_EXTENT_GATHERED,    /* R: rows picked out of N, for example those with a label */
     HEED_EXTENT_COUNT

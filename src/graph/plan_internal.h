@@ -25,11 +25,12 @@ typedef struct heed_place {
 typedef struct heed_step {
     const heed_node *node;
     const heed_kernel *kernel; /* NULL: the reference kernel of the op */
-    int32_t region, operand;   /* its region; its first operand: inputs, then outputs */
-    /* view: computes nothing, output 0 being a view of input 0; open: tile consumers may read
-       output 0 */
-    bool view, open;
-    int64_t shift, columns; /* first column in rows of the producer; number of columns */
+    int32_t region;            /* its region */
+    int32_t operand;           /* its first operand: inputs, then outputs */
+    bool view;                 /* output 0 is a view of input 0, so nothing is computed */
+    bool open;                 /* tile consumers may read output 0 */
+    int64_t shift;             /* the first of its columns in rows of the producer */
+    int64_t columns;           /* how many columns it has */
     size_t prepared; /* where its kernel prepares, in bytes from prepared_offset of the plan */
 } heed_step;
 

@@ -13,16 +13,16 @@ int64_t heed_gemm_whole_panels(int64_t tile_columns, int64_t nr)
     return larger(tile_columns, 1) / heed_common_divisor(larger(tile_columns, 1), nr);
 }
 
-/* If there is one row tile, cells are ranges of runs of panels, about costs.skinny_part elements of
-   B each. */
+/* If there is one row tile, cells are ranges of units of panels, about costs.skinny_part elements
+   of B each. */
 static void cut_skinny(heed_gemm_cut *c, const heed_gemm *g)
 {
     const double work = (double)g->n * (double)larger(g->k, 1) * (1 + (double)g->m / 8) /
                         c->kernels->costs.skinny_part;
     const int64_t wanted = larger(
-        smaller((int64_t)(work < MAX_SKINNY_PARTS ? work : MAX_SKINNY_PARTS), c->runs), 1);
+        smaller((int64_t)(work < MAX_SKINNY_PARTS ? work : MAX_SKINNY_PARTS), c->units), 1);
     c->grid_rows = 1;
-    c->grid_columns = divide_up(c->runs, divide_up(c->runs, wanted));
+    c->grid_columns = divide_up(c->units, divide_up(c->units, wanted));
 }
 
 /* The time of one cell with this many row tiles and panels, in multiply-adds of one vector: its
@@ -51,14 +51,14 @@ static void cut_many(heed_gemm_cut *c, const heed_gemm *g)
         const int64_t rows = smaller(grid_rows, c->row_tiles),
                       row_tiles = divide_up(c->row_tiles, rows);
         for (int64_t grid_columns = 1;
-             grid_rows * grid_columns <= MAX_PARTS && grid_columns < 2 * c->runs;
+             grid_rows * grid_columns <= MAX_PARTS && grid_columns < 2 * c->units;
              grid_columns *= 2) {
-            const int64_t columns = smaller(grid_columns, c->runs), cells = rows * columns;
+            const int64_t columns = smaller(grid_columns, c->units), cells = rows * columns;
             double shares = 0;
             for (int i = 0; i < 4; i++)
                 shares += weights[i] * (double)((cells + ((int64_t)2 << i) - 1) >> (i + 1));
             const double total = shares * cell_cost(c, g, row_tiles,
-                                                    divide_up(c->runs, columns) * c->run_panels);
+                                                    divide_up(c->units, columns) * c->unit_panels);
             if (best == 0 || total < best) {
                 best = total;
                 c->grid_rows = rows;
@@ -107,8 +107,8 @@ heed_gemm_cut heed_gemm_lay_out(const heed_gemm *g, heed_isa isa)
     c.mc = blocking->mc / c.kernels->mr * c.mr;
     c.row_tiles = larger(divide_up(g->m, c.mr), 1);
     c.panels = larger(divide_up(g->n, nr), 1);
-    c.run_panels = heed_gemm_whole_panels(g->tile_columns, nr);
-    c.runs = divide_up(c.panels, c.run_panels);
+    c.unit_panels = heed_gemm_whole_panels(g->tile_columns, nr);
+    c.units = divide_up(c.panels, c.unit_panels);
     c.skinny = c.row_tiles <= 1;
     choose_packing(&c, g, pairs);
     /* Between blocks of kc the sums lie in C. If the epilogue reads the old C, there can be only
@@ -116,8 +116,8 @@ heed_gemm_cut heed_gemm_lay_out(const heed_gemm *g, heed_isa isa)
     const bool one_block = reads_old_c(g) || (c.skinny && !c.pack_a && !c.pack_b);
     c.kc = larger(one_block ? g->k : smaller(g->k, blocking->kc), 1);
     c.block_columns = blocking->nc;
-    c.nc = larger((reads_old_c(g) ? HEED_GEMM_MAX_WIDTH : blocking->nc) / nr / c.run_panels, 1) *
-           c.run_panels * nr;
+    c.nc = larger((reads_old_c(g) ? HEED_GEMM_MAX_WIDTH : blocking->nc) / nr / c.unit_panels, 1) *
+           c.unit_panels * nr;
     return c;
 }
 

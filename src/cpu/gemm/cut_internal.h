@@ -48,12 +48,12 @@ typedef struct heed_gemm_cut {
     heed_gemm_type type;       /* element type of B as stored: panels of bf16 are pairs */
     int64_t mr;                /* rows of a register tile */
     int64_t row_tiles, panels; /* row tiles and panels of C */
-    /* a run of panels is never divided between cells, so that tiles end where consumers want it:
-       panels of a run; number of runs */
-    int64_t run_panels, runs;
+    /* a unit of panels is never divided between cells, so that tiles end where consumers want it:
+       panels of a unit; number of units */
+    int64_t unit_panels, units;
     int64_t grid_rows, grid_columns; /* C is cut into a grid of this many cells */
-    int64_t mc, kc, nc;              /* block sizes: rows, values of k, columns (whole runs) */
-    /* nc before it is rounded to whole runs; costs are computed with it */
+    int64_t mc, kc, nc;              /* block sizes: rows, values of k, columns (whole units) */
+    /* nc before it is rounded to whole units; costs are computed with it */
     int64_t block_columns;
     int64_t k_group;           /* values of k in one packed element: 1 or 2 */
     bool skinny;               /* one row tile covers M */

@@ -203,8 +203,8 @@ static void run_cell(const heed_gemm *g, const heed_gemm_cut *c, int64_t cell, f
     const int64_t i = cell % c->grid_rows, j = cell / c->grid_rows, mr = c->mr, nr = c->kernels->nr;
     const int64_t first_row = c->row_tiles * i / c->grid_rows * mr;
     const int64_t end_row = smaller(c->row_tiles * (i + 1) / c->grid_rows * mr, g->m);
-    const int64_t first_panel = c->runs * j / c->grid_columns * c->run_panels;
-    const int64_t end_panel = smaller(c->runs * (j + 1) / c->grid_columns * c->run_panels,
+    const int64_t first_panel = c->units * j / c->grid_columns * c->unit_panels;
+    const int64_t end_panel = smaller(c->units * (j + 1) / c->grid_columns * c->unit_panels,
                                       c->panels);
     const int64_t tiles = divide_up(end_row - first_row, mr), blocks = divide_up(tiles, c->mc / mr),
                   panels = c->nc / nr;

@@ -17,9 +17,9 @@ typedef struct {
     const heed_qgemm_kernels *kernels;
     const heed_gemm_kernels *floats;     /* whose epilogue is used */
     heed_qgemm_tile_kernel *const *tile; /* register tiles of this format, by heed_qgemm_shape */
-    int64_t runs, panels;
-    /* panels of the widest tile; panels of a run, which is never divided between cells */
-    int64_t wide, run_panels;
+    int64_t k_runs, panels;              /* runs of HEED_RUN values of k; panels of W */
+    /* panels of the widest tile; panels of a unit, which is never divided between cells */
+    int64_t wide, unit_panels;
     int64_t grid_rows, grid_columns;
 } quantized_cut;
 
@@ -37,18 +37,19 @@ static const heed_qgemm_kernels *kernels_for(heed_isa isa)
 /* Cuts the matmul into a grid of chunks of rows by ranges of panels. */
 static quantized_cut cut_matmul(const heed_gemm *g, heed_isa isa)
 {
-    quantized_cut c = {
-        .kernels = kernels_for(isa), .floats = heed_gemm_kernels_for(isa), .runs = g->k / HEED_RUN};
+    quantized_cut c = {.kernels = kernels_for(isa),
+                       .floats = heed_gemm_kernels_for(isa),
+                       .k_runs = g->k / HEED_RUN};
     c.tile = c.kernels->tile[heed_qblock_traits_of(g->b_dtype) - heed_qblock_traits_table];
     c.panels = larger(divide_up(g->n, c.kernels->lanes), 1);
     c.wide = g->m > 1 && c.tile[HEED_QGEMM_TWO_PANELS] ? 2 : 1;
-    c.run_panels = heed_gemm_whole_panels(g->tile_columns, c.wide * c.kernels->lanes) * c.wide;
+    c.unit_panels = heed_gemm_whole_panels(g->tile_columns, c.wide * c.kernels->lanes) * c.wide;
     c.grid_rows = larger(divide_up(g->m, HEED_QGEMM_CHUNK_ROWS), 1);
     const double work = (double)g->n * (double)larger(g->k, 1) * (1 + (double)g->m / 8) /
                         (double)c.kernels->part_work;
     int64_t wanted = (int64_t)(work < MAX_PARTS ? work : MAX_PARTS);
     if (c.grid_rows > 1) wanted = g->n / c.kernels->part_columns;
-    const int64_t most = smaller(divide_up(c.panels, c.run_panels),
+    const int64_t most = smaller(divide_up(c.panels, c.unit_panels),
                                  larger(MAX_PARTS / c.grid_rows, 1));
     c.grid_columns = larger(smaller(wanted, most), 1);
     return c;
@@ -116,7 +117,7 @@ void heed_qgemm_run(const heed_gemm *gemm, heed_isa isa, int part, int parts, vo
 {
     if (gemm->m <= 0 || gemm->n <= 0) return;
     const quantized_cut c = cut_matmul(gemm, isa);
-    const int64_t cells = c.grid_rows * c.grid_columns, runs = divide_up(c.panels, c.run_panels);
+    const int64_t cells = c.grid_rows * c.grid_columns, units = divide_up(c.panels, c.unit_panels);
     heed_qgemm_tile tile = {
         .panel_stride = (ptrdiff_t)heed_qgemm_panel_stride(isa, gemm->b_dtype, gemm->k),
         .to = scratch,
@@ -125,7 +126,7 @@ void heed_qgemm_run(const heed_gemm *gemm, heed_isa isa, int part, int parts, vo
         const int64_t j = cell / c.grid_rows, row = cell % c.grid_rows * HEED_QGEMM_CHUNK_ROWS;
         tile.rows = (int)smaller(HEED_QGEMM_CHUNK_ROWS, gemm->m - row);
         tile.a_run = tile.rows;
-        tile.a = chunk_of(gemm->a_runs, row, c.runs);
+        tile.a = chunk_of(gemm->a_runs, row, c.k_runs);
         if (!gemm->a_runs) {
             void *own = (char *)scratch + TILE_BYTES;
             const heed_qgemm_operand operand = {isa, gemm->b_dtype, tile.rows, gemm->k};
@@ -133,8 +134,8 @@ void heed_qgemm_run(const heed_gemm *gemm, heed_isa isa, int part, int parts, vo
                                 tile.rows, own);
             tile.a = own;
         }
-        const int64_t first = runs * j / c.grid_columns * c.run_panels;
-        const int64_t end = smaller(runs * (j + 1) / c.grid_columns * c.run_panels, c.panels);
+        const int64_t first = units * j / c.grid_columns * c.unit_panels;
+        const int64_t end = smaller(units * (j + 1) / c.grid_columns * c.unit_panels, c.panels);
         run_panels(gemm, &c, row, &tile, first, end);
         if (gemm->tile_done) {
             const int64_t column = first * c.kernels->lanes;

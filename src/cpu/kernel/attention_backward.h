@@ -48,7 +48,7 @@ static inline void load_tile(backward_head *u)
     heed_gemm_rows keys = visible_rows(p, p->k, &u->tile, u->kv_head, s->spare);
     pack_columns(p, keys, u->tile.count, s->key_columns);
     pack_rows(p, keys, u->tile.count, s->key_rows);
-    u->keys = (view){s->key_rows, p->padded};
+    u->keys = (strided_rows){s->key_rows, p->padded};
 }
 
 /* Stores dk and dv of the tile in the rows of its positions; hidden keys get zeros. */

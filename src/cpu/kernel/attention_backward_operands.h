@@ -91,10 +91,10 @@ typedef struct backward_head {
     const query_sequence *s;
     backward_scratch *scratch;
     key_tile tile;
-    view keys;                    /* k of the tile, right operand of the sum over keys */
-    view queries, dy;             /* q and dy of the head, left operands */
-    view query_groups, dy_groups; /* q and dy of the head, right operands */
-    int64_t number;               /* the number of the tile in the sequence */
+    strided_rows keys;                    /* k of the tile, right operand of the sum over keys */
+    strided_rows queries, dy;             /* q and dy of the head, left operands */
+    strided_rows query_groups, dy_groups; /* q and dy of the head, right operands */
+    int64_t number;                       /* the number of the tile in the sequence */
     int kv_head;
     bool fresh; /* nothing was added to dkeys and dvalues of this tile yet */
     bool add;   /* dk and dv are added to what stands there: sequences share keys */
@@ -135,11 +135,12 @@ static inline void find_inner(const backward_head *u, int64_t first, int64_t row
     const problem *p = u->p;
     const heed_operand *y = &p->args->in[HEED_ATTENTION_Y];
     const pair_rows pairs = {u->s, u->kv_head, first, rows};
-    view dy = query_rows(p, &p->args->in[HEED_ATTENTION_DY], &pairs, true, u->scratch->rows);
+    strided_rows dy = query_rows(p, &p->args->in[HEED_ATTENTION_DY], &pairs, true,
+                                 u->scratch->rows);
     if (p->bf16) {
         const heed_gemm_rows floats = {dy.data, HEED_GEMM_F32, dy.stride};
         p->kernels->bf16.pack_n(u->scratch->dy_bf16, (int)p->padded, floats, rows, (int)p->width);
-        dy = (view){u->scratch->dy_bf16, p->padded};
+        dy = (strided_rows){u->scratch->dy_bf16, p->padded};
     }
     for (int64_t r = 0; r < rows; r += TOGETHER) {
         int count = (int)(rows - r < TOGETHER ? rows - r : TOGETHER);
@@ -155,7 +156,7 @@ static inline void find_inner(const backward_head *u, int64_t first, int64_t row
 
 /* Rows as the left operand of some matmuls and the right operand of others. */
 typedef struct {
-    view left, right;
+    strided_rows left, right;
 } operand_pair;
 
 /* All rows of q or dy of the head as operands of both kinds, once for all tiles of keys. They are
@@ -166,16 +167,16 @@ static inline operand_pair load_operands(const backward_head *u, const heed_oper
     const problem *p = u->p;
     pair_rows pairs = {u->s, u->kv_head, 0, rows};
     if (in_place(p)) {
-        const view all = query_rows(p, x, &pairs, true, NULL);
+        const strided_rows all = query_rows(p, x, &pairs, true, NULL);
         return (operand_pair){all, all};
     }
-    const view left = {left_room, p->packed}, right = {right_room, p->padded};
+    const strided_rows left = {left_room, p->packed}, right = {right_room, p->padded};
     for (int64_t first = 0; first < rows; first += BLOCK_ROWS) {
         const int64_t count = rows - first < BLOCK_ROWS ? rows - first : BLOCK_ROWS;
         pairs.first = first;
         pairs.count = count;
-        const view floats = query_rows(p, x, &pairs, true,
-                                       p->bf16 ? u->scratch->rows : left_room + first * p->packed);
+        const strided_rows floats = query_rows(
+            p, x, &pairs, true, p->bf16 ? u->scratch->rows : left_room + first * p->packed);
         if (!p->bf16) continue;
         packed_rows(p, floats, count, left_room + first * p->packed);
         pack_rows(p, (heed_gemm_rows){floats.data, HEED_GEMM_F32, floats.stride}, count,
@@ -185,9 +186,9 @@ static inline operand_pair load_operands(const backward_head *u, const heed_oper
 }
 
 /* The rows of a right operand from `first` on, which is a multiple of a k_group. */
-static inline view groups_from(const problem *p, view groups, int64_t first)
+static inline strided_rows groups_from(const problem *p, strided_rows groups, int64_t first)
 {
-    return (view){groups.data + first / p->k_group * groups.stride, groups.stride};
+    return (strided_rows){groups.data + first / p->k_group * groups.stride, groups.stride};
 }
 
 /* Gathers lse of rows [first, first + rows). */

@@ -168,8 +168,8 @@ static inline void add_to_keys(const backward_head *u, int64_t first, int64_t ro
 {
     const problem *p = u->p;
     backward_scratch *s = u->scratch;
-    const view queries = groups_from(p, u->query_groups, first),
-               dy = groups_from(p, u->dy_groups, first);
+    const strided_rows queries = groups_from(p, u->query_groups, first),
+                       dy = groups_from(p, u->dy_groups, first);
     const float *weights = s->weights, *dscores = s->dscores;
     if (p->bf16) {
         p->packers.pack_n(s->weight_groups, TILE, (heed_gemm_rows){weights, HEED_GEMM_F32, TILE},

@@ -69,7 +69,7 @@ static inline void multiply(const problem *p, int rows, int vectors, const small
 typedef struct {
     const float *data;
     ptrdiff_t stride;
-} view;
+} strided_rows;
 
 /* The address of element (row, column) of an operand of floats or 16-bit numbers. */
 static inline const void *element_of(const heed_operand *x, int64_t row, int64_t column)
@@ -129,15 +129,15 @@ typedef struct {
 /* These rows of x as floats: in place if they are evenly spaced, else copied to `room` (count,P).
    If `whole_vectors` is set, every row must have P floats, zeros after the width, and is copied
    unless the width is P. */
-static inline view query_rows(const problem *p, const heed_operand *x, const pair_rows *rows,
-                              bool whole_vectors, float *room)
+static inline strided_rows query_rows(const problem *p, const heed_operand *x,
+                                      const pair_rows *rows, bool whole_vectors, float *room)
 {
     const query_sequence *s = rows->s;
     const int kv_head = rows->kv_head;
     const int64_t left = p->width;
     if (p->group == 1 && (!whole_vectors || p->width == p->padded))
-        return (view){float_row(x, s->of.query_start + rows->first) + kv_head * p->width,
-                      x->row_stride};
+        return (strided_rows){float_row(x, s->of.query_start + rows->first) + kv_head * p->width,
+                              x->row_stride};
     float *out = room;
     int64_t query = rows->first / p->group, head = rows->first % p->group, count = rows->count;
     for (; count > 0; count--, out += p->padded) {
@@ -150,17 +150,17 @@ static inline view query_rows(const problem *p, const heed_operand *x, const pai
             query++;
         }
     }
-    return (view){room, p->padded};
+    return (strided_rows){room, p->padded};
 }
 
 /* Rows as the left operand of a sum over their channels: x itself for floats, otherwise packed into
    `room` (rows,packed). */
-static inline view packed_rows(const problem *p, view x, int64_t rows, float *room)
+static inline strided_rows packed_rows(const problem *p, strided_rows x, int64_t rows, float *room)
 {
     if (!p->bf16) return x;
     p->packers.pack_a(room, (int)p->packed, (heed_gemm_rows){x.data, HEED_GEMM_F32, x.stride}, rows,
                       (int)p->width);
-    return (view){room, p->packed};
+    return (strided_rows){room, p->packed};
 }
 
 #endif

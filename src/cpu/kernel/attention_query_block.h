@@ -100,7 +100,7 @@ typedef struct query_block {
     forward_scratch *scratch;
     partial to; /* m, l, o of the chunk that is being computed */
     key_tile tile;
-    view q, values; /* packed left operand of the scores; packed right operand of o */
+    strided_rows q, values; /* packed left operand of the scores; packed right operand of o */
     /* what max_score and softmax_weights multiply q.k by; 1 if bias_scores did it already */
     float scale;
     int64_t number; /* the number of the tile in the sequence */
@@ -194,7 +194,7 @@ typedef struct {
 
 /* Step 5 for several rows: o += weights times packed values of the given keys. */
 static inline void add_values(const query_block *u, const float *scores, int rows, key_range keys,
-                              view values, float *sums)
+                              strided_rows values, float *sums)
 {
     const problem *p = u->p;
     const float *weights = scores;
@@ -234,7 +234,7 @@ static inline void add_values_alone(const query_block *u, const float *scores, u
     pack_rows(p, (heed_gemm_rows){rows, HEED_GEMM_F32, p->padded}, u->tile.count,
               u->scratch->alone);
     const key_range keys = {__builtin_ctzll(bits), 64 - __builtin_clzll(bits)};
-    add_values(u, scores, 1, keys, (view){u->scratch->alone, p->padded}, sums);
+    add_values(u, scores, 1, keys, (strided_rows){u->scratch->alone, p->padded}, sums);
 }
 
 /* o of the row block. The weights of hidden keys are 0, so that one matmul over all keys that any
@@ -348,10 +348,10 @@ static inline void load_forward_tile(query_block *u, int64_t rows)
     u->checked = false;
     pack_columns(p, visible_rows(p, p->k, &u->tile, u->kv_head, s->spare), u->tile.count, s->keys);
     heed_gemm_rows values = visible_rows(p, p->v, &u->tile, u->kv_head, s->spare);
-    u->values = (view){s->values, p->padded};
+    u->values = (strided_rows){s->values, p->padded};
     if (u->tile.unbroken && values.type == HEED_GEMM_F32 && !p->bf16 && p->width == p->padded &&
         rows <= ROWS_AT_ONCE)
-        u->values = (view){values.data, values.stride};
+        u->values = (strided_rows){values.data, values.stride};
     else pack_rows(p, values, u->tile.count, s->values);
 }
 

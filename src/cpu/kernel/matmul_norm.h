@@ -94,7 +94,8 @@ static inline void norm_matmul_prepare(const heed_kernel_args *args)
     find_parts(all, args->isa);
 }
 
-static inline int norm_matmul_parts(const heed_kernel_args *args, int phase)
+/* Parts of a kernel whose phase 0 normalizes or quantizes rows and whose phase 1 multiplies. */
+static inline int row_phase_parts(const heed_kernel_args *args, int phase)
 {
     if (phase == 1) return prepared_matmuls(args)->all_parts;
     int64_t parts = (args->in[HEED_FUSED_A].shape.dim[0] + ROWS_TO_NORMALIZE - 1) /
@@ -146,7 +147,7 @@ HEED_KERNEL(fused_matmul_norm) = {
     .prepared = matmul_prepared,
     .prepare = norm_matmul_prepare,
     .produces_tiles = matmul_produces_tiles,
-    .parts = norm_matmul_parts,
+    .parts = row_phase_parts,
     .run = norm_matmul_run,
 };
 

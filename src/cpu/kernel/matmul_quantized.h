@@ -108,7 +108,7 @@ static inline void quantized_run(const heed_kernel_args *args, const heed_kernel
                                       .prepared = matmul_prepared,                        \
                                       .prepare = quantized_prepare,                       \
                                       .produces_tiles = matmul_produces_tiles,            \
-                                      .parts = norm_matmul_parts,                         \
+                                      .parts = row_phase_parts,                           \
                                       .run = quantized_run}
 QUANTIZED_KERNELS(matmul, HEED_OP_MATMUL);
 QUANTIZED_KERNELS(fused_matmul, HEED_OP_FUSED_MATMUL);

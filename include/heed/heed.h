@@ -225,10 +225,10 @@ typedef struct heed_forward_task {
     heed_load_options load; /* load.weights must be NULL with gradients; load.cache is not used */
 } heed_forward_task;
 /* Runs a model once. Reads the tensors in.<name> of the input file and writes out.<name>, and with
-   labels the loss, and with `gradients` grad.<name on disk> to the output file. Names and shapes of
-   inputs and outputs are those of the classes of Hugging Face transformers. HEED_E_ARG or
-   HEED_E_SHAPE names an input that is missing, unknown or out of range; errors of loading, reading
-   and writing. */
+   labels or cotangents the loss, and with `gradients` grad.<name on disk> to the output file. Names
+   and shapes of inputs and outputs are those of the classes of Hugging Face transformers.
+   HEED_E_ARG or HEED_E_SHAPE names an input that is missing, unknown or out of range; errors of
+   loading, reading and writing. */
 heed_status heed_forward_files(heed_context *context, const heed_forward_task *task,
                                heed_error *error);
 

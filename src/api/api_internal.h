@@ -1,5 +1,5 @@
-/* api_internal.h: the structs behind the handles of heed/heed.h. This module turns the tasks of the
-   public interface into calls of the other modules. */
+/* api_internal.h: the structs that the handles of heed/heed.h stand for. This module turns
+   the tasks of the public interface into calls of the other modules. */
 #ifndef HEED_API_API_INTERNAL_H
 #define HEED_API_API_INTERNAL_H
 

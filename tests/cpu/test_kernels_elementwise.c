@@ -1,6 +1,7 @@
 /* Kernels that go element by element against their references, at awkward sizes, on every
    instruction set. */
 #include "cpu/kernel_table.h"
+#include "support/unary_domain.h"
 
 typedef heed_value binary_builder(heed_graph *graph, heed_value a, heed_value b);
 
@@ -43,10 +44,8 @@ static void unary_kernels(void **state)
         for (int special = 0; special < 4; special++)
             for (int backward = 0; backward < 2; backward++)
                 for (int j = 0; j < COLUMNS_COUNT; j += 3) {
-                    bool needs_positive = kind == HEED_UNARY_LOG || kind == HEED_UNARY_SQRT ||
-                                          kind == HEED_UNARY_RSQRT;
                     row_data data = *specials[special];
-                    data.positive = needs_positive;
+                    data.positive = unary_needs_positive(kind);
                     data.scale = j == 3 ? 12 : 1;
                     /* limits at infinity are those of no formula */
                     if (backward && special > 1) continue;

@@ -3,6 +3,7 @@
    quotient has four points: its error is of order h^4. */
 #include "gradient_cases.h"
 #include "support/evaluate.h"
+#include "support/unary_domain.h"
 
 #include "base/rng.h"
 #include "graph/plan.h"
@@ -15,10 +16,8 @@ static double draw(heed_rng *rng, const op_case *c, drawing drawing, int64_t at)
     if (drawing == EIGHTHS) return (double)(int64_t)heed_rng_below(rng, 17) / 8 - 1;
     if (drawing == DISTINCT)
         return (float)((double)(at * 7 % 31) / 4 - 3 + heed_rng_uniform(rng) / 10);
-    bool logarithmic = c->op == HEED_OP_UNARY &&
-                       (c->p[0] == HEED_UNARY_LOG || c->p[0] == HEED_UNARY_SQRT ||
-                        c->p[0] == HEED_UNARY_RSQRT);
-    if (drawing == POSITIVE || logarithmic) return (float)(0.5 + 2 * heed_rng_uniform(rng));
+    const bool half_line = c->op == HEED_OP_UNARY && unary_needs_positive(c->p[0]);
+    if (drawing == POSITIVE || half_line) return (float)(0.5 + 2 * heed_rng_uniform(rng));
     for (;;) {
         double x = (float)(heed_rng_normal(rng) * (drawing == KINKLESS ? 4 : 1));
         bool near = false;

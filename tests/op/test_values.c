@@ -1,5 +1,6 @@
 /* Values of every op and every function: against PyTorch and transformers, in both precisions. What
    a rule says better than numbers has test_values_rules.c. */
+#include "support/unary_domain.h"
 #include "value_cases.h"
 #include "value_check.h"
 
@@ -79,11 +80,6 @@ static const struct {
     [HEED_UNARY_SQRT_SOFTPLUS] = {torch_unary_sqrtsoftplus, UNLIKE_RELU},
 };
 
-static bool wants_positive(int kind)
-{
-    return kind == HEED_UNARY_LOG || kind == HEED_UNARY_SQRT || kind == HEED_UNARY_RSQRT;
-}
-
 static const char *const unary_names[] = {
 #define HEED_UNARY(symbol, name, formula, derivative) name,
 #include <heed/unaries.def>
@@ -108,7 +104,7 @@ static void functions_are_those_of_transformers(void **state)
             double x[N_POINTS], y[N_POINTS];
             check_has_row(kind);
             for (int i = 0; i < N_POINTS; i++)
-                x[i] = wants_positive(kind) ? fabs(points[i]) + 0.25 : points[i];
+                x[i] = unary_needs_positive(kind) ? fabs(points[i]) + 0.25 : points[i];
             run_one(wide,
                     (one_node){HEED_OP_UNARY, &(heed_unary_attributes){kind}, 1,
                                (heed_shape[]){heed_shape_1(N_POINTS)}, (const double *[]){x}},
@@ -130,7 +126,7 @@ static void functions_are_finite_far_out(void **state)
         for (int wide = 0; wide < 2; wide++) {
             double y[8], slope[8], x[8];
             check_has_row(kind);
-            for (int i = 0; i < 8; i++) x[i] = wants_positive(kind) ? fabs(far[i]) : far[i];
+            for (int i = 0; i < 8; i++) x[i] = unary_needs_positive(kind) ? fabs(far[i]) : far[i];
             run_one(wide,
                     (one_node){HEED_OP_UNARY, &(heed_unary_attributes){kind}, 1, &shape,
                                (const double *[]){x}},

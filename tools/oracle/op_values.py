@@ -60,8 +60,9 @@ UNARIES = ("linear relu relu2 relu6 leaky_relu gelu gelu_new gelu_fast gelu_10 q
 def unaries():
     for name in UNARIES:
         function = OWN.get(name) or ACT2FN[name]
-        x = POINTS.abs() + 0.25 if name in ("log", "sqrt", "rsqrt") else POINTS
-        where = "abs(points) + 0.25" if name in ("log", "sqrt", "rsqrt") else "points"
+        positive = name in ("log", "sqrt", "rsqrt")
+        x = POINTS.abs() + 0.25 if positive else POINTS
+        where = "abs(points) + 0.25" if positive else "points"
         emit(f"unary_{name}", function(x), f"{name}({where})")
 
 

@@ -14,19 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-heed_status heed_weight_type_read(const char *name, heed_dtype *dtype, heed_error *error)
-{
-    bool known = heed_dtype_by_name(name, dtype);
-    if (known && (*dtype == HEED_F32 || *dtype == HEED_F16 || *dtype == HEED_BF16 ||
-                  heed_dtypes[*dtype].encode))
-        return HEED_OK;
-    return heed_fail(error, HEED_E_ARG,
-                     "weights cannot be rounded to \"%.40s\"; expected f32, f16, bf16, q4_0, q4_1, "
-                     "q5_0, q5_1, q8_0, q2_k, q3_k, q4_k, "
-                     "q5_k, q6_k or iq4_nl",
-                     name);
-}
-
 /* Loads the model, or makes one with random weights. */
 static heed_status load(const heed_conversion *how, heed_model **model, heed_error *error)
 {

@@ -37,6 +37,18 @@ void heed_load_tell(const heed_load_options *options, const heed_model *model)
             options->note(options->note_argument, heed_model_note(model, i));
 }
 
+heed_status heed_weight_type_read(const char *name, heed_dtype *dtype, heed_error *error)
+{
+    bool known = heed_dtype_by_name(name, dtype);
+    if (known && (*dtype == HEED_F32 || *dtype == HEED_F16 || *dtype == HEED_BF16 ||
+                  heed_dtypes[*dtype].encode))
+        return HEED_OK;
+    return heed_fail(error, HEED_E_ARG,
+                     "weights cannot be rounded to \"%.40s\"; expected f32, f16, bf16, q4_0, q4_1, "
+                     "q5_0, q5_1, q8_0, q2_k, q3_k, q4_k, q5_k, q6_k or iq4_nl",
+                     name);
+}
+
 /* Reads the settings of generation. If they cannot be read, the model loads all the same, since
    only generation needs them. HEED_E_NOMEM. */
 static heed_status load_settings(heed_transformer *t, heed_error *error)

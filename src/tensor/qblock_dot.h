@@ -1,15 +1,22 @@
 /* qblock_dot.h: the definition of a quantized matmul, which every kernel follows bit by bit.
-   Activations are rounded to 8 bits with one scale dx per run of 32. A run of 32 weights is a
-   vector of integers w, a scale d and, in some formats, a minimum m. The accumulator starts at 0 in
-   f32, and each run of k adds to it in order:
+   Activations are rounded to 8 bits in runs of 32. With max, the largest magnitude of a run, and
+   dx' = max / 127, a run of activations is:
+
+     x   = rint(value * r), where r = 127 / max; ties to even
+     dx  = dx' rounded to 11 significant bits
+     sum = dx' times the sum of x, rounded to 11 significant bits
+
+   A run of 32 weights is a vector of integers w, a scale d and, in some formats, a minimum m. The
+   accumulator starts at 0 in f32, and each run of k adds to it in order:
 
      acc = fma(d * dx, float(sum over the run of w x), acc)
-     acc = fma(m, dx times the sum of x, acc)                if the format has minima
+     acc = fma(m, sum, acc)                                  if the format has minima
 
-   The integer sums are below 2^24 and therefore exact, so they may be added in any order. The f32
-   reference kernels of the matmuls call heed_qblock_dot. In double precision the weights are
-   decoded and the activations are not rounded. Formats without traits are decoded to f32 and
-   multiplied as f32 weights. */
+   The integer sums are below 2^24 and therefore exact, so they may be added in any order. In
+   formats with HEED_SCALES_HALVES w contains the signed scale of its half as a factor; kernels may
+   sum each half without it and multiply in f32, which is exact too. The f32 reference kernels of
+   the matmuls call heed_qblock_dot. In double precision the weights are decoded and the activations
+   are not rounded. Formats without traits are decoded to f32 and multiplied as f32 weights. */
 #ifndef HEED_TENSOR_QBLOCK_DOT_H
 #define HEED_TENSOR_QBLOCK_DOT_H
 
@@ -58,14 +65,13 @@ typedef struct heed_qblock_run {
 void heed_qblock_run_read(const heed_qblock_traits *traits, const heed_qblock_parts *parts, int run,
                           heed_qblock_run *out);
 
-/* 32 activations rounded to 8 bits. The step dx is the largest magnitude divided by 127, and x is
-   rounded to nearest even in units of dx. If the largest magnitude is below 2^-100, all fields are
-   zero. If an activation is infinite or NaN, dx is NaN and x is zero. The step and the step times
-   the sum of x are rounded to 11 significant bits, because ggml stores them as f16 in block_q8_0
-   and block_q8_1; results then stay comparable with those of llama.cpp. Their range is that of
-   f32. */
+/* 32 activations rounded to 8 bits, as in the definition above. If the largest magnitude is below
+   2^-100, all fields are zero. If an activation is infinite or NaN, dx and sum are NaN and x is
+   zero. dx and sum are rounded to 11 significant bits, because ggml stores them as f16 in
+   block_q8_0 and block_q8_1; results then stay comparable with those of llama.cpp. Their range is
+   that of f32. */
 typedef struct heed_q8_run {
-    float d, sum; /* dx, and dx times the sum of x, both rounded to 11 bits */
+    float d, sum; /* dx and sum of the definition */
     /* Kernels sum q x instead of w x and start from these corrections, -zero times the sum of x. In
        HEED_SCALES_HALVES formats start[h] is the correction of half h. In other formats start[0] is
        that of the whole run and start[1] is 0. */

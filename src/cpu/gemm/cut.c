@@ -13,8 +13,9 @@ int64_t heed_gemm_whole_panels(int64_t tile_columns, int64_t nr)
     return larger(tile_columns, 1) / heed_common_divisor(larger(tile_columns, 1), nr);
 }
 
-/* If there is one row tile, cells are ranges of units of panels, about costs.skinny_part elements
-   of B each. */
+/* If there is one row tile, cells are ranges of units of panels: as many as give each at least
+   costs.skinny_part / (1 + m / 8) elements of B, but at most MAX_SKINNY_PARTS. Larger weights have
+   larger ranges. */
 static void cut_skinny(heed_gemm_cut *c, const heed_gemm *g)
 {
     const double work = (double)g->n * (double)larger(g->k, 1) * (1 + (double)g->m / 8) /

@@ -28,8 +28,9 @@
       floats        k 0: b(0,0) ... b(0,nr-1) | k 1: b(1,0) ... b(1,nr-1) | ...
       pairs         k 0 and 1: b(0,0)b(1,0) ... b(0,nr-1)b(1,nr-1) | k 2 and 3: ...
 
-   Rows of A a multiple of CACHE_WAY bytes apart share the same lines of the first-level cache,
-   which has CACHE_WAYS places for each line: then tiles have at most CACHE_WAYS rows. */
+   Rows of A a multiple of CACHE_WAY bytes apart fall into the same set of the first-level cache,
+   which holds CACHE_WAYS lines: then tiles have at most CACHE_WAYS rows. Both numbers are those of
+   the processors that were measured. */
 #ifndef HEED_CPU_GEMM_CUT_INTERNAL_H
 #define HEED_CPU_GEMM_CUT_INTERNAL_H
 

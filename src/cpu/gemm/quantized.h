@@ -59,10 +59,12 @@ typedef enum heed_qgemm_shape {
     HEED_QGEMM_TWO_PANELS,
     HEED_QGEMM_SHAPES
 } heed_qgemm_shape;
-/* A part has at least `part_columns` columns of a chunk of rows. If there is only one chunk of m
-   rows, it has about part_work / (1 + m / 8) elements of B, since each costs more work the more
-   rows there are. Chunks of 64 rows were chosen by measurement: they reach 71 to 80 % of the peak
-   of int8 on AVX-512, where tiles of 8 rows reach 42 %. */
+/* With several chunks of rows a range of panels has about `part_columns` columns or more. It has
+   fewer if N is less, or if it is the last one and a unit of panels is wide. If there is only one
+   chunk of m rows, there are as many ranges as give each at least part_work / (1 + m / 8) elements
+   of B, but at most 64 (floats: 32); larger weights have larger ranges. An element costs more work
+   the more rows there are. Chunks of 64 rows were chosen by measurement: they reach 71 to 80 % of
+   the peak of int8 on AVX-512, where tiles of 8 rows reach 42 %. */
 #define HEED_QGEMM_PARTS .part_columns = 128, .part_work = 1 << 16
 typedef struct heed_qgemm_kernels {
     int lanes;

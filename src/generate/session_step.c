@@ -15,7 +15,8 @@ static void copy_table(const heed_cache *cache, int64_t sequence, int32_t *row)
     memcpy(row, table, (size_t)pages * sizeof *row);
 }
 
-/* The columns of a run's page table: the pages of the longest sequence. */
+/* The columns of a run's page table: the pages of the session's context, however few are held.
+   Hence the plan chooses attention's kernel, the split one or not, by the context. */
 static int64_t table_columns(const heed_session *session)
 {
     return (session->context + HEED_PAGE_POSITIONS - 1) / HEED_PAGE_POSITIONS;

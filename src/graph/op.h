@@ -51,7 +51,9 @@ typedef struct heed_runtime {
     uint64_t seed, step; /* seed and step of the random ops */
 } heed_runtime;
 
-/* A rectangle of a matmul's output: rows [row, row + rows), columns [column, column + columns). */
+/* A rectangle: rows [row, row + rows), columns [column, column + columns). A tile producer reports
+   rectangles of its output 0. A tile consumer is given a rectangle of its own output 0, or, if it
+   writes a state, of the rows that it is to write there. */
 typedef struct heed_tile {
     int64_t row, rows, column, columns;
 } heed_tile;
@@ -81,7 +83,7 @@ typedef struct heed_kernel_call {
     void *scratch; /* the memory of this thread, as large as scratch() of the kernel said */
     /* the last part on this thread was of the same step and phase, and scratch is as it left it */
     bool scratch_valid;
-    /* tile consumers: the part of output 0 to compute; NULL: a part, as usual */
+    /* tile consumers: the rectangle to compute; NULL: a part, as usual */
     const heed_tile *tile;
 } heed_kernel_call;
 
@@ -119,8 +121,9 @@ typedef struct heed_kernel {
     bool (*small)(const heed_kernel_args *);
     /* can its last phase report tiles that end at multiples of args->tile_columns? NULL: no */
     bool (*produces_tiles)(const heed_kernel_args *);
-    /* the columns (a head) at whose multiples a tile must begin and end; NULL or 0: it cannot run
-       on tiles. Such a kernel has one phase and uses neither scratch nor shared memory. */
+    /* the columns (a head) at whose multiples a tile must begin and end; NULL or 0: only on tiles
+       of whole rows, if the op is row-local (regions.c). A kernel that runs on tiles has one phase
+       and uses neither scratch nor shared memory. */
     int64_t (*consumes_tiles)(const heed_kernel_args *);
     void (*run)(const heed_kernel_args *, const heed_kernel_call *);
 } heed_kernel;

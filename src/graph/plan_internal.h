@@ -37,11 +37,11 @@ typedef struct heed_step {
 /* Rows of a part, if the plan cuts the rows. */
 enum { HEED_ROWS_PER_PART = 16 };
 
-/* A run of steps between two barriers, in one of four forms (regions.c):
-   - by_rows: row-local steps, whose rows are cut into the same parts;
-   - single: steps of one part each, which one thread runs one after another;
-   - produces_tiles: a tile producer and the consumers of its tiles;
-   - one step alone. */
+/* A run of steps between two barriers. Several of its flags may be set; without any it is one step
+   and views (regions.c).
+   - by_rows: row-local steps, whose rows are cut into the same parts
+   - single: steps of one part each, which one thread runs one after another
+   - produces_tiles: a tile producer and the consumers of its tiles */
 typedef struct heed_region {
     int32_t first, count; /* steps */
     bool by_rows, single, produces_tiles;

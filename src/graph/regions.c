@@ -1,12 +1,13 @@
 /* regions.c: makes the steps of a plan, finds their kernels, and joins steps into regions: runs of
    steps without a barrier between them. Steps are added in the order of the graph, and each joins
-   the last region or begins a new one. A region has one of four forms:
-   - by rows: row-local steps over the same rows are cut into the same parts, so that a part runs
+   the last region or begins a new one. A region has three flags, of which several may be set:
+   - by_rows: row-local steps over the same rows are cut into the same parts, so that a part runs
      all of them on its rows;
    - single: each step is one part, so one thread runs them one after another;
-   - tile fusion: the first step is a matmul that produces tiles of its output, and the others (tile
-     consumers) work on each tile as soon as it is finished, like an epilogue;
-   - one step alone, whose kernel may have several phases. */
+   - produces_tiles: the first step is a matmul that produces tiles of its output, and the others
+     (tile consumers) work on each tile as soon as it is finished, like an epilogue. This flag alone
+     then decides which steps join.
+   Without a flag the region is one step, whose kernel may have several phases, and views. */
 #include "base/number.h"
 #include "graph/attributes.h"
 #include "graph/plan_internal.h"
@@ -150,8 +151,9 @@ static bool may_consume_tiles(const heed_plan *plan, heed_region *region, heed_s
     return true;
 }
 
-/* If the rows of the producer are short, its tiles may span whole rows. Then every row-local step
-   can consume them, such as a norm or the choice of experts. */
+/* If the rows of the producer are short, its tiles may span whole rows. Then a row-local step over
+   the producer's rows can consume them, such as a norm or the choice of experts, if it writes no
+   state and its kernel has one phase, no `parts`, no scratch and no shared memory. */
 static bool may_consume_rows(const heed_plan *plan, heed_region *region, heed_step *step)
 {
     const heed_value_info *values = plan->graph->values;

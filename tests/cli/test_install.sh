@@ -23,13 +23,15 @@ for static in "" --static; do
     fail "example and program differ ($static)"
 done
 
-# The program that README.md shows, as it stands there.
+# The program that README.md shows, as it stands there. It leaves freeing to its end, which the
+# sanitizer would call a leak; examples/continue.c above frees everything.
 sed -n '/^```c$/,/^```$/p' "$2/README.md" | sed '1d;$d' > "$prefix/readme.c"
 ${CC:-cc} -std=c17 -Wall -Wextra -Werror ${CFLAGS:-} "$prefix/readme.c" \
   $(pkg-config --define-variable=prefix="$prefix" --cflags --libs heed) -o "$prefix/readme"
 ln -s "$2/tests/fixtures/gpt2" "$prefix/run"
-[ "$(cd "$prefix" && ./readme)" = "$("$prefix/bin/heed" generate -m "$prefix/run" -p ROMEO: -n 40)" ] ||
-  fail "the program of README.md and heed generate differ"
+wanted=$("$prefix/bin/heed" generate -m "$prefix/run" -p ROMEO: -n 40)
+shown=$(cd "$prefix" && ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0" ./readme)
+[ "$shown" = "$wanted" ] || fail "the program of README.md and heed generate differ"
 
 # A project of its own through find_package.
 cmake -S "$2/tests/cli/package" -B "$prefix/outside" -DCMAKE_PREFIX_PATH="$prefix" \

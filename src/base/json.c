@@ -155,3 +155,15 @@ void heed_json_put_found(heed_buffer *buffer, const json_t *value)
     else if (json_is_object(value) || json_is_array(value)) put_found_members(buffer, value);
     else heed_json_put(buffer, value, JSON_ENCODE_ANY | JSON_COMPACT);
 }
+
+json_t *heed_json_copy(const json_t *object)
+{
+    json_t *copy = json_object();
+    for (void *at = json_object_iter((json_t *)object); copy && at;
+         at = json_object_iter_next((json_t *)object, at))
+        if (json_object_set(copy, json_object_iter_key(at), json_object_iter_value(at)) != 0) {
+            json_decref(copy);
+            copy = NULL;
+        }
+    return copy;
+}

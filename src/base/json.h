@@ -45,6 +45,9 @@ const char *heed_json_type(const json_t *value);
    in text becomes U+FFFD. The result is a new reference, to `json` itself if nothing had to change,
    or NULL if out of memory. */
 json_t *heed_json_plain(json_t *json);
+/* Returns a copy of an object that shares its values, NULL if out of memory, which jansson's
+   json_copy and json_object_update do not report. The caller owns the reference. */
+json_t *heed_json_copy(const json_t *object);
 
 /* Read a member of an object. If the member is absent or null, they leave *value untouched and
    return HEED_OK. If it has another type, they fail with HEED_E_FORMAT. An integer may be written

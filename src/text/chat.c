@@ -194,26 +194,12 @@ bool heed_chat_template_marks(const heed_chat_template *chat, const json_t *tool
     return jinja && heed_jinja_marks_generation(jinja);
 }
 
-/* Returns a shallow copy, NULL if out of memory, which jansson's json_copy and json_object_update
-   do not report. */
-static json_t *copy_object(const json_t *object)
-{
-    json_t *copy = json_object();
-    for (void *at = json_object_iter((json_t *)object); copy && at;
-         at = json_object_iter_next((json_t *)object, at))
-        if (json_object_set(copy, json_object_iter_key(at), json_object_iter_value(at)) != 0) {
-            json_decref(copy);
-            copy = NULL;
-        }
-    return copy;
-}
-
 heed_status heed_chat_render(const heed_chat_template *chat, const heed_chat_input *input,
                              heed_jinja_output *output, heed_error *error)
 {
     HEED_TRY(heed_chat_template_check(chat, input->tools, error));
     json_t *tools = input->tools ? json_incref((json_t *)input->tools) : json_null();
-    json_t *variables = copy_object(chat->special);
+    json_t *variables = heed_json_copy(chat->special);
     int failed = json_object_set(variables, "messages", (json_t *)input->messages);
     failed |= json_object_set_new(variables, "add_generation_prompt", json_boolean(input->prompt));
     failed |= json_object_set_new(variables, "tools", tools);

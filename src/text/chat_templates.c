@@ -90,19 +90,6 @@ void heed_tokenizer_list_templates(const heed_tokenizer *tokenizer, heed_buffer 
 
 /* ---- writing the templates into the configuration ---- */
 
-/* Returns a shallow copy, NULL if out of memory, which jansson's json_copy does not report. */
-static json_t *copy_object(const json_t *object)
-{
-    json_t *copy = json_object();
-    for (void *at = json_object_iter((json_t *)object); copy && at;
-         at = json_object_iter_next((json_t *)object, at))
-        if (json_object_set(copy, json_object_iter_key(at), json_object_iter_value(at)) != 0) {
-            json_decref(copy);
-            copy = NULL;
-        }
-    return copy;
-}
-
 /* Returns the value of "chat_template": a text for one template, a list for several. */
 static json_t *value_of(const json_t *templates)
 {
@@ -126,7 +113,7 @@ static json_t *value_of(const json_t *templates)
 
 static heed_status put_into_config(heed_tokenizer *tokenizer, heed_error *error)
 {
-    json_t *config = tokenizer->config ? copy_object(tokenizer->config)
+    json_t *config = tokenizer->config ? heed_json_copy(tokenizer->config)
                                        : heed_tokenizer_make_config(tokenizer);
     if (!config || json_object_set_new(config, member, value_of(tokenizer->templates)) != 0) {
         json_decref(config);

@@ -1,5 +1,6 @@
 #include "train/trainer_internal.h"
 
+#include "base/number.h"
 #include <math.h>
 #include <stdio.h>
 
@@ -26,11 +27,6 @@ static heed_status collate_update(heed_trainer *t, uint64_t *labels, heed_error 
     return HEED_OK;
 }
 
-static int64_t larger(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
 /* Counts by which the terms of an update's loss are divided. */
 typedef struct {
     uint64_t labels, rows;
@@ -42,10 +38,10 @@ static heed_status run_batch(heed_trainer *t, const heed_program_spec *usual, he
 {
     heed_program_spec spec = *usual, needed = {0};
     heed_batch_extents(batch, &needed);
-    spec.rows = larger(spec.rows, needed.rows);
-    spec.source_rows = larger(spec.source_rows, needed.source_rows);
-    spec.sequences = larger(spec.sequences, needed.sequences);
-    spec.gathered = larger(spec.gathered, needed.gathered);
+    spec.rows = heed_larger(spec.rows, needed.rows);
+    spec.source_rows = heed_larger(spec.source_rows, needed.source_rows);
+    spec.sequences = heed_larger(spec.sequences, needed.sequences);
+    spec.gathered = heed_larger(spec.gathered, needed.gathered);
     HEED_TRY(heed_engine_prepare(t->engine, &spec, error));
     heed_runtime runtime = {.seed = (uint64_t)t->options.seed, .step = (uint64_t)t->place.step + 1};
     HEED_TRY(heed_batch_feed(batch, t->engine, &runtime, error));

@@ -10,7 +10,7 @@ enum { MAX_PARTS = 64, MAX_SKINNY_PARTS = 32 };
 
 int64_t heed_gemm_whole_panels(int64_t tile_columns, int64_t nr)
 {
-    return larger(tile_columns, 1) / heed_common_divisor(larger(tile_columns, 1), nr);
+    return heed_larger(tile_columns, 1) / heed_common_divisor(heed_larger(tile_columns, 1), nr);
 }
 
 /* If there is one row tile, cells are ranges of units of panels: as many as give each at least
@@ -18,12 +18,12 @@ int64_t heed_gemm_whole_panels(int64_t tile_columns, int64_t nr)
    larger ranges. */
 static void cut_skinny(heed_gemm_cut *c, const heed_gemm *g)
 {
-    const double work = (double)g->n * (double)larger(g->k, 1) * (1 + (double)g->m / 8) /
+    const double work = (double)g->n * (double)heed_larger(g->k, 1) * (1 + (double)g->m / 8) /
                         c->kernels->costs.skinny_part;
-    const int64_t wanted = larger(
-        smaller((int64_t)(work < MAX_SKINNY_PARTS ? work : MAX_SKINNY_PARTS), c->units), 1);
+    const int64_t wanted = heed_larger(
+        heed_smaller((int64_t)(work < MAX_SKINNY_PARTS ? work : MAX_SKINNY_PARTS), c->units), 1);
     c->grid_rows = 1;
-    c->grid_columns = divide_up(c->units, divide_up(c->units, wanted));
+    c->grid_columns = heed_divide_up(c->units, heed_divide_up(c->units, wanted));
 }
 
 /* The time of one cell with this many row tiles and panels, in multiply-adds of one vector: its
@@ -36,7 +36,7 @@ static double cell_cost(const heed_gemm_cut *c, const heed_gemm *g, int64_t row_
     double cost = rows * columns / (double)(c->kernels->lanes * c->k_group) +
                   columns * (c->pack_b ? costs->pack_b[g->b_kind] : costs->read_b);
     cost += rows * (c->pack_a ? costs->pack_a : costs->read_a) *
-            (double)divide_up((int64_t)columns, c->block_columns);
+            (double)heed_divide_up((int64_t)columns, c->block_columns);
     return cost * (double)g->k + costs->part;
 }
 
@@ -49,17 +49,18 @@ static void cut_many(heed_gemm_cut *c, const heed_gemm *g)
     double best = 0;
     for (int64_t grid_rows = 1; grid_rows <= MAX_PARTS && grid_rows < 2 * c->row_tiles;
          grid_rows *= 2) {
-        const int64_t rows = smaller(grid_rows, c->row_tiles),
-                      row_tiles = divide_up(c->row_tiles, rows);
+        const int64_t rows = heed_smaller(grid_rows, c->row_tiles),
+                      row_tiles = heed_divide_up(c->row_tiles, rows);
         for (int64_t grid_columns = 1;
              grid_rows * grid_columns <= MAX_PARTS && grid_columns < 2 * c->units;
              grid_columns *= 2) {
-            const int64_t columns = smaller(grid_columns, c->units), cells = rows * columns;
+            const int64_t columns = heed_smaller(grid_columns, c->units), cells = rows * columns;
             double shares = 0;
             for (int i = 0; i < 4; i++)
                 shares += weights[i] * (double)((cells + ((int64_t)2 << i) - 1) >> (i + 1));
-            const double total = shares * cell_cost(c, g, row_tiles,
-                                                    divide_up(c->units, columns) * c->unit_panels);
+            const double total = shares *
+                                 cell_cost(c, g, row_tiles,
+                                           heed_divide_up(c->units, columns) * c->unit_panels);
             if (best == 0 || total < best) {
                 best = total;
                 c->grid_rows = rows;
@@ -104,20 +105,21 @@ heed_gemm_cut heed_gemm_lay_out(const heed_gemm *g, heed_isa isa)
     const int64_t nr = c.kernels->nr;
     const bool rows_collide = !g->a_transposed && !g->bf16_operands &&
                               g->a_stride % (CACHE_WAY / (int)sizeof(float)) == 0;
-    c.mr = rows_collide ? smaller(c.kernels->mr, CACHE_WAYS) : c.kernels->mr;
+    c.mr = rows_collide ? heed_smaller(c.kernels->mr, CACHE_WAYS) : c.kernels->mr;
     c.mc = blocking->mc / c.kernels->mr * c.mr;
-    c.row_tiles = larger(divide_up(g->m, c.mr), 1);
-    c.panels = larger(divide_up(g->n, nr), 1);
+    c.row_tiles = heed_larger(heed_divide_up(g->m, c.mr), 1);
+    c.panels = heed_larger(heed_divide_up(g->n, nr), 1);
     c.unit_panels = heed_gemm_whole_panels(g->tile_columns, nr);
-    c.units = divide_up(c.panels, c.unit_panels);
+    c.units = heed_divide_up(c.panels, c.unit_panels);
     c.skinny = c.row_tiles <= 1;
     choose_packing(&c, g, pairs);
     /* Between blocks of kc the sums lie in C. If the epilogue reads the old C, there can be only
        one block. */
     const bool one_block = reads_old_c(g) || (c.skinny && !c.pack_a && !c.pack_b);
-    c.kc = larger(one_block ? g->k : smaller(g->k, blocking->kc), 1);
+    c.kc = heed_larger(one_block ? g->k : heed_smaller(g->k, blocking->kc), 1);
     c.block_columns = blocking->nc;
-    c.nc = larger((reads_old_c(g) ? HEED_GEMM_MAX_WIDTH : blocking->nc) / nr / c.unit_panels, 1) *
+    c.nc = heed_larger((reads_old_c(g) ? HEED_GEMM_MAX_WIDTH : blocking->nc) / nr / c.unit_panels,
+                       1) *
            c.unit_panels * nr;
     return c;
 }
@@ -140,12 +142,12 @@ size_t heed_gemm_cut_scratch(const heed_gemm *gemm, heed_isa isa)
     size_t depth = (size_t)c.kc;
     /* With a smaller n the last panel may be cut off, and then B is packed. */
     const bool perhaps = !c.pack_b && !gemm->prepacked && gemm->b_kind == HEED_GEMM_B_NN;
-    if (perhaps) depth = (size_t)larger(smaller(gemm->k, c.kernels->blocking.kc), 1);
+    if (perhaps) depth = (size_t)heed_larger(heed_smaller(gemm->k, c.kernels->blocking.kc), 1);
     /* If there is a second block of rows, packed panels are kept for it; otherwise those of one
        register tile suffice. */
     const bool second_block = c.row_tiles * c.mr > c.mc;
-    const int64_t columns = smaller(second_block ? c.nc : HEED_GEMM_MAX_WIDTH,
-                                    c.panels * c.kernels->nr);
+    const int64_t columns = heed_smaller(second_block ? c.nc : HEED_GEMM_MAX_WIDTH,
+                                         c.panels * c.kernels->nr);
     const size_t b = c.pack_b || perhaps ? (size_t)k_groups_of(&c, (int64_t)depth) * (size_t)columns
                                          : 0;
     const size_t a = (size_t)packed_a_elements(&c, gemm, most_block_rows(&c), (int64_t)depth);

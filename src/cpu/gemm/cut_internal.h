@@ -34,6 +34,7 @@
 #ifndef HEED_CPU_GEMM_CUT_INTERNAL_H
 #define HEED_CPU_GEMM_CUT_INTERNAL_H
 
+#include "base/number.h"
 #include "cpu/gemm/kernels.h"
 
 enum { CACHE_WAY = 4096, CACHE_WAYS = 8 };
@@ -77,19 +78,6 @@ typedef struct heed_gemm_pack_range {
 void heed_gemm_pack_panels(const heed_gemm_cut *c, const heed_gemm *gemm,
                            heed_gemm_pack_range range, float *out, ptrdiff_t apart);
 
-static inline int64_t divide_up(int64_t a, int64_t b)
-{
-    return (a + b - 1) / b;
-}
-static inline int64_t smaller(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-static inline int64_t larger(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
 /* The least number of panels of `nr` columns that end at a multiple of `tile_columns` columns; 1 if
    tile_columns is 0. */
 int64_t heed_gemm_whole_panels(int64_t tile_columns, int64_t nr);
@@ -97,7 +85,7 @@ int64_t heed_gemm_whole_panels(int64_t tile_columns, int64_t nr);
 /* The number of k_groups that hold `depth` values of k. */
 static inline int64_t k_groups_of(const heed_gemm_cut *c, int64_t depth)
 {
-    return divide_up(depth, c->k_group);
+    return heed_divide_up(depth, c->k_group);
 }
 
 /* The stride of packed A, in elements: of a row, which must not be a multiple of CACHE_WAY bytes,
@@ -106,8 +94,8 @@ static inline int64_t packed_a_width(const heed_gemm_cut *c, const heed_gemm *g,
                                      int64_t depth)
 {
     const int64_t lanes = c->kernels->lanes;
-    if (g->a_transposed) return divide_up(rows, lanes) * lanes;
-    return (divide_up(k_groups_of(c, depth), lanes) + 1) * lanes;
+    if (g->a_transposed) return heed_divide_up(rows, lanes) * lanes;
+    return (heed_divide_up(k_groups_of(c, depth), lanes) + 1) * lanes;
 }
 
 /* Elements of a packed block of A with at most `rows` rows; 0 if cells do not pack A. */
@@ -127,14 +115,14 @@ static inline bool reads_old_c(const heed_gemm *g)
 /* Rows of the largest block of A. */
 static inline int64_t most_block_rows(const heed_gemm_cut *c)
 {
-    return smaller(c->row_tiles * c->mr, c->mc);
+    return heed_smaller(c->row_tiles * c->mr, c->mc);
 }
 
 /* The number of elements of B as stored that hold `depth` values of k of a column. Blocks begin at
    whole elements. */
 static inline int64_t stored_k_groups(const heed_gemm_cut *c, int64_t depth)
 {
-    return divide_up(depth, heed_gemm_type_k_group(c->type));
+    return heed_divide_up(depth, heed_gemm_type_k_group(c->type));
 }
 
 /* The address of element `at`. */

@@ -54,7 +54,7 @@ static int tile_rows(const gemm_block *w, int64_t t, int64_t *first)
 {
     if (w->cut->prepack_a && w->gemm->a_transposed) {
         *first = w->m + t * w->cut->mr;
-        return (int)smaller(w->cut->mr, w->m + w->rows - *first);
+        return (int)heed_smaller(w->cut->mr, w->m + w->rows - *first);
     }
     *first = w->m + w->rows * t / w->tiles;
     return (int)(w->m + w->rows * (t + 1) / w->tiles - *first);
@@ -79,7 +79,7 @@ static void run_tile(const gemm_block *w, heed_gemm_tile *tile, int index, int64
 {
     const heed_gemm *g = w->gemm;
     const heed_gemm_kernels *kernels = w->cut->kernels;
-    const int width = kernels->lanes << index, columns = (int)smaller(width, g->n - n);
+    const int width = kernels->lanes << index, columns = (int)heed_smaller(width, g->n - n);
     const bool last = w->k + w->depth >= g->k,
                epilogue = g->bias || g->activation || g->gate || g->residual || reads_old_c(g);
     float *out = g->c + m * g->c_stride + n;
@@ -160,20 +160,20 @@ static void run_panels(const gemm_block *w, int64_t first, int64_t end, bool fre
     const heed_gemm_cut *c = w->cut;
     const heed_gemm *g = w->gemm;
     const int64_t nr = c->kernels->nr, lanes = c->kernels->lanes;
-    const int tallest = (int)(c->prepack_a && g->a_transposed ? smaller(w->rows, c->mr)
-                                                              : divide_up(w->rows, w->tiles));
+    const int tallest = (int)(c->prepack_a && g->a_transposed ? heed_smaller(w->rows, c->mr)
+                                                              : heed_divide_up(w->rows, w->tiles));
     for (int64_t panel = first; panel < end;) {
         const int64_t n = panel * nr,
-                      vectors = divide_up(smaller((end - panel) * nr, g->n - n), lanes);
+                      vectors = heed_divide_up(heed_smaller((end - panel) * nr, g->n - n), lanes);
         int index = HEED_GEMM_WIDTHS - 1;
         while (index > 0 && (!(*c->tiles)[index][tallest] || 1 << index > vectors)) index--;
-        const int64_t panels = larger((1 << index) / HEED_GEMM_PANEL_VECTORS, 1);
+        const int64_t panels = heed_larger((1 << index) / HEED_GEMM_PANEL_VECTORS, 1);
         heed_gemm_tile place = {.b_panel = stored_k_groups(c, g->k) * nr, .b_step = nr};
         if (c->pack_b) {
             /* panels that are packed together: a multiple of `panels` */
             const int64_t together = HEED_GEMM_MAX_WIDTH / nr, at = panel - first;
             float *packed = w->packed_b + (keep ? at : at % together) * w->k_groups * nr;
-            const heed_gemm_pack_range range = {panel, smaller(together, end - panel), w->k,
+            const heed_gemm_pack_range range = {panel, heed_smaller(together, end - panel), w->k,
                                                 w->depth};
             if (fresh && at % together == 0)
                 heed_gemm_pack_panels(c, g, range, packed, w->k_groups * nr);
@@ -202,30 +202,30 @@ static void run_cell(const heed_gemm *g, const heed_gemm_cut *c, int64_t cell, f
     w.packed_b = w.packed_a + packed_a_elements(c, g, most_block_rows(c), c->kc);
     const int64_t i = cell % c->grid_rows, j = cell / c->grid_rows, mr = c->mr, nr = c->kernels->nr;
     const int64_t first_row = c->row_tiles * i / c->grid_rows * mr;
-    const int64_t end_row = smaller(c->row_tiles * (i + 1) / c->grid_rows * mr, g->m);
+    const int64_t end_row = heed_smaller(c->row_tiles * (i + 1) / c->grid_rows * mr, g->m);
     const int64_t first_panel = c->units * j / c->grid_columns * c->unit_panels;
-    const int64_t end_panel = smaller(c->units * (j + 1) / c->grid_columns * c->unit_panels,
-                                      c->panels);
-    const int64_t tiles = divide_up(end_row - first_row, mr), blocks = divide_up(tiles, c->mc / mr),
-                  panels = c->nc / nr;
+    const int64_t end_panel = heed_smaller(c->units * (j + 1) / c->grid_columns * c->unit_panels,
+                                           c->panels);
+    const int64_t tiles = heed_divide_up(end_row - first_row, mr),
+                  blocks = heed_divide_up(tiles, c->mc / mr), panels = c->nc / nr;
     /* loop 5: nc columns of B, which the third-level cache keeps */
     for (int64_t panel = first_panel; panel < end_panel; panel += panels) {
-        const int64_t stop = smaller(panel + panels, end_panel);
+        const int64_t stop = heed_smaller(panel + panels, end_panel);
         w.k = 0;
         /* loop 4: kc values of k */
         do {
-            w.depth = smaller(c->kc, g->k - w.k);
+            w.depth = heed_smaller(c->kc, g->k - w.k);
             w.k_groups = k_groups_of(c, w.depth);
             /* loop 3: about mc rows of A, which the second-level cache keeps */
             for (int64_t r = 0; r < blocks; r++) {
                 w.m = first_row + tiles * r / blocks * mr;
-                w.rows = smaller(first_row + tiles * (r + 1) / blocks * mr, end_row) - w.m;
-                w.tiles = divide_up(w.rows, mr);
+                w.rows = heed_smaller(first_row + tiles * (r + 1) / blocks * mr, end_row) - w.m;
+                w.tiles = heed_divide_up(w.rows, mr);
                 if (c->pack_a) pack_rows(&w);
                 run_panels(&w, panel, stop, r == 0, blocks > 1);
                 if (g->tile_done && w.k + w.depth >= g->k)
                     g->tile_done(g, (heed_gemm_area){w.m, w.rows, panel * nr,
-                                                     smaller(stop * nr, g->n) - panel * nr});
+                                                     heed_smaller(stop * nr, g->n) - panel * nr});
             }
             w.k += c->kc;
         } while (w.k < g->k);

@@ -29,9 +29,9 @@ static void pack_transposed_panels(const heed_gemm_cut *c, const heed_gemm *g,
 {
     const int nr = c->kernels->nr;
     const int64_t n = range.first * nr, end = range.k + range.depth;
-    const int valid = (int)smaller(nr, g->n - n);
+    const int valid = (int)heed_smaller(nr, g->n - n);
     for (int64_t k = range.k; k < end;) {
-        const int64_t lane = k % nr, depth = smaller(nr - lane, end - k);
+        const int64_t lane = k % nr, depth = heed_smaller(nr - lane, end - k);
         const int64_t at = (k / nr * stored_k_groups(c, g->n) + stored_k_groups(c, n)) * nr + lane;
         c->packers.pack_t(out, nr, (heed_gemm_rows){element(g->b, c->type, at), c->type, nr}, depth,
                           valid);
@@ -46,7 +46,7 @@ static void pack_panel(const heed_gemm_cut *c, const heed_gemm *g, heed_gemm_pac
 {
     const int nr = c->kernels->nr;
     const int64_t k = range.k, n = range.first * nr;
-    const int valid = (int)smaller(nr, g->n - n);
+    const int valid = (int)heed_smaller(nr, g->n - n);
     heed_gemm_rows b = {.type = c->type, .stride = g->b_stride};
     switch (g->b_kind) {
     case HEED_GEMM_B_PANELS:
@@ -125,7 +125,7 @@ static void prepack_tiles(const heed_gemm_cut *c, const heed_gemm *g, heed_gemm_
     for (int64_t i = 0; i < range.count; i++) {
         const heed_gemm_rows rows = {source + i * c->mr, HEED_GEMM_F32, g->a_stride};
         c->packers.pack_n(out + i * apart, (int)width, rows, range.depth,
-                          (int)smaller(width, g->m - (t + i) * c->mr));
+                          (int)heed_smaller(width, g->m - (t + i) * c->mr));
     }
 }
 
@@ -160,13 +160,14 @@ void heed_gemm_prepack(const heed_gemm *gemm, heed_isa isa, int part, int parts)
     if (a && !gemm->a_transposed)
         prepack_rows(&c, gemm, gemm->m * part / parts, gemm->m * (part + 1) / parts);
     for (int64_t k = 0; k < gemm->k; k += DEPTH) {
-        const int64_t depth = smaller(gemm->k - k, DEPTH);
+        const int64_t depth = heed_smaller(gemm->k - k, DEPTH);
         for (int64_t t = tiles; a && gemm->a_transposed && t < end_tile; t += SIDE_BY_SIDE)
-            prepack_tiles(&c, gemm,
-                          (heed_gemm_pack_range){t, smaller(end_tile - t, SIDE_BY_SIDE), k, depth});
+            prepack_tiles(
+                &c, gemm,
+                (heed_gemm_pack_range){t, heed_smaller(end_tile - t, SIDE_BY_SIDE), k, depth});
         for (int64_t p = panels; b && p < end_panel; p += SIDE_BY_SIDE)
             prepack_panels(
                 &c, gemm,
-                (heed_gemm_pack_range){p, smaller(end_panel - p, SIDE_BY_SIDE), k, depth});
+                (heed_gemm_pack_range){p, heed_smaller(end_panel - p, SIDE_BY_SIDE), k, depth});
     }
 }

@@ -41,17 +41,17 @@ static quantized_cut cut_matmul(const heed_gemm *g, heed_isa isa)
                        .floats = heed_gemm_kernels_for(isa),
                        .k_runs = g->k / HEED_RUN};
     c.tile = c.kernels->tile[heed_qblock_traits_of(g->b_dtype) - heed_qblock_traits_table];
-    c.panels = larger(divide_up(g->n, c.kernels->lanes), 1);
+    c.panels = heed_larger(heed_divide_up(g->n, c.kernels->lanes), 1);
     c.wide = g->m > 1 && c.tile[HEED_QGEMM_TWO_PANELS] ? 2 : 1;
     c.unit_panels = heed_gemm_whole_panels(g->tile_columns, c.wide * c.kernels->lanes) * c.wide;
-    c.grid_rows = larger(divide_up(g->m, HEED_QGEMM_CHUNK_ROWS), 1);
-    const double work = (double)g->n * (double)larger(g->k, 1) * (1 + (double)g->m / 8) /
+    c.grid_rows = heed_larger(heed_divide_up(g->m, HEED_QGEMM_CHUNK_ROWS), 1);
+    const double work = (double)g->n * (double)heed_larger(g->k, 1) * (1 + (double)g->m / 8) /
                         (double)c.kernels->part_work;
     int64_t wanted = (int64_t)(work < MAX_PARTS ? work : MAX_PARTS);
     if (c.grid_rows > 1) wanted = g->n / c.kernels->part_columns;
-    const int64_t most = smaller(divide_up(c.panels, c.unit_panels),
-                                 larger(MAX_PARTS / c.grid_rows, 1));
-    c.grid_columns = larger(smaller(wanted, most), 1);
+    const int64_t most = heed_smaller(heed_divide_up(c.panels, c.unit_panels),
+                                      heed_larger(MAX_PARTS / c.grid_rows, 1));
+    c.grid_columns = heed_larger(heed_smaller(wanted, most), 1);
     return c;
 }
 
@@ -59,7 +59,7 @@ int heed_qgemm_parts(const heed_gemm *gemm, heed_isa isa)
 {
     if (gemm->m <= 0 || gemm->n <= 0) return 1;
     const quantized_cut c = cut_matmul(gemm, isa);
-    return (int)smaller(c.grid_rows * c.grid_columns, MAX_PARTS);
+    return (int)heed_smaller(c.grid_rows * c.grid_columns, MAX_PARTS);
 }
 
 size_t heed_qgemm_quantized_bytes(int64_t m, int64_t k)
@@ -81,7 +81,7 @@ void heed_qgemm_quantize(const heed_qgemm_operand *operand, const float *a, int6
     const int64_t runs = operand->k / HEED_RUN;
     for (int64_t i = first; i < end; i++) {
         const int64_t chunk = i - i % HEED_QGEMM_CHUNK_ROWS,
-                      rows = smaller(operand->m - chunk, HEED_QGEMM_CHUNK_ROWS);
+                      rows = heed_smaller(operand->m - chunk, HEED_QGEMM_CHUNK_ROWS);
         kernels->quantize(a + (i - first) * a_stride, traits, runs, rows,
                           chunk_of(quantized, chunk, runs) + (i - chunk));
     }
@@ -90,7 +90,7 @@ void heed_qgemm_quantize(const heed_qgemm_operand *operand, const float *a, int6
 size_t heed_qgemm_scratch(const heed_gemm *gemm, heed_isa isa)
 {
     (void)isa;
-    const int64_t rows = smaller(HEED_QGEMM_CHUNK_ROWS, larger(gemm->m, 1));
+    const int64_t rows = heed_smaller(HEED_QGEMM_CHUNK_ROWS, heed_larger(gemm->m, 1));
     const size_t own = gemm->a_runs ? 0 : heed_qgemm_quantized_bytes(rows, gemm->k);
     return heed_align(TILE_BYTES + own);
 }
@@ -107,7 +107,7 @@ static void run_panels(const heed_gemm *g, const quantized_cut *c, int64_t row,
         width = shape == HEED_QGEMM_TWO_PANELS ? 2 : 1;
         tile->panel = (const uint8_t *)g->b + panel * tile->panel_stride;
         c->tile[shape](tile);
-        const int64_t column = panel * lanes, columns = smaller(width * lanes, g->n - column);
+        const int64_t column = panel * lanes, columns = heed_smaller(width * lanes, g->n - column);
         c->floats->finish(g, (heed_gemm_area){row, tile->rows, column, columns}, tile->to,
                           width * lanes);
     }
@@ -117,14 +117,15 @@ void heed_qgemm_run(const heed_gemm *gemm, heed_isa isa, int part, int parts, vo
 {
     if (gemm->m <= 0 || gemm->n <= 0) return;
     const quantized_cut c = cut_matmul(gemm, isa);
-    const int64_t cells = c.grid_rows * c.grid_columns, units = divide_up(c.panels, c.unit_panels);
+    const int64_t cells = c.grid_rows * c.grid_columns,
+                  units = heed_divide_up(c.panels, c.unit_panels);
     heed_qgemm_tile tile = {
         .panel_stride = (ptrdiff_t)heed_qgemm_panel_stride(isa, gemm->b_dtype, gemm->k),
         .to = scratch,
         .blocks = gemm->k / (int64_t)heed_dtypes[gemm->b_dtype].qblock};
     for (int64_t cell = cells * part / parts; cell < cells * (part + 1) / parts; cell++) {
         const int64_t j = cell / c.grid_rows, row = cell % c.grid_rows * HEED_QGEMM_CHUNK_ROWS;
-        tile.rows = (int)smaller(HEED_QGEMM_CHUNK_ROWS, gemm->m - row);
+        tile.rows = (int)heed_smaller(HEED_QGEMM_CHUNK_ROWS, gemm->m - row);
         tile.a_run = tile.rows;
         tile.a = chunk_of(gemm->a_runs, row, c.k_runs);
         if (!gemm->a_runs) {
@@ -135,13 +136,14 @@ void heed_qgemm_run(const heed_gemm *gemm, heed_isa isa, int part, int parts, vo
             tile.a = own;
         }
         const int64_t first = units * j / c.grid_columns * c.unit_panels;
-        const int64_t end = smaller(units * (j + 1) / c.grid_columns * c.unit_panels, c.panels);
+        const int64_t end = heed_smaller(units * (j + 1) / c.grid_columns * c.unit_panels,
+                                         c.panels);
         run_panels(gemm, &c, row, &tile, first, end);
         if (gemm->tile_done) {
             const int64_t column = first * c.kernels->lanes;
-            gemm->tile_done(gemm,
-                            (heed_gemm_area){row, tile.rows, column,
-                                             smaller(end * c.kernels->lanes, gemm->n) - column});
+            gemm->tile_done(
+                gemm, (heed_gemm_area){row, tile.rows, column,
+                                       heed_smaller(end * c.kernels->lanes, gemm->n) - column});
         }
     }
 }

@@ -140,9 +140,11 @@ static heed_status create_named(heed_file_writer *writer, const char *folder, he
         writer->descriptor = open(writer->temporary,
                                   O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
         if (writer->descriptor >= 0) {
-            /* On a file system without locks nobody removes abandoned files either. */
-            (void)flock(writer->descriptor, LOCK_EX | LOCK_NB);
-            if (is_held(writer)) return HEED_OK;
+            /* If another process has the lock, it is about to remove the file as abandoned. On a
+               file system without locks nobody removes abandoned files. */
+            bool taken = flock(writer->descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
+            if (taken && is_held(writer)) return HEED_OK;
+            unlink(writer->temporary);
             close(writer->descriptor);
             writer->descriptor = -1;
         } else if (errno != EEXIST) {

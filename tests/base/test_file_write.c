@@ -322,7 +322,7 @@ static void a_killed_writer_leaves_nothing_for_long(void **state)
 static void many_writers_and_one_file(void **state)
 {
     (void)state;
-    enum { WRITERS = 4, TIMES = 40, SIZE = 20000 };
+    enum { WRITERS = 4, TIMES = 2000, SIZE = 20000 };
     char *path = own("shared"), bytes[SIZE + 1] = "";
     pid_t children[WRITERS];
     for (int i = 0; i < WRITERS; i++) {

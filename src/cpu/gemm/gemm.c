@@ -206,8 +206,8 @@ static void run_cell(const heed_gemm *g, const heed_gemm_cut *c, int64_t cell, f
     const int64_t first_panel = c->units * j / c->grid_columns * c->unit_panels;
     const int64_t end_panel = heed_smaller(c->units * (j + 1) / c->grid_columns * c->unit_panels,
                                            c->panels);
-    const int64_t tiles = heed_divide_up(end_row - first_row, mr),
-                  blocks = heed_divide_up(tiles, c->mc / mr), panels = c->nc / nr;
+    const int64_t tiles = heed_divide_up(end_row - first_row, mr);
+    const int64_t blocks = heed_divide_up(tiles, c->mc / mr), panels = c->nc / nr;
     /* loop 5: nc columns of B, which the third-level cache keeps */
     for (int64_t panel = first_panel; panel < end_panel; panel += panels) {
         const int64_t stop = heed_smaller(panel + panels, end_panel);

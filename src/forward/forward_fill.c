@@ -7,7 +7,7 @@
 /* The plan whose inputs are filled, and its memory. */
 typedef struct {
     const heed_plan *plan;
-    const heed_workspace *workspace;
+    heed_workspace *workspace;
 } target;
 
 /* Returns the memory of an input; NULL if the plan has no input of this name. */
@@ -330,7 +330,7 @@ heed_runtime heed_forward_runtime(const heed_forward_call *call)
 }
 
 heed_status heed_forward_fill(const heed_forward_call *call, const heed_plan *plan,
-                              const heed_workspace *workspace, heed_error *error)
+                              heed_workspace *workspace, heed_error *error)
 {
     target to = {plan, workspace};
     heed_program_spec spec = heed_forward_spec(call, HEED_PURPOSE_LOSS);

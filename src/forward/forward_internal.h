@@ -86,7 +86,7 @@ void heed_forward_mark_needed(heed_forward_call *call);
 
 /* Fills every input of the plan from the call. */
 heed_status heed_forward_fill(const heed_forward_call *call, const heed_plan *plan,
-                              const heed_workspace *workspace, heed_error *error);
+                              heed_workspace *workspace, heed_error *error);
 /* Is something scored, but no label counts? The loss is then the mean of nothing, NaN. */
 bool heed_forward_is_empty(const heed_forward_call *call);
 /* Adds every output of the plan to `outputs` under "out." + its name, in the padded layout. If the

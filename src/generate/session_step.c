@@ -56,7 +56,8 @@ static void fill_run(heed_session *session, const heed_step_item *items, int64_t
     };
     int32_t *fields = heed_engine_input(engine, "sequences"),
             *table = heed_engine_input(engine, "page_table"),
-            *wanted = heed_engine_input(engine, "rows");
+            *wanted = heed_engine_input(engine, "rows"),
+            *types = heed_engine_input(engine, "types");
     int64_t start = 0;
     for (int64_t i = 0; i < pieces; i++, fields += HEED_SEQUENCE_FIELDS) {
         const heed_session_piece *p = &session->pieces[i];
@@ -69,6 +70,8 @@ static void fill_run(heed_session *session, const heed_step_item *items, int64_t
         heed_session_fill_sequence(fields, start, p->count, before + p->count, before, i);
         copy_table(cache, sequence, table);
         table += table_columns(session);
+        /* generated text has token type 0 throughout */
+        if (types) memset(types + start, 0, (size_t)p->count * sizeof *types);
         for (int64_t token = p->want; token < p->count; token++)
             *wanted++ = (int32_t)(start + token);
         start += p->count;

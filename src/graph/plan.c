@@ -81,6 +81,7 @@ heed_status heed_plan_new(const heed_graph *graph, const heed_backend *backend,
                                      : heed_fail_memory(error, sizeof *graph, "the plan");
     plan->reuse = !plan->keep_all && !(passes & HEED_PASS_NONE) && (passes & HEED_PASS_REUSE);
     if (status == HEED_OK) status = heed_plan_make_steps(plan, error);
+    if (status == HEED_OK) status = heed_plan_list_inputs(plan, error);
     if (status == HEED_OK) status = heed_plan_place(plan, error);
     if (status == HEED_OK) status = lay_out_workspace(plan, error);
     if (status == HEED_OK && observer && observer->compiled)
@@ -94,6 +95,7 @@ void heed_plan_free(heed_plan *plan)
 {
     if (!plan) return;
     heed_graph_free(plan->graph);
+    free(plan->inputs);
     free(plan->places);
     free(plan->steps);
     free(plan->regions);

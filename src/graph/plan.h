@@ -44,7 +44,7 @@ const heed_graph *heed_plan_graph(const heed_plan *plan);
 
 heed_workspace *heed_workspace_new(void); /* NULL when out of memory */
 void heed_workspace_free(heed_workspace *workspace);
-/* Makes the workspace large enough for the plan. When it grows, the contents of inputs are lost.
+/* Makes the workspace large enough for the plan. No input counts as filled any more.
    HEED_E_NOMEM says how many bytes were wanted. */
 heed_status heed_workspace_reserve(heed_workspace *workspace, const heed_plan *plan,
                                    heed_error *error);
@@ -53,10 +53,24 @@ heed_status heed_workspace_reserve(heed_workspace *workspace, const heed_plan *p
 void heed_workspace_set_cancel(heed_workspace *workspace, heed_cancel cancel);
 size_t heed_workspace_bytes(const heed_workspace *workspace);
 
-/* The memory of an input; NULL if there is no input of this name. Inputs lie one after another at
-   the start of the workspace, and pointers are valid until it grows. f32 inputs of a
+/* One input of a plan, as its graph declared it. */
+typedef struct heed_plan_input_info {
+    const char *name;
+    heed_dtype dtype;
+    heed_shape shape; /* with the maximum, if it is live */
+    heed_value value; /* in the graph of the plan */
+    bool is_read;     /* by a step or as an output; others need not be filled */
+} heed_plan_input_info;
+/* All inputs of the plan, in the order in which the graph declared them; borrowed. A caller that
+   walks them fills each input it knows, and heed_plan_run names one that it did not know. */
+const heed_plan_input_info *heed_plan_inputs(const heed_plan *plan, size_t *count);
+bool heed_plan_has_input(const heed_plan *plan, const char *name);
+/* The memory of an input, for the caller to fill: from now on it counts as filled. NULL if there is
+   no input of this name. Inputs lie one after another at the start of the workspace, and pointers
+   are valid until it grows. What was filled stays for further runs of this plan, until the next
+   heed_workspace_reserve, or until an input of another plan is asked for. f32 inputs of a
    double-precision plan are doubles. */
-void *heed_plan_input(const heed_plan *plan, const heed_workspace *workspace, const char *name);
+void *heed_plan_input(const heed_plan *plan, heed_workspace *workspace, const char *name);
 /* An output after a run, with its live shape; with keep_all, heed_plan_value gives any value.
    HEED_E_ARG if the name is unknown, or the value does not lie in the workspace. */
 heed_status heed_plan_output(const heed_plan *plan, const heed_workspace *workspace,
@@ -75,6 +89,8 @@ typedef struct heed_binding {
 /* Runs the plan on the threads of the backend.
    - runtime->count must not exceed the maxima of the plan, and binding->data may not hold NULL
      (HEED_E_ARG).
+   - Every input that is read and has a row in this run must be filled (heed_plan_input). HEED_E_ARG
+     names one that is not: it would hold what an earlier run left there.
    - observer NULL: that of the backend, if it has one.
    - HEED_E_CANCELLED if the workspace is told to stop: computed values, and states that the plan
      writes, are then partly written. */

@@ -56,6 +56,8 @@ struct heed_plan {
     bool double_precision, keep_all, reuse; /* values share memory if their lives allow it */
     int threads;
     heed_place *places; /* where each value lies */
+    heed_plan_input_info *inputs;
+    size_t n_inputs;
     heed_step *steps;
     size_t n_steps;
     heed_region *regions;
@@ -98,6 +100,8 @@ bool heed_plan_value_bytes(const heed_plan *plan, heed_value value, size_t *byte
 
 /* Fills plan->steps and plan->regions. */
 heed_status heed_plan_make_steps(heed_plan *plan, heed_error *error);
+/* Fills plan->inputs from the graph and the steps. */
+heed_status heed_plan_list_inputs(heed_plan *plan, heed_error *error);
 /* Fills plan->places and plan->values_bytes. Inputs come first, one after another, then computed
    values, which with `reuse` share memory if their lives (in regions) do not overlap. */
 heed_status heed_plan_place(heed_plan *plan, heed_error *error);
@@ -126,6 +130,11 @@ struct heed_workspace {
     char *data;
     size_t bytes;
     int64_t count[HEED_EXTENT_COUNT]; /* live counts of the last run */
+    /* the plan whose inputs lie here, and which of them are filled, by index in plan->inputs; the
+       pointer is compared only, since the plan may be gone */
+    const heed_plan *filled_for;
+    bool *filled;
+    size_t filled_capacity;
     heed_cancel cancel;
 };
 

@@ -21,10 +21,9 @@ typedef struct {
     heed_error *error;
 } run_state;
 
-/* HEED_E_ARG unless all externals are bound and all live counts are within the maxima of the
-   plan. */
-static heed_status check_counts(const heed_plan *plan, const heed_binding *binding,
-                                const heed_runtime *runtime, heed_error *error)
+/* HEED_E_ARG unless all externals are bound. */
+static heed_status check_binding(const heed_plan *plan, const heed_binding *binding,
+                                 heed_error *error)
 {
     const heed_graph *graph = plan->graph;
     size_t bound = binding ? binding->count : 0;
@@ -35,14 +34,39 @@ static heed_status check_counts(const heed_plan *plan, const heed_binding *bindi
         if (!binding->data[i])
             return heed_fail(error, HEED_E_ARG, "\"%s\" is bound to nothing",
                              graph->values[graph->externals[i]].name);
-    for (size_t i = 1; i < graph->n_values; i++) {
-        const heed_value_info *info = &graph->values[i];
-        if (info->kind != HEED_VALUE_INPUT || info->shape.extent == HEED_EXTENT_FIXED) continue;
-        int64_t count = runtime->count[info->shape.extent];
-        if (count < 0 || count > info->shape.dim[0])
+    return HEED_OK;
+}
+
+/* HEED_E_ARG if the live count of an input exceeds the maximum of the plan. */
+static heed_status check_counts(const heed_plan *plan, const heed_runtime *runtime,
+                                heed_error *error)
+{
+    for (size_t i = 0; i < plan->n_inputs; i++) {
+        const heed_plan_input_info *input = &plan->inputs[i];
+        if (input->shape.extent == HEED_EXTENT_FIXED) continue;
+        const int64_t count = runtime->count[input->shape.extent];
+        if (count < 0 || count > input->shape.dim[0])
             return heed_fail(error, HEED_E_ARG,
                              "\"%s\": %lld live rows, the plan was made for at most %lld",
-                             info->name, (long long)count, (long long)info->shape.dim[0]);
+                             input->name, (long long)count, (long long)input->shape.dim[0]);
+    }
+    return HEED_OK;
+}
+
+/* HEED_E_ARG if an input that this run reads was not filled. */
+static heed_status check_filled(const heed_plan *plan, const heed_workspace *workspace,
+                                const heed_runtime *runtime, heed_error *error)
+{
+    const bool known = workspace->filled_for == plan;
+    for (size_t i = 0; i < plan->n_inputs; i++) {
+        const heed_plan_input_info *input = &plan->inputs[i];
+        if (!input->is_read || (known && workspace->filled[i])) continue;
+        if (input->shape.extent != HEED_EXTENT_FIXED && runtime->count[input->shape.extent] == 0)
+            continue;
+        return heed_fail(error, HEED_E_ARG,
+                         "the input \"%s\" was not filled: every input that the plan reads must "
+                         "be filled before it runs",
+                         input->name);
     }
     return HEED_OK;
 }
@@ -239,11 +263,13 @@ heed_status heed_plan_run(const heed_plan *plan, heed_workspace *workspace,
                           const heed_binding *binding, const heed_runtime *runtime,
                           const heed_observer *observer, heed_error *error)
 {
-    HEED_TRY(check_counts(plan, binding, runtime, error));
+    HEED_TRY(check_binding(plan, binding, error));
+    HEED_TRY(check_counts(plan, runtime, error));
     if (workspace->bytes < plan->total_bytes)
         return heed_fail(error, HEED_E_ARG,
                          "the workspace has %zu bytes, the plan needs %zu; reserve it first",
                          workspace->bytes, plan->total_bytes);
+    HEED_TRY(check_filled(plan, workspace, runtime, error));
     run_state state = {.plan = plan,
                        .workspace = workspace,
                        .observer = observer ? observer : plan->backend->observer,

@@ -13,12 +13,17 @@ void heed_workspace_free(heed_workspace *workspace)
 {
     if (!workspace) return;
     heed_free_aligned(workspace->data);
+    free(workspace->filled);
     free(workspace);
 }
 
 heed_status heed_workspace_reserve(heed_workspace *workspace, const heed_plan *plan,
                                    heed_error *error)
 {
+    workspace->filled_for = NULL;
+    if (!heed_grow(&workspace->filled, &workspace->filled_capacity, plan->n_inputs + 1,
+                   sizeof *workspace->filled))
+        return heed_fail_memory(error, plan->n_inputs, "the list of inputs");
     if (workspace->bytes >= plan->total_bytes && workspace->data) return HEED_OK;
     heed_free_aligned(workspace->data);
     workspace->bytes = 0;
@@ -38,15 +43,79 @@ size_t heed_workspace_bytes(const heed_workspace *workspace)
     return workspace->bytes;
 }
 
-void *heed_plan_input(const heed_plan *plan, const heed_workspace *workspace, const char *name)
+/* ---- inputs ---- */
+
+/* Marks the inputs that a step reads, and those that are outputs themselves. */
+static void mark_read(const heed_plan *plan, bool *is_read)
+{
+    for (size_t i = 0; i < plan->n_steps; i++) {
+        const heed_node *node = plan->steps[i].node;
+        for (int j = 0; j < node->n_in; j++)
+            if (node->in[j] > 0) is_read[node->in[j]] = true;
+    }
+    for (size_t i = 0; i < plan->graph->n_outputs; i++) is_read[plan->graph->outputs[i]] = true;
+}
+
+heed_status heed_plan_list_inputs(heed_plan *plan, heed_error *error)
 {
     const heed_graph *graph = plan->graph;
-    for (size_t i = 1; i < graph->n_values; i++)
-        if (graph->values[i].kind == HEED_VALUE_INPUT && !strcmp(graph->values[i].name, name))
-            return workspace->bytes >= plan->total_bytes ? workspace->data + plan->places[i].offset
-                                                         : NULL;
-    return NULL;
+    size_t count = 0;
+    for (size_t i = 1; i < graph->n_values; i++) count += graph->values[i].kind == HEED_VALUE_INPUT;
+    bool *is_read = heed_allocate(graph->n_values, sizeof *is_read);
+    plan->inputs = heed_allocate(count + 1, sizeof *plan->inputs);
+    if (!is_read || !plan->inputs) {
+        free(is_read);
+        return heed_fail_memory(error, count * sizeof *plan->inputs, "the list of inputs");
+    }
+    mark_read(plan, is_read);
+    for (size_t i = 1; i < graph->n_values; i++) {
+        const heed_value_info *info = &graph->values[i];
+        if (info->kind != HEED_VALUE_INPUT) continue;
+        plan->inputs[plan->n_inputs++] = (heed_plan_input_info){
+            .name = info->name,
+            .dtype = info->dtype,
+            .shape = info->shape,
+            .value = (heed_value)i,
+            .is_read = is_read[i],
+        };
+    }
+    free(is_read);
+    return HEED_OK;
 }
+
+const heed_plan_input_info *heed_plan_inputs(const heed_plan *plan, size_t *count)
+{
+    *count = plan->n_inputs;
+    return plan->inputs;
+}
+
+/* The index of an input in plan->inputs; n_inputs if there is none of this name. */
+static size_t find_input(const heed_plan *plan, const char *name)
+{
+    size_t i = 0;
+    while (i < plan->n_inputs && strcmp(plan->inputs[i].name, name) != 0) i++;
+    return i;
+}
+
+bool heed_plan_has_input(const heed_plan *plan, const char *name)
+{
+    return find_input(plan, name) < plan->n_inputs;
+}
+
+void *heed_plan_input(const heed_plan *plan, heed_workspace *workspace, const char *name)
+{
+    const size_t i = find_input(plan, name);
+    if (i == plan->n_inputs || workspace->bytes < plan->total_bytes) return NULL;
+    if (workspace->filled_capacity <= plan->n_inputs) return NULL; /* never reserved */
+    if (workspace->filled_for != plan) {
+        memset(workspace->filled, 0, plan->n_inputs * sizeof *workspace->filled);
+        workspace->filled_for = plan;
+    }
+    workspace->filled[i] = true;
+    return workspace->data + plan->places[plan->inputs[i].value].offset;
+}
+
+/* ---- outputs ---- */
 
 bool heed_plan_has_output(const heed_plan *plan, const char *name)
 {

@@ -158,6 +158,11 @@ heed_status heed_engine_bytes(heed_engine *engine, const heed_program_spec *spec
     return HEED_OK;
 }
 
+bool heed_engine_has_input(const heed_engine *engine, const char *name)
+{
+    return engine->current && heed_plan_has_input(engine->current, name);
+}
+
 void *heed_engine_input(const heed_engine *engine, const char *name)
 {
     return engine->current ? heed_plan_input(engine->current, engine->workspace, name) : NULL;

@@ -138,7 +138,11 @@ void heed_engine_set_cancel(heed_engine *engine, heed_cancel cancel);
 /* Returns the current plan, for dumps; NULL before the first prepare. Borrowed. */
 const heed_plan *heed_engine_plan(const heed_engine *engine);
 
+bool heed_engine_has_input(const heed_engine *engine, const char *name);
+/* Returns the memory of an input for the caller to fill; from now on it counts as filled. */
 void *heed_engine_input(const heed_engine *engine, const char *name);
+/* Runs the current plan. Errors: HEED_E_ARG names an input of the plan that was not filled since
+   the last prepare. */
 heed_status heed_engine_run(heed_engine *engine, const heed_runtime *runtime, heed_error *error);
 /* Writes a row-major view of an output with live extents, borrowed until the next run or prepare.
    Errors: HEED_E_ARG for an unknown name. */

@@ -47,7 +47,7 @@ static heed_status run_batch(heed_trainer *t, const heed_program_spec *usual, he
     HEED_TRY(heed_batch_feed(batch, t->engine, &runtime, error));
     float *scales = heed_engine_input(t->engine, "loss_scale");
     if (scales != NULL) scales[0] = 1.0f / (float)counts.labels;
-    if (scales != NULL && heed_engine_input(t->engine, "counted") != NULL)
+    if (scales != NULL && heed_engine_has_input(t->engine, "counted"))
         scales[1] = t->balance_weight / (float)counts.rows;
     heed_status status = heed_engine_run(t->engine, &runtime, error);
     if (status == HEED_E_ARG) t->unsavable = true; /* the observer found NaN or infinity */

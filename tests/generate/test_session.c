@@ -323,10 +323,66 @@ static void texts_that_cross_the_original_length_are_read_anew(void **state)
     fixture_close(&f);
 }
 
+/* The logits of `count` tokens of type 0 in one forward run, without caches. */
+static float *forward_logits(const fixture *f, const int32_t *ids, int64_t count)
+{
+    int64_t vocabulary = heed_model_config(f->model)->vocabulary;
+    heed_engine *engine;
+    assert_ok(heed_engine_new(&engine, f->model, f->backend, &error));
+    heed_program_spec spec = {
+        .purpose = HEED_PURPOSE_FORWARD, .rows = count, .sequences = 1, .gathered = count};
+    assert_ok(heed_engine_prepare(engine, &spec, &error));
+    int32_t *positions = heed_engine_input(engine, "positions"),
+            *rows = heed_engine_input(engine, "rows"), *types = heed_engine_input(engine, "types"),
+            *sequence = heed_engine_input(engine, "sequences");
+    memcpy(heed_engine_input(engine, "ids"), ids, (size_t)count * sizeof *ids);
+    memset(types, 0, (size_t)count * sizeof *types);
+    memset(sequence, 0, HEED_SEQUENCE_FIELDS * sizeof *sequence);
+    sequence[HEED_SEQUENCE_QUERY_LENGTH] = sequence[HEED_SEQUENCE_KEY_LENGTH] = (int32_t)count;
+    for (int64_t i = 0; i < count; i++) {
+        rows[i] = (int32_t)i;
+        if (positions) positions[i] = (int32_t)i;
+    }
+    heed_runtime runtime = {.count = {[HEED_EXTENT_ROWS] = count,
+                                      [HEED_EXTENT_SEQUENCES] = 1,
+                                      [HEED_EXTENT_GATHERED] = count}};
+    assert_ok(heed_engine_run(engine, &runtime, &error));
+    heed_operand logits;
+    assert_ok(heed_engine_output(engine, "logits", &logits, &error));
+    float *copy = rows_new(1, count, vocabulary);
+    memcpy(copy, logits.data, (size_t)(count * vocabulary) * sizeof *copy);
+    heed_engine_free(engine);
+    return copy;
+}
+
+/* A decoder with token types generates with type 0, not with what an earlier run left in the
+   workspace. */
+static void token_types_of_a_session_are_zero(void **state)
+{
+    (void)state;
+    static const char *const models[] = {"heed-9", "heed-10"};
+    enum { COUNT = 9 };
+    for (int i = 0; i < 2; i++) {
+        fixture f = fixture_open(models[i], 1);
+        int64_t vocabulary = heed_model_config(f.model)->vocabulary;
+        int32_t ids[COUNT];
+        make_ids(ids, COUNT, vocabulary, 11);
+        float *expected = forward_logits(&f, ids, COUNT);
+        for (int64_t piece = 0; piece < 5; piece += 2) {
+            float *logits = run(&f, NULL, ids, COUNT, piece);
+            assert_close(models[i], logits, expected, COUNT * vocabulary);
+            free(logits);
+        }
+        free(expected);
+        fixture_close(&f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(prefill_equals_single_steps),
+        cmocka_unit_test(token_types_of_a_session_are_zero),
         cmocka_unit_test(batch_equals_singles),
         cmocka_unit_test(forks_equal_their_own_history),
         cmocka_unit_test(old_blocks_are_not_seen),

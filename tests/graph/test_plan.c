@@ -88,6 +88,48 @@ static void what_does_not_fit_is_refused(void **state)
     sample_free(&s);
 }
 
+/* An input that nobody fills is named, never read: the workspace still holds what the run of
+   another plan left there. */
+static void an_unfilled_input_is_refused(void **state)
+{
+    (void)state;
+    static const int lengths[] = {3, 1};
+    heed_error error = {0};
+    sample s;
+    sample_build(&s, &(sample_options){.rows = 8, .sequences = 2, .gradients = true});
+    heed_plan *plan = plan_for(&s, NULL), *other = plan_for(&s, NULL);
+    heed_workspace *workspace = heed_workspace_new();
+    heed_binding binding = {s.bound, s.n_bound};
+    assert_int_equal(heed_workspace_reserve(workspace, plan, &error), HEED_OK);
+    heed_runtime runtime = sample_fill(plan, workspace, lengths, 2);
+    assert_int_equal(heed_plan_run(plan, workspace, &binding, &runtime, NULL, &error), HEED_OK);
+    /* what was filled stays for another run of the same plan */
+    assert_int_equal(heed_plan_run(plan, workspace, &binding, &runtime, NULL, &error), HEED_OK);
+    /* but not for another plan, nor after the next reserve */
+    assert_int_equal(heed_plan_run(other, workspace, &binding, &runtime, NULL, &error), HEED_E_ARG);
+    assert_non_null(strstr(error.message, "was not filled"));
+    size_t count, read = 0;
+    const heed_plan_input_info *inputs = heed_plan_inputs(plan, &count);
+    for (size_t i = 0; i < count; i++) {
+        assert_true(heed_plan_has_input(plan, inputs[i].name));
+        if (!inputs[i].is_read) continue;
+        read++;
+        assert_int_equal(heed_workspace_reserve(workspace, plan, &error), HEED_OK);
+        for (size_t j = 0; j < count; j++)
+            if (j != i) heed_plan_input(plan, workspace, inputs[j].name);
+        error = (heed_error){0};
+        assert_int_equal(heed_plan_run(plan, workspace, &binding, &runtime, NULL, &error),
+                         HEED_E_ARG);
+        assert_non_null(strstr(error.message, inputs[i].name));
+    }
+    assert_true(read >= 3);
+    assert_false(heed_plan_has_input(plan, "nothing"));
+    heed_workspace_free(workspace);
+    heed_plan_free(plan);
+    heed_plan_free(other);
+    sample_free(&s);
+}
+
 static void zero_rows_run(void **state)
 {
     (void)state;
@@ -158,6 +200,7 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(reuse_saves_memory),
                                        cmocka_unit_test(bucket_and_batch_do_not_change_bits),
                                        cmocka_unit_test(what_does_not_fit_is_refused),
+                                       cmocka_unit_test(an_unfilled_input_is_refused),
                                        cmocka_unit_test(zero_rows_run),
                                        cmocka_unit_test(cache_forgets_the_least_recently_used),
                                        cmocka_unit_test(dumps_name_what_is_there)};

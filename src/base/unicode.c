@@ -303,6 +303,12 @@ bool heed_char_is_chinese(uint32_t c)
     return c >= 0x3400 && HEED_CHAR_FIND(blocks, c);
 }
 
+bool heed_grapheme_ends(uint32_t before, uint32_t after, int32_t *state)
+{
+    return utf8proc_grapheme_break_stateful((utf8proc_int32_t)before, (utf8proc_int32_t)after,
+                                            state);
+}
+
 size_t heed_char_lower(uint32_t c, uint32_t lower[3])
 {
     if (c < 0x80) {

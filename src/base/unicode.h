@@ -56,6 +56,10 @@ const void *heed_char_find(const void *table, size_t count, size_t size, uint32_
 /* Writes the lower case of a character and returns its length, 1 or 2 code points. */
 size_t heed_char_lower(uint32_t c, uint32_t lower[3]);
 
+/* Returns whether a grapheme cluster ends between two characters that follow each other. *state is
+   0 before the first pair of a text. Source: Unicode Standard Annex 29, extended clusters. */
+bool heed_grapheme_ends(uint32_t before, uint32_t after, int32_t *state);
+
 /* Normalization. Source: Unicode Standard Annex 15. */
 enum { HEED_DECOMPOSITION_MAX = 18 };
 unsigned heed_char_combining_class(uint32_t c);

@@ -140,11 +140,7 @@ static void fill_direct_ids(heed_tokenizer_model *model)
         const size_t size = heed_utf8_put(c, encoded);
         model->direct_ids[c] = heed_vocabulary_find(&model->vocabulary, encoded, size);
     }
-    for (unsigned byte = 0; byte < 256; byte++) {
-        char name[8];
-        snprintf(name, sizeof name, "<0x%02X>", byte);
-        model->byte_ids[byte] = heed_vocabulary_find(&model->vocabulary, name, 6);
-    }
+    heed_tokenizer_model_find_bytes(model);
 }
 
 heed_status heed_bpe_seal(heed_tokenizer_model *model, heed_error *error)
@@ -245,20 +241,13 @@ static bool spell(const cutter *c, character *found, bool first, bool last)
     return true;
 }
 
-static bool has_all_bytes(const heed_tokenizer_model *model, heed_text spelled)
-{
-    for (size_t i = 0; i < spelled.length; i++)
-        if (model->byte_ids[(unsigned char)spelled.bytes[i]] < 0) return false;
-    return true;
-}
-
 /* Handles a character without a token: it becomes its bytes, part of the unknown token, or
    nothing. */
 static heed_status add_unknown(cutter *c, const character *found, heed_error *error)
 {
     const heed_tokenizer_model *model = c->model;
     const heed_text spelled = found->spelled;
-    if (model->byte_fallback && has_all_bytes(model, spelled)) {
+    if (model->byte_fallback && heed_tokenizer_model_has_bytes(model, spelled)) {
         /* at most one symbol for each byte that follows, and one for the unknown characters */
         if (!reserve_symbols(c->scratch, spelled.length + found->rest + 1))
             return heed_fail_memory(error, spelled.length * sizeof(heed_symbol), "a word");

@@ -2,6 +2,7 @@
 #include "text/model.h"
 
 #include "base/memory.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +22,7 @@ void heed_tokenizer_model_scratch_free(heed_tokenizer_model_scratch *scratch)
     free(scratch->symbols);
     free(scratch->heap);
     free(scratch->word);
+    free(scratch->lattice);
     *scratch = (heed_tokenizer_model_scratch){0};
 }
 
@@ -35,6 +37,7 @@ void heed_tokenizer_model_free(heed_tokenizer_model *model)
     free(model->merges.merges);
     free(model->merges.slots);
     heed_trie_free(&model->whole);
+    heed_unigram_free(model->unigram);
     *model = (heed_tokenizer_model){0};
 }
 
@@ -86,6 +89,22 @@ heed_status heed_tokenizer_model_read_text(char **text, const json_t *json, cons
     if (!value || (empty_is_none && !*value)) return HEED_OK;
     *text = heed_string_copy(value);
     return *text ? HEED_OK : heed_fail_memory(error, strlen(value), key);
+}
+
+void heed_tokenizer_model_find_bytes(heed_tokenizer_model *model)
+{
+    for (unsigned byte = 0; byte < 256; byte++) {
+        char name[8];
+        snprintf(name, sizeof name, "<0x%02X>", byte);
+        model->byte_ids[byte] = heed_vocabulary_find(&model->vocabulary, name, 6);
+    }
+}
+
+bool heed_tokenizer_model_has_bytes(const heed_tokenizer_model *model, heed_text text)
+{
+    for (size_t i = 0; i < text.length; i++)
+        if (model->byte_ids[(unsigned char)text.bytes[i]] < 0) return false;
+    return true;
 }
 
 heed_status heed_tokenizer_model_unknown(const heed_tokenizer_model *model, heed_error *error)

@@ -1,5 +1,5 @@
 /* model.h: the model stage of a tokenizer, which turns pieces of text into tokens. The kinds are
-   BPE, WordPiece, WordLevel and CodePoints, each in a file of its own. */
+   BPE, Unigram, WordPiece, WordLevel and CodePoints, each in a file of its own. */
 #ifndef HEED_TEXT_MODEL_H
 #define HEED_TEXT_MODEL_H
 
@@ -55,16 +55,18 @@ enum { HEED_DIRECT_CHARACTERS = 0x180 };
 /* Ids from here on are hidden symbols, which occur in merges and not in the vocabulary. */
 enum { HEED_HIDDEN_SYMBOLS = 0x40000000 };
 
+typedef struct heed_unigram heed_unigram;
 typedef struct heed_tokenizer_model_kind heed_tokenizer_model_kind;
 /* A model. The fields marked BPE are used by that kind only. */
 typedef struct heed_tokenizer_model {
     const heed_tokenizer_model_kind *kind;
     heed_vocabulary vocabulary;
-    char *unk_token; /* unknown token, NULL if there is none */
-    int32_t unk_id;  /* -1 if there is none or the vocabulary lacks it */
-    char *prefix;    /* prefix of tokens that continue a word, NULL for none */
-    char *suffix;    /* BPE: suffix of tokens that end a word, NULL for none */
-    bool fuse_unk, byte_fallback, ignore_merges; /* BPE */
+    char *unk_token;              /* unknown token, NULL if there is none */
+    int32_t unk_id;               /* -1 if there is none or the vocabulary lacks it */
+    char *prefix;                 /* prefix of tokens that continue a word, NULL for none */
+    char *suffix;                 /* BPE: suffix of tokens that end a word, NULL for none */
+    bool byte_fallback;           /* BPE and Unigram: unknown characters become "<0xE4>" */
+    bool fuse_unk, ignore_merges; /* BPE */
     /* WordPiece: longer words become the unknown token */
     int64_t max_word_characters;
     heed_merge_table merges; /* BPE */
@@ -77,7 +79,8 @@ typedef struct heed_tokenizer_model {
     /* BPE: strings that become one token before merging and are never merged; the values are ids */
     heed_trie whole;
     int32_t direct_ids[HEED_DIRECT_CHARACTERS]; /* BPE: ids of single characters */
-    int32_t byte_ids[256];                      /* BPE: ids of "<0x00>" to "<0xFF>" */
+    int32_t byte_ids[256];                      /* ids of "<0x00>" to "<0xFF>" for byte_fallback */
+    heed_unigram *unigram;                      /* Unigram: scores and a trie, unigram.c */
 } heed_tokenizer_model;
 
 /* Characters or merges of a piece between two checks for cancellation. */
@@ -88,6 +91,8 @@ typedef struct heed_tokenizer_model_scratch {
     struct heed_symbol *symbols;
     uint64_t *heap;
     char *word;
+    struct heed_lattice_node *lattice; /* Unigram: the best segmentation up to each byte */
+    size_t lattice_capacity;
     size_t symbol_count, symbol_capacity, heap_count, heap_capacity, word_capacity;
     heed_cancel cancel; /* checked within long pieces */
 } heed_tokenizer_model_scratch;
@@ -104,12 +109,15 @@ struct heed_tokenizer_model_kind {
     heed_status (*tokenize)(const heed_tokenizer_model *model,
                             heed_tokenizer_model_scratch *scratch, const char *text, size_t length,
                             heed_found_tokens *found, heed_error *error);
-    /* Writes all members except "type" and "vocab". */
+    /* Writes all members except "type" and, unless own_vocabulary is set, "vocab". */
     heed_status (*write)(const heed_tokenizer_model *model, json_t *json, heed_error *error);
-    bool implied; /* the kind defines its vocabulary, so "vocab" is not written */
+    /* the kind defines its vocabulary, or `write` writes it: no object of ids is written as
+       "vocab" */
+    bool own_vocabulary;
 };
-extern const heed_tokenizer_model_kind heed_tokenizer_model_bpe, heed_tokenizer_model_wordpiece,
-    heed_tokenizer_model_wordlevel, heed_tokenizer_model_code_points;
+extern const heed_tokenizer_model_kind heed_tokenizer_model_bpe, heed_tokenizer_model_unigram,
+    heed_tokenizer_model_wordpiece, heed_tokenizer_model_wordlevel,
+    heed_tokenizer_model_code_points;
 
 /* Reads the "model" section. HEED_E_UNSUPPORTED names a kind that is not supported. */
 heed_status heed_tokenizer_model_read(heed_tokenizer_model *model, const json_t *json,
@@ -133,8 +141,14 @@ json_t *heed_vocabulary_write(const heed_vocabulary *vocabulary);
 heed_status heed_tokenizer_model_read_text(char **text, const json_t *json, const char *key,
                                            bool empty_is_none, const char *where,
                                            heed_error *error);
+/* Fills model->byte_ids. */
+void heed_tokenizer_model_find_bytes(heed_tokenizer_model *model);
+/* Returns whether each of these bytes has a token "<0xE4>". */
+bool heed_tokenizer_model_has_bytes(const heed_tokenizer_model *model, heed_text text);
 /* Fails because the text needs the unknown token and the vocabulary lacks it. */
 heed_status heed_tokenizer_model_unknown(const heed_tokenizer_model *model, heed_error *error);
+/* unigram.c */
+void heed_unigram_free(heed_unigram *unigram);
 /* BPE: the following build the merges after vocabulary, prefix, suffix and flags are set. This one
    adds a merge of two strings, whose rank follows those so far. */
 heed_status heed_bpe_add_merge(heed_tokenizer_model *model, heed_text left, heed_text right,

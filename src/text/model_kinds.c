@@ -5,8 +5,8 @@
 #include <string.h>
 
 static const heed_tokenizer_model_kind *const kinds[] = {
-    &heed_tokenizer_model_bpe, &heed_tokenizer_model_wordpiece, &heed_tokenizer_model_wordlevel,
-    &heed_tokenizer_model_code_points};
+    &heed_tokenizer_model_bpe, &heed_tokenizer_model_unigram, &heed_tokenizer_model_wordpiece,
+    &heed_tokenizer_model_wordlevel, &heed_tokenizer_model_code_points};
 
 /* Guesses the type of a model from its members, for older files without "type". */
 static const char *guess_type(const json_t *json)
@@ -44,7 +44,7 @@ heed_status heed_tokenizer_model_write(const heed_tokenizer_model *model, json_t
     int failed = json_object_set_new(json, "type", json_string(model->kind->name));
     heed_status status = failed ? heed_fail_memory(error, 1024, "writing the model")
                                 : model->kind->write(model, json, error);
-    if (status == HEED_OK && !model->kind->implied &&
+    if (status == HEED_OK && !model->kind->own_vocabulary &&
         json_object_set_new(json, "vocab", heed_vocabulary_write(&model->vocabulary)))
         status = heed_fail_memory(error, model->vocabulary.strings_length,
                                   "writing the vocabulary");

@@ -7,6 +7,7 @@
      Replace            replaces matches of `pattern` by `content`
      Prepend            puts the string `prepend` before each piece
      ByteLevel          replaces each byte by a printable character
+     Precompiled        SentencePiece's table of replacements (precompiled.c)
      Nmt                SentencePiece's nmt_nfkc rules for control characters and white space
      Moses              word splitting of Moses (moses.h), `language`
      BertNormalizer     clean_text, handle_chinese_chars, strip_accents, lowercase */
@@ -290,6 +291,7 @@ static const heed_stage_kind kinds[] = {
     {.name = "Replace", .read = read_replace, .run = run_replace},
     {.name = "Prepend", .read = read_prepend, .run = run_prepend},
     {.name = "ByteLevel", .run = run_byte_level},
+    {.name = "Precompiled", .read = heed_precompiled_read, .run = heed_precompiled_run},
     {.name = "Nmt", .run = run_nmt},
     {.name = "Moses", .read = heed_moses_read, .run = heed_moses_cut},
     {.name = "BertNormalizer", .read = read_bert, .run = run_bert},

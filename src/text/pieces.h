@@ -8,6 +8,7 @@
 
 #include "base/cancel.h"
 #include "base/error.h"
+#include "base/lines.h"
 #include "base/utf8.h"
 #include "text/tokenizer.h"
 #include <stdbool.h>

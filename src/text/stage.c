@@ -12,6 +12,7 @@ static void stage_free(heed_stage *stage)
     heed_pattern_free(stage->pattern);
     free(stage->text);
     free(stage->delimiter);
+    heed_charsmap_free(stage->charsmap);
 }
 
 void heed_pipeline_free(heed_pipeline *pipeline)

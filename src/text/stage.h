@@ -7,6 +7,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "text/charsmap.h"
 #include "text/pattern.h"
 #include "text/pieces.h"
 
@@ -51,6 +52,7 @@ typedef struct heed_stage {
     bool compatible, compose;                                 /* the four normal forms */
     bool individual;                                          /* Digits */
     bool split;                                               /* Metaspace */
+    heed_charsmap *charsmap;                                  /* Precompiled */
     char *delimiter;                                          /* CTC */
     bool cleanup;                                             /* WordPiece (decoder), CTC */
     bool ignore;         /* ByteLevel (decoder): invalid bytes are dropped */

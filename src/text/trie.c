@@ -1,4 +1,4 @@
-/* trie.c: a set of strings that finds the longest one at a place (trie.h). */
+/* trie.c: a set of strings that finds those with which a text begins (trie.h). */
 #include "text/trie.h"
 
 #include "base/memory.h"
@@ -73,6 +73,13 @@ int32_t heed_trie_match(const heed_trie *trie, const char *text, size_t length,
         *size = i + 1;
     }
     return found;
+}
+
+bool heed_trie_step(const heed_trie *trie, uint32_t *node, char byte)
+{
+    uint32_t child = trie->slots[child_slot(trie, *node, (uint8_t)byte)].child;
+    if (child) *node = child;
+    return child != 0;
 }
 
 void heed_trie_free(heed_trie *trie)

@@ -1,5 +1,5 @@
-/* trie.h: a set of strings with values that finds the longest string with which a text begins. The
-   edges are in one hash table, keyed by (node, byte). */
+/* trie.h: a set of strings with values that finds the longest string, or all strings, with which a
+   text begins. The edges are in one hash table, keyed by (node, byte). */
 #ifndef HEED_TEXT_TRIE_H
 #define HEED_TEXT_TRIE_H
 
@@ -28,6 +28,10 @@ bool heed_trie_add(heed_trie *trie, const char *text, size_t length, int32_t val
 typedef bool heed_trie_filter(const void *context, int32_t value);
 int32_t heed_trie_match(const heed_trie *trie, const char *text, size_t length,
                         heed_trie_filter *takes, const void *context, size_t *size);
+/* Follows the edge of `byte` from a node, the root being 0. Returns false if there is none, else
+   moves *node; trie->values[*node] is then the value of the string that ends there, -1 for none.
+   A walk that begins at the root finds all strings with which a text begins, the shortest first. */
+bool heed_trie_step(const heed_trie *trie, uint32_t *node, char byte);
 void heed_trie_free(heed_trie *trie);
 
 #endif

@@ -63,7 +63,7 @@ static inline void survive_hostile_texts(const char *kind, size_t bytes, bool gi
     heed_tokenizer_free(tokenizer);
 }
 
-/* The first `most` kinds; every stage that differs has its turn among the first five. */
+/* The first `most` kinds; every stage that differs has its turn among the first seven. */
 static inline void survive_kinds(size_t most, size_t bytes)
 {
     static const struct {
@@ -75,6 +75,8 @@ static inline void survive_kinds(size_t most, size_t bytes)
         {"wordpiece-uncased", false},
         {"bpe-clip", false},
         {"spbpe-gemma", false},
+        {"unigram-t5", false},
+        {"unigram-bytefallback", false},
         {"bytebpe-gpt2", true},
         {"bytebpe-llama3", true},
         {"bytebpe-smollm", true},

@@ -3,7 +3,7 @@
 static void ten_megabytes(void **state)
 {
     (void)state;
-    survive_kinds(5, 10000000);
+    survive_kinds(7, 10000000);
 }
 
 int main(void)

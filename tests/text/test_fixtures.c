@@ -4,6 +4,7 @@
 #include "tokenizer_support.h"
 
 #include "base/utf8.h"
+#include "text/text_internal.h"
 #include <dirent.h>
 
 typedef struct {
@@ -43,6 +44,13 @@ static bool bytes_agree(const char *text, size_t length, const heed_encoding *en
 static bool same_token(const char *wanted, const char *found)
 {
     return !strcmp(wanted, found) || !strcmp(wanted + strspn(wanted, " "), found);
+}
+
+/* The library lists an unknown token of Unigram as the text that it stands for. */
+static bool is_stretch(const fixture *f, int32_t id)
+{
+    const heed_tokenizer_model *model = &f->tokenizer->model;
+    return model->kind == &heed_tokenizer_model_unigram && id == model->unk_id;
 }
 
 static void check_decoding(fixture *f, const json_t *row)
@@ -95,7 +103,8 @@ static void check_case(const json_t *row, void *context)
     if (!bytes_agree(json_string_value(text), json_string_length(text), &encoding))
         mismatch(f, "bytes", row);
     for (size_t i = 0; i < encoding.count && tokens; i++) /* a few kinds list them */
-        if (!same_token(json_string_value(json_array_get(tokens, i)),
+        if (!is_stretch(f, encoding.ids[i]) &&
+            !same_token(json_string_value(json_array_get(tokens, i)),
                         heed_tokenizer_token(f->tokenizer, encoding.ids[i], NULL)))
             mismatch(f, "tokens", row);
     heed_encoding_free(&encoding);

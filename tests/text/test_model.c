@@ -1,4 +1,4 @@
-/* BPE, WordPiece and WordLevel on small vocabularies whose answers can be seen by eye. */
+/* BPE, Unigram, WordPiece and WordLevel on small vocabularies whose answers can be seen by eye. */
 #include "tokenizer_support.h"
 
 static void bpe_merges_by_rank(void **state)
@@ -74,6 +74,62 @@ static void bpe_affixes(void **state)
     heed_tokenizer_free(tokenizer);
 }
 
+/* A tokenizer of a Unigram model. `more` follows its vocabulary. */
+static heed_tokenizer *unigram(const char *vocabulary, const char *more)
+{
+    char json[1024];
+    snprintf(json, sizeof json, "{\"model\": {\"type\": \"Unigram\", \"vocab\": [%s]%s}}",
+             vocabulary, more);
+    return load_text(json);
+}
+
+static void unigram_takes_the_best_sum(void **state)
+{
+    (void)state;
+    /* ab + c has -3, a + bc has -2.5, a + b + c has -6; of ab + ab and aba + b, both -4, the one
+       that is found first stays */
+    heed_tokenizer *tokenizer = unigram("[\"?\", 0], [\"a\", -2], [\"b\", -2], [\"c\", -2], "
+                                        "[\"ab\", -1], [\"bc\", -0.5]",
+                                        ", \"unk_id\": 0");
+    expect_ids(tokenizer, "abc", IDS(1, 5));
+    expect_ids(tokenizer, "abab", IDS(4, 4));
+    assert_string_equal(heed_tokenizer_kind(tokenizer), "Unigram");
+    heed_tokenizer_free(tokenizer);
+    tokenizer = unigram("[\"a\", -2], [\"b\", -2], [\"ab\", -2], [\"aba\", -2]", "");
+    expect_ids(tokenizer, "abab", IDS(2, 2));
+    heed_tokenizer_free(tokenizer);
+}
+
+static void unigram_unknown_characters(void **state)
+{
+    (void)state;
+    static const char vocabulary[] = "[\"?\", 0], [\"a\", -2], [\"<0xC3>\", 0], [\"<0xA9>\", 0]";
+    heed_tokenizer *tokenizer = unigram(vocabulary, ", \"unk_id\": 0");
+    expect_ids(tokenizer, "axya\xC3\xA9", IDS(1, 0, 1, 0)); /* neighbors become one */
+    heed_tokenizer_free(tokenizer);
+    tokenizer = unigram(vocabulary, ", \"unk_id\": 0, \"byte_fallback\": true");
+    expect_ids(tokenizer, "a\xC3\xA9", IDS(1, 2, 3));
+    /* a stretch of which one byte has no token is unknown as a whole */
+    expect_ids(tokenizer, "a\xC3\xA9\xC3\xA8", IDS(1, 0));
+    heed_tokenizer_free(tokenizer);
+    tokenizer = unigram(vocabulary, "");
+    heed_encoding encoding = {0};
+    expect_ids(tokenizer, "aa", IDS(1, 1));
+    assert_fails(HEED_E_FORMAT, "has no \"unk_id\"",
+                 heed_tokenizer_encode(tokenizer, "ab", 2, 0, &encoding, &error));
+    heed_encoding_free(&encoding);
+    heed_tokenizer_free(tokenizer);
+}
+
+/* Of tokens that occur twice the last one counts, with its score. */
+static void unigram_tokens_may_occur_twice(void **state)
+{
+    (void)state;
+    heed_tokenizer *tokenizer = unigram("[\"a\", -9], [\"b\", -1], [\"a\", -1], [\"ab\", -3]", "");
+    expect_ids(tokenizer, "ab", IDS(2, 1));
+    heed_tokenizer_free(tokenizer);
+}
+
 static void wordpiece_takes_the_longest(void **state)
 {
     (void)state;
@@ -112,6 +168,9 @@ int main(void)
                                        cmocka_unit_test(bpe_ignores_merges_for_whole_words),
                                        cmocka_unit_test(bpe_unknown_characters),
                                        cmocka_unit_test(bpe_affixes),
+                                       cmocka_unit_test(unigram_takes_the_best_sum),
+                                       cmocka_unit_test(unigram_unknown_characters),
+                                       cmocka_unit_test(unigram_tokens_may_occur_twice),
                                        cmocka_unit_test(wordpiece_takes_the_longest),
                                        cmocka_unit_test(wordlevel_looks_up)};
     return cmocka_run_group_tests(tests, NULL, NULL);

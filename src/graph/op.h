@@ -92,9 +92,10 @@ typedef struct heed_kernel_call {
    memory of the thread. */
 void heed_tile_done(const struct heed_tile_consumers *consumers, heed_tile tile);
 
-/* A fast kernel of one op. Kernels cannot fail. The functions up to `prepared`, and small,
-   produces_tiles and consumes_tiles, are asked when the plan is made, with maximal shapes; prepare,
-   parts and run are called in a run, with live shapes; live_phases is asked both times. */
+/* A fast kernel of one op. Kernels cannot fail. The functions up to `prepared`, and
+   single_part, produces_tiles and consumes_tiles, are asked when the plan is made, with maximal
+   shapes; prepare, parts and run are called in a run, with live shapes; live_phases is asked both
+   times. */
 typedef struct heed_kernel {
     const char *name; /* "k_<op>" or "k_<op>_<variant>" */
     heed_op_id op;
@@ -118,7 +119,7 @@ typedef struct heed_kernel {
        plan cuts output rows */
     int (*parts)(const heed_kernel_args *, int phase);
     /* with `parts`: is there always a single part, up to these maximal shapes? NULL: no */
-    bool (*small)(const heed_kernel_args *);
+    bool (*single_part)(const heed_kernel_args *);
     /* can its last phase report tiles that end at multiples of args->tile_columns? NULL: no */
     bool (*produces_tiles)(const heed_kernel_args *);
     /* the columns (a head) at whose multiples a tile must begin and end; NULL or 0: only on tiles

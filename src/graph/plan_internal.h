@@ -13,13 +13,13 @@ typedef struct heed_place {
     int64_t row_stride; /* elements from row to row */
 } heed_place;
 
-/* One step of a plan: the computation of one node. open, shift and columns matter only in a
-   tile region. There a step works on some columns of the rows of the producer, for example on those
-   of v:
+/* One step of a plan: the computation of one node. tile_readable, producer_column and width matter
+   only in a tile region. There a step works on some columns of the producer's rows, for example on
+   those of v:
 
         producer's row   | q ........ | k ... | v ... |
-        step                                  |       |
-                         0                  shift   shift + columns
+        step                                  |<width>|
+                         0             producer_column
 
    If a tile is whole rows of the producer, the step makes whole rows of its own instead. */
 typedef struct heed_step {
@@ -28,9 +28,9 @@ typedef struct heed_step {
     int32_t region;            /* its region */
     int32_t operand;           /* its first operand: inputs, then outputs */
     bool view;                 /* output 0 is a view of input 0, so nothing is computed */
-    bool open;                 /* tile consumers may read output 0 */
-    int64_t shift;             /* the first of its columns in rows of the producer */
-    int64_t columns;           /* how many columns it has */
+    bool tile_readable;        /* tile consumers may read output 0 */
+    int64_t producer_column;   /* the first of its columns in rows of the producer */
+    int64_t width;             /* how many columns it has */
     size_t prepared; /* where its kernel prepares, in bytes from prepared_offset of the plan */
 } heed_step;
 
@@ -40,11 +40,11 @@ enum { HEED_ROWS_PER_PART = 16 };
 /* A run of steps between two barriers. Several of its flags may be set; without any it is one step
    and views (regions.c).
    - by_rows: row-local steps, whose rows are cut into the same parts
-   - single: steps of one part each, which one thread runs one after another
+   - single_part: steps of one part each, which one thread runs one after another
    - produces_tiles: a tile producer and the consumers of its tiles */
 typedef struct heed_region {
     int32_t first, count; /* steps */
-    bool by_rows, single, produces_tiles;
+    bool by_rows, single_part, produces_tiles;
     int32_t phases;
     int32_t counter;      /* its first counter of taken parts; there is one for each phase */
     int64_t tile_columns; /* tiles begin and end at multiples of this many columns */

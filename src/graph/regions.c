@@ -3,7 +3,7 @@
    the last region or begins a new one. A region has three flags, of which several may be set:
    - by_rows: row-local steps over the same rows are cut into the same parts, so that a part runs
      all of them on its rows;
-   - single: each step is one part, so one thread runs them one after another;
+   - single_part: each step is one part, so one thread runs them one after another;
    - produces_tiles: the first step is a matmul that produces tiles of its output, and the others
      (tile consumers) work on each tile as soon as it is finished, like an epilogue. This flag alone
      then decides which steps join.
@@ -24,11 +24,11 @@ static bool cut_by_rows(const heed_plan *plan, const heed_step *step)
 
 /* Is this step a single part of a kernel, whatever the live counts are? False for a step that runs
    the reference: that is one part too, but has a region of its own. */
-static bool is_single(const heed_step *step, const heed_kernel_args *args)
+static bool is_single_part(const heed_step *step, const heed_kernel_args *args)
 {
     const heed_kernel *kernel = step->kernel;
     if (!kernel || kernel->phases > 1) return false;
-    return kernel->parts ? kernel->small && kernel->small(args)
+    return kernel->parts ? kernel->single_part && kernel->single_part(args)
                          : heed_shape_rows(args->out[0].shape) <= HEED_ROWS_PER_PART;
 }
 
@@ -68,8 +68,8 @@ static int64_t common_multiple(int64_t a, int64_t b)
     return a / heed_common_divisor(a, b) * b;
 }
 
-/* Can the step, first of a region, produce tiles? If so, its output is open: consumers may read it
-   tile by tile, in all columns. */
+/* Can the step, first of a region, produce tiles? If so, its output is tile-readable: consumers may
+   read it tile by tile, in all columns. */
 static bool begins_tiles(const heed_plan *plan, heed_step *step, const heed_kernel_args *args)
 {
     const heed_shape *out = &plan->graph->values[step->node->out[0]].shape;
@@ -78,8 +78,8 @@ static bool begins_tiles(const heed_plan *plan, heed_step *step, const heed_kern
     if (!plan->reuse || !step->kernel || !step->kernel->produces_tiles || out->rank != 2 ||
         !step->kernel->produces_tiles(&any))
         return false;
-    step->columns = out->dim[1];
-    step->open = true;
+    step->width = out->dim[1];
+    step->tile_readable = true;
     return true;
 }
 
@@ -111,7 +111,7 @@ static bool works_on_tiles(const heed_step *step)
 
 /* Can the step consume each tile of the producer when it is finished? If so, it is set up for that.
    - Its kernel works on tiles that begin and end at multiples of `needed` columns (1, or a head).
-   - What it reads from the region is open and has the rows of the producer.
+   - What it reads from the region is tile-readable and has the rows of the producer.
    - All of that stands in the same columns of the producer, and these begin and end at multiples of
      `needed`.
    - Its output has the same rows and as many columns, or is the next version of a state.
@@ -133,21 +133,21 @@ static bool may_consume_tiles(const heed_plan *plan, heed_region *region, heed_s
         const heed_step *maker = maker_in(plan, region, node->in[j]);
         if (!maker) continue;
         const heed_shape *shape = &graph->values[node->in[j]].shape;
-        const bool fits = maker->open && node->in[j] == maker->node->out[0] &&
+        const bool fits = maker->tile_readable && node->in[j] == maker->node->out[0] &&
                           shape->extent == rows->extent && shape->dim[0] == rows->dim[0];
-        if (!fits ||
-            (source && (source->shift != maker->shift || source->columns != maker->columns)))
+        if (!fits || (source && (source->producer_column != maker->producer_column ||
+                                 source->width != maker->width)))
             return false;
         source = maker;
     }
-    if (!source || source->shift % needed || source->columns % needed) return false;
+    if (!source || source->producer_column % needed || source->width % needed) return false;
     if (!state && (own->extent != rows->extent || own->dim[0] != rows->dim[0] ||
-                   heed_shape_columns(*own) != source->columns))
+                   heed_shape_columns(*own) != source->width))
         return false;
     if (!refine_tiles(plan, region, needed)) return false;
-    step->shift = source->shift;
-    step->columns = source->columns;
-    step->open = !state;
+    step->producer_column = source->producer_column;
+    step->width = source->width;
+    step->tile_readable = !state;
     return true;
 }
 
@@ -161,24 +161,24 @@ static bool may_consume_rows(const heed_plan *plan, heed_region *region, heed_st
     if (!works_on_tiles(step) || reads_on_rows(plan, region, step) < 1 ||
         !refine_tiles(plan, region, whole))
         return false;
-    step->columns = heed_shape_columns(values[step->node->out[0]].shape);
-    step->open = true;
+    step->width = heed_shape_columns(values[step->node->out[0]].shape);
+    step->tile_readable = true;
     return true;
 }
 
-/* A view computes nothing, so it joins any region. If its input is open, so is its output, in the
-   columns that the view selects. */
+/* A view computes nothing, so it joins any region. If its input is tile-readable, so is its
+   output, in the columns that the view selects. */
 static void place_view(const heed_plan *plan, const heed_region *region, heed_step *step)
 {
     const heed_node *node = step->node;
     const heed_step *maker = maker_in(plan, region, node->in[0]);
-    if (!maker || !maker->open || node->in[0] != maker->node->out[0]) return;
+    if (!maker || !maker->tile_readable || node->in[0] != maker->node->out[0]) return;
     const int64_t begin = node->id == HEED_OP_SLICE
                               ? ((const heed_slice_attributes *)node->attributes)->begin
                               : 0;
-    step->shift = maker->shift + begin;
-    step->open = true;
-    step->columns = heed_shape_columns(plan->graph->values[node->out[0]].shape);
+    step->producer_column = maker->producer_column + begin;
+    step->tile_readable = true;
+    step->width = heed_shape_columns(plan->graph->values[node->out[0]].shape);
 }
 
 /* ---- all steps ---- */
@@ -193,10 +193,11 @@ static bool joins_last(const heed_plan *plan, heed_region *last, heed_step *step
     }
     if (last->produces_tiles)
         return may_consume_tiles(plan, last, step, args) || may_consume_rows(plan, last, step);
-    const bool single = is_single(step, args);
-    if (!(last->single && single) && !(last->by_rows && reads_on_rows(plan, last, step) >= 0))
+    const bool single_part = is_single_part(step, args);
+    if (!(last->single_part && single_part) &&
+        !(last->by_rows && reads_on_rows(plan, last, step) >= 0))
         return false;
-    last->single = last->single && single;
+    last->single_part = last->single_part && single_part;
     return true;
 }
 
@@ -220,7 +221,7 @@ static void add_step(heed_plan *plan, const heed_node *node)
             .phases = 1,
         };
         region.by_rows = cut_by_rows(plan, step);
-        region.single = is_single(step, &args);
+        region.single_part = is_single_part(step, &args);
         region.produces_tiles = begins_tiles(plan, step, &args);
         if (step->kernel && step->kernel->phases > 1) region.phases = step->kernel->phases;
         if (step->kernel && step->kernel->live_phases)

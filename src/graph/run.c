@@ -147,10 +147,10 @@ void heed_tile_done(const heed_tile_consumers *consumers, heed_tile tile)
                             0;
     for (int32_t s = region->first + 1; s < region->first + region->count; s++) {
         const heed_step *step = &consumers->plan->steps[s];
-        const int64_t from = whole_rows ? 0 : tile.column - step->shift;
-        const int64_t to = whole_rows ? step->columns : from + tile.columns;
+        const int64_t from = whole_rows ? 0 : tile.column - step->producer_column;
+        const int64_t to = whole_rows ? step->width : from + tile.columns;
         heed_tile own = {.row = tile.row, .rows = tile.rows, .column = from < 0 ? 0 : from};
-        own.columns = (to < step->columns ? to : step->columns) - own.column;
+        own.columns = (to < step->width ? to : step->width) - own.column;
         if (step->view || own.columns <= 0) continue;
         step->kernel->run(&consumers->args[s], &(heed_kernel_call){.parts = 1, .tile = &own});
     }

@@ -16,7 +16,7 @@ static inline int64_t cache_runs(const heed_kernel_args *args)
     return (args->out[0].shape.dim[1] - args->in[1].shape.dim[1]) / HEED_SCALE_BYTES;
 }
 
-static inline bool cache_write_small(const heed_kernel_args *args)
+static inline bool cache_write_single_part(const heed_kernel_args *args)
 {
     return heed_shape_rows(args->in[1].shape) <= FEW_CACHE_ROWS;
 }
@@ -24,7 +24,7 @@ static inline bool cache_write_small(const heed_kernel_args *args)
 static inline int cache_write_parts(const heed_kernel_args *args, int phase)
 {
     (void)phase;
-    int64_t parts = cache_write_small(args) ? 1 : args->in[1].shape.dim[1] / CACHE_COLUMNS,
+    int64_t parts = cache_write_single_part(args) ? 1 : args->in[1].shape.dim[1] / CACHE_COLUMNS,
             runs = cache_runs(args);
     if (runs && parts > runs) parts = runs;
     return parts < 1 ? 1 : (int)parts;
@@ -105,7 +105,7 @@ HEED_KERNEL(cache_write) = {
     .op = HEED_OP_CACHE_WRITE,
     .fits = cache_write_fits,
     .parts = cache_write_parts,
-    .small = cache_write_small,
+    .single_part = cache_write_single_part,
     .consumes_tiles = cache_write_tile_columns,
     .run = cache_write_run,
 };

@@ -3,20 +3,20 @@
 
 #include "tensor/dtype.h"
 
-static bool fuses_norm(const heed_matmul_outline *matmul)
+static bool fuses_norm(const heed_matmul_descriptor *matmul)
 {
-    const bool quantized_panels = heed_dtype_is_quantized(matmul->weight) &&
-                                  matmul->layout == HEED_LAYOUT_PANELS;
-    return quantized_panels || matmul->rows <= HEED_CPU_NORM_ROWS;
+    const bool quantized_panels = heed_dtype_is_quantized(matmul->weight_dtype) &&
+                                  matmul->weight_layout == HEED_LAYOUT_PANELS;
+    return quantized_panels || matmul->max_rows <= HEED_CPU_NORM_ROWS;
 }
 
 /* Two matmuls become one gated step if the first can multiply its sums by the gate that lies in C.
    Then C cannot hold sums between blocks, so blocks of kc and of nc columns (gemm/cut.c) are
    impossible; over many rows of floats that costs more than the step that is saved. Quantized
    matmuls have no such blocks. */
-static bool fuses_gate(const heed_matmul_outline *matmul)
+static bool fuses_gate(const heed_matmul_descriptor *matmul)
 {
-    return heed_dtype_is_quantized(matmul->weight) || matmul->rows <= HEED_CPU_NORM_ROWS;
+    return heed_dtype_is_quantized(matmul->weight_dtype) || matmul->max_rows <= HEED_CPU_NORM_ROWS;
 }
 
 /* Tiles that are cut at multiples of more columns leave fewer parts, and tiles of whole rows make

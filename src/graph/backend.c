@@ -19,16 +19,16 @@ const heed_kernel *heed_backend_find(const heed_backend *backend, heed_op_id op,
    small matmuls, so that tests of both kinds of graph need no other backend. */
 enum { REFERENCE_ROWS = 8 };
 
-static bool fuses_norm(const heed_matmul_outline *matmul)
+static bool fuses_norm(const heed_matmul_descriptor *matmul)
 {
-    const bool quantized_panels = heed_dtype_is_quantized(matmul->weight) &&
-                                  matmul->layout == HEED_LAYOUT_PANELS;
-    return quantized_panels || matmul->rows <= REFERENCE_ROWS;
+    const bool quantized_panels = heed_dtype_is_quantized(matmul->weight_dtype) &&
+                                  matmul->weight_layout == HEED_LAYOUT_PANELS;
+    return quantized_panels || matmul->max_rows <= REFERENCE_ROWS;
 }
 
-static bool fuses_gate(const heed_matmul_outline *matmul)
+static bool fuses_gate(const heed_matmul_descriptor *matmul)
 {
-    return heed_dtype_is_quantized(matmul->weight) || matmul->rows <= REFERENCE_ROWS;
+    return heed_dtype_is_quantized(matmul->weight_dtype) || matmul->max_rows <= REFERENCE_ROWS;
 }
 
 /* No reference kernel produces tiles. */

@@ -9,20 +9,20 @@
 #include "graph/pack.h"
 #include "graph/update.h"
 
-/* A matmul whose fusion is in question: its rows at most, and its weight. */
-typedef struct heed_matmul_outline {
-    int64_t rows;
-    heed_dtype weight;
-    heed_layout layout;
-} heed_matmul_outline;
+/* A matmul whose fusion is in question. */
+typedef struct heed_matmul_descriptor {
+    int64_t max_rows;
+    heed_dtype weight_dtype;
+    heed_layout weight_layout;
+} heed_matmul_descriptor;
 
 /* What pays on a backend. Passes and regions know what is possible, and ask here whether it pays;
    they hold no row counts and no block sizes of their own. */
 typedef struct heed_backend_rules {
     /* a norm that this matmul alone reads: shall it become the matmul's prologue? */
-    bool (*fuses_norm)(const heed_matmul_outline *);
+    bool (*fuses_norm)(const heed_matmul_descriptor *);
     /* a matmul of the same rows that makes the gate of this one: shall both become one step? */
-    bool (*fuses_gate)(const heed_matmul_outline *);
+    bool (*fuses_gate)(const heed_matmul_descriptor *);
     /* a tile producer with so many columns, cut at multiples of tile_columns: shall its consumers
        run on its tiles rather than after a barrier? */
     bool (*fuses_tiles)(int64_t tile_columns, int64_t columns);

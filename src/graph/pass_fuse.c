@@ -55,10 +55,11 @@ static heed_value emit_fused(heed_graph *graph, const fused *f)
 }
 
 /* What a backend needs to know of a matmul, to say whether a fusion pays. */
-static heed_matmul_outline outline_of(const heed_graph *graph, heed_value rows, heed_value weight)
+static heed_matmul_descriptor descriptor_of(const heed_graph *graph, heed_value rows,
+                                            heed_value weight)
 {
     const heed_value_info *w = &graph->values[weight];
-    return (heed_matmul_outline){graph->values[rows].shape.dim[0], w->dtype, w->layout};
+    return (heed_matmul_descriptor){graph->values[rows].shape.dim[0], w->dtype, w->layout};
 }
 
 /* ---- 1. chains ---- */
@@ -230,9 +231,9 @@ static bool pair_with_gate(const heed_graph *graph, const int32_t *uses, const h
 /* Does the backend gain from computing the matmul and its gate in one step? */
 static bool gate_pays(const heed_graph *graph, const heed_backend *backend, const heed_node *node)
 {
-    const heed_matmul_outline outline = outline_of(graph, node->out[0],
-                                                   as_fused(node).in[HEED_FUSED_B]);
-    return heed_backend_rules_of(backend)->fuses_gate(&outline);
+    const heed_matmul_descriptor matmul = descriptor_of(graph, node->out[0],
+                                                        as_fused(node).in[HEED_FUSED_B]);
+    return heed_backend_rules_of(backend)->fuses_gate(&matmul);
 }
 
 /* Finds pairs of a matmul and the matmul that makes its gate, then replaces each pair by one gated
@@ -366,9 +367,9 @@ static bool becomes_prologue(const heed_graph *graph, const heed_backend *backen
                              const heed_node *norm, const heed_node *reader)
 {
     const fused f = as_fused(reader);
-    const heed_matmul_outline outline = outline_of(graph, norm->out[0], f.in[HEED_FUSED_B]);
+    const heed_matmul_descriptor matmul = descriptor_of(graph, norm->out[0], f.in[HEED_FUSED_B]);
     return !f.attributes.transpose_a && reader->clone == norm->clone &&
-           heed_backend_rules_of(backend)->fuses_norm(&outline);
+           heed_backend_rules_of(backend)->fuses_norm(&matmul);
 }
 
 static bool is_norm(const heed_node *node)

@@ -171,7 +171,7 @@ static void few_rows_take_the_norm_along(void **state)
     sample_free(&s);
 }
 
-static bool never(const heed_matmul_outline *matmul)
+static bool never(const heed_matmul_descriptor *matmul)
 {
     (void)matmul;
     return false;

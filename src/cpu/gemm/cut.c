@@ -8,12 +8,12 @@
 /* The most cells of a grid, with several row tiles and with one. */
 enum { MAX_PARTS = 64, MAX_SKINNY_PARTS = 32 };
 
-int64_t heed_gemm_whole_panels(int64_t tile_columns, int64_t nr)
+int64_t heed_gemm_panels_per_group(int64_t tile_columns, int64_t nr)
 {
     return heed_larger(tile_columns, 1) / heed_common_divisor(heed_larger(tile_columns, 1), nr);
 }
 
-/* If there is one row tile, cells are ranges of units of panels: as many as give each at least
+/* If there is one row tile, cells are ranges of panel groups: as many as give each at least
    costs.skinny_part / (1 + m / 8) elements of B, but at most MAX_SKINNY_PARTS. Larger weights have
    larger ranges. */
 static void cut_skinny(heed_gemm_cut *c, const heed_gemm *g)
@@ -21,9 +21,10 @@ static void cut_skinny(heed_gemm_cut *c, const heed_gemm *g)
     const double work = (double)g->n * (double)heed_larger(g->k, 1) * (1 + (double)g->m / 8) /
                         c->kernels->costs.skinny_part;
     const int64_t wanted = heed_larger(
-        heed_smaller((int64_t)(work < MAX_SKINNY_PARTS ? work : MAX_SKINNY_PARTS), c->units), 1);
+        heed_smaller((int64_t)(work < MAX_SKINNY_PARTS ? work : MAX_SKINNY_PARTS), c->panel_groups),
+        1);
     c->grid_rows = 1;
-    c->grid_columns = heed_divide_up(c->units, heed_divide_up(c->units, wanted));
+    c->grid_columns = heed_divide_up(c->panel_groups, heed_divide_up(c->panel_groups, wanted));
 }
 
 /* The time of one cell with this many row tiles and panels, in multiply-adds of one vector: its
@@ -52,15 +53,16 @@ static void cut_many(heed_gemm_cut *c, const heed_gemm *g)
         const int64_t rows = heed_smaller(grid_rows, c->row_tiles),
                       row_tiles = heed_divide_up(c->row_tiles, rows);
         for (int64_t grid_columns = 1;
-             grid_rows * grid_columns <= MAX_PARTS && grid_columns < 2 * c->units;
+             grid_rows * grid_columns <= MAX_PARTS && grid_columns < 2 * c->panel_groups;
              grid_columns *= 2) {
-            const int64_t columns = heed_smaller(grid_columns, c->units), cells = rows * columns;
+            const int64_t columns = heed_smaller(grid_columns, c->panel_groups),
+                          cells = rows * columns;
             double shares = 0;
             for (int i = 0; i < 4; i++)
                 shares += weights[i] * (double)((cells + ((int64_t)2 << i) - 1) >> (i + 1));
-            const double total = shares *
-                                 cell_cost(c, g, row_tiles,
-                                           heed_divide_up(c->units, columns) * c->unit_panels);
+            const double total = shares * cell_cost(c, g, row_tiles,
+                                                    heed_divide_up(c->panel_groups, columns) *
+                                                        c->panels_per_group);
             if (best == 0 || total < best) {
                 best = total;
                 c->grid_rows = rows;
@@ -109,8 +111,8 @@ heed_gemm_cut heed_gemm_lay_out(const heed_gemm *g, heed_isa isa)
     c.mc = blocking->mc / c.kernels->mr * c.mr;
     c.row_tiles = heed_larger(heed_divide_up(g->m, c.mr), 1);
     c.panels = heed_larger(heed_divide_up(g->n, nr), 1);
-    c.unit_panels = heed_gemm_whole_panels(g->tile_columns, nr);
-    c.units = heed_divide_up(c.panels, c.unit_panels);
+    c.panels_per_group = heed_gemm_panels_per_group(g->tile_columns, nr);
+    c.panel_groups = heed_divide_up(c.panels, c.panels_per_group);
     c.skinny = c.row_tiles <= 1;
     choose_packing(&c, g, pairs);
     /* Between blocks of kc the sums lie in C. If the epilogue reads the old C, there can be only
@@ -118,9 +120,9 @@ heed_gemm_cut heed_gemm_lay_out(const heed_gemm *g, heed_isa isa)
     const bool one_block = reads_old_c(g) || (c.skinny && !c.pack_a && !c.pack_b);
     c.kc = heed_larger(one_block ? g->k : heed_smaller(g->k, blocking->kc), 1);
     c.block_columns = blocking->nc;
-    c.nc = heed_larger((reads_old_c(g) ? HEED_GEMM_MAX_WIDTH : blocking->nc) / nr / c.unit_panels,
-                       1) *
-           c.unit_panels * nr;
+    const int64_t most_columns = reads_old_c(g) ? HEED_GEMM_MAX_WIDTH : blocking->nc;
+    const int64_t group_columns = c.panels_per_group * nr;
+    c.nc = heed_larger(most_columns / group_columns, 1) * group_columns;
     return c;
 }
 

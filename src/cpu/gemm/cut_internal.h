@@ -50,12 +50,11 @@ typedef struct heed_gemm_cut {
     heed_gemm_type type;       /* element type of B as stored: panels of bf16 are pairs */
     int64_t mr;                /* rows of a register tile */
     int64_t row_tiles, panels; /* row tiles and panels of C */
-    /* a unit of panels is never divided between cells, so that tiles end where consumers want it:
-       panels of a unit; number of units */
-    int64_t unit_panels, units;
+    /* a panel group is never divided between cells, so that tiles end where consumers want it */
+    int64_t panels_per_group, panel_groups;
     int64_t grid_rows, grid_columns; /* C is cut into a grid of this many cells */
-    int64_t mc, kc, nc;              /* block sizes: rows, values of k, columns (whole units) */
-    /* nc before it is rounded to whole units; costs are computed with it */
+    int64_t mc, kc, nc;              /* block sizes: rows, values of k, columns (whole groups) */
+    /* nc before it is rounded to whole panel groups; costs are computed with it */
     int64_t block_columns;
     int64_t k_group;           /* values of k in one packed element: 1 or 2 */
     bool skinny;               /* one row tile covers M */
@@ -78,9 +77,9 @@ typedef struct heed_gemm_pack_range {
 void heed_gemm_pack_panels(const heed_gemm_cut *c, const heed_gemm *gemm,
                            heed_gemm_pack_range range, float *out, ptrdiff_t apart);
 
-/* The least number of panels of `nr` columns that end at a multiple of `tile_columns` columns; 1 if
-   tile_columns is 0. */
-int64_t heed_gemm_whole_panels(int64_t tile_columns, int64_t nr);
+/* The least number of panels, each `nr` columns wide, that end at a multiple of `tile_columns`
+   columns; 1 if tile_columns is 0. */
+int64_t heed_gemm_panels_per_group(int64_t tile_columns, int64_t nr);
 
 /* The number of k_groups that hold `depth` values of k. */
 static inline int64_t k_groups_of(const heed_gemm_cut *c, int64_t depth)

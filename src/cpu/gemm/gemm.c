@@ -203,9 +203,9 @@ static void run_cell(const heed_gemm *g, const heed_gemm_cut *c, int64_t cell, f
     const int64_t i = cell % c->grid_rows, j = cell / c->grid_rows, mr = c->mr, nr = c->kernels->nr;
     const int64_t first_row = c->row_tiles * i / c->grid_rows * mr;
     const int64_t end_row = heed_smaller(c->row_tiles * (i + 1) / c->grid_rows * mr, g->m);
-    const int64_t first_panel = c->units * j / c->grid_columns * c->unit_panels;
-    const int64_t end_panel = heed_smaller(c->units * (j + 1) / c->grid_columns * c->unit_panels,
-                                           c->panels);
+    const int64_t first_panel = c->panel_groups * j / c->grid_columns * c->panels_per_group;
+    const int64_t end_panel = heed_smaller(
+        c->panel_groups * (j + 1) / c->grid_columns * c->panels_per_group, c->panels);
     const int64_t tiles = heed_divide_up(end_row - first_row, mr);
     const int64_t blocks = heed_divide_up(tiles, c->mc / mr), panels = c->nc / nr;
     /* loop 5: nc columns of B, which the third-level cache keeps */

@@ -1,25 +1,25 @@
 /* quantized.c: how a quantized matmul is cut, and the loops over its tiles. Rows of A are quantized
-   in chunks of 64; a cell of the grid is one chunk of rows times a range of panels. In the
+   in row blocks of mc = 64; a cell of the grid is one row block times a range of panels. In the
    numbering of gemm.c:
-      heed_qgemm_run  loop 3: the cells of a part (a chunk of rows is mc)
+      heed_qgemm_run  loop 3: the cells of a part
       run_panels      loop 2: one or two panels of W at a time
       the tile        the loop over k, run by run, and within a run loop 1 over the rows of the
-                      chunk: the run of W stays in registers, the sums in the first-level cache
+                      block: the run of W stays in registers, the sums in the first-level cache
    There is no loop over kc or nc: sums never leave the tile. */
 #include "cpu/gemm/quantized.h"
 #include "cpu/gemm/cut_internal.h"
 #include "tensor/alignment.h"
 
 enum { MAX_PARTS = 64 };
-enum { TILE_BYTES = HEED_QGEMM_CHUNK_ROWS * HEED_QGEMM_MAX_WIDTH * (int)sizeof(float) };
+enum { TILE_BYTES = HEED_QGEMM_MC * HEED_QGEMM_MAX_WIDTH * (int)sizeof(float) };
 
 typedef struct {
     const heed_qgemm_kernels *kernels;
     const heed_gemm_kernels *floats;     /* whose epilogue is used */
     heed_qgemm_tile_kernel *const *tile; /* register tiles of this format, by heed_qgemm_shape */
     int64_t k_runs, panels;              /* runs of HEED_RUN values of k; panels of W */
-    /* panels of the widest tile; panels of a unit, which is never divided between cells */
-    int64_t wide, unit_panels;
+    /* panels of the widest tile; panels of a group, which is never divided between cells */
+    int64_t wide, panels_per_group;
     int64_t grid_rows, grid_columns;
 } quantized_cut;
 
@@ -34,7 +34,7 @@ static const heed_qgemm_kernels *kernels_for(heed_isa isa)
     return &heed_qgemm_kernels_generic;
 }
 
-/* Cuts the matmul into a grid of chunks of rows by ranges of panels. */
+/* Cuts the matmul into a grid of row blocks by ranges of panels. */
 static quantized_cut cut_matmul(const heed_gemm *g, heed_isa isa)
 {
     quantized_cut c = {.kernels = kernels_for(isa),
@@ -43,13 +43,14 @@ static quantized_cut cut_matmul(const heed_gemm *g, heed_isa isa)
     c.tile = c.kernels->tile[heed_qblock_traits_of(g->b_dtype) - heed_qblock_traits_table];
     c.panels = heed_larger(heed_divide_up(g->n, c.kernels->lanes), 1);
     c.wide = g->m > 1 && c.tile[HEED_QGEMM_TWO_PANELS] ? 2 : 1;
-    c.unit_panels = heed_gemm_whole_panels(g->tile_columns, c.wide * c.kernels->lanes) * c.wide;
-    c.grid_rows = heed_larger(heed_divide_up(g->m, HEED_QGEMM_CHUNK_ROWS), 1);
+    c.panels_per_group = heed_gemm_panels_per_group(g->tile_columns, c.wide * c.kernels->lanes) *
+                         c.wide;
+    c.grid_rows = heed_larger(heed_divide_up(g->m, HEED_QGEMM_MC), 1);
     const double work = (double)g->n * (double)heed_larger(g->k, 1) * (1 + (double)g->m / 8) /
                         (double)c.kernels->part_work;
     int64_t wanted = (int64_t)(work < MAX_PARTS ? work : MAX_PARTS);
     if (c.grid_rows > 1) wanted = g->n / c.kernels->part_columns;
-    const int64_t most = heed_smaller(heed_divide_up(c.panels, c.unit_panels),
+    const int64_t most = heed_smaller(heed_divide_up(c.panels, c.panels_per_group),
                                       heed_larger(MAX_PARTS / c.grid_rows, 1));
     c.grid_columns = heed_larger(heed_smaller(wanted, most), 1);
     return c;
@@ -67,8 +68,8 @@ size_t heed_qgemm_quantized_bytes(int64_t m, int64_t k)
     return (size_t)(m * (k / HEED_RUN)) * sizeof(heed_q8_run);
 }
 
-/* The chunk of quantized rows that begins with row `first`. */
-static heed_q8_run *chunk_of(const void *quantized, int64_t first, int64_t runs)
+/* The block of quantized rows that begins with row `first`. */
+static heed_q8_run *row_block_of(const void *quantized, int64_t first, int64_t runs)
 {
     return (heed_q8_run *)quantized + first * runs;
 }
@@ -80,22 +81,22 @@ void heed_qgemm_quantize(const heed_qgemm_operand *operand, const float *a, int6
     const heed_qblock_traits *traits = heed_qblock_traits_of(operand->dtype);
     const int64_t runs = operand->k / HEED_RUN;
     for (int64_t i = first; i < end; i++) {
-        const int64_t chunk = i - i % HEED_QGEMM_CHUNK_ROWS,
-                      rows = heed_smaller(operand->m - chunk, HEED_QGEMM_CHUNK_ROWS);
+        const int64_t block = i - i % HEED_QGEMM_MC,
+                      rows = heed_smaller(operand->m - block, HEED_QGEMM_MC);
         kernels->quantize(a + (i - first) * a_stride, traits, runs, rows,
-                          chunk_of(quantized, chunk, runs) + (i - chunk));
+                          row_block_of(quantized, block, runs) + (i - block));
     }
 }
 
 size_t heed_qgemm_scratch(const heed_gemm *gemm, heed_isa isa)
 {
     (void)isa;
-    const int64_t rows = heed_smaller(HEED_QGEMM_CHUNK_ROWS, heed_larger(gemm->m, 1));
+    const int64_t rows = heed_smaller(HEED_QGEMM_MC, heed_larger(gemm->m, 1));
     const size_t own = gemm->a_runs ? 0 : heed_qgemm_quantized_bytes(rows, gemm->k);
     return heed_align(TILE_BYTES + own);
 }
 
-/* Loop 2: the tiles of one chunk of rows over panels [first, end). */
+/* Loop 2: the tiles of one row block over panels [first, end). */
 static void run_panels(const heed_gemm *g, const quantized_cut *c, int64_t row,
                        heed_qgemm_tile *tile, int64_t first, int64_t end)
 {
@@ -118,16 +119,16 @@ void heed_qgemm_run(const heed_gemm *gemm, heed_isa isa, int part, int parts, vo
     if (gemm->m <= 0 || gemm->n <= 0) return;
     const quantized_cut c = cut_matmul(gemm, isa);
     const int64_t cells = c.grid_rows * c.grid_columns,
-                  units = heed_divide_up(c.panels, c.unit_panels);
+                  panel_groups = heed_divide_up(c.panels, c.panels_per_group);
     heed_qgemm_tile tile = {
         .panel_stride = (ptrdiff_t)heed_qgemm_panel_stride(isa, gemm->b_dtype, gemm->k),
         .to = scratch,
         .blocks = gemm->k / (int64_t)heed_dtypes[gemm->b_dtype].qblock};
     for (int64_t cell = cells * part / parts; cell < cells * (part + 1) / parts; cell++) {
-        const int64_t j = cell / c.grid_rows, row = cell % c.grid_rows * HEED_QGEMM_CHUNK_ROWS;
-        tile.rows = (int)heed_smaller(HEED_QGEMM_CHUNK_ROWS, gemm->m - row);
+        const int64_t j = cell / c.grid_rows, row = cell % c.grid_rows * HEED_QGEMM_MC;
+        tile.rows = (int)heed_smaller(HEED_QGEMM_MC, gemm->m - row);
         tile.a_run = tile.rows;
-        tile.a = chunk_of(gemm->a_runs, row, c.k_runs);
+        tile.a = row_block_of(gemm->a_runs, row, c.k_runs);
         if (!gemm->a_runs) {
             void *own = (char *)scratch + TILE_BYTES;
             const heed_qgemm_operand operand = {isa, gemm->b_dtype, tile.rows, gemm->k};
@@ -135,9 +136,9 @@ void heed_qgemm_run(const heed_gemm *gemm, heed_isa isa, int part, int parts, vo
                                 tile.rows, own);
             tile.a = own;
         }
-        const int64_t first = units * j / c.grid_columns * c.unit_panels;
-        const int64_t end = heed_smaller(units * (j + 1) / c.grid_columns * c.unit_panels,
-                                         c.panels);
+        const int64_t first = panel_groups * j / c.grid_columns * c.panels_per_group;
+        const int64_t end = heed_smaller(
+            panel_groups * (j + 1) / c.grid_columns * c.panels_per_group, c.panels);
         run_panels(gemm, &c, row, &tile, first, end);
         if (gemm->tile_done) {
             const int64_t column = first * c.kernels->lanes;

@@ -34,8 +34,8 @@
 #include "cpu/gemm/gemm.h"
 #include "tensor/qblock_dot.h"
 
-/* rows of a tile at most; columns of a tile at most */
-enum { HEED_QGEMM_CHUNK_ROWS = 64, HEED_QGEMM_MAX_WIDTH = 32 };
+/* mc: rows of a row block, which is also a tile's rows; columns of a tile at most */
+enum { HEED_QGEMM_MC = 64, HEED_QGEMM_MAX_WIDTH = 32 };
 
 /* The micro-kernel: one or two panels times rows of quantized activations. It sums over `blocks`
    qblocks into to[r][n], with the columns of both panels side by side. */
@@ -59,11 +59,11 @@ typedef enum heed_qgemm_shape {
     HEED_QGEMM_TWO_PANELS,
     HEED_QGEMM_SHAPES
 } heed_qgemm_shape;
-/* With several chunks of rows a range of panels has about `part_columns` columns or more. It has
-   fewer if N is less, or if it is the last one and a unit of panels is wide. If there is only one
-   chunk of m rows, there are as many ranges as give each at least part_work / (1 + m / 8) elements
-   of B, but at most 64 (floats: 32); larger weights have larger ranges. An element costs more work
-   the more rows there are. Chunks of 64 rows were chosen by measurement: they reach 71 to 80 % of
+/* With several row blocks a range of panels has about `part_columns` columns or more. It has fewer
+   if N is less, or if it is the last one and a panel group is wide. If there is only one row block,
+   of m rows, there are as many ranges as give each at least part_work / (1 + m / 8) elements of B,
+   but at most 64 (floats: 32); larger weights have larger ranges. An element costs more work the
+   more rows there are. Blocks of 64 rows were chosen by measurement: they reach 71 to 80 % of
    the peak of int8 on AVX-512, where tiles of 8 rows reach 42 %. */
 #define HEED_QGEMM_PARTS .part_columns = 128, .part_work = 1 << 16
 typedef struct heed_qgemm_kernels {
@@ -87,7 +87,7 @@ static inline bool heed_gemm_is_quantized(const heed_gemm *gemm)
 }
 
 /* Bytes of A (m,k) quantized once for all matmuls that read it with weights of the same type. Rows
-   lie in chunks of HEED_QGEMM_CHUNK_ROWS rows; in a chunk of R rows run r of row i stands at r * R
+   lie in row blocks of HEED_QGEMM_MC rows; in a block of R rows run r of row i stands at r * R
    + i. */
 size_t heed_qgemm_quantized_bytes(int64_t m, int64_t k);
 /* A (m,k), to be multiplied with weights of this type. */

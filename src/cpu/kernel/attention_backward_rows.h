@@ -80,15 +80,15 @@ static inline void add_to_queries(const backward_head *u, int64_t first, int64_t
         dscores = s->dscore_rows;
     }
     const int64_t begin = low / p->k_group, end = k_groups_of(p, high);
-    small_matmul sums = {.a = dscores + begin,
-                         .a_row = stride,
-                         .a_step = 1,
-                         .b = u->keys.data + begin * u->keys.stride,
-                         .b_step = u->keys.stride,
-                         .depth = end - begin,
-                         .to = s->dq_rows,
-                         .to_row = p->padded,
-                         .add = direct};
+    packed_matmul sums = {.a = dscores + begin,
+                          .a_row = stride,
+                          .a_step = 1,
+                          .b = u->keys.data + begin * u->keys.stride,
+                          .b_step = u->keys.stride,
+                          .depth = end - begin,
+                          .to = s->dq_rows,
+                          .to_row = p->padded,
+                          .add = direct};
     if (direct) {
         sums.to = dq;
         sums.to_row = p->args->out[0].row_stride;
@@ -134,18 +134,18 @@ static inline void differentiate_rows(const backward_head *u, int64_t first, int
     int vectors = any ? (64 - __builtin_clzll(any) + HEED_LANES - 1) / HEED_LANES : 0;
     for (int i = 0; i < rows; i++) clear_weights(u, r + i, s->seen[r + i] ? vectors : 0);
     if (!any) return;
-    small_matmul scores =
-                     {
-                         .a = u->queries.data + (first + r) * u->queries.stride,
-                         .a_row = u->queries.stride,
-                         .a_step = 1,
-                         .b = s->key_columns,
-                         .b_step = TILE,
-                         .depth = k_groups_of(p, p->width),
-                         .to = s->weights + r * TILE,
-                         .to_row = TILE,
-                     },
-                 dp = scores;
+    packed_matmul scores =
+                      {
+                          .a = u->queries.data + (first + r) * u->queries.stride,
+                          .a_row = u->queries.stride,
+                          .a_step = 1,
+                          .b = s->key_columns,
+                          .b_step = TILE,
+                          .depth = k_groups_of(p, p->width),
+                          .to = s->weights + r * TILE,
+                          .to_row = TILE,
+                      },
+                  dp = scores;
     dp.a = u->dy.data + (first + r) * u->dy.stride;
     dp.a_row = u->dy.stride;
     dp.b = s->value_columns;
@@ -192,19 +192,19 @@ static inline void add_to_keys(const backward_head *u, int64_t first, int64_t ro
         }
         if (low == high) continue;
         const int64_t begin = low / p->k_group, end = k_groups_of(p, high);
-        small_matmul values =
-                         {
-                             .a = weights + begin * TILE + key,
-                             .a_row = 1,
-                             .a_step = TILE,
-                             .b = dy.data + begin * dy.stride,
-                             .b_step = dy.stride,
-                             .depth = end - begin,
-                             .to = s->dvalues + key * p->padded,
-                             .to_row = p->padded,
-                             .add = !u->fresh,
-                         },
-                     into = values;
+        packed_matmul values =
+                          {
+                              .a = weights + begin * TILE + key,
+                              .a_row = 1,
+                              .a_step = TILE,
+                              .b = dy.data + begin * dy.stride,
+                              .b_step = dy.stride,
+                              .depth = end - begin,
+                              .to = s->dvalues + key * p->padded,
+                              .to_row = p->padded,
+                              .add = !u->fresh,
+                          },
+                      into = values;
         into.a = dscores + begin * TILE + key;
         into.to = s->dkeys + key * p->padded;
         into.b = queries.data + begin * queries.stride;

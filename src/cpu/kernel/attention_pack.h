@@ -24,7 +24,7 @@ typedef struct {
     float *to;
     ptrdiff_t to_row;
     bool add;
-} small_matmul;
+} packed_matmul;
 
 /* The width index of the register tile for `rows` rows and at most `vectors` vectors: the widest,
    unless a panel-wide one takes all rows at once and that one does not. */
@@ -37,7 +37,7 @@ static inline int choose_tile(const problem *p, int rows, int vectors)
 }
 
 /* Computes x for `rows` rows and `vectors` vectors of columns, register tile by register tile. */
-static inline void multiply(const problem *p, int rows, int vectors, const small_matmul *x)
+static inline void multiply(const problem *p, int rows, int vectors, const packed_matmul *x)
 {
     for (int v = 0; v < vectors;) {
         int shape = choose_tile(p, rows, vectors - v);

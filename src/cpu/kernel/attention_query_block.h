@@ -130,14 +130,14 @@ static inline int score_rows(const query_block *u, int64_t row, int rows,
     if (!any) return 0;
     int vectors = (64 - __builtin_clzll(any) + HEED_LANES - 1) / HEED_LANES;
     multiply(p, rows, vectors,
-             &(small_matmul){.a = u->q.data + row * u->q.stride,
-                             .a_row = u->q.stride,
-                             .a_step = 1,
-                             .b = u->scratch->keys,
-                             .b_step = TILE,
-                             .depth = k_groups_of(p, p->width),
-                             .to = u->scratch->scores,
-                             .to_row = TILE});
+             &(packed_matmul){.a = u->q.data + row * u->q.stride,
+                              .a_row = u->q.stride,
+                              .a_step = 1,
+                              .b = u->scratch->keys,
+                              .b_step = TILE,
+                              .depth = k_groups_of(p, p->width),
+                              .to = u->scratch->scores,
+                              .to_row = TILE});
     for (int r = 0; r < rows && p->biased; r++)
         bias_scores(p, &u->tile, query_head_of(u, row + r), vectors, u->scratch->scores + r * TILE,
                     NULL);
@@ -207,15 +207,15 @@ static inline void add_values(const query_block *u, const float *scores, int row
     }
     const int64_t begin = keys.low / p->k_group, end = k_groups_of(p, keys.high);
     multiply(p, rows, (int)(p->padded / HEED_LANES),
-             &(small_matmul){.a = weights + begin,
-                             .a_row = stride,
-                             .a_step = 1,
-                             .b = values.data + begin * values.stride,
-                             .b_step = values.stride,
-                             .depth = end - begin,
-                             .to = sums,
-                             .to_row = p->padded,
-                             .add = true});
+             &(packed_matmul){.a = weights + begin,
+                              .a_row = stride,
+                              .a_step = 1,
+                              .b = values.data + begin * values.stride,
+                              .b_step = values.stride,
+                              .depth = end - begin,
+                              .to = sums,
+                              .to_row = p->padded,
+                              .add = true});
 }
 
 /* Step 5 for one row, if values that it does not see may be NaN or infinite: those are replaced by

@@ -11,13 +11,13 @@
 #define BELOW_10 0x1.3ffffep3f
 #define BELOW_3 0x1.7ffffep1f
 
-HEED_INLINE heed_v between(heed_v x, float low, float high)
+HEED_INLINE heed_v clamp(heed_v x, float low, float high)
 {
     return heed_v_max(heed_v_set(low), heed_v_min(heed_v_set(high), x));
 }
 
 /* x > bound ? a : b. */
-HEED_INLINE heed_v where_above(heed_v x, float bound, heed_v a, heed_v b)
+HEED_INLINE heed_v where_greater(heed_v x, float bound, heed_v a, heed_v b)
 {
     return heed_v_select(heed_v_less(heed_v_set(bound), x), a, b);
 }
@@ -39,7 +39,7 @@ HEED_INLINE heed_v sigmoid_value(heed_v x)
 /* d/dx x sigmoid(ax); 0 or 1 past |ax| = 1000. */
 HEED_INLINE heed_v swish_derivative(heed_v x, float a)
 {
-    heed_v z = between(heed_v_mul(heed_v_set(a), x), -1000, 1000);
+    heed_v z = clamp(heed_v_mul(heed_v_set(a), x), -1000, 1000);
     return heed_v_fma(z, sigmoid_derivative(z), sigmoid_value(z));
 }
 
@@ -47,45 +47,45 @@ HEED_INLINE heed_v swish_derivative(heed_v x, float a)
    s (1 - s) dz/dx; 0 or 1 past |x| = 20. */
 HEED_INLINE heed_v gelu_tanh_derivative(heed_v x, float c)
 {
-    x = between(x, -20, 20);
+    x = clamp(x, -20, 20);
     heed_v square = heed_v_mul(x, x),
-           twice = heed_v_mul(heed_v_set(-2 * c),
-                              heed_v_fma(heed_v_mul(square, x), heed_v_set(0.044715f), x));
-    heed_v e = heed_v_exp(between(twice, -80, 80)),
+           minus_2z = heed_v_mul(heed_v_set(-2 * c),
+                                 heed_v_fma(heed_v_mul(square, x), heed_v_set(0.044715f), x));
+    heed_v e = heed_v_exp(clamp(minus_2z, -80, 80)),
            s = heed_v_div(heed_v_set(1), heed_v_add(heed_v_set(1), e));
-    heed_v bend = heed_v_mul(heed_v_mul(e, heed_v_mul(s, s)),
-                             heed_v_fma(heed_v_set(2 * 0.134145f * c), square, heed_v_set(2 * c)));
-    return heed_v_fma(x, bend, s);
+    heed_v ds = heed_v_mul(heed_v_mul(e, heed_v_mul(s, s)),
+                           heed_v_fma(heed_v_set(2 * 0.134145f * c), square, heed_v_set(2 * c)));
+    return heed_v_fma(x, ds, s);
 }
 
-/* d/dx x Phi(x) = Phi(x) + x phi(x). */
+/* d/dx x cdf(x) = cdf(x) + x pdf(x), both of the standard normal distribution. */
 HEED_INLINE heed_v gelu_derivative(heed_v x)
 {
-    x = between(x, -20, 20);
-    heed_v phi = heed_v_mul(heed_v_set(0.39894228040143267794f),
+    x = clamp(x, -20, 20);
+    heed_v pdf = heed_v_mul(heed_v_set(0.39894228040143267794f),
                             heed_v_exp(heed_v_mul(heed_v_set(-0.5f), heed_v_mul(x, x))));
-    heed_v cumulated = heed_v_mul(
+    heed_v cdf = heed_v_mul(
         heed_v_set(0.5f),
         heed_v_add(heed_v_set(1), heed_v_erf(heed_v_mul(x, heed_v_set(0.70710678118654752440f)))));
-    return heed_v_fma(x, phi, cumulated);
+    return heed_v_fma(x, pdf, cdf);
 }
 
 /* d/dx x tanh(softplus(x)) = t + x sigmoid(x) (1 - t^2) with t = tanh(softplus(x)). */
 HEED_INLINE heed_v mish_derivative(heed_v x)
 {
-    x = between(x, -100, 100);
-    heed_v t = heed_v_tanh(heed_v_softplus(x)), rest = heed_v_sub(heed_v_set(1), heed_v_mul(t, t));
-    return heed_v_fma(heed_v_mul(x, sigmoid_value(x)), rest, t);
+    x = clamp(x, -100, 100);
+    heed_v t = heed_v_tanh(heed_v_softplus(x)), dt = heed_v_sub(heed_v_set(1), heed_v_mul(t, t));
+    return heed_v_fma(heed_v_mul(x, sigmoid_value(x)), dt, t);
 }
 
 /* d/dx of a normal distribution function with mean 0.707107 and deviation 0.282095: its density. */
 HEED_INLINE heed_v laplace_derivative(heed_v x)
 {
     const float deviation = 0.282095f;
-    heed_v away = between(heed_v_sub(x, heed_v_set(0.707107f)), -20, 20);
-    heed_v bell = heed_v_exp(
-        heed_v_mul(heed_v_mul(away, away), heed_v_set(-1 / (2 * deviation * deviation))));
-    return heed_v_mul(bell, heed_v_set(1 / (deviation * 2.50662827463100050242f)));
+    heed_v centered = clamp(heed_v_sub(x, heed_v_set(0.707107f)), -20, 20);
+    heed_v unnormalized = heed_v_exp(
+        heed_v_mul(heed_v_mul(centered, centered), heed_v_set(-1 / (2 * deviation * deviation))));
+    return heed_v_mul(unnormalized, heed_v_set(1 / (deviation * 2.50662827463100050242f)));
 }
 
 HEED_INLINE heed_v unary_derivative(heed_unary_kind kind, heed_v x)
@@ -93,15 +93,15 @@ HEED_INLINE heed_v unary_derivative(heed_unary_kind kind, heed_v x)
     const heed_v zero = heed_v_zero(), one = heed_v_set(1), two = heed_v_set(2);
     switch (kind) {
     case HEED_UNARY_LINEAR: return one;
-    case HEED_UNARY_RELU: return where_above(x, 0, one, zero);
-    case HEED_UNARY_RELU2: return where_above(x, 0, heed_v_add(x, x), zero);
+    case HEED_UNARY_RELU: return where_greater(x, 0, one, zero);
+    case HEED_UNARY_RELU2: return where_greater(x, 0, heed_v_add(x, x), zero);
     case HEED_UNARY_RELU6:
-        return where_above(x, 0, heed_v_select(heed_v_less(x, heed_v_set(6)), one, zero), zero);
-    case HEED_UNARY_LEAKY_RELU: return where_above(x, 0, one, heed_v_set(0.01f));
+        return where_greater(x, 0, heed_v_select(heed_v_less(x, heed_v_set(6)), one, zero), zero);
+    case HEED_UNARY_LEAKY_RELU: return where_greater(x, 0, one, heed_v_set(0.01f));
     case HEED_UNARY_GELU: return gelu_derivative(x);
     case HEED_UNARY_GELU_TANH: return gelu_tanh_derivative(x, 0.79788456080286535588f);
     case HEED_UNARY_GELU_FAST: return gelu_tanh_derivative(x, 0.7978845608f);
-    case HEED_UNARY_GELU_10: return where_above(x, BELOW_10, zero, gelu_derivative(x));
+    case HEED_UNARY_GELU_10: return where_greater(x, BELOW_10, zero, gelu_derivative(x));
     case HEED_UNARY_QUICK_GELU: return swish_derivative(x, 1.702f);
     case HEED_UNARY_SILU: return swish_derivative(x, 1);
     case HEED_UNARY_MISH: return mish_derivative(x);
@@ -109,7 +109,7 @@ HEED_INLINE heed_v unary_derivative(heed_unary_kind kind, heed_v x)
     case HEED_UNARY_HARDSWISH: {
         heed_v inner = heed_v_div(heed_v_fma(two, x, heed_v_set(3)), heed_v_set(6));
         return heed_v_select(heed_v_less(x, heed_v_set(-BELOW_3)), zero,
-                             where_above(x, BELOW_3, one, inner));
+                             where_greater(x, BELOW_3, one, inner));
     }
     case HEED_UNARY_TANH: {
         heed_v t = heed_v_tanh(x);
@@ -122,7 +122,7 @@ HEED_INLINE heed_v unary_derivative(heed_unary_kind kind, heed_v x)
     case HEED_UNARY_RSQRT: return heed_v_div(heed_v_set(-0.5f), heed_v_mul(x, heed_v_sqrt(x)));
     case HEED_UNARY_SQUARE: return heed_v_add(x, x);
     case HEED_UNARY_ABS:
-        return where_above(x, 0, one, heed_v_select(heed_v_less(x, zero), heed_v_set(-1), zero));
+        return where_greater(x, 0, one, heed_v_select(heed_v_less(x, zero), heed_v_set(-1), zero));
     case HEED_UNARY_NEGATE: return heed_v_set(-1);
     case HEED_UNARY_SOFTPLUS: return sigmoid_value(x);
     /* far below 0 softplus is e^x, which may be 0 where its root is not */

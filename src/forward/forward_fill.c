@@ -104,53 +104,10 @@ static void fill_cross(const heed_forward_call *call, int32_t *table)
 
 /* ---- heads ---- */
 
-/* Returns the scale of a loss term: its weight over the number of labels, or 0 without labels. */
-static double weight_of(int64_t count, double weight)
+/* Fills the rows that heads of tokens see: all of them. */
+static void fill_rows(const heed_forward_call *call, int32_t *rows)
 {
-    return count > 0 ? weight / (double)count : 0;
-}
-
-/* Fills the labels of all rows; returns how many are scored. */
-static int64_t fill_token_labels(const heed_forward_call *call, const target *to)
-{
-    int32_t *rows = input_of(to, "", "rows"), *labels = input_of(to, "", "labels");
-    int64_t scored = 0;
-    for (int64_t row = 0; row < call->main.rows.count; row++) {
-        int64_t label = heed_forward_label(call, call->main.rows.place[row]);
-        if (rows) rows[row] = (int32_t)row;
-        if (labels) labels[row] = (int32_t)label;
-        scored += label != HEED_IGNORE;
-    }
-    return scored;
-}
-
-/* Fills one label for each sequence; returns how many are scored. */
-static int64_t fill_class_labels(const heed_forward_call *call, int32_t *labels)
-{
-    const heed_named_tensor *source = call->labels;
-    int64_t scored = 0;
-    if (call->config->head == HEED_HEAD_PRETRAINING ||
-        (!source && call->config->head == HEED_HEAD_NEXT_SENTENCE))
-        source = call->next_sentence;
-    for (int64_t s = 0; labels && s < call->main.rows.sequences; s++) {
-        bool given = call->scored && source && s < call->main.padded.batch;
-        int64_t label = given ? heed_tensor_integer(source, s) : HEED_IGNORE;
-        labels[s] = (int32_t)label;
-        scored += label != HEED_IGNORE;
-    }
-    return scored;
-}
-
-/* Fills the target numbers of regression or of several classes; returns their count. */
-static int64_t fill_targets(const heed_forward_call *call, float *targets)
-{
-    int64_t count = call->main.padded.batch * call->config->labels;
-    if (!targets) return 0;
-    memset(targets, 0,
-           (size_t)(call->main.rows.sequences * call->config->labels) * sizeof *targets);
-    for (int64_t i = 0; call->scored && i < count; i++)
-        targets[i] = (float)heed_tensor_number(call->labels, i);
-    return call->scored ? count : 0;
+    for (int64_t row = 0; rows && row < call->main.rows.count; row++) rows[row] = (int32_t)row;
 }
 
 /* Fills the rows of the pooled tokens; -1 for sequences that have none. */
@@ -165,22 +122,6 @@ static void fill_pooled(const heed_forward_call *call, const target *to)
     fill_sequences(&call->main.rows, input_of(to, "", "pool_sequences"), true);
 }
 
-/* Fills the labels of a grid with `lines` lines; a label is a column. Returns how many are scored.
-   If `none` > 0, a label from there on is not scored and one below 0 counts as 0. */
-static int64_t fill_grid_labels(int32_t *labels, int64_t lines, const heed_named_tensor *source,
-                                int64_t count, int64_t none)
-{
-    int64_t scored = 0;
-    for (int64_t b = 0; labels && b < lines; b++) {
-        int64_t label = source && b < count ? heed_tensor_integer(source, b) : HEED_IGNORE;
-        if (none > 0 && label >= none) label = HEED_IGNORE;
-        if (none > 0 && label < 0 && label != HEED_IGNORE) label = 0;
-        labels[b] = (int32_t)label;
-        scored += label != HEED_IGNORE;
-    }
-    return scored;
-}
-
 /* Fills where each score stands in a grid (lines,columns) and hides the other elements by a
    bias. */
 static void fill_grid(const heed_forward_call *call, const target *to, int64_t lines,
@@ -188,59 +129,28 @@ static void fill_grid(const heed_forward_call *call, const target *to, int64_t l
 {
     int32_t *places = input_of(to, "", "places");
     float *bias = input_of(to, "", "grid_bias");
-    bool choice = call->config->head == HEED_HEAD_CHOICE;
-    int64_t count = choice ? call->main.padded.batch : call->main.rows.count;
-    int64_t width = choice ? call->choices : call->main.padded.length;
+    bool compares = heed_head_any(call->config, HEED_TRAIT_COMPARES);
+    int64_t count = compares ? call->main.padded.batch : call->main.rows.count;
+    int64_t width = compares ? call->choices : call->main.padded.length;
     for (int64_t i = 0; bias && i < lines * columns; i++) bias[i] = -1e30f;
     for (int64_t i = 0; places && i < count; i++) {
-        int64_t place = choice ? i : call->main.rows.place[i];
+        int64_t place = compares ? i : call->main.rows.place[i];
         places[i] = (int32_t)(place / width * columns + place % width);
         if (bias) bias[places[i]] = 0;
     }
 }
 
-/* Returns how many rows are seen. */
-static int64_t kept_rows(const heed_forward_stack *stack)
+/* Fills the labels of all terms of the loss, and the scale of each: its weight over the number of
+   labels, or 0 without labels. */
+static void fill_scores(const heed_forward_call *call, const target *to)
 {
-    int64_t kept = 0;
-    for (int64_t row = 0; row < stack->rows.count; row++)
-        kept += stack->padded.keep[stack->rows.place[row]];
-    return kept;
-}
-
-/* Fills the labels of the head and the scale of each loss term. */
-static void fill_scores(const heed_forward_call *call, const target *to,
-                        const heed_program_spec *spec)
-{
-    const heed_config *config = call->config;
     float *scale = input_of(to, "", "loss_scale");
-    heed_loss_term terms[4] = {{"", 0}, {"", 0}, {"", 0}, {"", 0}};
-    int64_t counts[4] = {0};
-    int count = heed_engine_loss_terms(call->model, terms), at = 0;
-    int64_t tokens = fill_token_labels(call, to);
-    int64_t classes = fill_class_labels(call, input_of(to, "", "class_labels"));
-    int64_t targets = fill_targets(call, input_of(to, "", "targets"));
-    fill_grid(call, to, spec->sequences, spec->queries);
-    int64_t batch = call->main.padded.batch, length = call->main.padded.length;
-    const heed_named_tensor *choice = call->scored ? call->labels : NULL;
-    int64_t lines = call->choices > 0 ? batch / call->choices : 0;
-    if (config->head == HEED_HEAD_QUESTION) {
-        counts[at++] = fill_grid_labels(input_of(to, "", "start_labels"), spec->sequences,
-                                        call->scored ? call->starts : NULL, batch, length);
-        counts[at++] = fill_grid_labels(input_of(to, "", "end_labels"), spec->sequences,
-                                        call->scored ? call->ends : NULL, batch, length);
-    } else if (config->head == HEED_HEAD_CHOICE) {
-        counts[at++] = fill_grid_labels(input_of(to, "", "grid_labels"), spec->sequences, choice,
-                                        lines, 0);
-    } else if (config->head == HEED_HEAD_SEQUENCE_CLASS ||
-               config->head == HEED_HEAD_NEXT_SENTENCE) {
-        counts[at++] = input_of(to, "", "targets") ? targets : classes;
-    } else {
-        counts[at++] = tokens;
-        counts[at++] = strcmp(terms[1].name, "balance") == 0 ? kept_rows(&call->main) : classes;
+    for (int i = 0; i < call->terms.count; i++) {
+        const heed_loss_term *term = &call->terms.items[i];
+        void *column = term->labels ? input_of(to, "", term->labels->column) : NULL;
+        int64_t count = heed_forward_write_labels(call, i, column);
+        if (scale) scale[i] = count > 0 ? (float)((double)term->weight / (double)count) : 0;
     }
-    for (int i = 0; scale && i < count; i++)
-        scale[i] = (float)weight_of(counts[i], terms[i].weight);
 }
 
 /* ---- cotangents ---- */
@@ -305,8 +215,9 @@ static int64_t at_least_one(int64_t count)
 
 heed_program_spec heed_forward_spec(const heed_forward_call *call, heed_purpose purpose)
 {
-    bool choice = call->config->head == HEED_HEAD_CHOICE && purpose != HEED_PURPOSE_FORWARD;
-    int64_t queries = choice ? call->choices : call->main.padded.length;
+    bool compares = heed_head_any(call->config, HEED_TRAIT_COMPARES) &&
+                    purpose != HEED_PURPOSE_FORWARD;
+    int64_t queries = compares ? call->choices : call->main.padded.length;
     const heed_padded *keys = call->both ? &call->source.padded : &call->main.padded;
     return (heed_program_spec){.purpose = purpose,
                                .indexed = call->main.rows.indexed || call->source.rows.indexed,
@@ -339,19 +250,9 @@ heed_status heed_forward_fill(const heed_forward_call *call, const heed_plan *pl
         fill_stack(call, &to, &call->source, "source_");
         fill_cross(call, input_of(&to, "", "cross_sequences"));
     }
+    fill_rows(call, input_of(&to, "", "rows"));
     fill_pooled(call, &to);
-    fill_scores(call, &to, &spec);
+    fill_grid(call, &to, spec.sequences, spec.queries);
+    fill_scores(call, &to);
     return heed_plan_has_output(plan, "loss") ? fill_cotangents(call, &to, error) : HEED_OK;
-}
-
-bool heed_forward_is_empty(const heed_forward_call *call)
-{
-    const heed_config *config = call->config;
-    if (!call->scored) return false;
-    if (config->head != HEED_HEAD_CAUSAL_LM && config->head != HEED_HEAD_MASKED_LM &&
-        config->head != HEED_HEAD_TOKEN_CLASS)
-        return call->main.padded.batch == 0;
-    for (int64_t place = 0; place < call->main.padded.batch * call->main.padded.length; place++)
-        if (heed_forward_label(call, place) != HEED_IGNORE) return false;
-    return true;
 }

@@ -19,6 +19,8 @@ typedef struct heed_forward_stack {
     int64_t *shifted; /* by place: decoder input made of the labels; NULL if it is given */
 } heed_forward_stack;
 
+enum { HEED_FORWARD_COTANGENTS = 64 };
+
 typedef struct heed_forward_call {
     heed_model *model;
     const heed_config *config;
@@ -28,11 +30,14 @@ typedef struct heed_forward_call {
     int64_t choices; /* sequences of a question; 1 for other heads */
     /* by sequence of the batch: the place of its pooled token; NULL if the head pools none */
     int64_t *pooled;
-    const heed_named_tensor *labels, *next_sentence, *starts, *ends;
-    bool scored;       /* the labels are scored */
+    heed_problem problem;  /* how sequence classification is scored */
+    heed_loss_terms terms; /* terms of the loss that the heads have */
+    /* by term: the labels that it is scored by; NULL if they are not given, or it has none */
+    const heed_named_tensor *labels[HEED_MAX_LOSS_TERMS];
+    int token_term;    /* the term that is scored by labels of tokens; -1: there is none */
+    bool scored;       /* the labels are scored: all of them are given */
     bool fully_masked; /* some row sees no key */
-    heed_problem problem;
-    const char *cotangents[16];
+    const char *cotangents[HEED_FORWARD_COTANGENTS + 1]; /* ends in NULL */
     int n_cotangents;
 } heed_forward_call;
 
@@ -70,9 +75,6 @@ int64_t heed_forward_token(const heed_forward_stack *stack, int64_t place);
 /* Returns the position of a place: as given, its place in the sequence, or, if the model counts
    them, the number of tokens seen before it. */
 int64_t heed_forward_position(const heed_forward_stack *stack, int64_t place);
-/* Returns the label of a place of the main stack, HEED_IGNORE if it has none. Causal models predict
-   the next token, so their labels are shifted by one. */
-int64_t heed_forward_label(const heed_forward_call *call, int64_t place);
 
 /* Finds the labels, or the cotangents if nothing is scored. */
 heed_status heed_forward_read_targets(heed_forward_call *call, heed_error *error);
@@ -83,6 +85,9 @@ heed_status heed_forward_check_labels(const heed_forward_call *call, heed_error 
 heed_status heed_forward_choose_pooled(heed_forward_call *call, heed_error *error);
 /* Marks the tokens that need a row because they are scored. */
 void heed_forward_mark_needed(heed_forward_call *call);
+/* Writes the labels of term `term` into the column of its program, as heed_label_kind says, unless
+   `column` is NULL. Returns how many are scored: by them the term is divided. */
+int64_t heed_forward_write_labels(const heed_forward_call *call, int term, void *column);
 
 /* Fills every input of the plan from the call. */
 heed_status heed_forward_fill(const heed_forward_call *call, const heed_plan *plan,

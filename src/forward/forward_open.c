@@ -106,7 +106,7 @@ static heed_status open_stack(heed_forward_call *call, heed_forward_stack *stack
     stack->mask_is_padding = floats;
     if (!tokens)
         return heed_fail(error, HEED_E_ARG, "input \"in.%s\" is missing", floats ? vectors : ids);
-    bool choice = call->config->head == HEED_HEAD_CHOICE && !floats;
+    bool choice = heed_head_any(call->config, HEED_TRAIT_COMPARES) && !floats;
     int rank = choice || floats ? 3 : 2;
     const char *expected = "integers (batch, tokens)";
     if (choice) expected = "integers (batch, choices, tokens)";
@@ -126,7 +126,8 @@ static heed_status shift_labels(heed_forward_call *call, heed_error *error)
 {
     heed_forward_stack *stack = &call->main;
     const heed_config *config = call->config;
-    if (!call->labels || call->labels->rank != 2)
+    const heed_named_tensor *labels = heed_forward_input(call, "labels");
+    if (!labels || labels->rank != 2)
         return heed_fail(error, HEED_E_ARG,
                          "input \"in.decoder_input_ids\" is missing, and there is no in.labels "
                          "(batch, tokens) to make it of");
@@ -134,15 +135,14 @@ static heed_status shift_labels(heed_forward_call *call, heed_error *error)
         return heed_fail(
             error, HEED_E_ARG,
             "config.json has no decoder_start_token_id or pad_token_id: give in.decoder_input_ids");
-    HEED_TRY(
-        heed_padded_new(&stack->padded, call->labels->shape[0], call->labels->shape[1], error));
+    HEED_TRY(heed_padded_new(&stack->padded, labels->shape[0], labels->shape[1], error));
     int64_t places = stack->padded.batch * stack->padded.length;
     stack->shifted = heed_allocate((size_t)places + 1, sizeof *stack->shifted);
     if (!stack->shifted)
         return heed_fail_memory(error, (size_t)places * sizeof *stack->shifted, "a batch");
     for (int64_t place = 0; place < places; place++) {
         int64_t label = config->decoder_start_id;
-        if (place % stack->padded.length > 0) label = heed_tensor_integer(call->labels, place - 1);
+        if (place % stack->padded.length > 0) label = heed_tensor_integer(labels, place - 1);
         stack->shifted[place] = label == HEED_IGNORE ? config->pad_id : label;
     }
     stack->mask = heed_forward_input(call, "decoder_attention_mask");
@@ -290,7 +290,7 @@ heed_status heed_forward_open(heed_forward_call *call, heed_error *error)
     }
     bool encoder = config->arrangement == HEED_ENCODER_ONLY;
     /* the mean is taken over seen rows */
-    bool seen_first = encoder && config->head == HEED_HEAD_NONE;
+    bool seen_first = encoder && heed_head_any(config, HEED_TRAIT_BARE);
     HEED_TRY(heed_rows_new(&call->main.rows, &call->main.padded, seen_first, error));
     return check_tokens(call, &call->main, encoder ? HEED_STACK_ENCODER : HEED_STACK_DECODER,
                         error);

@@ -71,7 +71,7 @@ static heed_status restore_sequences(const heed_forward_call *call, const char *
 {
     int64_t columns = heed_shape_columns(from->shape), batch = call->main.padded.batch;
     heed_shape shape = heed_shape_2(batch, columns);
-    if (call->config->head == HEED_HEAD_CHOICE && columns == 1)
+    if (heed_head_any(call->config, HEED_TRAIT_COMPARES) && columns == 1)
         shape = heed_shape_2(call->choices > 0 ? batch / call->choices : 0, call->choices);
     float *values = NULL;
     HEED_TRY(heed_tensor_list_add(outputs, "out.", name, shape, &values, error));
@@ -130,7 +130,7 @@ static heed_status restore_one(const heed_forward_call *call, const char *name,
         return restore_rows(&call->source, name, from, false, outputs, error);
     if (from->shape.extent == HEED_EXTENT_SEQUENCES)
         return restore_sequences(call, name, from, outputs, error);
-    bool squeeze = call->config->head == HEED_HEAD_QUESTION && from->shape.dim[1] == 1;
+    bool squeeze = heed_head_any(call->config, HEED_TRAIT_SCORES_ROWS) && from->shape.dim[1] == 1;
     return restore_rows(&call->main, name, from, squeeze, outputs, error);
 }
 

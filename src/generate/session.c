@@ -1,6 +1,7 @@
 /* session.c: makes sessions and adds, forks, shortens and drops their sequences. */
 #include "generate/session_internal.h"
 #include "base/memory.h"
+#include "model/head/head.h"
 #include "tensor/dtype.h"
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +26,7 @@ static heed_status check_model(const heed_config *config, heed_error *error)
             "model type %s is an encoder: it cannot write tokens or score text; a decoder or an "
             "encoder-decoder is needed",
             config->model_type);
-    if (config->head != HEED_HEAD_CAUSAL_LM)
+    if (!heed_head_any(config, HEED_TRAIT_GENERATES))
         return heed_fail(error, HEED_E_UNSUPPORTED,
                          "this %s model has no language-modelling head: it cannot write tokens",
                          config->model_type);

@@ -263,8 +263,9 @@ static heed_status check_spec(const heed_model *model, const heed_program_spec *
         return heed_fail(error, HEED_E_ARG, "the model was not opened for training");
     if (spec->purpose == HEED_PURPOSE_ENCODE && !both)
         return heed_fail(error, HEED_E_ARG, "only encoder-decoders encode on their own");
-    if (spec->purpose == HEED_PURPOSE_DECODE && (model->config.head != HEED_HEAD_CAUSAL_LM ||
-                                                 model->config.arrangement == HEED_ENCODER_ONLY))
+    bool generates = heed_head_any(&model->config, HEED_TRAIT_GENERATES) &&
+                     model->config.arrangement != HEED_ENCODER_ONLY;
+    if (spec->purpose == HEED_PURPOSE_DECODE && !generates)
         return heed_fail(
             error, HEED_E_UNSUPPORTED,
             "model type %s with this head does not generate: it needs a causal language model",

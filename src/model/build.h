@@ -5,6 +5,7 @@
 #include "nn/attention.h"
 #include "graph/ir.h"
 #include "model/engine.h"
+#include "model/head/head.h"
 #include "model/weights_internal.h"
 
 /* What one stack, the encoder or the decoder, reads. An absent input is HEED_NONE, which is 0. */
@@ -17,7 +18,7 @@ typedef struct heed_stack_inputs {
     heed_value sequences, query_index, key_index, samples, positions, rotary, rotary_local, slopes;
 } heed_stack_inputs;
 
-typedef struct heed_build {
+struct heed_build {
     heed_graph *graph;
     const heed_model *model;
     const heed_config *config;
@@ -30,9 +31,11 @@ typedef struct heed_build {
     heed_value memory; /* (S,D): last hidden states of the encoder */
     heed_value cross_sequences, cross_page_table, cross_slots, page_table, slots;
     /* terms of the loss, each (1), weighted and scaled; after them those of cotangents */
-    heed_value terms[8];
-    int n_terms;
-    heed_value sums[4]; /* sums of the terms before scaling, for the output loss_terms */
+    heed_value *terms;
+    int n_terms, terms_capacity;
+    heed_loss_terms scored; /* the terms that the heads have */
+    /* sums of the terms before scaling, for the output loss_terms */
+    heed_value sums[HEED_MAX_LOSS_TERMS];
     int n_sums;
     heed_value loss_scale;
     /* (N,1): 1 for rows that count in the load balance of the experts, else 0; HEED_NONE if nothing
@@ -42,7 +45,7 @@ typedef struct heed_build {
        rows and layers */
     heed_value load, share;
     int64_t routed_layers; /* layers with experts that are built so far */
-} heed_build;
+};
 
 /* Builds the graph. Externals are declared in a fixed order:
    1. every weight that is there;
@@ -93,11 +96,11 @@ heed_value heed_build_stack(heed_build *b, const heed_stack_inputs *inputs);
 /* Writes the keys and values of cross attention of every decoder layer into their caches
    (ENCODE). */
 void heed_build_fill_cross(heed_build *b);
-/* Builds the head over x (N,D), its outputs and the terms of its loss. */
+/* Builds the heads over x (N,D), their outputs and the terms of their losses. */
 void heed_build_head(heed_build *b, heed_value x);
+/* Adds a term (1), weighted and scaled, to the loss. */
+void heed_build_add_term(heed_build *b, heed_value term);
 /* Returns whether the load balance of the experts is a term of this program's loss. */
 bool heed_build_balances(const heed_build *b);
-/* Returns how sequence classification is scored under this spec. */
-heed_problem heed_build_problem(const heed_config *config, const heed_program_spec *spec);
 
 #endif

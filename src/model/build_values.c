@@ -75,6 +75,22 @@ bool heed_build_drops(const heed_build *b)
            heed_build_rate(b, c->classifier_dropout, true) > 0;
 }
 
+void heed_build_add_term(heed_build *b, heed_value term)
+{
+    if (b->n_terms == b->terms_capacity) {
+        int capacity = 2 * b->terms_capacity + 8;
+        heed_value *more = heed_arena_take(b->graph->arena, (size_t)capacity, sizeof *more);
+        if (more == NULL) {
+            heed_graph_fail(b->graph, HEED_E_NOMEM, "out of memory for the terms of a loss");
+            return;
+        }
+        for (int i = 0; i < b->n_terms; i++) more[i] = b->terms[i];
+        b->terms = more;
+        b->terms_capacity = capacity;
+    }
+    b->terms[b->n_terms++] = term;
+}
+
 void heed_build_publish(heed_build *b, heed_value value, const char *format, ...)
 {
     char name[96], cotangent[112];
@@ -85,10 +101,10 @@ void heed_build_publish(heed_build *b, heed_value value, const char *format, ...
     if (value <= 0) return;
     heed_output(b->graph, name, value);
     for (const char *const *wanted = b->cotangents; wanted && *wanted; wanted++) {
-        if (strcmp(*wanted, name) != 0 || b->n_terms == 8) continue;
+        if (strcmp(*wanted, name) != 0) continue;
         snprintf(cotangent, sizeof cotangent, "cotangent.%s", name);
         heed_value weight = heed_input(b->graph, cotangent, HEED_F32,
                                        heed_value_shape(b->graph, value));
-        b->terms[b->n_terms++] = heed_nn_sum(b->graph, heed_multiply(b->graph, value, weight));
+        heed_build_add_term(b, heed_nn_sum(b->graph, heed_multiply(b->graph, value, weight)));
     }
 }

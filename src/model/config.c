@@ -1,5 +1,5 @@
 /* Reads configurations: from config.json, from whatever a path names, from a family's preset. */
-#include "model/family.h"
+#include "model/head/head.h"
 #include "base/file.h"
 #include "base/foreign.h"
 #include "io/gguf.h"
@@ -12,13 +12,31 @@
 
 /* ---- what all families have: architectures, labels, dtype ---- */
 
-static heed_status read_head(heed_config *config, const json_t *json, const char *where,
-                             heed_error *error)
+void heed_config_set_class(heed_config *config, const heed_architecture *known)
+{
+    memcpy(config->heads, known->heads, sizeof config->heads);
+}
+
+heed_status heed_config_set_head(heed_config *config, heed_head head, const char *where,
+                                 heed_error *error)
+{
+    const heed_config alone = {.heads = {(uint8_t)head}};
+    const heed_architecture *known = config->family->architectures;
+    while (known->name && !heed_head_lists_equal(known->heads, alone.heads)) known++;
+    if (!known->name)
+        return heed_fail(error, HEED_E_UNSUPPORTED, "%s: models of type %s have no head \"%s\"",
+                         where, config->family->name, heed_head_at(&alone, 0)->name);
+    heed_config_set_class(config, known);
+    return HEED_OK;
+}
+
+static heed_status read_heads(heed_config *config, const json_t *json, const char *where,
+                              heed_error *error)
 {
     const heed_architecture *known = config->family->architectures;
     const json_t *list = json_object_get(json, "architectures");
     const char *name = json_string_value(json_array_get(list, 0));
-    config->head = known->head;
+    heed_config_set_class(config, known);
     if (!list || json_is_null(list) || (json_is_array(list) && json_array_size(list) == 0))
         return HEED_OK;
     if (!name)
@@ -26,7 +44,7 @@ static heed_status read_head(heed_config *config, const json_t *json, const char
                          "%s: architectures: expected a list with one class name", where);
     for (; known->name; known++)
         if (strcmp(known->name, name) == 0) {
-            config->head = known->head;
+            heed_config_set_class(config, known);
             return HEED_OK;
         }
     return heed_fail(error, HEED_E_UNSUPPORTED,
@@ -72,7 +90,7 @@ static heed_status read_common(heed_config *config, const json_t *json, const ch
                          where, method);
     HEED_TRY(heed_config_read_keys(config, heed_common_keys, json, where, error));
     heed_config_read_ends(config, json);
-    HEED_TRY(read_head(config, json, where, error));
+    HEED_TRY(read_heads(config, json, where, error));
     HEED_TRY(read_labels(config, json, where, error));
     HEED_TRY(heed_json_string(json, "torch_dtype", &dtype, where, error));
     HEED_TRY(heed_json_string(json, "dtype", &dtype, where, error));
@@ -180,7 +198,7 @@ heed_status heed_config_preset(heed_config *config, const char *name, heed_error
                          heed_family_list(known, sizeof known));
     *config = *family->preset;
     config->family = family;
-    config->head = family->architectures->head;
+    heed_config_set_class(config, family->architectures);
     config->labels = 2;
     config->vocabulary = config->d_model = config->context = 0;
     config->encoder = config->decoder = (heed_stack){0};

@@ -21,21 +21,16 @@ typedef enum heed_arrangement {
     HEED_ARRANGEMENTS
 } heed_arrangement;
 
-/* The head: what is computed from the last hidden states. `architectures` in config.json names
-   it. */
+/* The heads: what is computed from the last hidden states. `architectures` in config.json names
+   them. */
 typedef enum heed_head {
-    /* the bare model; an encoder with a pooler also gives pooler_output and sentence_embedding */
-    HEED_HEAD_NONE,
-    HEED_HEAD_CAUSAL_LM, /* next token; for an encoder-decoder the next target token */
-    HEED_HEAD_MASKED_LM,
-    HEED_HEAD_NEXT_SENTENCE,
-    HEED_HEAD_PRETRAINING, /* BERT: masked words and next sentence */
-    HEED_HEAD_SEQUENCE_CLASS,
-    HEED_HEAD_TOKEN_CLASS,
-    HEED_HEAD_QUESTION, /* start and end of an answer */
-    HEED_HEAD_CHOICE,   /* one of several sequences */
+    HEED_HEAD_NONE, /* ends a list of heads */
+#define HEED_HEAD(symbol, record) HEED_HEAD_##symbol,
+#include "model/heads.def"
+#undef HEED_HEAD
     HEED_HEAD_COUNT
 } heed_head;
+enum { HEED_MAX_HEADS = 4 };
 
 /* How sequence classification is scored. */
 typedef enum heed_problem {
@@ -66,8 +61,10 @@ typedef struct heed_config {
     const heed_family *family;
     char model_type[32];
     int64_t arrangement; /* heed_arrangement */
-    int64_t head;        /* heed_head */
-    int64_t vocabulary;  /* V; of the decoder if there are two vocabularies */
+    /* list of heed_head, in the order of their loss terms; HEED_HEAD_NONE follows the last one, if
+       there is room */
+    uint8_t heads[HEED_MAX_HEADS];
+    int64_t vocabulary; /* V; of the decoder if there are two vocabularies */
     /* V of the encoder if it has a table of its own; 0: one table serves both */
     int64_t source_vocabulary;
     int64_t d_model;         /* D */
@@ -168,6 +165,10 @@ heed_status heed_config_preset(heed_config *config, const char *family, heed_err
    checks ranges, divisibility and combinations. `where` begins the messages. Errors: HEED_E_FORMAT,
    HEED_E_UNSUPPORTED. */
 heed_status heed_config_complete(heed_config *config, const char *where, heed_error *error);
+/* Gives the model one head in place of those it has. Errors: HEED_E_UNSUPPORTED if its family has
+   no class with this head alone. */
+heed_status heed_config_set_head(heed_config *config, heed_head head, const char *where,
+                                 heed_error *error);
 /* Returns the name of the published family that can express this model ("llama", "marian" ...),
    else "heed": what heed_model_save writes. */
 const char *heed_config_written_as(const heed_config *config);

@@ -225,11 +225,6 @@ static heed_status check_combinations(const heed_config *config, const char *whe
             error, HEED_E_UNSUPPORTED,
             "%s: parallel attention and feed-forward go with norms before them, in a single stack",
             where);
-    if (encoder_decoder && config->head != HEED_HEAD_NONE && config->head != HEED_HEAD_CAUSAL_LM)
-        return heed_fail(
-            error, HEED_E_UNSUPPORTED,
-            "%s: of an encoder-decoder only the language model and the bare model are supported",
-            where);
     return HEED_OK;
 }
 

@@ -320,7 +320,7 @@ void heed_config_begin_gguf(heed_config *config, const heed_family *family)
 {
     *config = *family->preset;
     config->family = family;
-    config->head = family->architectures->head;
+    heed_config_set_class(config, family->architectures);
     config->labels = 2;
     config->norm_offset = 0;
     /* If one of these is absent from the file, it follows from others or does not exist. */

@@ -1,6 +1,6 @@
 /* Writes a configuration as the metadata of a GGUF file, and finds what such a file cannot
    express. */
-#include "model/family.h"
+#include "model/head/head.h"
 #include "io/gguf.h"
 #include "tensor/dtype.h"
 
@@ -191,7 +191,7 @@ heed_status heed_config_put_gguf(const heed_config *config, heed_dtype dtype,
     factors->sets = 0;
     /* no reader computes this factor */
     said.rope.attention_factor = heed_rope_table_factor(&config->rope);
-    if (config->head != HEED_HEAD_CAUSAL_LM)
+    if (!heed_head_any(config, HEED_TRAIT_GENERATES))
         return heed_fail(error, HEED_E_UNSUPPORTED,
                          "only language models can be written into a GGUF file");
     HEED_TRY(check_said(config, step, error));

@@ -1,5 +1,5 @@
 /* Recognizes the published family of a configuration, and writes config.json. */
-#include "model/family.h"
+#include "model/head/head.h"
 #include "tensor/dtype.h"
 
 #include <string.h>
@@ -36,18 +36,19 @@ static bool same_model(const heed_config *a, const heed_config *b)
            (a->window == 0 || memcmp(a->windowed, b->windowed, sizeof a->windowed) == 0);
 }
 
-static bool has_head(const heed_family *family, int64_t head)
+/* Returns the first class of a family that has these heads; NULL if there is none. */
+static const heed_architecture *class_of(const heed_family *family, const uint8_t *heads)
 {
     for (const heed_architecture *known = family->architectures; known->name; known++)
-        if (known->head == head) return true;
-    return false;
+        if (heed_head_lists_equal(known->heads, heads)) return known;
+    return NULL;
 }
 
 /* Writes to *out how `family` would read the configuration back: its preset with every field that
    its keys can express. Returns whether that is the same model. */
 static bool expressed_by(const heed_config *config, const heed_family *family, heed_config *out)
 {
-    if (!family->is_published || !has_head(family, config->head) ||
+    if (!family->is_published || !class_of(family, config->heads) ||
         family->preset->arrangement != config->arrangement)
         return false;
     heed_config as = *family->preset;
@@ -56,7 +57,7 @@ static bool expressed_by(const heed_config *config, const heed_family *family, h
     copy_keys(&as, config, family->keys);
     copy_keys(&as, config, heed_common_keys);
     /* Fields that the families' own functions read and write. */
-    as.head = config->head;
+    memcpy(as.heads, config->heads, sizeof as.heads);
     as.labels = config->labels;
     as.problem = config->problem;
     as.dtype = config->dtype;
@@ -137,8 +138,7 @@ static bool write_labels(const heed_config *config, json_t *json)
     if (config->problem != HEED_PROBLEM_UNKNOWN &&
         json_object_set_new(json, "problem_type", json_string(problems[config->problem])) != 0)
         return false;
-    if (config->head != HEED_HEAD_SEQUENCE_CLASS && config->head != HEED_HEAD_TOKEN_CLASS)
-        return true;
+    if (!heed_head_any(config, HEED_TRAIT_NAMES_CLASSES)) return true;
     json_t *names = json_object(), *ids = json_object();
     bool ok = names && ids;
     for (int64_t i = 0; ok && i < config->labels; i++) {
@@ -157,9 +157,8 @@ static bool write_labels(const heed_config *config, json_t *json)
 
 static const char *architecture_of(const heed_config *config)
 {
-    const heed_architecture *known = config->family->architectures;
-    while (known->name && known->head != config->head) known++;
-    return known->name ? known->name : config->family->architectures->name;
+    const heed_architecture *known = class_of(config->family, config->heads);
+    return known ? known->name : config->family->architectures->name;
 }
 
 static const char *dtype_name(int64_t dtype)

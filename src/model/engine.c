@@ -163,6 +163,11 @@ bool heed_engine_has_input(const heed_engine *engine, const char *name)
     return engine->current && heed_plan_has_input(engine->current, name);
 }
 
+void heed_engine_loss_terms(const heed_model *model, heed_loss_terms *terms)
+{
+    heed_loss_terms_list(&model->config, HEED_PROBLEM_UNKNOWN, terms);
+}
+
 void *heed_engine_input(const heed_engine *engine, const char *name)
 {
     return engine->current ? heed_plan_input(engine->current, engine->workspace, name) : NULL;

@@ -70,6 +70,7 @@
 #define HEED_MODEL_ENGINE_H
 
 #include "graph/plan.h"
+#include "model/head/head.h"
 #include "model/model.h"
 
 typedef enum heed_purpose {
@@ -150,19 +151,15 @@ heed_status heed_engine_output(const heed_engine *engine, const char *name, heed
                                heed_error *error);
 bool heed_engine_has_output(const heed_engine *engine, const char *name);
 
-/* Loss terms of the model's head, in the order of loss_scale and loss_terms, with name and weight;
-   the function returns how many there are, at most 4. What a term counts depends on its name:
+/* Lists the terms of the model's loss in the order of loss_scale and loss_terms, with sequences
+   scored as config.json says. What a term counts depends on its name:
      "tokens"      labels that are scored (not HEED_IGNORE)
      "sentences"   class labels
      "targets"     B * C numbers
      "start"       begin positions of answers
      "end"         end positions of answers
      "balance"     rows that are counted */
-typedef struct heed_loss_term {
-    const char *name;
-    float weight;
-} heed_loss_term;
-int heed_engine_loss_terms(const heed_model *model, heed_loss_term terms[4]);
+void heed_engine_loss_terms(const heed_model *model, heed_loss_terms *terms);
 
 /* Returns the columns of the input "frequencies", or of "source_frequencies" if `source`: half of
    the channels of a head that rotate. */

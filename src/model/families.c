@@ -1,5 +1,5 @@
 /* The table of families. */
-#include "model/family.h"
+#include "model/head/head.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -38,9 +38,9 @@ const char *heed_family_list(char *text, size_t room)
     return text;
 }
 
-const char *heed_family_prefix(const heed_family *family, int64_t head)
+const char *heed_family_prefix(const heed_family *family, const heed_config *config)
 {
     const char *const *prefix = family->prefixes;
-    while (head == HEED_HEAD_NONE && prefix[1]) prefix++;
+    while (heed_head_any(config, HEED_TRAIT_BARE) && prefix[1]) prefix++;
     return *prefix;
 }

@@ -114,8 +114,8 @@ typedef struct heed_weight_name {
     uint8_t stack_id; /* heed_stack_id */
     /* number of weights that share the tensor, their rows one after the other; 0 counts as 1 */
     uint8_t fused;
-    uint16_t flags;
-    uint16_t heads; /* one bit per heed_head that uses this name; 0: all of them */
+    uint32_t flags;
+    uint32_t heads; /* one bit per heed_head that uses this name; 0: all of them */
     /* "{i}" is the number of the layer and "{j}" that of the expert. With "{j}" each expert has a
        tensor, without it one tensor (X,...) holds all. NULL ends a table. */
     const char *name;
@@ -165,10 +165,11 @@ typedef struct heed_key {
      .offset = offsetof(heed_config, field)}
 /* clang-format on */
 
-/* A class name in `architectures` and the head it means; a NULL name ends a table. */
+/* A class name in `architectures` and the heads it means, as in heed_config; a NULL name ends a
+   table. */
 typedef struct heed_architecture {
     const char *name;
-    int32_t head;
+    uint8_t heads[HEED_MAX_HEADS];
 } heed_architecture;
 
 /* How GGUF files name the keys and tensors of a family. Such files store the gains of norms as they
@@ -258,6 +259,8 @@ heed_status heed_config_read_keys(heed_config *config, const heed_key *keys, con
 
 /* Sets what a GGUF file of this family means before its keys are read. */
 void heed_config_begin_gguf(heed_config *config, const heed_family *family);
+/* Gives the model the heads of a class of its family. */
+void heed_config_set_class(heed_config *config, const heed_architecture *known);
 /* Gives the window to all layers but every step-th, or to all of them if step is 0. */
 void heed_config_window_step(heed_config *config, int64_t step);
 /* Adds the entries of a GGUF file that express this configuration, whose family must have GGUF
@@ -280,8 +283,8 @@ const heed_family *heed_family_find(const char *name); /* returns NULL for an un
 /* Writes "gpt2, llama ... and heed" for messages and returns text; it is cut to `room` bytes. */
 const char *heed_family_list(char *text, size_t room);
 /* Returns the prefix that new models write before HEED_NAME_BASE names: the first one, or the last
-   one if the model has no head. Borrowed. */
-const char *heed_family_prefix(const heed_family *family, int64_t head);
+   one if the model of `config` has no head. Borrowed. */
+const char *heed_family_prefix(const heed_family *family, const heed_config *config);
 
 /* Returns the family that config.json is written as, and writes the configuration in its terms to
    *as. heed_config_written_as returns its name. */

@@ -90,7 +90,7 @@ static heed_status accept_missing(heed_model *model, const heed_weights_file *fi
                                   heed_error *error)
 {
     bool bare_pooler = (tensor->entry->flags & HEED_NAME_HEAD) &&
-                       model->config.head == HEED_HEAD_NONE;
+                       heed_head_any(&model->config, HEED_TRAIT_BARE);
     if ((tensor->entry->flags & HEED_NAME_OPTIONAL) || (bare_pooler && !options->missing_head)) {
         tensor->absent = true;
         return HEED_OK;
@@ -362,8 +362,8 @@ heed_status heed_model_load(heed_model **out, const char *path, const heed_model
     heed_weights_file *file = NULL;
     *out = NULL;
     HEED_TRY(heed_config_load(&config, path, error));
-    if (options->head) {
-        config.head = options->head;
+    if (options->head != HEED_HEAD_NONE) {
+        HEED_TRY(heed_config_set_head(&config, options->head, path, error));
         HEED_TRY(heed_config_complete(&config, path, error));
     }
     heed_status status = heed_weights_file_open(&file, path, error);

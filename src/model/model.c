@@ -218,11 +218,12 @@ heed_status heed_model_new_random(heed_model **out, const heed_config *config,
     heed_model *model = NULL;
     heed_config complete = *config;
     *out = NULL;
-    if (options->head) complete.head = options->head;
+    if (options->head != HEED_HEAD_NONE)
+        HEED_TRY(heed_config_set_head(&complete, options->head, "configuration", error));
     HEED_TRY(heed_config_complete(&complete, "configuration", error));
     HEED_TRY(heed_model_create(&model, &complete, options, error));
-    heed_status status = heed_weights_list(
-        model, heed_family_prefix(complete.family, complete.head), error);
+    heed_status status = heed_weights_list(model, heed_family_prefix(complete.family, &complete),
+                                           error);
     if (status == HEED_OK) status = heed_weights_allocate(model, error);
     if (status == HEED_OK) heed_weights_compute(model);
     for (size_t i = 0; status == HEED_OK && i < model->n_tensors; i++)

@@ -19,7 +19,7 @@ typedef struct heed_model_options {
     /* true: parameters are f32 rows, and gradients can be allocated; false: weights keep their
        stored type and are packed if the backend has a kernel for that */
     bool training;
-    int64_t head; /* 0: as `architectures` says; else a heed_head that replaces it */
+    heed_head head; /* the only head instead of those that `architectures` names; 0: those */
     /* true: a head that the file lacks is initialized from `seed` and listed among the notes;
        false: it is an error */
     bool missing_head;

@@ -1,5 +1,7 @@
 /* Which roles a configuration has, and the shapes of their weights. */
-#include "model/family.h"
+#include "model/head/head.h"
+
+#include <string.h>
 
 const heed_role_info heed_roles[HEED_ROLE_COUNT] = {
 #define HEED_ROLE(symbol, name, multiplicity, rows, columns, initial)                         \
@@ -125,14 +127,17 @@ static bool stack_role_wanted(const heed_config *config, heed_stack_id stack_id,
     }
 }
 
+static bool has(const heed_config *config, heed_head head)
+{
+    return memchr(config->heads, head, sizeof config->heads) != NULL;
+}
+
 static bool head_role_wanted(const heed_config *config, heed_role role)
 {
-    int64_t head = config->head;
-    bool words = head == HEED_HEAD_CAUSAL_LM || head == HEED_HEAD_MASKED_LM ||
-                 head == HEED_HEAD_PRETRAINING;
-    bool sentence = head == HEED_HEAD_NEXT_SENTENCE || head == HEED_HEAD_PRETRAINING;
-    bool class = head == HEED_HEAD_SEQUENCE_CLASS || head == HEED_HEAD_TOKEN_CLASS ||
-                 head == HEED_HEAD_CHOICE;
+    bool words = heed_head_any(config, HEED_TRAIT_PREDICTS_TOKENS);
+    bool sentence = has(config, HEED_HEAD_NEXT_SENTENCE);
+    bool class = has(config, HEED_HEAD_SEQUENCE_CLASS) || has(config, HEED_HEAD_TOKEN_CLASS) ||
+                 has(config, HEED_HEAD_CHOICE);
     switch (role) {
     case HEED_ROLE_TOKEN_EMBEDDING: return !config->float_inputs && config->source_vocabulary == 0;
     case HEED_ROLE_TRANSFORM_WEIGHT:
@@ -148,17 +153,16 @@ static bool head_role_wanted(const heed_config *config, heed_role role)
     case HEED_ROLE_LOGITS_BIAS: return words && config->logits_bias;
     case HEED_ROLE_POOLER_WEIGHT:
     case HEED_ROLE_POOLER_BIAS:
-        return config->pooler && (sentence || head == HEED_HEAD_NONE ||
-                                  head == HEED_HEAD_SEQUENCE_CLASS || head == HEED_HEAD_CHOICE);
+        return config->pooler && heed_head_any(config, HEED_TRAIT_POOLS | HEED_TRAIT_BARE);
     case HEED_ROLE_RELATION_WEIGHT:
     case HEED_ROLE_RELATION_BIAS: return sentence;
     case HEED_ROLE_CLASS_WEIGHT: return class;
     /* The sequence classifier of a decoder has no bias. */
     case HEED_ROLE_CLASS_BIAS:
         return class &&
-               (head != HEED_HEAD_SEQUENCE_CLASS || config->arrangement == HEED_ENCODER_ONLY);
+               (!has(config, HEED_HEAD_SEQUENCE_CLASS) || config->arrangement == HEED_ENCODER_ONLY);
     case HEED_ROLE_SPAN_WEIGHT:
-    case HEED_ROLE_SPAN_BIAS: return head == HEED_HEAD_QUESTION;
+    case HEED_ROLE_SPAN_BIAS: return has(config, HEED_HEAD_QUESTION);
     default: return false;
     }
 }
@@ -214,7 +218,7 @@ static int64_t dimension_size(const heed_config *config, heed_stack_id stack_id,
                    : config->vocabulary;
     case HEED_DIMENSION_CONTEXT: return config->context + config->position_offset;
     case HEED_DIMENSION_TOKEN_TYPES: return config->token_types;
-    case HEED_DIMENSION_LABELS: return config->head == HEED_HEAD_CHOICE ? 1 : config->labels;
+    case HEED_DIMENSION_LABELS: return has(config, HEED_HEAD_CHOICE) ? 1 : config->labels;
     case HEED_DIMENSION_TWO: return 2;
     case HEED_DIMENSION_ONE: return 1;
     case HEED_DIMENSION_HEADS: return stack->heads;

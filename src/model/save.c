@@ -223,7 +223,7 @@ heed_status heed_model_save(const heed_model *model, const char *folder, heed_dt
     save_state state = {.model = model};
     const heed_family *family = heed_config_written_family(&model->config, &as);
     bool own_names = family == model->config.family && model->names == family->weights;
-    const char *prefix = own_names ? model->prefix : heed_family_prefix(family, as.head);
+    const char *prefix = own_names ? model->prefix : heed_family_prefix(family, &as);
     /* GGUF files store the gains of norms without an offset. */
     if (family == model->config.family && !own_names) as.norm_offset = family->preset->norm_offset;
     state.gain_shift = (float)(model->config.norm_offset - as.norm_offset);

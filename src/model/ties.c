@@ -42,8 +42,7 @@ static bool names_table(const heed_model *model, const heed_weight_name *entry, 
 static heed_status find_tables(const heed_model *model, const heed_weights_file *file,
                                copies *found, heed_error *error)
 {
-    bool words = heed_role_wanted(&(heed_config){.head = model->config.head}, HEED_STACK_MODEL,
-                                  HEED_ROLE_LM_WEIGHT);
+    bool words = heed_head_any(&model->config, HEED_TRAIT_PREDICTS_TOKENS);
     *found = (copies){0};
     for (int pass = 0; pass < 3; pass++)
         for (const heed_weight_name *entry = model->names; entry->name; entry++) {

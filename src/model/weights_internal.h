@@ -8,7 +8,7 @@
 #include "base/memory.h"
 #include "io/stored.h"
 #include "io/weights.h"
-#include "model/family.h"
+#include "model/head/head.h"
 #include "model/model.h"
 
 #include <stdatomic.h>

@@ -52,10 +52,8 @@ bool heed_weight_is_multiplied(const heed_config *config, heed_stack_id stack_id
 {
     if (heed_roles[role].columns == HEED_DIMENSION_NONE) return false;
     if (!is_embedding(role)) return true;
-    bool words = config->head == HEED_HEAD_CAUSAL_LM || config->head == HEED_HEAD_MASKED_LM ||
-                 config->head == HEED_HEAD_PRETRAINING;
-    return role == HEED_ROLE_TOKEN_EMBEDDING && config->tied && words &&
-           stack_id != HEED_STACK_ENCODER;
+    return role == HEED_ROLE_TOKEN_EMBEDDING && config->tied &&
+           heed_head_any(config, HEED_TRAIT_PREDICTS_TOKENS) && stack_id != HEED_STACK_ENCODER;
 }
 
 static heed_status add_weight(heed_model *model, heed_weight weight, int64_t layer,
@@ -212,6 +210,14 @@ static heed_status add_tensors(heed_model *model, const heed_weight_name *entry,
     return HEED_OK;
 }
 
+/* Is the name one of some head of the model? */
+static bool names_head(const heed_config *config, const heed_weight_name *entry)
+{
+    for (int at = 0; heed_head_at(config, at) != NULL; at++)
+        if (entry->heads >> config->heads[at] & 1) return true;
+    return false;
+}
+
 static bool entry_wanted(const heed_config *config, const heed_weight_name *entry)
 {
     bool two_norms = config->residual == HEED_RESIDUAL_PARALLEL_TWO_NORMS;
@@ -219,7 +225,7 @@ static bool entry_wanted(const heed_config *config, const heed_weight_name *entr
     skipped |= config->tied ? HEED_NAME_UNTIED : HEED_NAME_TIED;
     skipped |= two_norms ? HEED_NAME_ONE_NORM : HEED_NAME_TWO_NORMS;
     if (entry->flags & skipped) return false;
-    if (entry->heads && !(entry->heads >> config->head & 1)) return false;
+    if (entry->heads && !names_head(config, entry)) return false;
     return heed_role_wanted(config, (heed_stack_id)entry->stack_id, (heed_role)entry->role);
 }
 

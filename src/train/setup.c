@@ -296,7 +296,8 @@ heed_status heed_setup_config(heed_config *config, const heed_run_options *o,
 {
     if (o->config != NULL) HEED_TRY(from_file(config, o, objective, tokenizer, error));
     else HEED_TRY(from_family(config, o, objective, tokenizer, data, error));
-    config->head = (int64_t)objective->head;
+    const char *where = o->config != NULL ? o->config : "the model's sizes";
+    HEED_TRY(heed_config_set_head(config, objective->head, where, error));
     config->dtype = HEED_F32;
-    return heed_config_complete(config, o->config != NULL ? o->config : "the model's sizes", error);
+    return heed_config_complete(config, where, error);
 }

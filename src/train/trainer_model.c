@@ -102,7 +102,7 @@ static heed_status open_new(heed_trainer *t, const heed_data *data, heed_error *
         heed_setup_tokenizer(&t->tokenizer, o, data, t->objective, heed_trainer_cancel(t), error));
     HEED_TRY(load_company(t, error));
     heed_model_options options = model_options(t);
-    options.head = (int64_t)t->objective->head;
+    options.head = t->objective->head;
     options.missing_head = true;
     options.seed = (uint64_t)o->seed;
     if (o->init != NULL) HEED_TRY(heed_model_load(&t->model, o->init, &options, error));

@@ -92,15 +92,15 @@ static const heed_weight_name weights[] = {
 static const char *const ignored[] = {"embeddings.position_ids", "embeddings.token_type_ids", NULL};
 static const char *const prefixes[] = {"bert.", "", NULL};
 static const heed_architecture architectures[] = {
-    {"BertForPreTraining", HEED_HEAD_PRETRAINING},
-    {"BertForMaskedLM", HEED_HEAD_MASKED_LM},
-    {"BertForNextSentencePrediction", HEED_HEAD_NEXT_SENTENCE},
-    {"BertModel", HEED_HEAD_NONE},
-    {"BertLMHeadModel", HEED_HEAD_CAUSAL_LM},
-    {"BertForSequenceClassification", HEED_HEAD_SEQUENCE_CLASS},
-    {"BertForTokenClassification", HEED_HEAD_TOKEN_CLASS},
-    {"BertForQuestionAnswering", HEED_HEAD_QUESTION},
-    {"BertForMultipleChoice", HEED_HEAD_CHOICE},
+    {"BertForPreTraining", {HEED_HEAD_MASKED_LM, HEED_HEAD_NEXT_SENTENCE}},
+    {"BertForMaskedLM", {HEED_HEAD_MASKED_LM}},
+    {"BertForNextSentencePrediction", {HEED_HEAD_NEXT_SENTENCE}},
+    {"BertModel", {HEED_HEAD_BARE}},
+    {"BertLMHeadModel", {HEED_HEAD_CAUSAL_LM}},
+    {"BertForSequenceClassification", {HEED_HEAD_SEQUENCE_CLASS}},
+    {"BertForTokenClassification", {HEED_HEAD_TOKEN_CLASS}},
+    {"BertForQuestionAnswering", {HEED_HEAD_QUESTION}},
+    {"BertForMultipleChoice", {HEED_HEAD_CHOICE}},
     {0}};
 
 static void derive(heed_config *config)

@@ -142,15 +142,15 @@ static const heed_weight_name weights[] = {
 static const char *const ignored[] = {NULL};
 static const char *const prefixes[] = {"", NULL};
 static const heed_architecture architectures[] = {
-    {"HeedForCausalLM", HEED_HEAD_CAUSAL_LM},
-    {"HeedForMaskedLM", HEED_HEAD_MASKED_LM},
-    {"HeedModel", HEED_HEAD_NONE},
-    {"HeedForPreTraining", HEED_HEAD_PRETRAINING},
-    {"HeedForNextSentencePrediction", HEED_HEAD_NEXT_SENTENCE},
-    {"HeedForSequenceClassification", HEED_HEAD_SEQUENCE_CLASS},
-    {"HeedForTokenClassification", HEED_HEAD_TOKEN_CLASS},
-    {"HeedForQuestionAnswering", HEED_HEAD_QUESTION},
-    {"HeedForMultipleChoice", HEED_HEAD_CHOICE},
+    {"HeedForCausalLM", {HEED_HEAD_CAUSAL_LM}},
+    {"HeedForMaskedLM", {HEED_HEAD_MASKED_LM}},
+    {"HeedModel", {HEED_HEAD_BARE}},
+    {"HeedForPreTraining", {HEED_HEAD_MASKED_LM, HEED_HEAD_NEXT_SENTENCE}},
+    {"HeedForNextSentencePrediction", {HEED_HEAD_NEXT_SENTENCE}},
+    {"HeedForSequenceClassification", {HEED_HEAD_SEQUENCE_CLASS}},
+    {"HeedForTokenClassification", {HEED_HEAD_TOKEN_CLASS}},
+    {"HeedForQuestionAnswering", {HEED_HEAD_QUESTION}},
+    {"HeedForMultipleChoice", {HEED_HEAD_CHOICE}},
     {0}};
 
 const heed_family heed_family_heed = {

@@ -1,0 +1,23 @@
+/* The bare model. An encoder has as outputs the pooled row, if it has a pooler, and the mean of all
+   rows, also scaled to length 1. */
+#include "model/head/head_internal.h"
+
+static void build(heed_build *b, const heed_head_kind *head, heed_value x)
+{
+    (void)head;
+    if (b->config->arrangement != HEED_ENCODER_ONLY) return;
+    if (heed_build_weight(b, HEED_STACK_MODEL, HEED_ROLE_POOLER_WEIGHT, 0) != HEED_NONE)
+        heed_build_publish(b, heed_head_pool(b, x), "pooler_output");
+    heed_scope(b->graph, "head.mean");
+    heed_value table = heed_build_input(b, NULL, "pool_sequences", HEED_I32, HEED_EXTENT_SEQUENCES,
+                                        HEED_SEQUENCE_FIELDS);
+    heed_value mean = heed_sequence_mean(b->graph, x, table);
+    heed_build_publish(b, mean, "mean_pooled");
+    heed_build_publish(b, heed_nn_unit_rows(b->graph, mean), "sentence_embedding");
+}
+
+const heed_head_kind heed_head_bare = {
+    .name = "no head",
+    .traits = HEED_TRAIT_BARE | HEED_TRAIT_POOLS_ENCODER,
+    .build = build,
+};

@@ -1,0 +1,32 @@
+/* The head that chooses one of several sequences. */
+#include "model/head/head_internal.h"
+
+static void build(heed_build *b, const heed_head_kind *head, heed_value x)
+{
+    heed_value pooled = heed_head_pool(b, x);
+    heed_scope(b->graph, "head.choice");
+    heed_value scores = heed_head_classify(b, pooled, HEED_ROLE_CLASS_WEIGHT);
+    heed_build_publish(b, scores, "%s", heed_head_output(b->config, head));
+    if (!heed_head_is_scored(b)) return;
+    heed_head_grid grid = heed_head_declare_grid(b, HEED_EXTENT_SEQUENCES);
+    heed_head_score(b, heed_head_place(b, scores, &grid), "grid_labels", 0);
+}
+
+static void list_terms(const heed_config *config, heed_problem problem, heed_loss_terms *terms)
+{
+    static const heed_label_use labels = {.column = "grid_labels",
+                                          .kind = HEED_LABEL_CHOICE,
+                                          .name = "labels",
+                                          .name_beside = "choice_labels"};
+    (void)config, (void)problem;
+    heed_loss_terms_add(terms, (heed_loss_term){"sentences", 1, &labels});
+}
+
+const heed_head_kind heed_head_choice = {
+    .name = "multiple choice",
+    .traits = HEED_TRAIT_POOLS | HEED_TRAIT_COMPARES,
+    .output = "logits",
+    .output_beside = "choice_logits",
+    .list_terms = list_terms,
+    .build = build,
+};

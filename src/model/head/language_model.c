@@ -1,0 +1,104 @@
+/* The heads of causal and masked language models: [dense layer, activation, norm,] output
+   matrix. */
+#include "model/head/head_internal.h"
+#include "tensor/dtype.h"
+
+/* Can the losses be computed without storing the logits? Then the output matrix and the loss are
+   one op. */
+static bool needs_no_logits(const heed_build *b, const heed_nn_linear *matrix, heed_value bias)
+{
+    bool plain = b->config->logit_scale == 0 && b->config->logit_soft_cap <= 0 &&
+                 (matrix->bias == HEED_NONE || bias == HEED_NONE);
+    return b->spec->losses_only && heed_head_is_scored(b) && !b->cotangents && plain &&
+           matrix->weight > 0 &&
+           !heed_dtype_is_quantized(heed_value_dtype(b->graph, matrix->weight));
+}
+
+static heed_value transform(heed_build *b, heed_value x)
+{
+    heed_nn_linear dense = heed_build_linear(b, HEED_STACK_MODEL, HEED_ROLE_TRANSFORM_WEIGHT,
+                                             HEED_ROLE_TRANSFORM_BIAS, 0);
+    heed_nn_norm norm = heed_build_norm(b, HEED_STACK_MODEL, HEED_ROLE_TRANSFORM_NORM_GAIN, 0);
+    if (dense.weight == HEED_NONE) return x;
+    return heed_nn_transform(b->graph, x, &dense, (heed_unary_kind)b->config->activation, &norm);
+}
+
+static heed_nn_linear output_matrix(const heed_build *b)
+{
+    heed_nn_linear matrix = heed_build_linear(b, HEED_STACK_MODEL, HEED_ROLE_LM_WEIGHT,
+                                              HEED_ROLE_LM_BIAS, 0);
+    if (b->config->tied) matrix.weight = heed_build_token_table(b, b->main.stack_id);
+    return matrix;
+}
+
+static void build(heed_build *b, const heed_head_kind *head, heed_value x)
+{
+    const heed_config *config = b->config;
+    heed_scope(b->graph, "head.words");
+    x = transform(b, heed_head_gather(b, x));
+    heed_nn_linear matrix = output_matrix(b);
+    heed_value bias = heed_build_weight(b, HEED_STACK_MODEL, HEED_ROLE_LOGITS_BIAS, 0);
+    if (needs_no_logits(b, &matrix, bias)) {
+        heed_value labels = heed_head_labels(b, x, "labels");
+        heed_value own = bias != HEED_NONE ? bias : matrix.bias;
+        heed_head_add_losses(b,
+                             heed_linear_cross_entropy(b->graph, x, matrix.weight, own, labels,
+                                                       b->spec->label_smoothing),
+                             "nll");
+        return;
+    }
+    heed_value logits = heed_nn_apply(b->graph, x, &matrix);
+    if (bias != HEED_NONE) logits = heed_add(b->graph, logits, bias);
+    if (config->logit_scale != 0) logits = heed_scale(b->graph, logits, config->logit_scale, 0);
+    logits = heed_nn_soft_cap(b->graph, logits, config->logit_soft_cap);
+    heed_build_publish(b, logits, "%s", heed_head_output(config, head));
+    heed_head_score_tokens(b, logits);
+}
+
+static int64_t vocabulary(const heed_config *config)
+{
+    return config->vocabulary;
+}
+
+static void list_causal_terms(const heed_config *config, heed_problem problem,
+                              heed_loss_terms *terms)
+{
+    static const heed_label_use labels = {.column = "labels",
+                                          .kind = HEED_LABEL_TOKEN,
+                                          .next = true,
+                                          .name = "labels",
+                                          .name_beside = "labels",
+                                          .classes = vocabulary};
+    (void)config, (void)problem;
+    heed_loss_terms_add(terms, (heed_loss_term){"tokens", 1, &labels});
+}
+
+static void list_masked_terms(const heed_config *config, heed_problem problem,
+                              heed_loss_terms *terms)
+{
+    static const heed_label_use labels = {.column = "labels",
+                                          .kind = HEED_LABEL_TOKEN,
+                                          .name = "labels",
+                                          .name_beside = "labels",
+                                          .classes = vocabulary};
+    (void)config, (void)problem;
+    heed_loss_terms_add(terms, (heed_loss_term){"tokens", 1, &labels});
+}
+
+const heed_head_kind heed_head_causal_lm = {
+    .name = "causal language model",
+    .traits = HEED_TRAIT_PREDICTS_TOKENS | HEED_TRAIT_GENERATES,
+    .output = "logits",
+    .output_beside = "prediction_logits",
+    .list_terms = list_causal_terms,
+    .build = build,
+};
+
+const heed_head_kind heed_head_masked_lm = {
+    .name = "masked language model",
+    .traits = HEED_TRAIT_PREDICTS_TOKENS,
+    .output = "logits",
+    .output_beside = "prediction_logits",
+    .list_terms = list_masked_terms,
+    .build = build,
+};

@@ -1,0 +1,41 @@
+/* The head that classifies tokens. */
+#include "model/head/head_internal.h"
+
+static void build(heed_build *b, const heed_head_kind *head, heed_value x)
+{
+    heed_scope(b->graph, "head.class");
+    /* Dropout comes before the gather because there the rows still have their sample ids. It acts
+       on each row by itself. */
+    double rate = heed_build_rate(b, b->config->classifier_dropout, true);
+    x = heed_head_gather(b, heed_nn_dropout(b->graph, x, b->main.samples, rate));
+    heed_nn_linear linear = heed_build_linear(b, HEED_STACK_MODEL, HEED_ROLE_CLASS_WEIGHT,
+                                              HEED_ROLE_CLASS_BIAS, 0);
+    heed_value logits = heed_nn_apply(b->graph, x, &linear);
+    heed_build_publish(b, logits, "%s", heed_head_output(b->config, head));
+    heed_head_score_tokens(b, logits);
+}
+
+static int64_t classes(const heed_config *config)
+{
+    return config->labels;
+}
+
+static void list_terms(const heed_config *config, heed_problem problem, heed_loss_terms *terms)
+{
+    static const heed_label_use labels = {.column = "labels",
+                                          .kind = HEED_LABEL_TOKEN,
+                                          .name = "labels",
+                                          .name_beside = "tag_labels",
+                                          .classes = classes};
+    (void)config, (void)problem;
+    heed_loss_terms_add(terms, (heed_loss_term){"tokens", 1, &labels});
+}
+
+const heed_head_kind heed_head_token_class = {
+    .name = "token classifier",
+    .traits = HEED_TRAIT_NAMES_CLASSES,
+    .output = "logits",
+    .output_beside = "tag_logits",
+    .list_terms = list_terms,
+    .build = build,
+};

@@ -18,7 +18,7 @@ int main(int argc, char **argv)
     heed_prompt prompt = {.text = argv[2], .length = strlen(argv[2])};
     heed_prompts prompts = {&prompt, 1};
     heed_status status = heed_context_new(&context, NULL, &error);
-    if (!status) status = heed_transformer_load(&model, context, argv[1], &error);
+    if (!status) status = heed_transformer_load(&model, context, argv[1], NULL, &error);
     if (!status) status = heed_transformer_generate(model, &prompts, &how, NULL, &texts, &error);
     if (status) fprintf(stderr, "%s\n", error.message);
     else puts(texts.items[0].text);

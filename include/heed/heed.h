@@ -19,7 +19,7 @@
        heed_context *context;
        heed_transformer *model;
        if (heed_context_new(&context, NULL, &error) ||
-           heed_transformer_load(&model, context, "my-model", &error))
+           heed_transformer_load(&model, context, "my-model", NULL, &error))
            fprintf(stderr, "%s\n", error.message);
 
    Threads. Several threads may share a heed_context and a loaded heed_transformer. Their calls on
@@ -255,17 +255,14 @@ heed_status heed_convert_model(const heed_conversion *how, char **notes, heed_er
 
 /* ---- a loaded model ---- */
 typedef struct heed_transformer heed_transformer;
-/* Loads a model as its files are. `folder` is a folder with config.json, safetensors and a
-   tokenizer, or a GGUF file. If the tokenizer is missing or cannot be read, loading succeeds, and
-   calls that need text fail with the reason. Free the model with heed_transformer_free.
-   HEED_E_IO, HEED_E_FORMAT and HEED_E_UNSUPPORTED name file and field; HEED_E_NOMEM. */
+/* Loads a model. `folder` is a folder with config.json, safetensors and a tokenizer, or a GGUF
+   file. options may be NULL: the model is then what its files are. If the tokenizer is missing or
+   cannot be read, loading succeeds, and calls that need text fail with the reason. Free the model
+   with heed_transformer_free. HEED_E_ARG for an unknown type; HEED_E_IO, HEED_E_FORMAT and
+   HEED_E_UNSUPPORTED name file and field; HEED_E_CANCELLED; HEED_E_NOMEM. */
 heed_status heed_transformer_load(heed_transformer **transformer, heed_context *context,
-                                  const char *folder, heed_error *error);
-/* Does the same with choices; options may be NULL. HEED_E_ARG also for an unknown type;
-   HEED_E_CANCELLED. */
-heed_status heed_transformer_load_with(heed_transformer **transformer, heed_context *context,
-                                       const char *folder, const heed_load_options *options,
-                                       heed_error *error);
+                                  const char *folder, const heed_load_options *options,
+                                  heed_error *error);
 void heed_transformer_free(heed_transformer *transformer); /* NULL is allowed */
 /* Returns the model's tokenizer, borrowed from it. If there is none, returns NULL and says why in
    *error. */

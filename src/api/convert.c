@@ -196,7 +196,7 @@ heed_status heed_convert_model(const heed_conversion *how, char **notes, heed_er
     if (!gguf) HEED_TRY(heed_folder_open(&c.folder, how->out, HEED_FOLDER_MODEL, false, error));
     heed_status status = load(how, &c.model, error);
     for (size_t i = 0; status == HEED_OK && i < heed_model_note_count(c.model); i++)
-        if (heed_model_note_is_aloud(c.model, i))
+        if (heed_model_note_is_warning(c.model, i))
             heed_buffer_printf(&c.notes, "%s\n", heed_model_note(c.model, i));
     if (status == HEED_OK) heed_model_set_cancel(c.model, heed_hooks_cancel(how->hooks));
     if (status == HEED_OK) status = load_company(&c, gguf, error);

@@ -71,7 +71,7 @@ heed_status heed_forward_files(heed_context *context, const heed_forward_task *t
     heed_forward_options options = {.gradients = task->gradients, .attentions = true};
     heed_status status = read_inputs(task->input, &file, &tensors, &count, error);
     if (status == HEED_OK) status = heed_model_load(&model, task->model, &load, error);
-    if (status == HEED_OK) heed_load_tell(&task->load, model);
+    if (status == HEED_OK) heed_load_emit_warnings(&task->load, model);
     if (status == HEED_OK)
         status = heed_forward(model, context->backend, &(heed_forward_inputs){tensors, count},
                               &options, &outputs, error);

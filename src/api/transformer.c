@@ -30,10 +30,10 @@ heed_status heed_load_options_read(const heed_load_options *options, heed_model_
                         : HEED_OK;
 }
 
-void heed_load_tell(const heed_load_options *options, const heed_model *model)
+void heed_load_emit_warnings(const heed_load_options *options, const heed_model *model)
 {
     for (size_t i = 0; options->note && i < heed_model_note_count(model); i++)
-        if (heed_model_note_is_aloud(model, i))
+        if (heed_model_note_is_warning(model, i))
             options->note(options->note_argument, heed_model_note(model, i));
 }
 
@@ -77,14 +77,8 @@ static heed_status note_tokenizer(const heed_load_options *options, const heed_t
 }
 
 heed_status heed_transformer_load(heed_transformer **result, heed_context *context,
-                                  const char *folder, heed_error *error)
-{
-    return heed_transformer_load_with(result, context, folder, NULL, error);
-}
-
-heed_status heed_transformer_load_with(heed_transformer **result, heed_context *context,
-                                       const char *folder, const heed_load_options *options,
-                                       heed_error *error)
+                                  const char *folder, const heed_load_options *options,
+                                  heed_error *error)
 {
     static const heed_load_options defaults = {0};
     heed_model_options how = {.backend = context->backend};
@@ -99,7 +93,7 @@ heed_status heed_transformer_load_with(heed_transformer **result, heed_context *
     t->folder = heed_weights_folder(folder);
     heed_status status = t->folder ? HEED_OK : heed_fail_memory(error, strlen(folder), "the model");
     if (status == HEED_OK) status = heed_model_load(&t->model, folder, &how, error);
-    if (status == HEED_OK) heed_load_tell(options, t->model);
+    if (status == HEED_OK) heed_load_emit_warnings(options, t->model);
     if (status == HEED_OK &&
         heed_tokenizer_load(&t->tokenizer, folder, &t->tokenizer_problem) != HEED_OK) {
         t->tokenizer = NULL;

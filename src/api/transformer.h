@@ -28,7 +28,7 @@ struct heed_transformer {
 heed_status heed_load_options_read(const heed_load_options *options, heed_model_options *how,
                                    heed_error *error);
 /* Passes the notes of a loaded model that the user should see at once to options->note. */
-void heed_load_tell(const heed_load_options *options, const heed_model *model);
+void heed_load_emit_warnings(const heed_load_options *options, const heed_model *model);
 
 /* Returns the cancel function of the hooks. With NULL, the task is never cancelled. */
 heed_cancel heed_hooks_cancel(const heed_hooks *hooks);

@@ -126,8 +126,7 @@ static heed_status prepare(heed_cli_task *t)
     heed_status status = open_trace(t);
     if (status == HEED_OK && (shares & HEED_CLI_COMPUTES)) status = make_context(t);
     if (status == HEED_OK && (shares & HEED_CLI_LOADS) && t->model)
-        status = heed_transformer_load_with(&t->transformer, t->context, t->model, &t->load,
-                                            &t->error);
+        status = heed_transformer_load(&t->transformer, t->context, t->model, &t->load, &t->error);
     return status;
 }
 

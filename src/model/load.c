@@ -187,10 +187,11 @@ static heed_status check_leftovers(heed_model *model, const heed_weights_file *f
     free(used);
     size_t lost = heed_weights_file_lost_count(file);
     if (status == HEED_OK && lost > 0)
-        status = heed_model_note_aloud(model, error,
-                                       "the index names %zu tensor%s that cannot be read and that "
-                                       "this model does not need, the first: %s",
-                                       lost, lost == 1 ? "" : "s", heed_weights_file_lost(file, 0));
+        status = heed_model_warning_add(model, error,
+                                        "the index names %zu tensor%s that cannot be read and that "
+                                        "this model does not need, the first: %s",
+                                        lost, lost == 1 ? "" : "s",
+                                        heed_weights_file_lost(file, 0));
     if (status == HEED_OK && ignored > 0)
         status = heed_model_note_add(
             model, error,
@@ -337,7 +338,7 @@ static heed_status load_weights(heed_model *model, heed_weights_file *file,
     heed_ties ties;
     HEED_TRY(heed_weights_choose_prefix(model, file, error));
     for (size_t i = 0; i < heed_weights_file_note_count(file); i++)
-        HEED_TRY(heed_model_note_aloud(model, error, "%s", heed_weights_file_note(file, i)));
+        HEED_TRY(heed_model_warning_add(model, error, "%s", heed_weights_file_note(file, i)));
     HEED_TRY(heed_ties_resolve(&ties, model, file, error));
     HEED_TRY(heed_weights_list(model, model->prefix, error));
     for (size_t i = 0; i < model->n_tensors; i++) {

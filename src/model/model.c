@@ -98,7 +98,7 @@ double heed_model_step_bytes(const heed_model *model, int64_t rows)
 
 /* ---- notes ---- */
 
-static heed_status add_note(heed_model *model, bool aloud, const char *text, heed_error *error)
+static heed_status add_note(heed_model *model, bool warning, const char *text, heed_error *error)
 {
     char *copy = heed_string_copy(text);
     if (!copy || !heed_grow(&model->notes, &model->notes_capacity, model->n_notes + 1,
@@ -106,7 +106,7 @@ static heed_status add_note(heed_model *model, bool aloud, const char *text, hee
         free(copy);
         return heed_fail_memory(error, strlen(text) + 1, "a note");
     }
-    model->notes[model->n_notes++] = (heed_model_message){copy, aloud};
+    model->notes[model->n_notes++] = (heed_model_message){copy, warning};
     return HEED_OK;
 }
 
@@ -120,7 +120,7 @@ heed_status heed_model_note_add(heed_model *model, heed_error *error, const char
     return add_note(model, false, text, error);
 }
 
-heed_status heed_model_note_aloud(heed_model *model, heed_error *error, const char *format, ...)
+heed_status heed_model_warning_add(heed_model *model, heed_error *error, const char *format, ...)
 {
     char text[1024];
     va_list arguments;
@@ -140,9 +140,9 @@ const char *heed_model_note(const heed_model *model, size_t index)
     return model->notes[index].text;
 }
 
-bool heed_model_note_is_aloud(const heed_model *model, size_t index)
+bool heed_model_note_is_warning(const heed_model *model, size_t index)
 {
-    return model->notes[index].aloud;
+    return model->notes[index].warning;
 }
 
 /* ---- parameters ---- */

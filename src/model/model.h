@@ -85,8 +85,8 @@ double heed_model_step_bytes(const heed_model *model, int64_t rows);
    the text is borrowed from the model. */
 size_t heed_model_note_count(const heed_model *model);
 const char *heed_model_note(const heed_model *model, size_t index);
-/* Returns whether the note should be shown as soon as the model is loaded. */
-bool heed_model_note_is_aloud(const heed_model *model, size_t index);
+/* Returns whether the note is a warning, which should be shown as soon as the model is loaded. */
+bool heed_model_note_is_warning(const heed_model *model, size_t index);
 
 /* ---- parameters ----
    One parameter per trained tensor on disk: a tied tensor counts once, buffers do not count. The

@@ -135,19 +135,19 @@ static heed_status compare_copies(heed_model *model, const copies *found, bool *
         for (int d = 0; d < first->rank; d++) count *= (size_t)first->shape[d];
         if (!same_shape(first, other)) {
             HEED_TRY(
-                heed_model_note_aloud(model, error,
-                                      "tensor \"%s\" is not used: the model is tied by "
-                                      "tie_word_embeddings, and it has another shape than \"%s\"",
-                                      other->name, first->name));
+                heed_model_warning_add(model, error,
+                                       "tensor \"%s\" is not used: the model is tied by "
+                                       "tie_word_embeddings, and it has another shape than \"%s\"",
+                                       other->name, first->name));
             continue;
         }
         HEED_TRY(find_difference(first, other, &at, error));
         if (at == count) continue;
         HEED_TRY(
-            heed_model_note_aloud(model, error,
-                                  "tie_word_embeddings is true, but \"%s\" and \"%s\" differ from "
-                                  "element %zu on: both are kept, and the model is not tied",
-                                  first->name, other->name, at));
+            heed_model_warning_add(model, error,
+                                   "tie_word_embeddings is true, but \"%s\" and \"%s\" differ from "
+                                   "element %zu on: both are kept, and the model is not tied",
+                                   first->name, other->name, at));
         *differ = true;
     }
     return HEED_OK;

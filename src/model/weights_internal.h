@@ -61,10 +61,10 @@ typedef struct heed_weight {
     bool parameter;
 } heed_weight;
 
-/* A note to the user. It is shown at once if `aloud`, else only on request. */
+/* A note to the user. A warning is shown at once, any other note only on request. */
 typedef struct heed_model_message {
     char *text;
-    bool aloud;
+    bool warning;
 } heed_model_message;
 
 struct heed_model {
@@ -169,9 +169,9 @@ bool heed_weights_matches(const char *name, const char *prefix, const char *patt
 
 heed_status heed_model_note_add(heed_model *model, heed_error *error, const char *format, ...)
     HEED_PRINTF(3, 4);
-/* Adds a note that is shown as soon as the model is loaded, because the model is another than its
-   files seem to say. */
-heed_status heed_model_note_aloud(heed_model *model, heed_error *error, const char *format, ...)
+/* Adds a warning: a note that is shown as soon as the model is loaded, because the model is another
+   than its files seem to say. */
+heed_status heed_model_warning_add(heed_model *model, heed_error *error, const char *format, ...)
     HEED_PRINTF(3, 4);
 /* Makes a model with this configuration and without weights. */
 heed_status heed_model_create(heed_model **model, const heed_config *config,

@@ -36,12 +36,13 @@ static int start(void **state)
     if (!heed_path_exists(path)) return 0;
     scratch_make(&work);
     assert_ok(heed_context_new(&context, NULL, &error));
-    assert_ok(heed_transformer_load(&blocks, context, path, &error));
+    assert_ok(heed_transformer_load(&blocks, context, path, NULL, &error));
     assert_ok(heed_convert_model(
         &(heed_conversion){.model = path, .out = scratch_path(&work, "f32.gguf"), .dtype = "f32"},
         &notes, &error));
     heed_free(notes);
-    assert_ok(heed_transformer_load(&decoded, context, scratch_path(&work, "f32.gguf"), &error));
+    assert_ok(
+        heed_transformer_load(&decoded, context, scratch_path(&work, "f32.gguf"), NULL, &error));
     fixture = oracle_open("real-smollm2");
     return 0;
 }

@@ -26,7 +26,7 @@ static heed_status load(void *context, heed_error *error)
 {
     const setting *s = context;
     heed_transformer *model = NULL;
-    heed_status status = heed_transformer_load(&model, s->context, s->folder, error);
+    heed_status status = heed_transformer_load(&model, s->context, s->folder, NULL, error);
     if (status == HEED_OK && !heed_transformer_tokenizer(model, error)) status = error->status;
     heed_transformer_free(model);
     return status;
@@ -160,7 +160,7 @@ static void every_task_survives(void **state)
              scratch_file(&work, "text.txt", "Hello world,\nhello words.\n", 26));
     snprintf(s.out_file, sizeof s.out_file, "%s", scratch_path(&work, "out"));
     assert_ok(heed_context_new(&s.context, &(heed_context_options){.threads = 1}, &error));
-    assert_ok(heed_transformer_load(&s.model, s.context, s.folder, &error));
+    assert_ok(heed_transformer_load(&s.model, s.context, s.folder, NULL, &error));
     for (size_t i = 0; i < sizeof tasks / sizeof *tasks; i++) {
         print_message("%s\n", tasks[i].name);
         if (fail_alloc_each(tasks[i].run, &s) < tasks[i].least)

@@ -38,7 +38,7 @@ static int start(void **state)
     snprintf(text_file, sizeof text_file, "%s", scratch_file(&work, "t.txt", "ABCXYZ\nABC\n", 11));
     assert_true(chain_model_write(folder, &chain));
     assert_ok(heed_context_new(&context, &(heed_context_options){0}, &error));
-    assert_ok(heed_transformer_load_with(&model, context, folder, &(heed_load_options){0}, &error));
+    assert_ok(heed_transformer_load(&model, context, folder, &(heed_load_options){0}, &error));
     return 0;
 }
 

@@ -44,7 +44,7 @@ static size_t write_ids(const heed_observer_options *observer, int threads, int3
     heed_results results = {0};
     heed_context_options options = {.threads = threads, .observer = observer};
     if (heed_context_new(&context, &options, &error) ||
-        heed_transformer_load(&model, context, HEED_FIXTURES "/gpt2", &error))
+        heed_transformer_load(&model, context, HEED_FIXTURES "/gpt2", NULL, &error))
         fail_msg("%s", error.message);
     const heed_prompt first = {.ids = prompt, .count = 3};
     if (heed_transformer_generate(model, &(heed_prompts){&first, 1}, &how, NULL, &results, &error))

@@ -41,7 +41,8 @@ static void speed_comes_with_shares(void **state)
     heed_speed speed;
     heed_peak peak;
     int calls = 0;
-    if (heed_transformer_load(&model, context, HEED_FIXTURES "/gguf-llama-q8_0/model.gguf", &error))
+    if (heed_transformer_load(&model, context, HEED_FIXTURES "/gguf-llama-q8_0/model.gguf", NULL,
+                              &error))
         fail_msg("%s", error.message);
     heed_speed_task task = {
         .prompt = 16,

@@ -32,11 +32,12 @@ static void add(copy *c, const char *name, const char *like, const void *data)
     c->items[c->count++] = source;
 }
 
-static size_t notes_aloud(const heed_model *model, const char *part)
+static size_t count_warnings(const heed_model *model, const char *part)
 {
     size_t found = 0;
     for (size_t i = 0; i < heed_model_note_count(model); i++)
-        if (heed_model_note_is_aloud(model, i) && strstr(heed_model_note(model, i), part)) found++;
+        if (heed_model_note_is_warning(model, i) && strstr(heed_model_note(model, i), part))
+            found++;
     return found;
 }
 
@@ -69,7 +70,7 @@ static void assert_written_alike(heed_model *model, const char *fixture)
     assert_ok(heed_model_save(model, work.folder, HEED_DTYPE_COUNT, &error));
     heed_model *again = load_folder(work.folder, false);
     assert_false(heed_model_config(again)->tied);
-    assert_int_equal(notes_aloud(again, ""), 0);
+    assert_int_equal(count_warnings(again, ""), 0);
     assert_same_outputs(again, model, fixture);
     heed_model_release(again);
     scratch_remove(&work);
@@ -88,7 +89,7 @@ static void a_head_of_its_own_is_kept(void **state)
     heed_model *model = load_folder(copy_write(&c), false);
     assert_false(heed_model_config(model)->tied);
     assert_int_equal(
-        notes_aloud(model, "\"lm_head.weight\" differ from element 0 on: both are kept"), 1);
+        count_warnings(model, "\"lm_head.weight\" differ from element 0 on: both are kept"), 1);
     assert_same_outputs(model, plain, "llama");
     assert_written_alike(model, "llama");
     training = load_folder(c.scratch.folder, true);
@@ -116,13 +117,13 @@ static void a_copy_is_tied_whatever_its_type(void **state)
     item(&c, "lm_head.weight")->dtype = HEED_BF16;
     heed_model *model = load_folder(copy_write(&c), false);
     assert_true(heed_model_config(model)->tied);
-    assert_int_equal(notes_aloud(model, ""), 0);
+    assert_int_equal(count_warnings(model, ""), 0);
     assert_same_outputs(model, plain, "llama");
     heed_model_release(model);
     rounded[440 * 32 - 1] ^= 1;
     model = load_folder(copy_write(&c), false);
     assert_false(heed_model_config(model)->tied);
-    assert_int_equal(notes_aloud(model, "differ from element 14079 on"), 1);
+    assert_int_equal(count_warnings(model, "differ from element 14079 on"), 1);
     heed_model_release(model);
     heed_model_release(plain);
     free(rounded);
@@ -173,7 +174,7 @@ static void decoders_of_masked_models_are_kept(void **state)
         if (kept == 1) drop(&c, bias);
         if (kept == 2) drop(&c, matrix);
         heed_model *model = load_folder(copy_write(&c), false);
-        assert_int_equal(notes_aloud(model, "differ from element"), kept == 3 ? 2 : 1);
+        assert_int_equal(count_warnings(model, "differ from element"), kept == 3 ? 2 : 1);
         assert_false(heed_model_config(model)->tied);
         oracle o = oracle_open("bert");
         heed_tensor_list outputs[2] = {0};
@@ -218,7 +219,7 @@ static void shared_embeddings_that_differ_are_kept(void **state)
             if (i != kept) drop(&c, names[i]);
         heed_model *model = load_folder(copy_write(&c), false);
         assert_false(heed_model_config(model)->tied);
-        assert_int_equal(notes_aloud(model, names[kept]), 1);
+        assert_int_equal(count_warnings(model, names[kept]), 1);
         assert_same_outputs(model, plain, "marian");
         assert_written_alike(model, "marian");
         heed_model_release(model);

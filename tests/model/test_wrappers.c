@@ -59,10 +59,10 @@ static void wrappers_of_all_names_are_read_through(void **state)
         assert_ok(heed_model_load(&plain, path, &how, &error));
         assert_ok(load_renamed(cases[i].fixture, cases[i].text, cases[i].after, &model, &error));
         assert_int_equal(heed_model_parameter_count(model), heed_model_parameter_count(plain));
-        size_t aloud = 0;
+        size_t warnings = 0;
         for (size_t j = 0; j < heed_model_note_count(model); j++)
-            aloud += heed_model_note_is_aloud(model, j);
-        assert_in_range(aloud, 1, 2);
+            warnings += heed_model_note_is_warning(model, j);
+        assert_in_range(warnings, 1, 2);
         for (size_t j = 0; j < heed_model_parameter_count(model); j++)
             assert_string_equal(heed_model_parameter(model, j).name,
                                 heed_model_parameter(plain, j).name);

@@ -10,7 +10,7 @@ int main(void)
     heed_transformer *model = NULL;
     heed_status status = heed_context_new(&context, NULL, &error);
     if (status == HEED_OK)
-        status = heed_transformer_load(&model, context, "/nowhere/at/all", &error);
+        status = heed_transformer_load(&model, context, "/nowhere/at/all", NULL, &error);
     printf("%s %s\n", heed_version(), heed_status_name(status));
     heed_transformer_free(model);
     heed_context_free(context);

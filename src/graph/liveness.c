@@ -57,8 +57,8 @@ bool heed_plan_views_rows(const heed_plan *plan, const heed_node *node)
 {
     const heed_value_info *in = &plan->graph->values[node->in[0]],
                           *out = &plan->graph->values[node->out[0]];
-    if (!plan->reuse || !(node->op->flags & HEED_OP_VIEW) || in->layout != HEED_LAYOUT_ROWS ||
-        in->dtype != out->dtype)
+    if (!plan->reuse || plan->overwritten[node->in[0]] || !(node->op->flags & HEED_OP_VIEW) ||
+        in->layout != HEED_LAYOUT_ROWS || in->dtype != out->dtype)
         return false;
     if (node->id == HEED_OP_SLICE) return in->shape.rank == 2;
     return node->id == HEED_OP_RESHAPE && in->shape.rank > 1 && out->shape.rank > 1 &&
@@ -73,7 +73,8 @@ static bool try_view(const liveness *state, const heed_node *node)
     heed_value in = node->in[0], out = node->out[0];
     const heed_shape *source = &graph->values[in].shape, *target = &graph->values[out].shape;
     heed_place from = *place_of(state, in);
-    if (from.where == HEED_PLACE_NOWHERE || graph->values[in].layout != HEED_LAYOUT_ROWS ||
+    if (from.where == HEED_PLACE_NOWHERE || state->plan->overwritten[in] ||
+        graph->values[in].layout != HEED_LAYOUT_ROWS ||
         graph->values[in].dtype != graph->values[out].dtype)
         return false;
     size_t shift = 0;

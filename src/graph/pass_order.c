@@ -1,8 +1,8 @@
 /* pass_order.c: moves accumulations to where their summand is made. The gradient pass leaves them
    at the end of the graph, in the order of the parameters. A matmul fused into one there would keep
    both its operands alive until the end, for all layers at once, and gradient checkpointing would
-   save nothing. An accumulation reads a state that nothing else reads or writes, so it may stand
-   anywhere after its summand.
+   save nothing. An accumulation may stand anywhere after its summand and the earlier version of its
+   state; what else reads that version, pass_states.c puts before it.
 
    If a parameter has several uses, state + (a + b) first becomes (state + a) + b, so that each
    summand can be added to the state by itself. */

@@ -1,6 +1,7 @@
 /* pass_recompute.c: gradient checkpointing. Checkpoints divide the forward pass into segments. Of
-   each segment only the checkpoints are kept; other values that the backward pass needs are
-   computed again, right before the first gradient node that reads them:
+   each segment only the checkpoints are kept, and what was computed from a version of a state that
+   is overwritten since; other values that the backward pass needs are computed again, right before
+   the first gradient node that reads them:
 
       forward:   [segment 0] checkpoint [segment 1] checkpoint [segment 2]
       backward:  gradient of 2, clones of 1, gradient of 1, clones of 0, gradient of 0
@@ -21,6 +22,7 @@ typedef struct {
     heed_value *clone; /* by value: its clone, or HEED_NONE */
     int32_t *producer; /* by value: its node among the old nodes */
     int32_t last;      /* the number of the last segment */
+    bool *overwritten; /* by value: a version of a state that a node overwrites */
 } recompute;
 
 /* Numbers the segments, and marks the values that are kept. */
@@ -35,7 +37,10 @@ static void number_segments(recompute *state, const heed_graph *graph)
     for (size_t i = 0; i < state->rewrite.n_old; i++) {
         const heed_node *node = &state->rewrite.old[i];
         if (node->is_gradient) continue;
-        bool ends = false, writes = heed_node_state(node) != HEED_NONE;
+        bool ends = false;
+        /* a clone that reads a state would read it after the write */
+        bool bound = heed_node_state(node) != HEED_NONE ||
+                     heed_node_reads_overwritten(node, state->overwritten);
         /* values that a later segment reads are kept, such as rotary tables and encoder output */
         for (int j = 0; j < node->n_in; j++)
             if (node->in[j] > 0 && state->segment[node->in[j]] >= 0 &&
@@ -45,7 +50,7 @@ static void number_segments(recompute *state, const heed_graph *graph)
             const heed_value_info *info = &graph->values[node->out[j]];
             state->segment[node->out[j]] = current;
             state->producer[node->out[j]] = (int32_t)i;
-            state->keep[node->out[j]] = info->is_output || info->is_checkpoint || writes;
+            state->keep[node->out[j]] = info->is_output || info->is_checkpoint || bound;
             ends = ends || info->is_checkpoint;
         }
         current += ends;
@@ -75,8 +80,14 @@ static heed_value clone_value(recompute *state, heed_value value)
 
 heed_status heed_pass_recompute(heed_graph *graph, heed_error *error)
 {
-    recompute state = {0};
-    HEED_TRY(heed_graph_rewrite_begin(&state.rewrite, graph, error));
+    recompute state = {.overwritten = heed_graph_overwritten(graph)};
+    if (!state.overwritten)
+        return heed_fail_memory(error, graph->n_values, "gradient checkpointing");
+    heed_status status = heed_graph_rewrite_begin(&state.rewrite, graph, error);
+    if (status != HEED_OK) {
+        free(state.overwritten);
+        return status;
+    }
     size_t n = graph->n_values;
     state.segment = heed_allocate(n, sizeof *state.segment);
     state.keep = heed_allocate(n, sizeof *state.keep);
@@ -100,5 +111,6 @@ heed_status heed_pass_recompute(heed_graph *graph, heed_error *error)
     free(state.keep);
     free(state.clone);
     free(state.producer);
+    free(state.overwritten);
     return heed_graph_rewrite_end(&state.rewrite, error);
 }

@@ -10,7 +10,7 @@
 static heed_status run_passes(heed_graph *graph, uint32_t passes, const heed_backend *backend,
                               heed_error *error)
 {
-    if (passes & HEED_PASS_NONE) return HEED_OK;
+    if (passes & HEED_PASS_NONE) return heed_pass_states(graph, error);
     if (passes & HEED_PASS_DEAD) HEED_TRY(heed_pass_dead(graph, error));
     if (passes & HEED_PASS_COMMON) HEED_TRY(heed_pass_common(graph, error));
     if (passes & HEED_PASS_RECOMPUTE) HEED_TRY(heed_pass_recompute(graph, error));
@@ -18,7 +18,7 @@ static heed_status run_passes(heed_graph *graph, uint32_t passes, const heed_bac
     if (passes & HEED_PASS_FUSE) HEED_TRY(heed_pass_fuse(graph, backend, error));
     /* removes what recompute and fusion left unread */
     if (passes & HEED_PASS_DEAD) HEED_TRY(heed_pass_dead(graph, error));
-    return HEED_OK;
+    return heed_pass_states(graph, error);
 }
 
 /* Appends an aligned range of `bytes` bytes; false if the size overflows. */
@@ -97,6 +97,7 @@ void heed_plan_free(heed_plan *plan)
     heed_graph_free(plan->graph);
     free(plan->inputs);
     free(plan->places);
+    free(plan->overwritten);
     free(plan->steps);
     free(plan->regions);
     free(plan);

@@ -106,6 +106,9 @@ heed_status heed_pass_common(heed_graph *graph, heed_error *error);
 heed_status heed_pass_recompute(heed_graph *graph, heed_error *error);
 /* moves accumulations to where their summand is made */
 heed_status heed_pass_order(heed_graph *graph, heed_error *error);
+/* Puts each reader of a state's version before the node that overwrites it. The last pass of every
+   plan, whatever its options. HEED_E_ARG names the state and both ops if that cannot be. */
+heed_status heed_pass_states(heed_graph *graph, heed_error *error);
 /* as far as the backend says that it pays */
 heed_status heed_pass_fuse(heed_graph *graph, const heed_backend *backend, heed_error *error);
 /* called by heed_pass_fuse */

@@ -56,6 +56,7 @@ struct heed_plan {
     bool double_precision, keep_all, reuse; /* values share memory if their lives allow it */
     int threads;
     heed_place *places; /* where each value lies */
+    bool *overwritten;  /* by value: a version of a state that a step overwrites */
     heed_plan_input_info *inputs;
     size_t n_inputs;
     heed_step *steps;
@@ -98,7 +99,7 @@ typedef struct heed_tile_consumers {
 size_t heed_plan_element(const heed_plan *plan, heed_dtype dtype);
 bool heed_plan_value_bytes(const heed_plan *plan, heed_value value, size_t *bytes);
 
-/* Fills plan->steps and plan->regions. */
+/* Fills plan->steps, plan->regions and plan->overwritten. */
 heed_status heed_plan_make_steps(heed_plan *plan, heed_error *error);
 /* Fills plan->inputs from the graph and the steps. */
 heed_status heed_plan_list_inputs(heed_plan *plan, heed_error *error);
@@ -106,7 +107,7 @@ heed_status heed_plan_list_inputs(heed_plan *plan, heed_error *error);
    values, which with `reuse` share memory if their lives (in regions) do not overlap. */
 heed_status heed_plan_place(heed_plan *plan, heed_error *error);
 /* Is output 0 of this node a view of its input wherever that lies: the same rows, with all columns
-   or some? */
+   or some? Never if a step overwrites that input. */
 bool heed_plan_views_rows(const heed_plan *plan, const heed_node *node);
 
 /* The arguments of a step at maximal shapes, as plan time functions of kernels get them. The caller

@@ -181,6 +181,17 @@ static void place_view(const heed_plan *plan, const heed_region *region, heed_st
     step->width = heed_shape_columns(plan->graph->values[node->out[0]].shape);
 }
 
+/* Does the step overwrite a version of a state that a step of the region reads? The tiles of both
+   would alternate. */
+static bool overwrites_read(const heed_plan *plan, const heed_region *region, const heed_step *step)
+{
+    const heed_value written = heed_node_state(step->node);
+    for (int32_t s = region->first; written != HEED_NONE && s < region->first + region->count; s++)
+        for (int j = 0; j < plan->steps[s].node->n_in; j++)
+            if (plan->steps[s].node->in[j] == written) return true;
+    return false;
+}
+
 /* ---- all steps ---- */
 
 /* Joins the step to the last region if it can, and says whether it did. */
@@ -191,6 +202,7 @@ static bool joins_last(const heed_plan *plan, heed_region *last, heed_step *step
         place_view(plan, last, step);
         return true;
     }
+    if (last->produces_tiles && overwrites_read(plan, last, step)) return false;
     if (last->produces_tiles)
         return may_consume_tiles(plan, last, step, args) || may_consume_rows(plan, last, step);
     const bool single_part = is_single_part(step, args);
@@ -237,7 +249,8 @@ heed_status heed_plan_make_steps(heed_plan *plan, heed_error *error)
     heed_graph *graph = plan->graph;
     plan->steps = heed_allocate(graph->n_nodes, sizeof *plan->steps);
     plan->regions = heed_allocate(graph->n_nodes, sizeof *plan->regions);
-    if (!plan->steps || !plan->regions)
+    plan->overwritten = heed_graph_overwritten(graph);
+    if (!plan->steps || !plan->regions || !plan->overwritten)
         return heed_fail_memory(error, graph->n_nodes * sizeof *plan->steps, "the plan");
     for (size_t i = 0; i < graph->n_nodes; i++) add_step(plan, &graph->nodes[i]);
     return HEED_OK;

@@ -75,13 +75,32 @@ heed_value heed_node_state(const heed_node *node)
                : HEED_NONE;
 }
 
+bool heed_node_reads_overwritten(const heed_node *node, const bool *overwritten)
+{
+    for (int j = 0; j < node->n_in; j++) {
+        const bool state = (node->op->flags & HEED_OP_WRITES_STATE) && j == node->op->state_input;
+        if (node->in[j] > 0 && overwritten[node->in[j]] && !state) return true;
+    }
+    return false;
+}
+
 int32_t *heed_graph_uses(const heed_graph *graph)
 {
     int32_t *uses = heed_allocate(graph->n_values, sizeof *uses);
-    if (!uses) return NULL;
-    for (size_t i = 0; i < graph->n_nodes; i++)
-        for (int j = 0; j < graph->nodes[i].n_in; j++)
-            if (graph->nodes[i].in[j] > 0) uses[graph->nodes[i].in[j]]++;
+    bool *overwritten = heed_graph_overwritten(graph);
+    if (!uses || !overwritten) {
+        free(uses);
+        free(overwritten);
+        return NULL;
+    }
+    for (size_t i = 0; i < graph->n_nodes; i++) {
+        const heed_node *node = &graph->nodes[i];
+        for (int j = 0; j < node->n_in; j++)
+            if (node->in[j] > 0) uses[node->in[j]]++;
+        if (heed_node_reads_overwritten(node, overwritten))
+            for (int j = 0; j < node->n_out; j++) uses[node->out[j]]++;
+    }
     for (size_t i = 0; i < graph->n_outputs; i++) uses[graph->outputs[i]]++;
+    free(overwritten);
     return uses;
 }

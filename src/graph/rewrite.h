@@ -29,7 +29,14 @@ heed_status heed_graph_rewrite_end(heed_graph_rewrite *rewrite, heed_error *erro
 
 /* The state whose next version the node writes, or HEED_NONE. */
 heed_value heed_node_state(const heed_node *node);
-/* How often nodes and outputs read each value. NULL if out of memory; the caller frees it. */
+/* Which values are versions of a state that a node overwrites with the next one. NULL if out of
+   memory; the caller frees it. */
+bool *heed_graph_overwritten(const heed_graph *graph);
+/* Does the node read one of these, other than the state that it writes itself? */
+bool heed_node_reads_overwritten(const heed_node *node, const bool *overwritten);
+/* How often nodes and outputs read each value. What is computed from an overwritten version counts
+   one more: fused into its reader, the read would wait for all that its reader waits for, maybe for
+   the write itself. NULL if out of memory; the caller frees it. */
 int32_t *heed_graph_uses(const heed_graph *graph);
 
 #endif

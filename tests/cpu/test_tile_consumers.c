@@ -312,9 +312,71 @@ static void steps_follow(void **state)
     assert_int_equal(compare(&l, best), few + 2 * 3 - 3);
 }
 
+enum { SQUARE = 64 };
+
+/* Multiplies x by the state "keys" and writes the result into that state (`same`) or another one;
+   returns how many steps consume tiles. */
+static int write_matmul(bool same, bool alone, const heed_backend *backend, heed_buffer *result)
+{
+    bound_memory b = {.graph = heed_graph_new(), .backend = backend};
+    const heed_shape square = heed_shape_2(SQUARE, SQUARE);
+    heed_value x = heed_input(b.graph, "x", HEED_F32,
+                              heed_shape_live(HEED_EXTENT_ROWS, SQUARE, SQUARE)),
+               slots = heed_input(b.graph, "slots", HEED_I32,
+                                  heed_shape_live(HEED_EXTENT_ROWS, SQUARE, 0));
+    heed_value states[2];
+    for (int i = 0; i < 2; i++) {
+        float *values = random_floats(SQUARE * SQUARE, (uint64_t)i);
+        states[i] = heed_state(b.graph, i ? "values" : "keys", HEED_F32, square);
+        memcpy(bind(&b, SQUARE * SQUARE * sizeof(float)), values, SQUARE * SQUARE * sizeof(float));
+        free(values);
+    }
+    heed_value y = heed_matmul(b.graph, x, states[0], false, true);
+    heed_cache_write(b.graph, states[same ? 0 : 1], y, slots);
+    heed_plan *plan = NULL;
+    heed_workspace *workspace = heed_workspace_new();
+    heed_runtime runtime = {.count = {[HEED_EXTENT_ROWS] = SQUARE}};
+    assert_ok(
+        heed_plan_new(b.graph, backend, &(heed_plan_options){.keep_all = alone}, &plan, &error));
+    assert_ok(heed_workspace_reserve(workspace, plan, &error));
+    float *values = random_floats(SQUARE * SQUARE, 77);
+    memcpy(heed_plan_input(plan, workspace, "x"), values, SQUARE * SQUARE * sizeof(float));
+    free(values);
+    int32_t *slot = heed_plan_input(plan, workspace, "slots");
+    for (int32_t i = 0; i < SQUARE; i++) slot[i] = (i * 11) % SQUARE;
+    assert_ok(
+        heed_plan_run(plan, workspace, &(heed_binding){b.data, b.count}, &runtime, NULL, &error));
+    int consumers = 0;
+    for (size_t g = 0; g < plan->n_regions; g++)
+        consumers += plan->regions[g].produces_tiles ? plan->regions[g].count - 1 : 0;
+    heed_buffer_append(result, b.data[same ? 0 : 1], SQUARE * SQUARE * sizeof(float));
+    heed_plan_free(plan);
+    heed_workspace_free(workspace);
+    for (size_t i = 0; i < b.count; i++) heed_free_aligned(b.data[i]);
+    heed_graph_free(b.graph);
+    return consumers;
+}
+
+/* A write consumes the tiles of a matmul, but not if it overwrites what the matmul still reads. */
+static void tiles_do_not_overwrite_what_their_producer_reads(void **state)
+{
+    (void)state;
+    heed_backend *backend = backend_new(1, (int)heed_isa_detect());
+    for (int same = 0; same < 2; same++) {
+        heed_buffer expected = {0}, found = {0};
+        write_matmul(same, true, backend, &expected);
+        assert_int_equal(write_matmul(same, false, backend, &found), same ? 0 : 1);
+        assert_memory_equal(found.data, expected.data, expected.length);
+        heed_buffer_free(&expected);
+        heed_buffer_free(&found);
+    }
+    heed_cpu_backend_free(backend);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(following_does_not_change_bits),
-                                       cmocka_unit_test(steps_follow)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(following_does_not_change_bits), cmocka_unit_test(steps_follow),
+        cmocka_unit_test(tiles_do_not_overwrite_what_their_producer_reads)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

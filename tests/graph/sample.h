@@ -96,7 +96,7 @@ static heed_value sample_layer(sample *s, heed_value x, heed_value sequences, he
     return x;
 }
 
-static void sample_build(sample *s, const sample_options *options)
+static inline void sample_build(sample *s, const sample_options *options)
 {
     memset(s, 0, sizeof *s);
     heed_graph *g = s->graph = heed_graph_new();
@@ -150,7 +150,7 @@ static void sample_build(sample *s, const sample_options *options)
     assert_int_equal(heed_graph_status(g, &error), HEED_OK);
 }
 
-static void sample_free(sample *s)
+static inline void sample_free(sample *s)
 {
     heed_graph_free(s->graph);
     for (int i = 0; i < s->n_weights; i++) {
@@ -160,8 +160,8 @@ static void sample_free(sample *s)
 }
 
 /* Fills the inputs for sequences of these lengths, laid end to end; returns the runtime. */
-static heed_runtime sample_fill(const heed_plan *plan, heed_workspace *workspace,
-                                const int *lengths, int count)
+static inline heed_runtime sample_fill(const heed_plan *plan, heed_workspace *workspace,
+                                       const int *lengths, int count)
 {
     int32_t *ids = heed_plan_input(plan, workspace, "ids"),
             *labels = heed_plan_input(plan, workspace, "labels");
@@ -193,8 +193,9 @@ typedef struct {
     int count;
 } sample_batch;
 
-static heed_status sample_run(const sample *s, const heed_plan *plan, heed_workspace *workspace,
-                              sample_batch batch, const heed_observer *observer, heed_error *error)
+static inline heed_status sample_run(const sample *s, const heed_plan *plan,
+                                     heed_workspace *workspace, sample_batch batch,
+                                     const heed_observer *observer, heed_error *error)
 {
     assert_int_equal(heed_workspace_reserve(workspace, plan, error), HEED_OK);
     heed_runtime runtime = sample_fill(plan, workspace, batch.lengths, batch.count);

@@ -299,7 +299,7 @@ heed_status heed_build_graph(heed_graph *graph, const heed_model *model,
     bool both = model->config.arrangement == HEED_ENCODER_DECODER;
     bool scored = spec->purpose == HEED_PURPOSE_LOSS || spec->purpose == HEED_PURPOSE_TRAIN;
     if (both && spec->purpose != HEED_PURPOSE_DECODE) b->memory = heed_build_stack(b, &b->source);
-    if (spec->purpose == HEED_PURPOSE_ENCODE) heed_build_fill_cross(b);
+    if (spec->purpose == HEED_PURPOSE_ENCODE) heed_build_fill(b);
     else heed_build_head(b, heed_build_stack(b, &b->main));
     HEED_TRY(heed_graph_status(graph, error));
     if (scored) return finish_loss(b, error);

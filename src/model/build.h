@@ -71,13 +71,22 @@ bool heed_build_has_cache(const heed_model *model, const heed_program_spec *spec
 
 /* ---- what build.c, build_stack.c and build_head.c ask for ---- */
 /* Returns a weight, or HEED_NONE if the model has none in this role. */
+heed_value heed_build_weight_at(const heed_build *b, const heed_weight_place *place,
+                                heed_role role);
+heed_nn_linear heed_build_linear_at(const heed_build *b, const heed_weight_place *place,
+                                    heed_role weight, heed_role bias);
+/* Returns a norm, whose bias has the role after `gain`. */
+heed_nn_norm heed_build_norm_at(const heed_build *b, const heed_weight_place *place,
+                                heed_role gain);
+/* The same for weights outside of layers; `layer` is 0. */
 heed_value heed_build_weight(const heed_build *b, heed_stack_id stack_id, heed_role role,
                              int64_t layer);
 heed_nn_linear heed_build_linear(const heed_build *b, heed_stack_id stack_id, heed_role weight,
                                  heed_role bias, int64_t layer);
-/* Returns a norm, whose bias has the role after `gain`. */
 heed_nn_norm heed_build_norm(const heed_build *b, heed_stack_id stack_id, heed_role gain,
                              int64_t layer);
+/* Returns the inputs of the stack at this place. */
+const heed_stack_inputs *heed_build_inputs_at(const heed_build *b, const heed_weight_place *place);
 heed_value heed_build_token_table(const heed_build *b, heed_stack_id stack_id);
 /* Declares an input whose rows have this extent, with the spec's maximum; columns 0: a vector. Its
    name begins with the prefix of the stack unless `inputs` is NULL. */
@@ -93,9 +102,8 @@ void heed_build_publish(heed_build *b, heed_value value, const char *format, ...
 
 /* Builds a stack from its embedding to the last norm; returns (rows,D). */
 heed_value heed_build_stack(heed_build *b, const heed_stack_inputs *inputs);
-/* Writes the keys and values of cross attention of every decoder layer into their caches
-   (ENCODE). */
-void heed_build_fill_cross(heed_build *b);
+/* Writes what the layers of the decoder keep of the encoder's result into their caches (ENCODE). */
+void heed_build_fill(heed_build *b);
 /* Builds the heads over x (N,D), their outputs and the terms of their losses. */
 void heed_build_head(heed_build *b, heed_value x);
 /* Adds a term (1), weighted and scaled, to the loss. */

@@ -5,32 +5,56 @@
 #include <stdio.h>
 #include <string.h>
 
+heed_value heed_build_weight_at(const heed_build *b, const heed_weight_place *place, heed_role role)
+{
+    int32_t index = heed_weights_find(b->model, place, role);
+    return index < 0 ? HEED_NONE : b->weights[index];
+}
+
+heed_nn_linear heed_build_linear_at(const heed_build *b, const heed_weight_place *place,
+                                    heed_role weight, heed_role bias)
+{
+    return (heed_nn_linear){heed_build_weight_at(b, place, weight),
+                            heed_build_weight_at(b, place, bias)};
+}
+
+heed_nn_norm heed_build_norm_at(const heed_build *b, const heed_weight_place *place, heed_role gain)
+{
+    heed_value weight = heed_build_weight_at(b, place, gain);
+    return (heed_nn_norm){
+        .kind = (heed_norm_kind)b->config->norm,
+        .gain = weight,
+        .bias = heed_build_weight_at(b, place, (heed_role)(gain + 1)),
+        .eps = (float)b->config->norm_eps,
+        .offset = (float)b->config->norm_offset,
+        .present = weight != HEED_NONE,
+    };
+}
+
 heed_value heed_build_weight(const heed_build *b, heed_stack_id stack_id, heed_role role,
                              int64_t layer)
 {
-    int32_t index = heed_weights_find(b->model, stack_id, role, layer);
-    return index < 0 ? HEED_NONE : b->weights[index];
+    heed_weight_place place = {.stack_id = (uint8_t)stack_id, .layer = layer};
+    return heed_build_weight_at(b, &place, role);
 }
 
 heed_nn_linear heed_build_linear(const heed_build *b, heed_stack_id stack_id, heed_role weight,
                                  heed_role bias, int64_t layer)
 {
-    return (heed_nn_linear){heed_build_weight(b, stack_id, weight, layer),
-                            heed_build_weight(b, stack_id, bias, layer)};
+    heed_weight_place place = {.stack_id = (uint8_t)stack_id, .layer = layer};
+    return heed_build_linear_at(b, &place, weight, bias);
 }
 
 heed_nn_norm heed_build_norm(const heed_build *b, heed_stack_id stack_id, heed_role gain,
                              int64_t layer)
 {
-    heed_value weight = heed_build_weight(b, stack_id, gain, layer);
-    return (heed_nn_norm){
-        .kind = (heed_norm_kind)b->config->norm,
-        .gain = weight,
-        .bias = heed_build_weight(b, stack_id, (heed_role)(gain + 1), layer),
-        .eps = (float)b->config->norm_eps,
-        .offset = (float)b->config->norm_offset,
-        .present = weight != HEED_NONE,
-    };
+    heed_weight_place place = {.stack_id = (uint8_t)stack_id, .layer = layer};
+    return heed_build_norm_at(b, &place, gain);
+}
+
+const heed_stack_inputs *heed_build_inputs_at(const heed_build *b, const heed_weight_place *place)
+{
+    return b->main.stack_id == place->stack_id ? &b->main : &b->source;
 }
 
 heed_value heed_build_token_table(const heed_build *b, heed_stack_id stack_id)

@@ -3,82 +3,7 @@
 #ifndef HEED_MODEL_FAMILY_H
 #define HEED_MODEL_FAMILY_H
 
-#include "model/config.h"
-#include <stddef.h>
-
-/* ---- roles: what a weight is for ---- */
-typedef enum heed_role {
-#define HEED_ROLE(symbol, name, multiplicity, rows, columns, initial) HEED_ROLE_##symbol,
-#include "model/roles.def"
-#undef HEED_ROLE
-    HEED_ROLE_COUNT
-} heed_role;
-
-typedef enum heed_dimension {
-    HEED_DIMENSION_NONE,
-    HEED_DIMENSION_D_MODEL,
-    HEED_DIMENSION_QUERIES /* H*E */,
-    HEED_DIMENSION_KEYS /* K*E */,
-    HEED_DIMENSION_QUERY_NORM,
-    HEED_DIMENSION_KEY_NORM,
-    HEED_DIMENSION_D_FF,
-    HEED_DIMENSION_VOCABULARY,
-    HEED_DIMENSION_CONTEXT,
-    HEED_DIMENSION_TOKEN_TYPES,
-    HEED_DIMENSION_LABELS,
-    HEED_DIMENSION_TWO,
-    HEED_DIMENSION_EMBEDDING,
-    HEED_DIMENSION_ONE,
-    HEED_DIMENSION_HEADS,
-    HEED_DIMENSION_EXPERTS,
-    HEED_DIMENSION_EXPERT_D_FF,
-    HEED_DIMENSION_SHARED_D_FF
-} heed_dimension;
-
-typedef enum heed_initial {
-    HEED_INITIAL_ZERO,
-    HEED_INITIAL_ONE,    /* 1, or 0 where gains are stored as g - 1 */
-    HEED_INITIAL_NORMAL, /* normal, initializer_range */
-    /* normal; divided by sqrt(2 L) in families that scale what a sublayer adds to the residual
-       stream */
-    HEED_INITIAL_RESIDUAL,
-    HEED_INITIAL_EMBEDDING /* normal, but the row of the padding token is zero */
-} heed_initial;
-
-/* The stack that a weight belongs to. MODEL is for weights that belong to no stack. */
-typedef enum heed_stack_id {
-    HEED_STACK_ENCODER,
-    HEED_STACK_DECODER,
-    HEED_STACK_MODEL,
-    HEED_STACK_IDS
-} heed_stack_id;
-
-/* How many weights a stack has in a role. */
-typedef enum heed_multiplicity {
-    HEED_MULTIPLICITY_ONE,
-    HEED_MULTIPLICITY_PER_LAYER,
-    HEED_MULTIPLICITY_PER_EXPERT /* one per layer, which holds the rows of all experts */
-} heed_multiplicity;
-
-typedef struct heed_role_info {
-    const char *name;
-    uint8_t multiplicity;  /* heed_multiplicity */
-    uint8_t rows, columns; /* heed_dimension */
-    uint8_t initial;       /* heed_initial */
-} heed_role_info;
-extern const heed_role_info heed_roles[HEED_ROLE_COUNT];
-
-/* Returns whether this model has a weight in this role. */
-bool heed_role_wanted(const heed_config *config, heed_stack_id stack_id, heed_role role);
-/* Returns whether layer `layer` has a weight in this role, for models whose layers differ. */
-bool heed_role_in_layer(const heed_config *config, heed_role role, int64_t layer);
-/* Writes the rows and columns (0: a vector) of a weight that the model wants; for a stacked
-   weight those of one expert. */
-void heed_role_shape(const heed_config *config, heed_stack_id stack_id, heed_role role,
-                     int64_t *rows, int64_t *columns);
-/* Returns the number of layers of a stack; 1 for HEED_STACK_MODEL. */
-int64_t heed_stack_layers(const heed_config *config, heed_stack_id stack_id);
-const heed_stack *heed_stack_by_id(const heed_config *config, heed_stack_id stack_id);
+#include "model/role_internal.h"
 
 /* ---- names of tensors ---- */
 enum {
@@ -112,6 +37,7 @@ typedef struct heed_weight_name {
        the roles after it */
     uint8_t role;
     uint8_t stack_id; /* heed_stack_id */
+    uint8_t slot;     /* heed_slot_id; NONE: the usual slot of the role */
     /* number of weights that share the tensor, their rows one after the other; 0 counts as 1 */
     uint8_t fused;
     uint32_t flags;
@@ -120,6 +46,16 @@ typedef struct heed_weight_name {
        tensor, without it one tensor (X,...) holds all. NULL ends a table. */
     const char *name;
 } heed_weight_name;
+/* Returns where the weight of an entry is; of several weights in one tensor, the first. */
+static inline heed_weight_place heed_weight_name_place(const heed_weight_name *entry, int64_t layer)
+{
+    heed_slot_id usual = heed_role_slot((heed_role)entry->role);
+    return (heed_weight_place){
+        .stack_id = entry->stack_id,
+        .slot = entry->slot ? entry->slot : (uint8_t)usual,
+        .layer = layer,
+    };
+}
 
 /* ---- keys of config.json ---- */
 typedef enum heed_key_type {

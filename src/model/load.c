@@ -18,12 +18,13 @@ static heed_status find_source(heed_model *model, const heed_weights_file *file,
     tensor->source = heed_weights_file_find(file, tensor->name);
     if (!tensor->source) HEED_TRY(heed_weights_file_check(file, tensor->name, error));
     for (; !tensor->source && alias->name; alias++) {
+        heed_weight_place place = heed_weight_name_place(alias, tensor->place.layer);
         if (!(alias->flags & HEED_NAME_ALIAS) || alias->role != tensor->entry->role ||
-            alias->stack_id != tensor->entry->stack_id)
+            place.stack_id != tensor->place.stack_id || place.slot != tensor->place.slot)
             continue;
         char *name = heed_weights_expand(model->arena,
                                          alias->flags & HEED_NAME_BASE ? model->prefix : "",
-                                         alias->name, tensor->layer, tensor->expert);
+                                         alias->name, tensor->place.layer, tensor->expert);
         if (!name) return heed_fail_memory(error, strlen(alias->name), "names of tensors");
         tensor->source = heed_weights_file_find(file, name);
         if (tensor->source) tensor->name = name;

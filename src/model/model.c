@@ -83,9 +83,7 @@ double heed_model_step_bytes(const heed_model *model, int64_t rows)
     for (size_t i = 0; i < model->n_weights; i++) {
         const heed_weight *weight = &model->weights[i];
         const bool matrix = weight->columns > 0;
-        if (weight->tensor < 0 ||
-            (matrix && !heed_weight_is_multiplied(&model->config, (heed_stack_id)weight->stack_id,
-                                                  (heed_role)weight->role)))
+        if (weight->tensor < 0 || (matrix && !heed_weight_is_multiplied(&model->config, weight)))
             continue;
         const double routed = (double)(rows * model->config.experts_per_token);
         const double experts = (double)weight->experts;

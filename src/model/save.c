@@ -25,13 +25,12 @@ static heed_status read_tensor(const save_state *state, const heed_tensor *tenso
 {
     for (int32_t i = 0; i < tensor->weights; i++) {
         const heed_weight *target = &state->written->weights[tensor->first_weight + i];
-        int32_t own = heed_weights_find(state->model, (heed_stack_id)target->stack_id,
-                                        (heed_role)target->role, tensor->layer);
+        int32_t own = heed_weights_find(state->model, &target->place, (heed_role)target->use->role);
         if (own < 0) continue;
         HEED_TRY(heed_weights_read(state->model, &state->model->weights[own], tensor,
                                    target->first_row, values, error));
     }
-    bool gain = heed_roles[tensor->entry->role].initial == HEED_INITIAL_ONE;
+    bool gain = tensor->use->initial == HEED_INITIAL_ONE;
     for (size_t i = 0; gain && state->gain_shift != 0 && i < tensor->elements; i++)
         values[i] += state->gain_shift;
     return HEED_OK;
@@ -42,12 +41,10 @@ static heed_status read_tensor(const save_state *state, const heed_tensor *tenso
 static bool copy_tensor(const save_state *state, const heed_tensor *tensor, heed_dtype dtype,
                         void *bytes)
 {
-    if (heed_roles[tensor->entry->role].initial == HEED_INITIAL_ONE && state->gain_shift != 0)
-        return false;
+    if (tensor->use->initial == HEED_INITIAL_ONE && state->gain_shift != 0) return false;
     for (int32_t i = 0; i < tensor->weights; i++) {
         const heed_weight *target = &state->written->weights[tensor->first_weight + i];
-        int32_t own = heed_weights_find(state->model, (heed_stack_id)target->stack_id,
-                                        (heed_role)target->role, tensor->layer);
+        int32_t own = heed_weights_find(state->model, &target->place, (heed_role)target->use->role);
         if (own < 0 || !heed_weights_copy(&state->model->weights[own], tensor, target->first_row,
                                           dtype, bytes))
             return false;
@@ -86,12 +83,11 @@ static heed_status produce(void *context, size_t index, const heed_tensor_source
    type? */
 static bool may_overflow(const save_state *state, const heed_tensor *tensor, heed_dtype dtype)
 {
-    if (heed_roles[tensor->entry->role].initial == HEED_INITIAL_ONE && state->gain_shift != 0)
+    if (tensor->use->initial == HEED_INITIAL_ONE && state->gain_shift != 0)
         return dtype != HEED_F32;
     for (int32_t i = 0; i < tensor->weights; i++) {
         const heed_weight *target = &state->written->weights[tensor->first_weight + i];
-        int32_t own = heed_weights_find(state->model, (heed_stack_id)target->stack_id,
-                                        (heed_role)target->role, tensor->layer);
+        int32_t own = heed_weights_find(state->model, &target->place, (heed_role)target->use->role);
         if (own >= 0 && heed_dtype_may_overflow(dtype, state->model->weights[own].dtype))
             return true;
     }
@@ -157,8 +153,7 @@ static void list_sources(const save_state *state, heed_dtype dtype, heed_tensor_
     for (size_t i = 0; i < state->written->n_tensors; i++) {
         const heed_tensor *tensor = &state->written->tensors[i];
         const heed_weight *first = &state->written->weights[tensor->first_weight];
-        int32_t own = heed_weights_find(state->model, (heed_stack_id)first->stack_id,
-                                        (heed_role)first->role, tensor->layer);
+        int32_t own = heed_weights_find(state->model, &first->place, (heed_role)first->use->role);
         if (own < 0) continue;
         heed_dtype stored = state->model->training
                                 ? HEED_F32
@@ -239,8 +234,8 @@ heed_status heed_model_save(const heed_model *model, const char *folder, heed_dt
 
 static heed_dtype gguf_dtype(const heed_tensor *tensor, heed_dtype stored, heed_dtype wanted)
 {
-    bool table = tensor->entry->role == HEED_ROLE_POSITION_EMBEDDING ||
-                 tensor->entry->role == HEED_ROLE_TYPE_EMBEDDING;
+    bool table = tensor->use->role == HEED_ROLE_POSITION_EMBEDDING ||
+                 tensor->use->role == HEED_ROLE_TYPE_EMBEDDING;
     if (tensor->columns == 0 || tensor->rank == 1 || table) return HEED_F32;
     return heed_dtype_fit(wanted == HEED_DTYPE_COUNT ? stored : wanted, tensor->columns);
 }

@@ -56,9 +56,9 @@ void heed_model_rotary_fill(const heed_model *model, bool source, int64_t length
 static double deviation(const heed_model *model, const heed_tensor *tensor)
 {
     const heed_config *config = &model->config;
-    uint8_t initial = heed_roles[tensor->entry->role].initial;
+    uint8_t initial = tensor->use->initial;
     double scale = config->initializer_range;
-    int64_t layers = heed_stack_layers(config, (heed_stack_id)tensor->entry->stack_id);
+    int64_t layers = heed_stack_layers(config, (heed_stack_id)tensor->place.stack_id);
     if (initial == HEED_INITIAL_RESIDUAL &&
         config->family->initial == HEED_INITIAL_SCALED_RESIDUAL && layers > 0)
         scale /= sqrt(2.0 * (double)layers);
@@ -67,11 +67,12 @@ static double deviation(const heed_model *model, const heed_tensor *tensor)
 
 /* Returns the random stream of a tensor: a hash of its role, stack and layer, so that further
    tensors or roles change no other weight. */
-static uint64_t stream_of(const heed_tensor *tensor)
+static uint64_t stream_of(const heed_model *model, const heed_tensor *tensor)
 {
-    uint64_t stream = heed_mix(tensor->entry->stack_id, (uint64_t)tensor->layer);
-    for (const char *c = heed_roles[tensor->entry->role].name; *c; c++)
-        stream = heed_mix((uint8_t)*c, stream);
+    char name[64];
+    uint64_t stream = heed_mix(tensor->place.stack_id, (uint64_t)tensor->place.layer);
+    heed_role_name(&model->config, &tensor->place, tensor->use, name, sizeof name);
+    for (const char *c = name; *c; c++) stream = heed_mix((uint8_t)*c, stream);
     return stream;
 }
 
@@ -82,8 +83,8 @@ heed_status heed_weights_initialize(heed_model *model, heed_tensor *tensor, uint
                                     heed_error *error)
 {
     const heed_config *config = &model->config;
-    uint8_t initial = heed_roles[tensor->entry->role].initial;
-    heed_rng rng = {.seed = seed, .stream = stream_of(tensor)};
+    uint8_t initial = tensor->use->initial;
+    heed_rng rng = {.seed = seed, .stream = stream_of(model, tensor)};
     if (tensor->expert > 0) rng.stream = heed_mix(rng.stream, (uint64_t)tensor->expert);
     float *values = heed_allocate(tensor->elements ? tensor->elements : 1, sizeof *values);
     if (!values) return heed_fail_memory(error, tensor->elements * sizeof *values, tensor->name);

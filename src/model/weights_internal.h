@@ -13,12 +13,11 @@
 
 #include <stdatomic.h>
 
-enum { HEED_ROLE_COMPUTED = HEED_ROLE_COUNT }; /* role of a weight that is computed, not stored */
-
 typedef struct heed_tensor {
     const char *name; /* name on disk */
     const heed_weight_name *entry;
-    int32_t layer;
+    heed_weight_place place;
+    const heed_role_use *use; /* of the first weight in it */
     /* number of the expert that "{j}" in the name stands for; its rows begin at row expert * rows
        of the stacked weight; -1 if the name has no "{j}" */
     int32_t expert;
@@ -40,8 +39,9 @@ typedef struct heed_tensor {
 } heed_tensor;
 
 typedef struct heed_weight {
-    const char *name;       /* name in graphs: "decoder.3.attention.query.weight" */
-    uint8_t stack_id, role; /* heed_stack_id, heed_role */
+    const char *name; /* name in graphs: "decoder.3.attention.query.weight" */
+    heed_weight_place place;
+    const heed_role_use *use; /* its role; NULL if the weight is computed, not stored */
     /* index of the tensor, or of the first expert's tensor if each expert has its own; -1:
        computed */
     int32_t tensor;
@@ -85,9 +85,9 @@ struct heed_model {
     char *memory; /* memory of all weights except those that are rows of their tensor's values */
     char *copies; /* memory of all bf16 working copies */
     size_t copies_bytes;
-    /* index[stack][role][layer] is an index into weights, or -1; NULL if the model does not want
-       the role */
-    int32_t *index[HEED_STACK_IDS][HEED_ROLE_COUNT];
+    /* index[stack][slot][role][layer] is an index into weights, or -1; NULL if no layer has the
+       role */
+    int32_t *index[HEED_STACK_IDS][HEED_SLOT_IDS][HEED_ROLE_COUNT];
     /* indices of computed weights, or -1 */
     int32_t rotary[HEED_STACK_IDS], rotary_local[HEED_STACK_IDS], sinusoid[HEED_STACK_IDS],
         slopes[HEED_STACK_IDS];
@@ -112,11 +112,10 @@ heed_status heed_weights_list(heed_model *model, const char *prefix, heed_error 
 /* Lists the trained tensors. It must be known which tensors the file has. */
 heed_status heed_weights_list_parameters(heed_model *model, heed_error *error);
 /* Returns the index of a weight, or -1 if the model has none in that role. */
-int32_t heed_weights_find(const heed_model *model, heed_stack_id stack_id, heed_role role,
-                          int64_t layer);
+int32_t heed_weights_find(const heed_model *model, const heed_weight_place *place, heed_role role);
 /* Returns whether a matmul reads this weight, so that the backend may want it packed. A tied
    embedding counts, although single rows of it are looked up too. */
-bool heed_weight_is_multiplied(const heed_config *config, heed_stack_id stack_id, heed_role role);
+bool heed_weight_is_multiplied(const heed_config *config, const heed_weight *weight);
 
 /* Chooses the type and layout of every weight and allocates all of them. With `training` they are
    f32 rows. The stored types must be known. */

@@ -42,50 +42,61 @@ bool heed_weights_matches(const char *name, const char *prefix, const char *patt
     return *name == 0;
 }
 
-static bool is_embedding(heed_role role)
+bool heed_weight_is_multiplied(const heed_config *config, const heed_weight *weight)
 {
-    return role == HEED_ROLE_TOKEN_EMBEDDING || role == HEED_ROLE_POSITION_EMBEDDING ||
-           role == HEED_ROLE_TYPE_EMBEDDING;
+    if (!weight->use || weight->columns == 0) return false;
+    if (!(weight->use->flags & HEED_USE_LOOKED_UP)) return true;
+    bool words = heed_head_any(config, HEED_TRAIT_PREDICTS_TOKENS);
+    return weight->use->role == HEED_ROLE_TOKEN_EMBEDDING && config->tied && words &&
+           weight->place.stack_id != HEED_STACK_ENCODER;
 }
 
-bool heed_weight_is_multiplied(const heed_config *config, heed_stack_id stack_id, heed_role role)
-{
-    if (heed_roles[role].columns == HEED_DIMENSION_NONE) return false;
-    if (!is_embedding(role)) return true;
-    return role == HEED_ROLE_TOKEN_EMBEDDING && config->tied &&
-           heed_head_any(config, HEED_TRAIT_PREDICTS_TOKENS) && stack_id != HEED_STACK_ENCODER;
-}
-
-static heed_status add_weight(heed_model *model, heed_weight weight, int64_t layer,
-                              heed_error *error)
+/* Returns the name of a weight in graphs, such as "decoder.3.attention.query.weight", in memory of
+   the arena. `computed` is the name of a weight without a role. */
+static const char *name_weight(const heed_model *model, const heed_weight *weight,
+                               const char *computed)
 {
     static const char *const stacks[HEED_STACK_IDS] = {"encoder", "decoder", "model"};
-    char name[128];
-    const heed_role_info *role = weight.role < HEED_ROLE_COUNT ? &heed_roles[weight.role] : NULL;
-    if (!role) snprintf(name, sizeof name, "%s.%s", stacks[weight.stack_id], weight.name);
-    else if (role->multiplicity != HEED_MULTIPLICITY_ONE)
-        snprintf(name, sizeof name, "%s.%lld.%s", stacks[weight.stack_id], (long long)layer,
-                 role->name);
-    else snprintf(name, sizeof name, "%s.%s", stacks[weight.stack_id], role->name);
-    weight.name = heed_arena_string(model->arena, name);
+    char name[128], role[64];
+    const heed_weight_place *place = &weight->place;
+    const char *stack = stacks[place->stack_id];
+    if (weight->use)
+        computed = heed_role_name(&model->config, place, weight->use, role, sizeof role);
+    if (place->slot == HEED_SLOT_NONE) snprintf(name, sizeof name, "%s.%s", stack, computed);
+    else snprintf(name, sizeof name, "%s.%lld.%s", stack, (long long)place->layer, computed);
+    return heed_arena_string(model->arena, name);
+}
+
+/* Adds a weight; `computed` names one that has no role. */
+static heed_status add_weight(heed_model *model, heed_weight weight, const char *computed,
+                              heed_error *error)
+{
+    const heed_weight_place *place = &weight.place;
+    weight.name = name_weight(model, &weight, computed);
     if (!weight.name ||
         !heed_grow(&model->weights, &model->weights_capacity, model->n_weights + 1, sizeof weight))
         return heed_fail_memory(error, sizeof weight, "the list of weights");
-    if (role) model->index[weight.stack_id][weight.role][layer] = (int32_t)model->n_weights;
+    if (weight.use)
+        model->index[place->stack_id][place->slot][weight.use->role][place->layer] =
+            (int32_t)model->n_weights;
     model->weights[model->n_weights++] = weight;
     return HEED_OK;
 }
 
-static heed_status add_index(heed_model *model, heed_stack_id stack_id, heed_role role,
+/* Makes the index of a role for all layers of a slot, unless it is there. */
+static heed_status add_index(heed_model *model, const heed_weight_place *place, heed_role role,
                              heed_error *error)
 {
-    bool layered = heed_roles[role].multiplicity != HEED_MULTIPLICITY_ONE;
+    bool layered = place->slot != HEED_SLOT_NONE;
+    heed_stack_id stack_id = (heed_stack_id)place->stack_id;
     int64_t layers = layered ? heed_stack_layers(&model->config, stack_id) : 1;
+    int32_t **found = &model->index[stack_id][place->slot][role];
+    if (*found) return HEED_OK;
     int32_t *index = heed_arena_take(model->arena, (size_t)(layers + 1), sizeof *index);
     if (!index)
         return heed_fail_memory(error, (size_t)layers * sizeof *index, "the list of weights");
     for (int64_t i = 0; i <= layers; i++) index[i] = -1;
-    model->index[stack_id][role] = index;
+    *found = index;
     return HEED_OK;
 }
 
@@ -128,11 +139,10 @@ static void shape_tensor(heed_tensor *tensor, const heed_stack *stack)
    expert's tensor added. */
 static heed_status add_expert_tensor(heed_model *model, heed_tensor *tensor)
 {
-    tensor->first_weight = heed_weights_find(model, (heed_stack_id)tensor->entry->stack_id,
-                                             (heed_role)tensor->entry->role, tensor->layer);
-    heed_role_shape(&model->config, (heed_stack_id)tensor->entry->stack_id,
-                    (heed_role)tensor->entry->role, &tensor->rows, &tensor->columns);
-    shape_tensor(tensor, heed_stack_by_id(&model->config, (heed_stack_id)tensor->entry->stack_id));
+    const heed_config *config = &model->config;
+    tensor->first_weight = heed_weights_find(model, &tensor->place, (heed_role)tensor->entry->role);
+    heed_role_shape(config, &tensor->place, tensor->use, &tensor->rows, &tensor->columns);
+    shape_tensor(tensor, heed_stack_by_id(config, (heed_stack_id)tensor->place.stack_id));
     model->tensors[model->n_tensors++] = *tensor;
     return HEED_OK;
 }
@@ -142,28 +152,26 @@ static heed_status add_tensor_weight(heed_model *model, heed_tensor *tensor, hee
                                      heed_error *error)
 {
     const heed_config *config = &model->config;
-    const heed_stack_id stack_id = (heed_stack_id)tensor->entry->stack_id;
     heed_weight weight = {
-        .stack_id = (uint8_t)stack_id,
-        .role = (uint8_t)role,
+        .place = tensor->place,
+        .use = heed_role_find(config, &tensor->place, role),
         .tensor = (int32_t)model->n_tensors,
         .first_row = tensor->rows,
         .parameter = !(tensor->entry->flags & HEED_NAME_BUFFER),
     };
-    heed_role_shape(config, stack_id, role, &weight.rows, &weight.columns);
-    if (!model->index[stack_id][role]) HEED_TRY(add_index(model, stack_id, role, error));
-    if (heed_roles[role].multiplicity == HEED_MULTIPLICITY_PER_EXPERT)
-        weight.experts = config->experts;
+    heed_role_shape(config, &weight.place, weight.use, &weight.rows, &weight.columns);
+    HEED_TRY(add_index(model, &weight.place, role, error));
+    if (weight.use->flags & HEED_USE_PER_EXPERT) weight.experts = config->experts;
     if (weight.experts && tensor->expert < 0) tensor->experts = weight.experts;
     tensor->rows += weight.rows * (tensor->experts ? tensor->experts : 1);
     tensor->columns = weight.columns;
     if (weight.experts) weight.rows *= weight.experts;
     if (role == HEED_ROLE_POSITION_EMBEDDING) weight.hidden_rows = config->position_offset;
-    return add_weight(model, weight, tensor->layer, error);
+    return add_weight(model, weight, NULL, error);
 }
 
-static heed_status add_tensor(heed_model *model, const heed_weight_name *entry, const char *prefix,
-                              int64_t layer, int64_t expert, heed_error *error)
+static heed_status add_tensor(heed_model *model, const heed_weight_name *entry,
+                              const heed_weight_place *place, int64_t expert, heed_error *error)
 {
     const heed_config *config = &model->config;
     int fused = entry->fused ? entry->fused : 1;
@@ -171,42 +179,36 @@ static heed_status add_tensor(heed_model *model, const heed_weight_name *entry, 
     if (heed_dtype_is_quantized(stored)) stored = HEED_F32;
     heed_tensor tensor = {
         .entry = entry,
-        .layer = (int32_t)layer,
+        .place = *place,
+        .use = heed_role_find(config, place, (heed_role)entry->role),
         .expert = (int32_t)expert,
         .stored = stored,
         .weights = fused,
         .first_weight = (int32_t)model->n_weights,
     };
-    tensor.name = heed_weights_expand(model->arena, entry->flags & HEED_NAME_BASE ? prefix : "",
-                                      entry->name, layer, expert);
+    const char *prefix = entry->flags & HEED_NAME_BASE ? model->prefix : "";
+    tensor.name = heed_weights_expand(model->arena, prefix, entry->name, place->layer, expert);
     if (!tensor.name ||
         !heed_grow(&model->tensors, &model->tensors_capacity, model->n_tensors + 1, sizeof tensor))
         return heed_fail_memory(error, sizeof tensor, "the list of tensors");
     if (expert > 0) return add_expert_tensor(model, &tensor);
-    /* Spare tensors, which no graph reads, exist only if a file has them. */
-    tensor.absent = entry->role == HEED_ROLE_SPARE_BIAS || entry->role == HEED_ROLE_SPARE_EMBEDDING;
+    tensor.absent = tensor.use->flags & HEED_USE_SPARE;
     for (int i = 0; i < fused; i++)
         HEED_TRY(add_tensor_weight(model, &tensor, (heed_role)(entry->role + i), error));
-    shape_tensor(&tensor, heed_stack_by_id(config, (heed_stack_id)entry->stack_id));
+    shape_tensor(&tensor, heed_stack_by_id(config, (heed_stack_id)place->stack_id));
     model->tensors[model->n_tensors++] = tensor;
     return HEED_OK;
 }
 
-/* Returns whether every layer has a tensor of this name. */
-static bool is_layered(const heed_weight_name *entry)
+/* Adds one tensor, or one per expert, if the layer has the role. */
+static heed_status add_tensors(heed_model *model, const heed_weight_name *entry, int64_t layer,
+                               heed_error *error)
 {
-    return heed_roles[entry->role].multiplicity != HEED_MULTIPLICITY_ONE;
-}
-
-/* Adds one tensor, or one per expert. */
-static heed_status add_tensors(heed_model *model, const heed_weight_name *entry, const char *prefix,
-                               int64_t layer, heed_error *error)
-{
-    if (is_layered(entry) && !heed_role_in_layer(&model->config, (heed_role)entry->role, layer))
-        return HEED_OK;
-    if (!strstr(entry->name, "{j}")) return add_tensor(model, entry, prefix, layer, -1, error);
+    heed_weight_place place = heed_weight_name_place(entry, layer);
+    if (!heed_role_find(&model->config, &place, (heed_role)entry->role)) return HEED_OK;
+    if (!strstr(entry->name, "{j}")) return add_tensor(model, entry, &place, -1, error);
     for (int64_t expert = 0; expert < model->config.experts; expert++)
-        HEED_TRY(add_tensor(model, entry, prefix, layer, expert, error));
+        HEED_TRY(add_tensor(model, entry, &place, expert, error));
     return HEED_OK;
 }
 
@@ -218,15 +220,15 @@ static bool names_head(const heed_config *config, const heed_weight_name *entry)
     return false;
 }
 
-static bool entry_wanted(const heed_config *config, const heed_weight_name *entry)
+/* Does the model use this spelling? */
+static bool is_spelled(const heed_config *config, const heed_weight_name *entry)
 {
     bool two_norms = config->residual == HEED_RESIDUAL_PARALLEL_TWO_NORMS;
     int skipped = HEED_NAME_ALIAS;
     skipped |= config->tied ? HEED_NAME_UNTIED : HEED_NAME_TIED;
     skipped |= two_norms ? HEED_NAME_ONE_NORM : HEED_NAME_TWO_NORMS;
     if (entry->flags & skipped) return false;
-    if (entry->heads && !names_head(config, entry)) return false;
-    return heed_role_wanted(config, (heed_stack_id)entry->stack_id, (heed_role)entry->role);
+    return !entry->heads || names_head(config, entry);
 }
 
 /* Adds the tables that follow from the configuration: one weight each, which heed_weights_compute
@@ -239,31 +241,31 @@ static heed_status add_computed(heed_model *model, heed_error *error)
         model->rotary[stack_id] = model->rotary_local[stack_id] = model->sinusoid[stack_id] =
             model->slopes[stack_id] = -1;
         if (stack->heads == 0) continue;
-        heed_weight weight = {
-            .stack_id = (uint8_t)stack_id, .role = HEED_ROLE_COMPUTED, .tensor = -1};
+        heed_weight weight = {.place = {.stack_id = (uint8_t)stack_id}, .tensor = -1};
+        const char *name = NULL;
         if (config->position == HEED_POSITION_ROTARY) {
-            weight.name = "rotary_frequencies";
+            name = "rotary_frequencies";
             weight.rows = heed_rope_channels(&config->rope, stack->head_width) / 2;
             model->rotary[stack_id] = (int32_t)model->n_weights;
             if (config->rope_local.base > 0) { /* one more table, for the layers with a window */
-                HEED_TRY(add_weight(model, weight, 0, error));
-                weight.name = "rotary_frequencies_local";
+                HEED_TRY(add_weight(model, weight, name, error));
+                name = "rotary_frequencies_local";
                 weight.rows = heed_rope_channels(&config->rope_local, stack->head_width) / 2;
                 model->rotary_local[stack_id] = (int32_t)model->n_weights;
             }
         } else if (config->position == HEED_POSITION_SINUSOIDAL) {
-            weight.name = "sinusoids";
+            name = "sinusoids";
             weight.rows = config->context;
-            weight.columns = config->d_model;
+            weight.columns = heed_stack_width(config, stack);
             model->sinusoid[stack_id] = (int32_t)model->n_weights;
         } else if (config->position == HEED_POSITION_ALIBI) {
-            weight.name = "alibi_slopes";
+            name = "alibi_slopes";
             weight.rows = stack->heads;
             model->slopes[stack_id] = (int32_t)model->n_weights;
         } else {
             continue;
         }
-        HEED_TRY(add_weight(model, weight, 0, error));
+        HEED_TRY(add_weight(model, weight, name, error));
     }
     return HEED_OK;
 }
@@ -282,6 +284,12 @@ heed_status heed_weights_list_parameters(heed_model *model, heed_error *error)
     return HEED_OK;
 }
 
+/* Returns whether every layer may have a tensor of this name. */
+static bool is_layered(const heed_weight_name *entry)
+{
+    return heed_weight_name_place(entry, 0).slot != HEED_SLOT_NONE;
+}
+
 /* Tensors are listed layer by layer in the order of the table: adjacent entries that belong to
    layers of the same stack form one run. */
 heed_status heed_weights_list(heed_model *model, const char *prefix, heed_error *error)
@@ -296,18 +304,16 @@ heed_status heed_weights_list(heed_model *model, const char *prefix, heed_error 
         int64_t layers = layered ? heed_stack_layers(config, (heed_stack_id)entry->stack_id) : 1;
         for (int64_t layer = 0; layer < layers; layer++)
             for (const heed_weight_name *one = entry; one < end; one++)
-                if (entry_wanted(config, one))
-                    HEED_TRY(add_tensors(model, one, prefix, layer, error));
+                if (is_spelled(config, one)) HEED_TRY(add_tensors(model, one, layer, error));
         entry = end;
     }
     return add_computed(model, error);
 }
 
-int32_t heed_weights_find(const heed_model *model, heed_stack_id stack_id, heed_role role,
-                          int64_t layer)
+int32_t heed_weights_find(const heed_model *model, const heed_weight_place *place, heed_role role)
 {
-    const int32_t *index = model->index[stack_id][role];
-    if (!index || index[layer] < 0) return -1;
-    int32_t tensor = model->weights[index[layer]].tensor;
-    return tensor >= 0 && model->tensors[tensor].absent ? -1 : index[layer];
+    const int32_t *index = model->index[place->stack_id][place->slot][role];
+    if (!index || index[place->layer] < 0) return -1;
+    int32_t tensor = model->weights[index[place->layer]].tensor;
+    return tensor >= 0 && model->tensors[tensor].absent ? -1 : index[place->layer];
 }

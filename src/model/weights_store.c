@@ -60,9 +60,7 @@ static bool takes_panels(const heed_backend *backend, const panel_question *ques
 static bool multiplies_panels(const heed_model *model, const heed_weight *weight, heed_dtype dtype,
                               heed_layout layout, bool bf16_operands)
 {
-    if (!heed_weight_is_multiplied(&model->config, (heed_stack_id)weight->stack_id,
-                                   (heed_role)weight->role))
-        return false;
+    if (!heed_weight_is_multiplied(&model->config, weight)) return false;
     int64_t columns = weight->columns;
     heed_operand x = operand_of(HEED_F32, live_rows(columns), columns);
     heed_operand w = operand_of(dtype, heed_shape_2(weight->rows, columns), columns);
@@ -91,7 +89,7 @@ static bool wants_panels(const heed_model *model, const heed_weight *weight, hee
     if (!model->backend || model->training || weight->tensor < 0 ||
         !multiplies_panels(model, weight, dtype, HEED_LAYOUT_PANELS, false))
         return false;
-    if (weight->role != HEED_ROLE_TOKEN_EMBEDDING) return true;
+    if (!(weight->use->flags & HEED_USE_LOOKED_UP)) return true;
     /* A tied embedding is also gathered from the same panels. */
     int64_t columns = weight->columns;
     panel_question question = {
@@ -133,12 +131,10 @@ static heed_dtype resident_type(const heed_model *model, const heed_weight *weig
     bool kept = stored == HEED_F16 || stored == HEED_BF16 || heed_dtype_is_quantized(stored);
     if (model->training || weight->columns == 0) return HEED_F32;
     if (!kept) stored = HEED_F32;
-    if (!model->narrows || weight->tensor < 0 ||
-        !heed_weight_is_multiplied(&model->config, (heed_stack_id)weight->stack_id,
-                                   (heed_role)weight->role))
+    if (!model->narrows || weight->tensor < 0 || !heed_weight_is_multiplied(&model->config, weight))
         return stored;
     heed_dtype wanted = heed_dtype_fit(model->narrow_dtype, weight->columns);
-    if (weight->role == HEED_ROLE_TOKEN_EMBEDDING &&
+    if ((weight->use->flags & HEED_USE_LOOKED_UP) &&
         heed_dtype_width(wanted) < heed_dtype_width(HEED_Q8_0))
         wanted = heed_dtype_fit(HEED_Q8_0, weight->columns);
     return heed_dtype_width(wanted) < heed_dtype_width(stored) ? wanted : stored;

@@ -442,12 +442,13 @@ static void every_wanted_role_has_one_name(void **state)
                 if (!c.tied && strcmp(family->name, "marian") == 0) c.source_vocabulary = 64;
                 assert_ok(heed_config_complete(&c, family->name, &error));
                 for (int stack_id = 0; stack_id < HEED_STACK_IDS; stack_id++)
-                    for (int role = 0; role < HEED_ROLE_COUNT; role++) {
-                        int names = 0;
+                    for (int at = 0; at < HEED_SLOT_IDS * HEED_ROLE_COUNT; at++) {
+                        int names = 0, slot = at / HEED_ROLE_COUNT, role = at % HEED_ROLE_COUNT;
                         for (const heed_weight_name *entry = family->weights; entry->name;
                              entry++) {
                             int fused = entry->fused ? entry->fused : 1;
                             if (entry->stack_id != stack_id || role < entry->role ||
+                                heed_weight_name_place(entry, 0).slot != slot ||
                                 role >= entry->role + fused)
                                 continue;
                             int two = c.residual == HEED_RESIDUAL_PARALLEL_TWO_NORMS
@@ -461,10 +462,10 @@ static void every_wanted_role_has_one_name(void **state)
                         bool spare = role == HEED_ROLE_SPARE_BIAS ||
                                      role == HEED_ROLE_SPARE_EMBEDDING;
                         bool wanted = heed_role_wanted(&c, (heed_stack_id)stack_id,
-                                                       (heed_role)role);
+                                                       (heed_slot_id)slot, (heed_role)role);
                         if (wanted && names != 1 && !spare)
-                            fail_msg("%s, %s: %s has %d names", family->name, known->name,
-                                     heed_roles[role].name, names);
+                            fail_msg("%s, %s: role %d of slot %d has %d names", family->name,
+                                     known->name, role, slot, names);
                     }
             }
     }

@@ -358,8 +358,7 @@ static void free_models_are_written_as_published_ones(void **state)
         for (size_t w = 0; w < model->n_weights; w++) {
             const heed_weight *own = &model->weights[w];
             if (own->tensor < 0) continue;
-            int32_t at = heed_weights_find(loaded, (heed_stack_id)own->stack_id,
-                                           (heed_role)own->role, model->tensors[own->tensor].layer);
+            int32_t at = heed_weights_find(loaded, &own->place, (heed_role)own->use->role);
             if (at < 0 || loaded->weights[at].bytes != own->bytes ||
                 memcmp(loaded->weights[at].data, own->data, own->bytes) != 0)
                 fail_msg("%s: %s differs", cases[i].kinds, own->name);

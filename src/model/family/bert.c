@@ -58,27 +58,27 @@ static const heed_key keys[] = {
 
 /* A norm under its current names, and under those of files that were converted from TensorFlow. */
 /* clang-format off */
-#define NORM(symbol, in, how, stem) \
-    HEED_WEIGHT_NORM(symbol, in, how, stem), \
-    HEED_WEIGHT(symbol##_GAIN, in, (how) | HEED_NAME_ALIAS, stem ".gamma"), \
-    HEED_WEIGHT(symbol##_BIAS, in, (how) | HEED_NAME_ALIAS, stem ".beta")
+#define NORM(place, symbol, in, how, stem) \
+    HEED_WEIGHT_NORM_AT(place, symbol, in, how, stem), \
+    HEED_WEIGHT_AT(place, symbol##_GAIN, in, (how) | HEED_NAME_ALIAS, stem ".gamma"), \
+    HEED_WEIGHT_AT(place, symbol##_BIAS, in, (how) | HEED_NAME_ALIAS, stem ".beta")
 /* clang-format on */
 static const heed_weight_name weights[] = {
     HEED_TENSOR(TOKEN_EMBEDDING, MODEL, "embeddings.word_embeddings.weight"),
     HEED_TENSOR(POSITION_EMBEDDING, ENCODER, "embeddings.position_embeddings.weight"),
     HEED_TENSOR(TYPE_EMBEDDING, ENCODER, "embeddings.token_type_embeddings.weight"),
-    NORM(EMBEDDING_NORM, ENCODER, HEED_NAME_BASE, "embeddings.LayerNorm"),
+    NORM(NONE, EMBEDDING_NORM, ENCODER, HEED_NAME_BASE, "embeddings.LayerNorm"),
     HEED_LINEAR_IN(ENCODER, QUERY, "encoder.layer.{i}.attention.self.query"),
     HEED_LINEAR_IN(ENCODER, KEY, "encoder.layer.{i}.attention.self.key"),
     HEED_LINEAR_IN(ENCODER, VALUE, "encoder.layer.{i}.attention.self.value"),
     HEED_LINEAR_IN(ENCODER, OUTPUT, "encoder.layer.{i}.attention.output.dense"),
-    NORM(ATTENTION_NORM, ENCODER, HEED_NAME_BASE, "encoder.layer.{i}.attention.output.LayerNorm"),
+    NORM(ATTENTION, NORM, ENCODER, HEED_NAME_BASE, "encoder.layer.{i}.attention.output.LayerNorm"),
     HEED_LINEAR_IN(ENCODER, UP, "encoder.layer.{i}.intermediate.dense"),
     HEED_LINEAR_IN(ENCODER, DOWN, "encoder.layer.{i}.output.dense"),
-    NORM(FFN_NORM, ENCODER, HEED_NAME_BASE, "encoder.layer.{i}.output.LayerNorm"),
+    NORM(FFN, NORM, ENCODER, HEED_NAME_BASE, "encoder.layer.{i}.output.LayerNorm"),
     HEED_WEIGHT_LINEAR(POOLER, MODEL, HEED_NAME_BASE | HEED_NAME_HEAD, "pooler.dense"),
     HEED_WEIGHT_LINEAR(TRANSFORM, MODEL, 0, "cls.predictions.transform.dense"),
-    NORM(TRANSFORM_NORM, MODEL, 0, "cls.predictions.transform.LayerNorm"),
+    NORM(NONE, TRANSFORM_NORM, MODEL, 0, "cls.predictions.transform.LayerNorm"),
     HEED_WEIGHT(LM_WEIGHT, MODEL, 0, "cls.predictions.decoder.weight"),
     HEED_WEIGHT(LM_BIAS, MODEL, HEED_NAME_TIED, "cls.predictions.bias"),
     HEED_WEIGHT(LM_BIAS, MODEL, HEED_NAME_UNTIED, "cls.predictions.decoder.bias"),

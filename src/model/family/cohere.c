@@ -35,7 +35,7 @@ static const heed_key keys[] = {HEED_LLAMA_SIZES,
 
 static const heed_weight_name weights[] = {
     HEED_TENSOR(TOKEN_EMBEDDING, MODEL, "embed_tokens.weight"),
-    HEED_NORM(ATTENTION_NORM, "layers.{i}.input_layernorm"),
+    HEED_NORM_AT(ATTENTION, NORM, "layers.{i}.input_layernorm"),
     HEED_LINEAR(QUERY, "layers.{i}.self_attn.q_proj"),
     HEED_LINEAR(KEY, "layers.{i}.self_attn.k_proj"),
     HEED_LINEAR(VALUE, "layers.{i}.self_attn.v_proj"),
@@ -71,7 +71,7 @@ static const heed_key gguf_keys[] = {
     HEED_GGUF_KEYS, HEED_KEY("logit_scale", NUMBER, logit_scale), {0}};
 
 static const heed_weight_name gguf_weights[] = {
-    HEED_GGUF_EMBEDDINGS,   HEED_GGUF_NORM(ATTENTION_NORM, 0, "attn_norm"),
+    HEED_GGUF_EMBEDDINGS,   HEED_GGUF_NORM_AT(ATTENTION, NORM, 0, "attn_norm"),
     HEED_GGUF_SEPARATE(0),  HEED_GGUF_ATTENTION(HEED_NAME_BY_HEAD),
     HEED_GGUF_FEED_FORWARD, HEED_GGUF_OUTPUT};
 

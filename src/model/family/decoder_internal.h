@@ -15,6 +15,16 @@
 #define HEED_WEIGHT_NORM(symbol, in, how, stem) \
     HEED_WEIGHT(symbol##_GAIN, in, how, stem ".weight"), \
     HEED_WEIGHT(symbol##_BIAS, in, how, stem ".bias")
+/* The same in a slot that is not the usual one of the role (model/roles.def). */
+#define HEED_WEIGHT_AT(place, symbol, in, how, text) \
+    {.role = HEED_ROLE_##symbol, .stack_id = HEED_STACK_##in, .slot = HEED_SLOT_##place, \
+     .flags = (how), .name = text}
+#define HEED_WEIGHT_LINEAR_AT(place, symbol, in, how, stem) \
+    HEED_WEIGHT_AT(place, symbol##_WEIGHT, in, how, stem ".weight"), \
+    HEED_WEIGHT_AT(place, symbol##_BIAS, in, how, stem ".bias")
+#define HEED_WEIGHT_NORM_AT(place, symbol, in, how, stem) \
+    HEED_WEIGHT_AT(place, symbol##_GAIN, in, how, stem ".weight"), \
+    HEED_WEIGHT_AT(place, symbol##_BIAS, in, how, stem ".bias")
 
 /* Rows of names that have the family's prefix; rows of tensors that hold `count` weights of the
    decoder; rows of heads. */
@@ -29,6 +39,12 @@
 #define HEED_NORM_IN(in, symbol, stem) HEED_WEIGHT_NORM(symbol, in, HEED_NAME_BASE, stem)
 #define HEED_LINEAR(symbol, stem) HEED_LINEAR_IN(DECODER, symbol, stem)
 #define HEED_NORM(symbol, stem) HEED_NORM_IN(DECODER, symbol, stem)
+#define HEED_TENSOR_AT(place, symbol, how, text) \
+    HEED_WEIGHT_AT(place, symbol, DECODER, HEED_NAME_BASE | (how), text)
+#define HEED_LINEAR_AT(place, symbol, stem) \
+    HEED_WEIGHT_LINEAR_AT(place, symbol, DECODER, HEED_NAME_BASE, stem)
+#define HEED_NORM_AT(place, symbol, stem) \
+    HEED_WEIGHT_NORM_AT(place, symbol, DECODER, HEED_NAME_BASE, stem)
 /* clang-format on */
 
 /* Heads under the names of GPT-2's descendants, and under those of Llama's. */

@@ -16,7 +16,10 @@
      .name = "blk.{i}." text}
 #define HEED_GGUF_LINEAR(symbol, how, text) \
     HEED_WEIGHT_LINEAR(symbol, DECODER, how, "blk.{i}." text)
-#define HEED_GGUF_NORM(symbol, how, text) HEED_WEIGHT_NORM(symbol, DECODER, how, "blk.{i}." text)
+#define HEED_GGUF_LAYER_AT(place, symbol, how, text) \
+    HEED_WEIGHT_AT(place, symbol, DECODER, how, "blk.{i}." text)
+#define HEED_GGUF_NORM_AT(place, symbol, how, text) \
+    HEED_WEIGHT_NORM_AT(place, symbol, DECODER, how, "blk.{i}." text)
 /* clang-format on */
 
 /* clang-format off */
@@ -39,10 +42,10 @@
 /* Norms before and after sublayers. */
 /* clang-format off */
 #define HEED_GGUF_NORMS \
-    HEED_GGUF_NORM(ATTENTION_NORM, 0, "attn_norm"), \
-    HEED_GGUF_LAYER(ATTENTION_POST_NORM_GAIN, 0, "post_attention_norm.weight"), \
-    HEED_GGUF_NORM(FFN_NORM, 0, "ffn_norm"), \
-    HEED_GGUF_LAYER(FFN_POST_NORM_GAIN, 0, "post_ffw_norm.weight")
+    HEED_GGUF_NORM_AT(ATTENTION, NORM, 0, "attn_norm"), \
+    HEED_GGUF_LAYER_AT(ATTENTION, POST_NORM_GAIN, 0, "post_attention_norm.weight"), \
+    HEED_GGUF_NORM_AT(FFN, NORM, 0, "ffn_norm"), \
+    HEED_GGUF_LAYER_AT(FFN, POST_NORM_GAIN, 0, "post_ffw_norm.weight")
 #define HEED_GGUF_FEED_FORWARD \
     HEED_GGUF_LINEAR(GATE, 0, "ffn_gate"), HEED_GGUF_LINEAR(UP, 0, "ffn_up"), \
     HEED_GGUF_LINEAR(DOWN, 0, "ffn_down")

@@ -44,11 +44,11 @@ static const heed_key keys[] = {
 static const heed_weight_name weights[] = {
     HEED_TENSOR(TOKEN_EMBEDDING, MODEL, "wte.weight"),
     HEED_TENSOR(POSITION_EMBEDDING, DECODER, "wpe.weight"),
-    HEED_NORM(ATTENTION_NORM, "h.{i}.ln_1"),
+    HEED_NORM_AT(ATTENTION, NORM, "h.{i}.ln_1"),
     HEED_TENSOR_FUSED(QUERY_WEIGHT, 3, HEED_NAME_INPUT_FIRST, "h.{i}.attn.c_attn.weight"),
     HEED_TENSOR_FUSED(QUERY_BIAS, 3, 0, "h.{i}.attn.c_attn.bias"),
     CONV1D(OUTPUT, "h.{i}.attn.c_proj"),
-    HEED_NORM(FFN_NORM, "h.{i}.ln_2"),
+    HEED_NORM_AT(FFN, NORM, "h.{i}.ln_2"),
     CONV1D(UP, "h.{i}.mlp.c_fc"),
     CONV1D(DOWN, "h.{i}.mlp.c_proj"),
     HEED_NORM(FINAL_NORM, "ln_f"),

@@ -48,13 +48,13 @@ static const heed_key keys[] = {
 
 static const heed_weight_name weights[] = {
     HEED_TENSOR(TOKEN_EMBEDDING, MODEL, "embed_in.weight"),
-    HEED_NORM(ATTENTION_NORM, "layers.{i}.input_layernorm"),
+    HEED_NORM_AT(ATTENTION, NORM, "layers.{i}.input_layernorm"),
     HEED_TENSOR_FUSED(QUERY_WEIGHT, 3, HEED_NAME_GROUPED,
                       "layers.{i}.attention.query_key_value.weight"),
     HEED_TENSOR_FUSED(QUERY_BIAS, 3, HEED_NAME_GROUPED,
                       "layers.{i}.attention.query_key_value.bias"),
     HEED_LINEAR(OUTPUT, "layers.{i}.attention.dense"),
-    HEED_NORM(FFN_NORM, "layers.{i}.post_attention_layernorm"),
+    HEED_NORM_AT(FFN, NORM, "layers.{i}.post_attention_layernorm"),
     HEED_LINEAR(UP, "layers.{i}.mlp.dense_h_to_4h"),
     HEED_LINEAR(DOWN, "layers.{i}.mlp.dense_4h_to_h"),
     HEED_NORM(FINAL_NORM, "final_layer_norm"),

@@ -47,10 +47,10 @@ static const heed_key keys[] = {HEED_LLAMA_KEYS,
 
 static const heed_weight_name weights[] = {
     HEED_TENSOR(TOKEN_EMBEDDING, MODEL, "embed_tokens.weight"),
-    HEED_NORM(ATTENTION_NORM, "layers.{i}.input_layernorm"),
+    HEED_NORM_AT(ATTENTION, NORM, "layers.{i}.input_layernorm"),
     HEED_LLAMA_ATTENTION,
     HEED_TENSOR(SINKS, DECODER, "layers.{i}.self_attn.sinks"),
-    HEED_NORM(FFN_NORM, "layers.{i}.post_attention_layernorm"),
+    HEED_NORM_AT(FFN, NORM, "layers.{i}.post_attention_layernorm"),
     HEED_LINEAR(ROUTER, "layers.{i}.mlp.router"),
     HEED_TENSOR_FUSED(EXPERT_GATE_WEIGHT, 2, HEED_NAME_INPUT_FIRST | HEED_NAME_INTERLEAVED,
                       "layers.{i}.mlp.experts.gate_up_proj"),
@@ -78,13 +78,14 @@ static const heed_key gguf_keys[] = {HEED_GGUF_KEYS,
                                      HEED_KEY("expert_feed_forward_length", SIZE, expert_d_ff),
                                      {0}};
 
-static const heed_weight_name gguf_weights[] = {HEED_GGUF_EMBEDDINGS,
-                                                HEED_GGUF_NORM(ATTENTION_NORM, 0, "attn_norm"),
-                                                HEED_GGUF_SEPARATE(0),
-                                                HEED_GGUF_ATTENTION(0),
-                                                HEED_GGUF_NORM(FFN_NORM, 0, "post_attention_norm"),
-                                                HEED_GGUF_EXPERTS,
-                                                HEED_GGUF_OUTPUT};
+static const heed_weight_name gguf_weights[] = {
+    HEED_GGUF_EMBEDDINGS,
+    HEED_GGUF_NORM_AT(ATTENTION, NORM, 0, "attn_norm"),
+    HEED_GGUF_SEPARATE(0),
+    HEED_GGUF_ATTENTION(0),
+    HEED_GGUF_NORM_AT(FFN, NORM, 0, "post_attention_norm"),
+    HEED_GGUF_EXPERTS,
+    HEED_GGUF_OUTPUT};
 
 static const heed_gguf_names gguf = {
     .architecture = "gpt-oss", .keys = gguf_keys, .weights = gguf_weights, .window_step = 2};

@@ -29,7 +29,7 @@ static const heed_key keys[] = {HEED_GPT2_KEYS, {0}};
 
 static const heed_weight_name weights[] = {
     HEED_TENSOR(TOKEN_EMBEDDING, MODEL, "wte.weight"),
-    HEED_NORM(ATTENTION_NORM, "h.{i}.ln_1"),
+    HEED_NORM_AT(ATTENTION, NORM, "h.{i}.ln_1"),
     HEED_LINEAR(QUERY, "h.{i}.attn.q_proj"),
     HEED_LINEAR(KEY, "h.{i}.attn.k_proj"),
     HEED_LINEAR(VALUE, "h.{i}.attn.v_proj"),

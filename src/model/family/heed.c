@@ -102,16 +102,16 @@ static const heed_key keys[] = {
     HEED_WEIGHT(POSITION_EMBEDDING, in, 0, stem ".embed_positions.weight"), \
     HEED_WEIGHT(TYPE_EMBEDDING, in, 0, stem ".embed_types.weight"), \
     HEED_WEIGHT_NORM(EMBEDDING_NORM, in, 0, stem ".embed_norm"), \
-    HEED_WEIGHT_NORM(ATTENTION_NORM, in, 0, stem ".layers.{i}.attention_norm"), \
-    HEED_WEIGHT_NORM(ATTENTION_POST_NORM, in, 0, stem ".layers.{i}.attention_post_norm"), \
+    HEED_WEIGHT_NORM_AT(ATTENTION, NORM, in, 0, stem ".layers.{i}.attention_norm"), \
+    HEED_WEIGHT_NORM_AT(ATTENTION, POST_NORM, in, 0, stem ".layers.{i}.attention_post_norm"), \
     HEED_WEIGHT_LINEAR(QUERY, in, 0, stem ".layers.{i}.self_attn.q_proj"), \
     HEED_WEIGHT_LINEAR(KEY, in, 0, stem ".layers.{i}.self_attn.k_proj"), \
     HEED_WEIGHT_LINEAR(VALUE, in, 0, stem ".layers.{i}.self_attn.v_proj"), \
     HEED_WEIGHT_NORM(QUERY_NORM, in, 0, stem ".layers.{i}.self_attn.q_norm"), \
     HEED_WEIGHT_NORM(KEY_NORM, in, 0, stem ".layers.{i}.self_attn.k_norm"), \
     HEED_WEIGHT_LINEAR(OUTPUT, in, 0, stem ".layers.{i}.self_attn.o_proj"), \
-    HEED_WEIGHT_NORM(FFN_NORM, in, 0, stem ".layers.{i}.mlp_norm"), \
-    HEED_WEIGHT_NORM(FFN_POST_NORM, in, 0, stem ".layers.{i}.mlp_post_norm"), \
+    HEED_WEIGHT_NORM_AT(FFN, NORM, in, 0, stem ".layers.{i}.mlp_norm"), \
+    HEED_WEIGHT_NORM_AT(FFN, POST_NORM, in, 0, stem ".layers.{i}.mlp_post_norm"), \
     HEED_WEIGHT_LINEAR(GATE, in, 0, stem ".layers.{i}.mlp.gate_proj"), \
     HEED_WEIGHT_LINEAR(UP, in, 0, stem ".layers.{i}.mlp.up_proj"), \
     HEED_WEIGHT_LINEAR(DOWN, in, 0, stem ".layers.{i}.mlp.down_proj"), \
@@ -121,12 +121,12 @@ static const heed_weight_name weights[] = {
     HEED_WEIGHT(TOKEN_EMBEDDING, MODEL, 0, "embed_tokens.weight"),
     STACK(ENCODER, "encoder"),
     STACK(DECODER, "decoder"),
-    HEED_WEIGHT_NORM(CROSS_NORM, DECODER, 0, "decoder.layers.{i}.cross_norm"),
-    HEED_WEIGHT_NORM(CROSS_POST_NORM, DECODER, 0, "decoder.layers.{i}.cross_post_norm"),
-    HEED_WEIGHT_LINEAR(CROSS_QUERY, DECODER, 0, "decoder.layers.{i}.cross_attn.q_proj"),
-    HEED_WEIGHT_LINEAR(CROSS_KEY, DECODER, 0, "decoder.layers.{i}.cross_attn.k_proj"),
-    HEED_WEIGHT_LINEAR(CROSS_VALUE, DECODER, 0, "decoder.layers.{i}.cross_attn.v_proj"),
-    HEED_WEIGHT_LINEAR(CROSS_OUTPUT, DECODER, 0, "decoder.layers.{i}.cross_attn.o_proj"),
+    HEED_WEIGHT_NORM_AT(CROSS, NORM, DECODER, 0, "decoder.layers.{i}.cross_norm"),
+    HEED_WEIGHT_NORM_AT(CROSS, POST_NORM, DECODER, 0, "decoder.layers.{i}.cross_post_norm"),
+    HEED_WEIGHT_LINEAR_AT(CROSS, QUERY, DECODER, 0, "decoder.layers.{i}.cross_attn.q_proj"),
+    HEED_WEIGHT_LINEAR_AT(CROSS, KEY, DECODER, 0, "decoder.layers.{i}.cross_attn.k_proj"),
+    HEED_WEIGHT_LINEAR_AT(CROSS, VALUE, DECODER, 0, "decoder.layers.{i}.cross_attn.v_proj"),
+    HEED_WEIGHT_LINEAR_AT(CROSS, OUTPUT, DECODER, 0, "decoder.layers.{i}.cross_attn.o_proj"),
     HEED_WEIGHT_LINEAR(POOLER, MODEL, 0, "pooler"),
     HEED_WEIGHT_LINEAR(TRANSFORM, MODEL, 0, "lm_transform.dense"),
     HEED_WEIGHT_NORM(TRANSFORM_NORM, MODEL, 0, "lm_transform.norm"),

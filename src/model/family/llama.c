@@ -21,9 +21,9 @@ static const heed_key keys[] = {HEED_LLAMA_KEYS,
 
 const heed_weight_name heed_llama_weights[] = {
     HEED_TENSOR(TOKEN_EMBEDDING, MODEL, "embed_tokens.weight"),
-    HEED_NORM(ATTENTION_NORM, "layers.{i}.input_layernorm"),
+    HEED_NORM_AT(ATTENTION, NORM, "layers.{i}.input_layernorm"),
     HEED_LLAMA_ATTENTION,
-    HEED_NORM(FFN_NORM, "layers.{i}.post_attention_layernorm"),
+    HEED_NORM_AT(FFN, NORM, "layers.{i}.post_attention_layernorm"),
     HEED_LLAMA_FEED_FORWARD,
     HEED_NORM(FINAL_NORM, "norm"),
     HEED_TENSOR_HEAD(LM_WEIGHT, 0, "lm_head.weight"),

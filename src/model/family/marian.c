@@ -61,10 +61,11 @@ static const heed_key keys[] = {
     HEED_LINEAR_IN(in, KEY, stem ".layers.{i}.self_attn.k_proj"), \
     HEED_LINEAR_IN(in, VALUE, stem ".layers.{i}.self_attn.v_proj"), \
     HEED_LINEAR_IN(in, OUTPUT, stem ".layers.{i}.self_attn.out_proj"), \
-    HEED_NORM_IN(in, ATTENTION_NORM, stem ".layers.{i}.self_attn_layer_norm"), \
+    HEED_WEIGHT_NORM_AT(ATTENTION, NORM, in, HEED_NAME_BASE, \
+                        stem ".layers.{i}.self_attn_layer_norm"), \
     HEED_LINEAR_IN(in, UP, stem ".layers.{i}.fc1"), \
     HEED_LINEAR_IN(in, DOWN, stem ".layers.{i}.fc2"), \
-    HEED_NORM_IN(in, FFN_NORM, stem ".layers.{i}.final_layer_norm")
+    HEED_WEIGHT_NORM_AT(FFN, NORM, in, HEED_NAME_BASE, stem ".layers.{i}.final_layer_norm")
 static const heed_weight_name weights[] = {
     HEED_TENSOR(TOKEN_EMBEDDING, MODEL, "shared.weight"),
     HEED_TENSOR_AS(TOKEN_EMBEDDING, MODEL, HEED_NAME_ALIAS, "decoder.embed_tokens.weight"),
@@ -74,11 +75,11 @@ static const heed_weight_name weights[] = {
     HEED_TENSOR_AS(SPARE_EMBEDDING, MODEL, HEED_NAME_OPTIONAL, "shared.weight"),
     LAYER(ENCODER, "encoder"),
     LAYER(DECODER, "decoder"),
-    HEED_LINEAR(CROSS_QUERY, "decoder.layers.{i}.encoder_attn.q_proj"),
-    HEED_LINEAR(CROSS_KEY, "decoder.layers.{i}.encoder_attn.k_proj"),
-    HEED_LINEAR(CROSS_VALUE, "decoder.layers.{i}.encoder_attn.v_proj"),
-    HEED_LINEAR(CROSS_OUTPUT, "decoder.layers.{i}.encoder_attn.out_proj"),
-    HEED_NORM(CROSS_NORM, "decoder.layers.{i}.encoder_attn_layer_norm"),
+    HEED_LINEAR_AT(CROSS, QUERY, "decoder.layers.{i}.encoder_attn.q_proj"),
+    HEED_LINEAR_AT(CROSS, KEY, "decoder.layers.{i}.encoder_attn.k_proj"),
+    HEED_LINEAR_AT(CROSS, VALUE, "decoder.layers.{i}.encoder_attn.v_proj"),
+    HEED_LINEAR_AT(CROSS, OUTPUT, "decoder.layers.{i}.encoder_attn.out_proj"),
+    HEED_NORM_AT(CROSS, NORM, "decoder.layers.{i}.encoder_attn_layer_norm"),
     HEED_TENSOR_HEAD(LM_WEIGHT, 0, "lm_head.weight"),
     HEED_WEIGHT(LOGITS_BIAS, MODEL, HEED_NAME_BUFFER | HEED_NAME_OPTIONAL | HEED_NAME_ROW,
                 "final_logits_bias"),

@@ -30,9 +30,9 @@ static const heed_key keys[] = {HEED_LLAMA_KEYS,
 
 static const heed_weight_name weights[] = {
     HEED_TENSOR(TOKEN_EMBEDDING, MODEL, "embed_tokens.weight"),
-    HEED_NORM(ATTENTION_NORM, "layers.{i}.input_layernorm"),
+    HEED_NORM_AT(ATTENTION, NORM, "layers.{i}.input_layernorm"),
     HEED_LLAMA_ATTENTION,
-    HEED_NORM(FFN_NORM, "layers.{i}.post_attention_layernorm"),
+    HEED_NORM_AT(FFN, NORM, "layers.{i}.post_attention_layernorm"),
     HEED_TENSOR(ROUTER_WEIGHT, DECODER, "layers.{i}.block_sparse_moe.gate.weight"),
     HEED_TENSOR(EXPERT_GATE_WEIGHT, DECODER, "layers.{i}.block_sparse_moe.experts.{j}.w1.weight"),
     HEED_TENSOR(EXPERT_DOWN_WEIGHT, DECODER, "layers.{i}.block_sparse_moe.experts.{j}.w2.weight"),

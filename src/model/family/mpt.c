@@ -38,10 +38,10 @@ static const heed_key keys[] = {
 
 static const heed_weight_name weights[] = {
     HEED_TENSOR(TOKEN_EMBEDDING, MODEL, "wte.weight"),
-    HEED_NORM(ATTENTION_NORM, "blocks.{i}.norm_1"),
+    HEED_NORM_AT(ATTENTION, NORM, "blocks.{i}.norm_1"),
     HEED_TENSOR_FUSED(QUERY_WEIGHT, 3, 0, "blocks.{i}.attn.Wqkv.weight"),
     HEED_LINEAR(OUTPUT, "blocks.{i}.attn.out_proj"),
-    HEED_NORM(FFN_NORM, "blocks.{i}.norm_2"),
+    HEED_NORM_AT(FFN, NORM, "blocks.{i}.norm_2"),
     HEED_LINEAR(UP, "blocks.{i}.ffn.up_proj"),
     HEED_LINEAR(DOWN, "blocks.{i}.ffn.down_proj"),
     HEED_NORM(FINAL_NORM, "norm_f"),

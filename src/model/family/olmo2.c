@@ -21,9 +21,9 @@ static const heed_key keys[] = {HEED_LLAMA_KEYS, HEED_KEY("attention_bias", FLAG
 static const heed_weight_name weights[] = {
     HEED_TENSOR(TOKEN_EMBEDDING, MODEL, "embed_tokens.weight"),
     HEED_LLAMA_ATTENTION,
-    HEED_NORM(ATTENTION_NORM, "layers.{i}.post_attention_layernorm"),
+    HEED_NORM_AT(ATTENTION, NORM, "layers.{i}.post_attention_layernorm"),
     HEED_LLAMA_FEED_FORWARD,
-    HEED_NORM(FFN_NORM, "layers.{i}.post_feedforward_layernorm"),
+    HEED_NORM_AT(FFN, NORM, "layers.{i}.post_feedforward_layernorm"),
     HEED_NORM(FINAL_NORM, "norm"),
     HEED_TENSOR_HEAD(LM_WEIGHT, 0, "lm_head.weight"),
     HEED_HEADS_SCORE,
@@ -36,9 +36,12 @@ static const heed_architecture architectures[] = {
     {0}};
 
 static const heed_weight_name gguf_weights[] = {
-    HEED_GGUF_EMBEDDINGS,   HEED_GGUF_SEPARATE(0),
-    HEED_GGUF_ATTENTION(0), HEED_GGUF_LAYER(ATTENTION_NORM_GAIN, 0, "post_attention_norm.weight"),
-    HEED_GGUF_FEED_FORWARD, HEED_GGUF_LAYER(FFN_NORM_GAIN, 0, "post_ffw_norm.weight"),
+    HEED_GGUF_EMBEDDINGS,
+    HEED_GGUF_SEPARATE(0),
+    HEED_GGUF_ATTENTION(0),
+    HEED_GGUF_LAYER_AT(ATTENTION, NORM_GAIN, 0, "post_attention_norm.weight"),
+    HEED_GGUF_FEED_FORWARD,
+    HEED_GGUF_LAYER_AT(FFN, NORM_GAIN, 0, "post_ffw_norm.weight"),
     HEED_GGUF_OUTPUT};
 
 static const heed_gguf_names gguf = {

@@ -35,7 +35,7 @@ static const heed_key keys[] = {HEED_LLAMA_SIZES,
 
 static const heed_weight_name weights[] = {
     HEED_TENSOR(TOKEN_EMBEDDING, MODEL, "embed_tokens.weight"),
-    HEED_NORM(ATTENTION_NORM, "layers.{i}.input_layernorm"),
+    HEED_NORM_AT(ATTENTION, NORM, "layers.{i}.input_layernorm"),
     HEED_LINEAR(QUERY, "layers.{i}.self_attn.q_proj"),
     HEED_LINEAR(KEY, "layers.{i}.self_attn.k_proj"),
     HEED_LINEAR(VALUE, "layers.{i}.self_attn.v_proj"),

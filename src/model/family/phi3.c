@@ -22,10 +22,10 @@ static const heed_key keys[] = {HEED_LLAMA_KEYS,
 
 static const heed_weight_name weights[] = {
     HEED_TENSOR(TOKEN_EMBEDDING, MODEL, "embed_tokens.weight"),
-    HEED_NORM(ATTENTION_NORM, "layers.{i}.input_layernorm"),
+    HEED_NORM_AT(ATTENTION, NORM, "layers.{i}.input_layernorm"),
     HEED_TENSOR_FUSED(QUERY_WEIGHT, 3, 0, "layers.{i}.self_attn.qkv_proj.weight"),
     HEED_LINEAR(OUTPUT, "layers.{i}.self_attn.o_proj"),
-    HEED_NORM(FFN_NORM, "layers.{i}.post_attention_layernorm"),
+    HEED_NORM_AT(FFN, NORM, "layers.{i}.post_attention_layernorm"),
     HEED_TENSOR_FUSED(GATE_WEIGHT, 2, 0, "layers.{i}.mlp.gate_up_proj.weight"),
     HEED_LINEAR(DOWN, "layers.{i}.mlp.down_proj"),
     HEED_NORM(FINAL_NORM, "norm"),

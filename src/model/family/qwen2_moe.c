@@ -33,9 +33,9 @@ static const heed_key keys[] = {HEED_LLAMA_KEYS,
 
 static const heed_weight_name weights[] = {
     HEED_TENSOR(TOKEN_EMBEDDING, MODEL, "embed_tokens.weight"),
-    HEED_NORM(ATTENTION_NORM, "layers.{i}.input_layernorm"),
+    HEED_NORM_AT(ATTENTION, NORM, "layers.{i}.input_layernorm"),
     HEED_LLAMA_ATTENTION,
-    HEED_NORM(FFN_NORM, "layers.{i}.post_attention_layernorm"),
+    HEED_NORM_AT(FFN, NORM, "layers.{i}.post_attention_layernorm"),
     HEED_LLAMA_FEED_FORWARD,
     HEED_QWEN_EXPERTS,
     HEED_TENSOR(SHARED_GATE_WEIGHT, DECODER, "layers.{i}.mlp.shared_expert.gate_proj.weight"),

@@ -46,26 +46,27 @@ static const heed_key keys[] = {
 };
 
 /* clang-format off */
-#define JOINED(symbol, in, text) \
-    {.role = HEED_ROLE_##symbol, .stack_id = HEED_STACK_##in, .fused = 3, .name = text}
+#define JOINED(place, symbol, in, text) \
+    {.role = HEED_ROLE_##symbol, .stack_id = HEED_STACK_##in, .slot = HEED_SLOT_##place, \
+     .fused = 3, .name = text}
 #define LAYER(in, stem) \
-    JOINED(QUERY_WEIGHT, in, stem ".layers.{i}.self_attn.in_proj_weight"), \
-    JOINED(QUERY_BIAS, in, stem ".layers.{i}.self_attn.in_proj_bias"), \
+    JOINED(ATTENTION, QUERY_WEIGHT, in, stem ".layers.{i}.self_attn.in_proj_weight"), \
+    JOINED(ATTENTION, QUERY_BIAS, in, stem ".layers.{i}.self_attn.in_proj_bias"), \
     HEED_WEIGHT_LINEAR(OUTPUT, in, 0, stem ".layers.{i}.self_attn.out_proj"), \
     HEED_WEIGHT_LINEAR(UP, in, 0, stem ".layers.{i}.linear1"), \
     HEED_WEIGHT_LINEAR(DOWN, in, 0, stem ".layers.{i}.linear2"), \
-    HEED_WEIGHT_NORM(ATTENTION_NORM, in, 0, stem ".layers.{i}.norm1")
+    HEED_WEIGHT_NORM_AT(ATTENTION, NORM, in, 0, stem ".layers.{i}.norm1")
 /* clang-format on */
 static const heed_weight_name weights[] = {
     LAYER(ENCODER, "encoder"),
-    HEED_WEIGHT_NORM(FFN_NORM, ENCODER, 0, "encoder.layers.{i}.norm2"),
+    HEED_WEIGHT_NORM_AT(FFN, NORM, ENCODER, 0, "encoder.layers.{i}.norm2"),
     HEED_WEIGHT_NORM(FINAL_NORM, ENCODER, 0, "encoder.norm"),
     LAYER(DECODER, "decoder"),
-    JOINED(CROSS_QUERY_WEIGHT, DECODER, "decoder.layers.{i}.multihead_attn.in_proj_weight"),
-    JOINED(CROSS_QUERY_BIAS, DECODER, "decoder.layers.{i}.multihead_attn.in_proj_bias"),
-    HEED_WEIGHT_LINEAR(CROSS_OUTPUT, DECODER, 0, "decoder.layers.{i}.multihead_attn.out_proj"),
-    HEED_WEIGHT_NORM(CROSS_NORM, DECODER, 0, "decoder.layers.{i}.norm2"),
-    HEED_WEIGHT_NORM(FFN_NORM, DECODER, 0, "decoder.layers.{i}.norm3"),
+    JOINED(CROSS, QUERY_WEIGHT, DECODER, "decoder.layers.{i}.multihead_attn.in_proj_weight"),
+    JOINED(CROSS, QUERY_BIAS, DECODER, "decoder.layers.{i}.multihead_attn.in_proj_bias"),
+    HEED_WEIGHT_LINEAR_AT(CROSS, OUTPUT, DECODER, 0, "decoder.layers.{i}.multihead_attn.out_proj"),
+    HEED_WEIGHT_NORM_AT(CROSS, NORM, DECODER, 0, "decoder.layers.{i}.norm2"),
+    HEED_WEIGHT_NORM_AT(FFN, NORM, DECODER, 0, "decoder.layers.{i}.norm3"),
     HEED_WEIGHT_NORM(FINAL_NORM, DECODER, 0, "decoder.norm"),
     {0}};
 

@@ -1,4 +1,5 @@
-/* expression.c: reads expressions by Jinja's grammar. From the loosest to the tightest binding:
+/* expression.c: reads expressions by Jinja's grammar; terminals.c reads its constants, names and
+   operators. From the loosest to the tightest binding:
      a if b else c
      or
      and
@@ -26,57 +27,6 @@ static bool enter(jinja_reader *r)
 
 /* ---- primaries ---- */
 
-static jinja_node *read_constant(jinja_reader *r, jinja_value value)
-{
-    jinja_node *node = heed_jinja_node(r, JINJA_NODE_CONSTANT, r->token.line);
-    if (node) node->value = value;
-    heed_jinja_advance(r);
-    return node;
-}
-
-/* Reads a string. Adjacent strings are concatenated. */
-static jinja_node *read_strings(jinja_reader *r)
-{
-    jinja_node *node = read_constant(r, r->token.value);
-    while (node && r->token.kind == JINJA_TOKEN_STRING) {
-        size_t length = (size_t)node->value.length + r->token.value.length;
-        char *text = heed_jinja_keep(r, length + 1, 1);
-        if (!text) return NULL;
-        if (node->value.length) memcpy(text, node->value.text, node->value.length);
-        if (r->token.value.length)
-            memcpy(text + node->value.length, r->token.value.text, r->token.value.length);
-        node->value = jinja_text(text, length);
-        heed_jinja_advance(r);
-    }
-    return node;
-}
-
-static jinja_node *read_name(jinja_reader *r)
-{
-    static const struct {
-        const char *name;
-        uint8_t kind;
-        bool truth;
-    } constants[] = {
-        {"true", JINJA_BOOLEAN, true},   {"True", JINJA_BOOLEAN, true},
-        {"false", JINJA_BOOLEAN, false}, {"False", JINJA_BOOLEAN, false},
-        {"none", JINJA_NONE, false},     {"None", JINJA_NONE, false},
-    };
-    for (size_t i = 0; i < sizeof constants / sizeof constants[0]; i++)
-        if (heed_jinja_at_name(r, constants[i].name))
-            return read_constant(
-                r, (jinja_value){.kind = constants[i].kind, .boolean = constants[i].truth});
-    jinja_node *node = heed_jinja_node(r, JINJA_NODE_NAME, r->token.line);
-    int32_t name = heed_jinja_name(r, r->token.value.text, r->token.value.length);
-    if (!node || name < 0) return NULL;
-    node->name = name;
-    r->uses_rest |= name == r->jinja->name_rest;
-    r->uses_named_rest |= name == r->jinja->name_named_rest;
-    r->uses_caller |= name == r->jinja->name_caller;
-    heed_jinja_advance(r);
-    return node;
-}
-
 /* Reads "[a, b]" or, with `pairs`, "{a: b, c: d}". The opening bracket is the current token. */
 static jinja_node *read_list(jinja_reader *r, bool pairs)
 {
@@ -99,10 +49,10 @@ static jinja_node *read_list(jinja_reader *r, bool pairs)
 jinja_node *heed_jinja_read_primary(jinja_reader *r)
 {
     switch (r->token.kind) {
-    case JINJA_TOKEN_NAME: return read_name(r);
-    case JINJA_TOKEN_STRING: return read_strings(r);
+    case JINJA_TOKEN_NAME: return heed_jinja_read_name(r);
+    case JINJA_TOKEN_STRING: return heed_jinja_read_strings(r);
     case JINJA_TOKEN_INTEGER:
-    case JINJA_TOKEN_NUMBER: return read_constant(r, r->token.value);
+    case JINJA_TOKEN_NUMBER: return heed_jinja_read_constant(r, r->token.value);
     default: break;
     }
     if (heed_jinja_at(r, '[')) return read_list(r, false);
@@ -155,7 +105,8 @@ static jinja_node *read_item(jinja_reader *r, jinja_node *value)
 static jinja_node *read_dot(jinja_reader *r, jinja_node *value)
 {
     if (r->token.kind == JINJA_TOKEN_INTEGER)
-        return heed_jinja_join(r, JINJA_NODE_ITEM, 0, value, read_constant(r, r->token.value));
+        return heed_jinja_join(r, JINJA_NODE_ITEM, 0, value,
+                               heed_jinja_read_constant(r, r->token.value));
     if (r->token.kind != JINJA_TOKEN_NAME) {
         heed_jinja_refuse_token(r, "a name or a number after \".\"");
         return NULL;
@@ -329,91 +280,39 @@ static jinja_node *read_unary(jinja_reader *r, bool filters)
     return node;
 }
 
-/* The left-associative operators of two operands by strength. Level 1 (~) makes one node of a whole
-   chain. */
-static const struct {
-    int operation;
-    int strength;
-    jinja_operator meaning;
-} arithmetic[] = {
-    {'+', 0, JINJA_ADD},
-    {'-', 0, JINJA_SUBTRACT},
-    {'*', 2, JINJA_MULTIPLY},
-    {'/', 2, JINJA_DIVIDE},
-    {JINJA_OP_FLOOR, 2, JINJA_FLOOR_DIVIDE},
-    {'%', 2, JINJA_REMAINDER},
-    {JINJA_OP_POWER, 3, JINJA_POWER},
-};
-enum { STRENGTH_CONCATENATE = 1, STRENGTH_UNARY = 4 };
-
-/* Returns the index of the operator of this strength that is the current token, -1 if there is
-   none. */
-static int operator_at(const jinja_reader *r, int strength)
+/* Reads operators of this precedence; operands are what binds tighter. All are left-associative,
+   except that a whole chain of ~ is one node. */
+static jinja_node *read_arithmetic(jinja_reader *r, jinja_precedence precedence)
 {
-    for (int i = 0; i < (int)(sizeof arithmetic / sizeof arithmetic[0]); i++)
-        if (arithmetic[i].strength == strength && heed_jinja_at(r, arithmetic[i].operation))
-            return i;
-    return -1;
-}
-
-static jinja_node *read_arithmetic(jinja_reader *r, int strength)
-{
-    if (strength == STRENGTH_UNARY) return read_unary(r, true);
-    jinja_node *left = read_arithmetic(r, strength + 1);
-    if (strength == STRENGTH_CONCATENATE && heed_jinja_at(r, '~')) {
+    if (precedence == JINJA_PRECEDENCE_UNARY) return read_unary(r, true);
+    jinja_node *left = read_arithmetic(r, precedence + 1);
+    if (precedence == JINJA_PRECEDENCE_CONCATENATE && heed_jinja_at(r, '~')) {
         jinja_nodes parts = {0};
         jinja_node *node = heed_jinja_node(r, JINJA_NODE_CONCATENATE, r->token.line);
         heed_jinja_push(r, &parts, left);
         while (heed_jinja_skip(r, '~'))
-            heed_jinja_push(r, &parts, read_arithmetic(r, strength + 1));
+            heed_jinja_push(r, &parts, read_arithmetic(r, precedence + 1));
         heed_jinja_keep_items(r, &parts, node);
         return heed_jinja_deepen(r, node);
     }
-    for (int found; left && (found = operator_at(r, strength)) >= 0;) {
-        heed_jinja_advance(r);
-        left = heed_jinja_join(r, JINJA_NODE_ARITHMETIC, arithmetic[found].meaning, left,
-                               read_arithmetic(r, strength + 1));
-    }
+    for (int found; left && (found = heed_jinja_skip_arithmetic(r, precedence)) >= 0;)
+        left = heed_jinja_join(r, JINJA_NODE_ARITHMETIC, found, left,
+                               read_arithmetic(r, precedence + 1));
     return left;
-}
-
-/* Skips a comparison operator and returns it, -1 if there is none. */
-static int skip_comparison(jinja_reader *r)
-{
-    static const struct {
-        int operation;
-        jinja_operator meaning;
-    } comparisons[] = {
-        {JINJA_OP_EQUAL, JINJA_EQUAL},
-        {JINJA_OP_UNEQUAL, JINJA_UNEQUAL},
-        {'<', JINJA_LESS},
-        {JINJA_OP_LESS_EQUAL, JINJA_LESS_EQUAL},
-        {'>', JINJA_GREATER},
-        {JINJA_OP_GREATER_EQUAL, JINJA_GREATER_EQUAL},
-    };
-    for (size_t i = 0; i < sizeof comparisons / sizeof comparisons[0]; i++)
-        if (heed_jinja_skip(r, comparisons[i].operation)) return comparisons[i].meaning;
-    if (heed_jinja_skip_name(r, "in")) return JINJA_IN;
-    bool not_in = heed_jinja_at_name(r, "not") && r->next.kind == JINJA_TOKEN_NAME &&
-                  r->next.value.length == 2 && memcmp(r->next.value.text, "in", 2) == 0;
-    if (!not_in) return -1;
-    heed_jinja_advance(r);
-    heed_jinja_advance(r);
-    return JINJA_NOT_IN;
 }
 
 static jinja_node *read_comparison(jinja_reader *r)
 {
-    jinja_node *left = read_arithmetic(r, 0);
-    int operation = left ? skip_comparison(r) : -1;
+    jinja_node *left = read_arithmetic(r, JINJA_PRECEDENCE_SUM);
+    int operation = left ? heed_jinja_skip_comparison(r) : -1;
     if (operation < 0) return left;
     jinja_nodes operands = {0};
     heed_buffer operations = {0};
     jinja_node *node = heed_jinja_node(r, JINJA_NODE_COMPARE, left->line);
     heed_jinja_push(r, &operands, left);
-    for (; operation >= 0 && r->status == HEED_OK; operation = skip_comparison(r)) {
+    for (; operation >= 0 && r->status == HEED_OK; operation = heed_jinja_skip_comparison(r)) {
         heed_buffer_byte(&operations, operation);
-        heed_jinja_push(r, &operands, read_arithmetic(r, 0));
+        heed_jinja_push(r, &operands, read_arithmetic(r, JINJA_PRECEDENCE_SUM));
     }
     uint8_t *kept = heed_jinja_keep(r, operations.length + 1, 1);
     if (operations.failed && r->status == HEED_OK)

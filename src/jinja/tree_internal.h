@@ -214,6 +214,29 @@ bool heed_jinja_expect(jinja_reader *reader, int operation);
 /* Fails at the current token, saying what was expected. */
 void heed_jinja_refuse_token(jinja_reader *reader, const char *expected);
 
+/* ---- terminals of expressions ---- */
+
+/* Returns a constant of this value for the current token, which is skipped. */
+jinja_node *heed_jinja_read_constant(jinja_reader *reader, jinja_value value);
+/* Reads a string. Adjacent strings are concatenated. */
+jinja_node *heed_jinja_read_strings(jinja_reader *reader);
+/* Reads a name, or true, false or none. */
+jinja_node *heed_jinja_read_name(jinja_reader *reader);
+
+/* Precedence of the operators between "not" and attributes, from the loosest to the tightest:
+   + -, ~, * / // %, **, a sign. */
+typedef enum jinja_precedence {
+    JINJA_PRECEDENCE_SUM,
+    JINJA_PRECEDENCE_CONCATENATE,
+    JINJA_PRECEDENCE_PRODUCT,
+    JINJA_PRECEDENCE_POWER,
+    JINJA_PRECEDENCE_UNARY
+} jinja_precedence;
+/* Skip an arithmetic operator of this precedence, or a comparison operator, and return its
+   jinja_operator; -1 if the current token is none. */
+int heed_jinja_skip_arithmetic(jinja_reader *reader, jinja_precedence precedence);
+int heed_jinja_skip_comparison(jinja_reader *reader);
+
 /* ---- the grammar; these return NULL after a failure ---- */
 
 /* Reads an expression. `conditional` allows "a if b else c". */

@@ -1,5 +1,7 @@
 /* heed/heed.h: the tasks of the library: it loads, inspects, tokenizes, runs, generates, scores,
-   translates and trains Transformers.
+   translates and trains Transformers. It includes all other headers of heed but graph.h, which
+   builds models by hand: context.h (threads and kernels), tokenizer.h, lines.h (files of text),
+   generation.h and train.h (options and results), peak.h, optional.h, dtype.h, status.h.
 
    Errors. A call that can fail returns a heed_status and takes a heed_error as its last parameter.
    It fills the error with one line: what went wrong, where, what was expected and what to do. The
@@ -27,11 +29,14 @@
 #ifndef HEED_H
 #define HEED_H
 
+#include <heed/context.h>
 #include <heed/dtype.h>
 #include <heed/generation.h>
+#include <heed/lines.h>
 #include <heed/optional.h>
 #include <heed/peak.h>
 #include <heed/status.h>
+#include <heed/tokenizer.h>
 #include <heed/train.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -53,147 +58,10 @@ void heed_free(void *memory);
    the path is empty; HEED_E_IO with the reason. */
 heed_status heed_output_check(const char *path, heed_error *error);
 
-/* ---- lines of files ---- */
-/* A file, pipe or device that is read line by line, by the rules that hold for all commands and all
-   text data. A line ends with LF or CRLF, which does not belong to it. A byte order mark at the
-   beginning of the file is skipped. */
-typedef struct heed_line_file heed_line_file;
-/* Opens `path` for reading; "-" is standard input. Close *file with heed_lines_close. HEED_E_IO if
-   it cannot be opened or is a folder. */
-heed_status heed_lines_open(heed_line_file **file, const char *path, heed_error *error);
-/* Reads the next line. *line is borrowed until the next call on this file and ends with a NUL after
-   *length bytes. At the end of the file, *line is NULL and the call returns HEED_OK.
-   HEED_E_FORMAT, with file and line, if the line is not valid UTF-8 or contains a NUL byte;
-   HEED_E_IO if reading fails; HEED_E_CANCELLED if a signal arrived while it waited for input. */
-heed_status heed_lines_read(heed_line_file *file, const char **line, size_t *length,
-                            heed_error *error);
-/* Writes "FILE, line N" for the line read last, for use in messages. The text is cut to fit into
-   `size` bytes, with its NUL. */
-void heed_lines_place(const heed_line_file *file, char *place, size_t size);
-void heed_lines_close(heed_line_file *file); /* NULL is allowed */
-struct json_t;                               /* jansson's value */
-/* Parses `length` bytes of JSON as Python's json module does: it accepts a byte order mark, NaN,
-   Infinity and keys that are given twice. The library reads the files of the hub and lines of data
-   in the same way. *json is a json_t of the jansson library; free it with json_decref. `where` is
-   put before messages. HEED_E_FORMAT; HEED_E_NOMEM. */
-heed_status heed_json_from_text(struct json_t **json, const char *text, size_t length,
-                                const char *where, heed_error *error);
-
-/* ---- context: threads and kernels ---- */
-typedef struct heed_context heed_context;
-/* Observes everything that a context computes: generation, evaluation, forward runs and training.
-   The results keep their bits. The callbacks run on the thread that made the computing call. Their
-   text consists of whole lines and is borrowed for the callback. */
-typedef struct heed_observer_options {
-    bool profile; /* sum up time, operations and bytes, for heed_context_profile */
-    /* Fail with HEED_E_ARG at the first value that is NaN or infinite. The message names op, place
-       in the model, element and inputs. */
-    bool nan_guard;
-    /* Run graphs as they were built, without fusion and without reuse of memory. Tests compare
-       optimized runs with this. */
-    bool no_passes;
-    /* Receives each step that has run: op, shape, place in the model, mean, smallest, largest and
-       first values. May be NULL. */
-    void (*trace)(void *argument, const char *text);
-    /* Receives each graph that is compiled, after its passes, with the reason why a matmul was not
-       fused. May be NULL. */
-    void (*dump)(void *argument, const char *text);
-    bool dot;       /* dumps are input for Graphviz instead of text to read */
-    void *argument; /* first argument of the callbacks */
-} heed_observer_options;
-typedef struct heed_context_options {
-    /* 1 to 256; 0: the value of OMP_NUM_THREADS if it is set, else one for each processor. Never
-       more threads work than there are processors within the container's quota. */
-    int threads;
-    /* "generic", "avx2" or "avx512"; NULL: the environment variable HEED_ISA if it is set, else the
-       best that the machine has */
-    const char *isa;
-    bool reference; /* use the reference kernels: plain, slow, and what others are tested against */
-    const heed_observer_options *observer; /* copied; NULL: nothing is observed */
-} heed_context_options;
-/* Makes a context; free it with heed_context_free. options may be NULL. HEED_E_ARG if the number of
-   threads is out of range or the instruction set is unknown or missing on this machine. */
-heed_status heed_context_new(heed_context **context, const heed_context_options *options,
-                             heed_error *error);
-void heed_context_free(heed_context *context); /* NULL is allowed */
-/* Returns a sentence about an environment variable that could not be followed, borrowed from the
-   context; NULL if there is none. */
-const char *heed_context_note(const heed_context *context);
-/* Returns a human-readable table of what has been computed so far, if observer.profile was chosen:
-   time, operations and bytes for each kernel, and their share of what this machine can do. The call
-   measures the machine, which takes about a second. Free *text with heed_free. HEED_E_NOMEM. */
-heed_status heed_context_profile(heed_context *context, char **text, heed_error *error);
-/* Measures what this machine reaches (peak.h) with the context's threads and instruction set: the
-   best of ten rounds, about a second in all. HEED_E_NOMEM if there is no memory to measure with. */
-heed_status heed_context_peak(heed_context *context, heed_peak *peak, heed_error *error);
-
 /* Describes a model in one JSON object. `model` is a model folder or a GGUF file; with NULL, the
    object describes this build and this machine instead. Free *json with heed_free. Errors: those of
    loading a model. */
 heed_status heed_describe(heed_context *context, const char *model, char **json, heed_error *error);
-
-/* ---- tokenizers ---- */
-/* A tokenizer does not change after it was loaded; any number of threads may share it. */
-typedef struct heed_tokenizer heed_tokenizer;
-/* Loads a tokenizer from a folder with tokenizer.json (or vocab.json and merges.txt, or vocab.txt),
-   from the path of a tokenizer.json, or from a GGUF file. Free it with heed_tokenizer_free.
-   HEED_E_IO if nothing readable is there; HEED_E_FORMAT with file, field and what was expected;
-   HEED_E_UNSUPPORTED names a kind of model or stage that the library does not have. */
-heed_status heed_tokenizer_load(heed_tokenizer **tokenizer, const char *path, heed_error *error);
-void heed_tokenizer_free(heed_tokenizer *tokenizer); /* NULL is allowed */
-/* Reads what the user should know about the tokenizer's files. *line is note `index`, from 0; it is
-   borrowed and has *length bytes without a NUL. Returns false if there is no such note. */
-bool heed_tokenizer_note(const heed_tokenizer *tokenizer, size_t index, const char **line,
-                         size_t *length);
-
-typedef struct heed_tokens {
-    size_t count;
-    int32_t *ids; /* (count) */
-    /* (2 * count) begin and end of each token in the text, in code points; NULL unless asked for */
-    uint32_t *offsets;
-} heed_tokens;
-typedef struct heed_tokenize_options {
-    const char *pair; /* a second text, encoded together with the first; NULL: none */
-    size_t pair_length;
-    /* Do not add the special tokens that the model expects around a text. Special tokens that the
-       text itself spells are still found, as in the tokenizers library; but with the vocabulary of
-       a GGUF file they are plain text, as in llama.cpp. */
-    bool no_special;
-    bool offsets; /* fill heed_tokens.offsets */
-} heed_tokenize_options;
-/* Encodes `length` bytes of text. options may be NULL. Free *tokens with heed_tokens_free; after a
-   failure it is empty. HEED_E_ARG for a text of 2 GiB or more; HEED_E_NOMEM. */
-heed_status heed_tokenize(const heed_tokenizer *tokenizer, const char *text, size_t length,
-                          const heed_tokenize_options *options, heed_tokens *tokens,
-                          heed_error *error);
-void heed_tokens_free(heed_tokens *tokens); /* frees the arrays and zeroes the struct */
-/* Decodes tokens->ids; offsets are not read. With skip_special, special tokens are left out. *text
-   is valid UTF-8 and ends with a NUL after *length bytes; length may be NULL. Free it with
-   heed_free. */
-heed_status heed_detokenize(const heed_tokenizer *tokenizer, const heed_tokens *tokens,
-                            bool skip_special, char **text, size_t *length, heed_error *error);
-/* The vocabulary to learn. */
-typedef struct heed_tokenizer_plan {
-    const char *kind;         /* "bpe" or "char"; NULL: "char" */
-    const char *const *files; /* .txt, .jsonl with "text", or pairs of texts; at least one */
-    size_t file_count;
-    /* tokens in all; 0: every character (char only; bpe needs a number) */
-    int64_t vocab_size;
-    int64_t min_frequency; /* leave out what occurs less often; 0: keep everything */
-    /* add the special tokens <pad>, </s> and <unk>, and put </s> after every text: for sequence to
-       sequence */
-    bool sentence_ends;
-    /* add the special tokens [PAD], [UNK], [CLS], [SEP] and [MASK], and encode a text as
-       [CLS] text [SEP]: for masked language models */
-    bool masking;
-    bool alone; /* fail if the folder holds files that heed did not write there */
-} heed_tokenizer_plan;
-/* Trains a tokenizer and writes tokenizer.json into `folder`. It does not replace a tokenizer.json
-   that heed did not write there. *vocab_size becomes the number of tokens; it may be NULL.
-   HEED_E_ARG for a plan that contradicts itself or a folder that cannot be taken; errors of reading
-   and writing. */
-heed_status heed_train_tokenizer(const heed_tokenizer_plan *plan, const char *folder,
-                                 size_t *vocab_size, heed_error *error);
 
 /* ---- how a model is loaded ---- */
 /* Choices when a model is loaded. {0} takes the files as they are and computes in f32. */

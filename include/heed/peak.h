@@ -1,4 +1,4 @@
-/* heed/peak.h: the peaks of a machine, as heed_context_peak in heed.h measures them. Speeds are
+/* heed/peak.h: the peaks of a machine, as heed_context_peak in context.h measures them. Speeds are
    given as shares of these. */
 #ifndef HEED_PEAK_H
 #define HEED_PEAK_H

@@ -6,7 +6,7 @@
 #include "io/gguf.h"
 #include "io/weights.h"
 #include "text/added_config.h"
-#include <heed/heed.h> /* heed_tokenizer_load is public */
+#include <heed/tokenizer.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -3,7 +3,7 @@
 #include "text/text_internal.h"
 
 #include "base/lines.h"
-#include <heed/heed.h> /* heed_tokenizer_free is public */
+#include <heed/tokenizer.h>
 #include <stdlib.h>
 
 void heed_tokenizer_free(heed_tokenizer *tokenizer)

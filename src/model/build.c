@@ -141,8 +141,7 @@ static void declare_rotary(heed_build *b, heed_stack_inputs *inputs)
     const heed_rope *rope = &b->config->rope;
     const heed_weight *table = &b->model->weights[b->model->rotary[inputs->stack_id]];
     heed_value frequencies = heed_rope_varies(rope)
-                                 ? heed_build_input(b, inputs, "frequencies", HEED_F32,
-                                                    inputs->extent, table->rows)
+                                 ? heed_build_input(b, inputs, HEED_INPUT_FREQUENCIES, table->rows)
                                  : b->weights[b->model->rotary[inputs->stack_id]];
     inputs->rotary = inputs->rotary_local = heed_rotary_table(
         b->graph, inputs->positions, frequencies, heed_rope_table_factor(rope));
@@ -155,19 +154,15 @@ static void declare_rotary(heed_build *b, heed_stack_inputs *inputs)
 static void declare_inputs(heed_build *b, heed_stack_inputs *inputs)
 {
     const heed_program_spec *spec = b->spec;
-    inputs->sequences = heed_build_input(b, inputs, "sequences", HEED_I32, HEED_EXTENT_SEQUENCES,
-                                         HEED_SEQUENCE_FIELDS);
+    inputs->sequences = heed_build_input(b, inputs, HEED_INPUT_SEQUENCES, 0);
     if (spec->indexed) {
-        inputs->query_index = heed_build_input(b, inputs, "query_index", HEED_I32, inputs->extent,
-                                               0);
-        inputs->key_index = heed_build_input(b, inputs, "key_index", HEED_I32, inputs->extent, 0);
+        inputs->query_index = heed_build_input(b, inputs, HEED_INPUT_QUERY_INDEX, 0);
+        inputs->key_index = heed_build_input(b, inputs, HEED_INPUT_KEY_INDEX, 0);
     }
-    if (heed_build_drops(b))
-        inputs->samples = heed_build_input(b, inputs, "samples", HEED_I32, inputs->extent, 2);
+    if (heed_build_drops(b)) inputs->samples = heed_build_input(b, inputs, HEED_INPUT_SAMPLES, 0);
     bool placed = b->config->position != HEED_POSITION_NONE &&
                   b->config->position != HEED_POSITION_ALIBI;
-    if (placed)
-        inputs->positions = heed_build_input(b, inputs, "positions", HEED_I32, inputs->extent, 0);
+    if (placed) inputs->positions = heed_build_input(b, inputs, HEED_INPUT_POSITIONS, 0);
     int32_t slopes = b->model->slopes[inputs->stack_id];
     if (slopes >= 0) inputs->slopes = b->weights[slopes];
     if (b->model->rotary[inputs->stack_id] >= 0) declare_rotary(b, inputs);
@@ -180,8 +175,7 @@ static void declare_stack_inputs(heed_build *b)
     bool decodes = b->spec->purpose == HEED_PURPOSE_DECODE;
     b->main = (heed_stack_inputs){
         .stack_id = HEED_STACK_DECODER,
-        .extent = HEED_EXTENT_ROWS,
-        .prefix = "",
+        .stack = HEED_MAIN_STACK,
         .causal = config->causal,
         .last = "last_hidden_state",
         .hidden = "hidden_states",
@@ -194,8 +188,7 @@ static void declare_stack_inputs(heed_build *b)
     }
     b->source = (heed_stack_inputs){
         .stack_id = HEED_STACK_ENCODER,
-        .extent = HEED_EXTENT_SOURCE_ROWS,
-        .prefix = "source_",
+        .stack = HEED_SOURCE_STACK,
         .hidden = "encoder_hidden_states",
         .attentions = "encoder_attentions",
         .last = config->float_inputs ? "memory" : "encoder_last_hidden_state",
@@ -203,17 +196,15 @@ static void declare_stack_inputs(heed_build *b)
     if (both && !decodes) declare_inputs(b, &b->source);
     if (b->spec->purpose != HEED_PURPOSE_ENCODE) declare_inputs(b, &b->main);
     if (both && b->spec->purpose != HEED_PURPOSE_ENCODE)
-        b->cross_sequences = heed_build_input(b, NULL, "cross_sequences", HEED_I32,
-                                              HEED_EXTENT_SEQUENCES, HEED_SEQUENCE_FIELDS);
+        b->cross_sequences = heed_build_input(b, NULL, HEED_INPUT_CROSS_SEQUENCES, 0);
     if (decodes) {
         heed_shape table = heed_shape_2(b->spec->table_rows, b->spec->table_columns);
-        b->slots = heed_build_input(b, NULL, "slots", HEED_I32, HEED_EXTENT_ROWS, 0);
-        b->page_table = heed_input(b->graph, "page_table", HEED_I32, table);
-        if (both) b->cross_page_table = heed_input(b->graph, "cross_page_table", HEED_I32, table);
+        b->slots = heed_build_input(b, NULL, HEED_INPUT_SLOTS, 0);
+        b->page_table = heed_build_input_shaped(b, "page_table", table);
+        if (both) b->cross_page_table = heed_build_input_shaped(b, "cross_page_table", table);
     }
     if (both && b->spec->purpose == HEED_PURPOSE_ENCODE)
-        b->cross_slots = heed_build_input(b, NULL, "cross_slots", HEED_I32, HEED_EXTENT_SOURCE_ROWS,
-                                          0);
+        b->cross_slots = heed_build_input(b, NULL, HEED_INPUT_CROSS_SLOTS, 0);
 }
 
 /* Appends the backward pass to the graph and accumulates the gradient of every parameter into its

@@ -11,8 +11,7 @@
 /* What one stack, the encoder or the decoder, reads. An absent input is HEED_NONE, which is 0. */
 typedef struct heed_stack_inputs {
     heed_stack_id stack_id;
-    heed_extent extent;                     /* extent of its rows */
-    const char *prefix;                     /* prefix of the names of its inputs: "" or "source_" */
+    heed_input_stack stack;                 /* which inputs of program.def are its own */
     const char *hidden, *attentions, *last; /* names of outputs */
     bool causal;
     heed_value sequences, query_index, key_index, samples, positions, rotary, rotary_local, slopes;
@@ -88,10 +87,15 @@ heed_nn_norm heed_build_norm(const heed_build *b, heed_stack_id stack_id, heed_r
 /* Returns the inputs of the stack at this place. */
 const heed_stack_inputs *heed_build_inputs_at(const heed_build *b, const heed_weight_place *place);
 heed_value heed_build_token_table(const heed_build *b, heed_stack_id stack_id);
-/* Declares an input whose rows have this extent, with the spec's maximum; columns 0: a vector. Its
-   name begins with the prefix of the stack unless `inputs` is NULL. */
-heed_value heed_build_input(const heed_build *b, const heed_stack_inputs *inputs, const char *name,
-                            heed_dtype dtype, heed_extent extent, int64_t columns);
+/* Declares an input of program.def, with the spec's maximum of rows; `inputs` is the stack that
+   reads it, or NULL for an input that belongs to no stack. `columns` is read if program.def says
+   ANY. */
+heed_value heed_build_input(const heed_build *b, const heed_stack_inputs *inputs, heed_input_id id,
+                            int64_t columns);
+/* Returns the spec's maximum of rows of an extent. */
+int64_t heed_build_rows(const heed_build *b, heed_extent extent);
+/* Declares an input of program.def in a shape of the program's own. */
+heed_value heed_build_input_shaped(const heed_build *b, const char *name, heed_shape shape);
 /* Returns the rate of a dropout for this purpose. If `overridden`, spec->dropout replaces the
    model's rate. */
 double heed_build_rate(const heed_build *b, double rate, bool overridden);

@@ -10,7 +10,7 @@ static void declare_scale(heed_build *b)
     if (!heed_head_is_scored(b)) return;
     heed_loss_terms_list(b->config, problem, &b->scored);
     if (b->scored.count > 0)
-        b->loss_scale = heed_input(b->graph, "loss_scale", HEED_F32, heed_shape_1(b->scored.count));
+        b->loss_scale = heed_build_input_shaped(b, "loss_scale", heed_shape_1(b->scored.count));
 }
 
 bool heed_build_balances(const heed_build *b)

@@ -70,7 +70,7 @@ heed_value heed_build_stack(heed_build *b, const heed_stack_inputs *inputs)
     heed_scope(b->graph, "%s.embedding", stack_name(&place));
     heed_value x = heed_front_build(b, &place);
     if (inputs == &b->main && heed_build_balances(b))
-        b->counted = heed_build_input(b, NULL, "counted", HEED_F32, inputs->extent, 1);
+        b->counted = heed_build_input(b, NULL, HEED_INPUT_COUNTED, 0);
     for (int64_t layer = 0; layer < stack->layers; layer++) {
         heed_checkpoint(b->graph, x);
         if (b->spec->hidden_states)

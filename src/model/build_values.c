@@ -64,24 +64,50 @@ heed_value heed_build_token_table(const heed_build *b, heed_stack_id stack_id)
     return heed_build_weight(b, HEED_STACK_MODEL, HEED_ROLE_TOKEN_EMBEDDING, 0);
 }
 
-static int64_t most_rows(const heed_program_spec *spec, heed_extent extent)
+/* Returns the extent of an input's rows, if `stack` reads it. */
+static heed_extent extent_of(heed_input_id id, heed_input_stack stack)
+{
+    switch ((heed_input_extent)heed_input_kinds[id].extent) {
+    case HEED_INPUT_OF_STACK_ROWS: return heed_stack_extent(stack);
+    case HEED_INPUT_OF_ROWS: return HEED_EXTENT_ROWS;
+    case HEED_INPUT_OF_SOURCE_ROWS: return HEED_EXTENT_SOURCE_ROWS;
+    case HEED_INPUT_OF_GATHERED: return HEED_EXTENT_GATHERED;
+    case HEED_INPUT_OF_STACK_SEQUENCES:
+    case HEED_INPUT_OF_SEQUENCES: return HEED_EXTENT_SEQUENCES;
+    case HEED_INPUT_OF_SHAPED: break;
+    }
+    return HEED_EXTENT_FIXED;
+}
+
+int64_t heed_build_rows(const heed_build *b, heed_extent extent)
 {
     switch (extent) {
-    case HEED_EXTENT_ROWS: return spec->rows;
-    case HEED_EXTENT_SOURCE_ROWS: return spec->source_rows;
-    case HEED_EXTENT_SEQUENCES: return spec->sequences;
-    case HEED_EXTENT_GATHERED: return spec->gathered;
+    case HEED_EXTENT_ROWS: return b->spec->rows;
+    case HEED_EXTENT_SOURCE_ROWS: return b->spec->source_rows;
+    case HEED_EXTENT_SEQUENCES: return b->spec->sequences;
+    case HEED_EXTENT_GATHERED: return b->spec->gathered;
     default: return 0;
     }
 }
 
-heed_value heed_build_input(const heed_build *b, const heed_stack_inputs *inputs, const char *name,
-                            heed_dtype dtype, heed_extent extent, int64_t columns)
+heed_value heed_build_input(const heed_build *b, const heed_stack_inputs *inputs, heed_input_id id,
+                            int64_t columns)
 {
-    int64_t rows = most_rows(b->spec, extent);
-    char full[64];
-    snprintf(full, sizeof full, "%s%s", inputs ? inputs->prefix : "", name);
-    return heed_input(b->graph, full, dtype, heed_shape_live(extent, rows, columns));
+    const heed_input_kind *kind = &heed_input_kinds[id];
+    heed_input_stack stack = inputs ? inputs->stack : HEED_MAIN_STACK;
+    heed_extent extent = extent_of(id, stack);
+    int64_t width = kind->columns == HEED_INPUT_ANY ? columns : kind->columns;
+    return heed_input(b->graph, heed_input_name(id, stack), kind->dtype,
+                      heed_shape_live(extent, heed_build_rows(b, extent), width));
+}
+
+heed_value heed_build_input_shaped(const heed_build *b, const char *name, heed_shape shape)
+{
+    heed_input_id id;
+    heed_input_stack stack;
+    if (!heed_input_find(name, &id, &stack))
+        return heed_graph_fail(b->graph, HEED_E_ARG, "program.def has no input \"%s\"", name);
+    return heed_input(b->graph, name, heed_input_kinds[id].dtype, shape);
 }
 
 double heed_build_rate(const heed_build *b, double rate, bool overridden)
@@ -127,8 +153,8 @@ void heed_build_publish(heed_build *b, heed_value value, const char *format, ...
     for (const char *const *wanted = b->cotangents; wanted && *wanted; wanted++) {
         if (strcmp(*wanted, name) != 0) continue;
         snprintf(cotangent, sizeof cotangent, "cotangent.%s", name);
-        heed_value weight = heed_input(b->graph, cotangent, HEED_F32,
-                                       heed_value_shape(b->graph, value));
+        heed_value weight = heed_build_input_shaped(b, cotangent,
+                                                    heed_value_shape(b->graph, value));
         heed_build_add_term(b, heed_nn_sum(b->graph, heed_multiply(b->graph, value, weight)));
     }
 }

@@ -1,5 +1,6 @@
 /* The engine: a cache of plans by bucket, one workspace, pointers to bound memory. */
 #include "model/build.h"
+#include "model/feed.h"
 #include "graph/plan.h"
 
 #include <stdlib.h>
@@ -171,6 +172,14 @@ void heed_engine_loss_terms(const heed_model *model, heed_loss_terms *terms)
 void *heed_engine_input(const heed_engine *engine, const char *name)
 {
     return engine->current ? heed_plan_input(engine->current, engine->workspace, name) : NULL;
+}
+
+heed_status heed_engine_feed(heed_engine *engine, const heed_batch *batch, heed_runtime *runtime,
+                             heed_error *error)
+{
+    if (!engine->current) return heed_fail(error, HEED_E_ARG, "nothing was prepared to run");
+    memcpy(runtime->count, batch->count, sizeof runtime->count);
+    return heed_program_feed(engine->model, engine->current, engine->workspace, batch, error);
 }
 
 heed_status heed_engine_run(heed_engine *engine, const heed_runtime *runtime, heed_error *error)

@@ -4,55 +4,13 @@
 
    A run:
      heed_engine_prepare(engine, &spec, error)          finds or builds the plan and its memory
-     memcpy(heed_engine_input(engine, "ids"), ...)      fills the run-time arguments, which do not
-                                                        survive the next prepare
+     heed_engine_feed(engine, &batch, &runtime, error)  fills its inputs, which do not survive the
+                                                        next prepare
      heed_engine_run(engine, &runtime, error)
      heed_engine_output(engine, "logits", &y, error)
 
-   Inputs (i32 unless another type is given). heed_engine_input returns NULL for an input that this
-   model or purpose does not have; the caller then skips it.
-     ids            (N)      token ids; models with float inputs have "vectors" (N,D) f32 instead
-     positions      (N)      position ids; absent if the model has none
-     frequencies    (N,E/2)  f32, from heed_model_rotary_fill; only if rotary frequencies depend on
-                             the length of the text
-     types          (N)      token types (BERT)
-     sequences      (B,8)    heed_sequence_field of every sequence, for self-attention
-     query_index    (N)      mask index of each row as a query, with spec.indexed
-     key_index      (N)      mask index of each row as a key, with spec.indexed; no query sees -1
-     samples        (N,2)    {sample id, position} for dropout, if the plan has any
-     rows           (R)      rows of N that the head sees (token-level heads)
-     labels         (R)      labels of those rows (LOSS, TRAIN); HEED_IGNORE is not scored
-     pooled_rows    (B)      row of N that represents each sequence (sequence-level heads)
-     pooled_samples (B,2)    {sample id, position} for dropout after the pooled row
-     pool_sequences (B,8)    QUERY_START and QUERY_LENGTH of the rows averaged into
-                             sentence_embedding
-     class_labels   (B)      label of each sequence: its class, or next sentence
-     targets        (B,C)    f32: targets of regression and multi-label classification
-     places         (N) for questions, (B) for choices: place of each score in the grid below, -1:
-                             none
-     grid_bias      (B,T)    f32, fixed: 0 where the grid has a score, -1e30 elsewhere (question,
-                             choice; T = spec.queries)
-     start_labels   (B)      fixed: column of the grid where the answer begins, or HEED_IGNORE
-                             (question)
-     end_labels     (B)      the same for the end of the answer
-     grid_labels    (B)      fixed: the correct choice
-     counted        (N,1)    f32: 1 for rows that count in the load balance of experts, else 0
-                             (LOSS, TRAIN of models that balance them)
-     loss_scale     (terms)  f32: weight / count of each loss term (heed_engine_loss_terms)
-   In an encoder-decoder, the rows of the encoder are S (HEED_EXTENT_SOURCE_ROWS), and the names of
-   its inputs begin with "source_": source_ids (source_vectors), source_positions, source_sequences
-   (query and key fields both count source rows), source_query_index, source_key_index,
-   source_samples.
-     cross_sequences (B,8)   queries are rows of N, keys rows of S (FORWARD, LOSS, TRAIN) or
-                             positions in the cross cache (DECODE)
-   DECODE
-     slots          (N)      row of the caches into which the key and value of each row are
-                             written: page * 64 + position % 64; -1: none
-     page_table     (spec.table_rows, spec.table_columns)  pages of each TABLE_ROW, by position / 64
-     cross_page_table        the same for the cross caches
-   ENCODE of an encoder-decoder
-     cross_slots    (S)      row of the cross caches for each source row; -1: none
-   An encoder-only model has no source rows: its rows are N, in FORWARD, LOSS and TRAIN.
+   program.def lists the inputs of all programs. An encoder-only model has no source rows: its rows
+   are N, in FORWARD, LOSS and TRAIN.
 
    Outputs
      logits                  (R,V); (B,C) for sequence heads, (R,C) token classes, (N,2) questions
@@ -70,6 +28,7 @@
 #define HEED_MODEL_ENGINE_H
 
 #include "graph/plan.h"
+#include "model/batch.h"
 #include "model/head/head.h"
 #include "model/model.h"
 
@@ -139,6 +98,10 @@ void heed_engine_set_cancel(heed_engine *engine, heed_cancel cancel);
 /* Returns the current plan, for dumps; NULL before the first prepare. Borrowed. */
 const heed_plan *heed_engine_plan(const heed_engine *engine);
 
+/* Fills all inputs of the current plan from a batch (program.h), and the live counts of
+   `runtime`. */
+heed_status heed_engine_feed(heed_engine *engine, const heed_batch *batch, heed_runtime *runtime,
+                             heed_error *error);
 bool heed_engine_has_input(const heed_engine *engine, const char *name);
 /* Returns the memory of an input for the caller to fill; from now on it counts as filled. */
 void *heed_engine_input(const heed_engine *engine, const char *name);

@@ -3,7 +3,8 @@
 #ifndef HEED_TRAIN_OBJECTIVE_H
 #define HEED_TRAIN_OBJECTIVE_H
 
-#include "train/batch.h"
+#include "model/batch.h"
+#include "model/config.h"
 
 typedef struct heed_dataset heed_dataset;
 

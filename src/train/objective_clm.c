@@ -17,16 +17,16 @@ static heed_status collate(const heed_dataset *d, size_t unit, heed_batch *batch
     for (size_t p = 0; p < pieces; p++) {
         size_t begin = d->pieces[p].begin;
         size_t count = d->pieces[p].count - d->pieces[p].ends_text;
-        size_t row = batch->inputs.rows;
         if (count == 0) continue;
-        int32_t *ids = NULL, last;
-        HEED_TRY(heed_batch_sequence(batch, &batch->inputs, count, &ids, error));
-        HEED_TRY(heed_stream_read(&d->stream, begin, count, ids, error));
+        heed_batch_rows text;
+        int32_t last;
+        HEED_TRY(heed_batch_sequence(batch, HEED_MAIN_STACK, (int64_t)count, &text, error));
+        HEED_TRY(heed_stream_read(&d->stream, begin, count, text.ids, error));
         HEED_TRY(heed_stream_read(&d->stream, begin + count, 1, &last, error));
         for (size_t i = 0; i < count; i++) {
-            int32_t next = i + 1 < count ? ids[i + 1] : last;
+            int32_t next = i + 1 < count ? text.ids[i + 1] : last;
             if (heed_stream_predicts(&d->stream, begin + i + 1))
-                HEED_TRY(heed_batch_label(batch, row + i, next, error));
+                HEED_TRY(heed_batch_label(batch, text.first + (int64_t)i, next, error));
         }
     }
     return HEED_OK;

@@ -58,18 +58,19 @@ static heed_status collate(const heed_dataset *d, size_t unit, heed_batch *batch
     size_t before = d->prefix >= 0;
     for (size_t p = 0; p < pieces; p++) {
         size_t begin = d->pieces[p].begin, count = d->pieces[p].count;
-        size_t row = batch->inputs.rows + before;
-        int32_t *ids = NULL;
-        HEED_TRY(
-            heed_batch_sequence(batch, &batch->inputs, count + d->packing.around, &ids, error));
-        if (d->prefix >= 0) ids[0] = d->prefix;
-        if (d->suffix >= 0) ids[before + count] = d->suffix;
-        HEED_TRY(heed_stream_read(&d->stream, begin, count, ids + before, error));
+        heed_batch_rows piece;
+        HEED_TRY(heed_batch_sequence(batch, HEED_MAIN_STACK, (int64_t)(count + d->packing.around),
+                                     &piece, error));
+        if (d->prefix >= 0) piece.ids[0] = d->prefix;
+        if (d->suffix >= 0) piece.ids[before + count] = d->suffix;
+        int32_t *ids = piece.ids + before;
+        HEED_TRY(heed_stream_read(&d->stream, begin, count, ids, error));
         for (size_t i = 0; i < count; i++) {
             bool hidden;
-            int32_t id = ids[before + i];
-            ids[before + i] = shown(d, begin + i, id, &hidden);
-            if (hidden) HEED_TRY(heed_batch_label(batch, row + i, id, error));
+            int32_t id = ids[i];
+            ids[i] = shown(d, begin + i, id, &hidden);
+            int64_t row = piece.first + (int64_t)(before + i);
+            if (hidden) HEED_TRY(heed_batch_label(batch, row, id, error));
         }
     }
     return HEED_OK;

@@ -21,17 +21,17 @@ static heed_status collate(const heed_dataset *d, size_t unit, heed_batch *batch
     size_t source = d->source.starts[unit], target = d->stream.starts[unit];
     size_t source_count = d->source.starts[unit + 1] - source;
     size_t target_count = d->stream.starts[unit + 1] - target;
-    size_t row = batch->inputs.rows;
-    int32_t *ids = NULL, last;
-    HEED_TRY(heed_batch_sequence(batch, &batch->source, source_count, &ids, error));
-    HEED_TRY(heed_stream_read(&d->source, source, source_count, ids, error));
-    HEED_TRY(heed_batch_sequence(batch, &batch->inputs, target_count, &ids, error));
-    ids[0] = d->start;
-    HEED_TRY(heed_stream_read(&d->stream, target, target_count - 1, ids + 1, error));
+    heed_batch_rows text;
+    int32_t last;
+    HEED_TRY(heed_batch_sequence(batch, HEED_SOURCE_STACK, (int64_t)source_count, &text, error));
+    HEED_TRY(heed_stream_read(&d->source, source, source_count, text.ids, error));
+    HEED_TRY(heed_batch_sequence(batch, HEED_MAIN_STACK, (int64_t)target_count, &text, error));
+    text.ids[0] = d->start;
+    HEED_TRY(heed_stream_read(&d->stream, target, target_count - 1, text.ids + 1, error));
     HEED_TRY(heed_stream_read(&d->stream, target + target_count - 1, 1, &last, error));
     for (size_t i = 0; i < target_count; i++) {
-        int32_t next = i + 1 < target_count ? ids[i + 1] : last;
-        HEED_TRY(heed_batch_label(batch, row + i, next, error));
+        int32_t next = i + 1 < target_count ? text.ids[i + 1] : last;
+        HEED_TRY(heed_batch_label(batch, text.first + (int64_t)i, next, error));
     }
     return HEED_OK;
 }

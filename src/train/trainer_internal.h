@@ -17,6 +17,7 @@
 #include "base/cancel.h"
 #include "base/lock.h"
 #include "generate/sidecar.h"
+#include "model/engine.h"
 #include "train/log.h"
 #include "train/dataset.h"
 #include "train/optimizer.h"

@@ -1,5 +1,6 @@
 #include "train/trainer_internal.h"
 
+#include "base/number.h"
 #include <math.h>
 
 /* Returns the most labels of `rows` rows. Those of mlm are drawn, so their number has a tail; six
@@ -21,9 +22,8 @@ static heed_status widest_pairs(const heed_dataset *data, size_t batch, heed_pro
     for (size_t first = 0; first < heed_dataset_units(data) && status == HEED_OK; first += batch) {
         heed_batch_clear(&rows, 0);
         status = heed_dataset_collate(data, first, batch, &rows, error);
-        if ((int64_t)rows.inputs.rows > spec->rows) spec->rows = (int64_t)rows.inputs.rows;
-        if ((int64_t)rows.source.rows > spec->source_rows)
-            spec->source_rows = (int64_t)rows.source.rows;
+        spec->rows = heed_larger(spec->rows, rows.count[HEED_EXTENT_ROWS]);
+        spec->source_rows = heed_larger(spec->source_rows, rows.count[HEED_EXTENT_SOURCE_ROWS]);
     }
     heed_batch_free(&rows);
     return status;

@@ -20,9 +20,9 @@ static heed_status collate_update(heed_trainer *t, uint64_t *labels, heed_error 
         heed_batch_clear(&t->batches[i], (int32_t)sample);
         HEED_TRY(heed_dataset_collate(t->data, place->unit, batch, &t->batches[i], error));
         place->unit += units - place->unit < batch ? units - place->unit : batch;
-        place->tokens += heed_batch_tokens(&t->batches[i]);
-        sample += t->batches[i].inputs.sequences_count;
-        *labels += t->batches[i].labels_count;
+        place->tokens += (uint64_t)heed_batch_tokens(&t->batches[i]);
+        sample += (size_t)t->batches[i].count[HEED_EXTENT_SEQUENCES];
+        *labels += (uint64_t)t->batches[i].count[HEED_EXTENT_GATHERED];
     }
     return HEED_OK;
 }
@@ -32,23 +32,33 @@ typedef struct {
     uint64_t labels, rows;
 } update_counts;
 
+/* Gives the batch the scale of each term of the loss: one over its labels, or the weight of the
+   load balance over its rows. */
+static heed_status put_scales(const heed_trainer *t, heed_batch *batch, update_counts counts,
+                              heed_error *error)
+{
+    heed_loss_terms terms;
+    float *scales;
+    heed_engine_loss_terms(t->model, &terms);
+    HEED_TRY(heed_batch_floats(batch, "loss_scale", terms.count, 0, &scales, error));
+    scales[0] = 1.0f / (float)counts.labels;
+    if (terms.count > 1) scales[1] = t->balance_weight / (float)counts.rows;
+    return HEED_OK;
+}
+
 /* Runs the model over one batch; adds the sum of its labels' losses, in nats, to *sum. */
 static heed_status run_batch(heed_trainer *t, const heed_program_spec *usual, heed_batch *batch,
                              update_counts counts, double *sum, heed_error *error)
 {
-    heed_program_spec spec = *usual, needed = {0};
-    heed_batch_extents(batch, &needed);
-    spec.rows = heed_larger(spec.rows, needed.rows);
-    spec.source_rows = heed_larger(spec.source_rows, needed.source_rows);
-    spec.sequences = heed_larger(spec.sequences, needed.sequences);
-    spec.gathered = heed_larger(spec.gathered, needed.gathered);
+    heed_program_spec spec = *usual;
+    spec.rows = heed_larger(spec.rows, batch->count[HEED_EXTENT_ROWS]);
+    spec.source_rows = heed_larger(spec.source_rows, batch->count[HEED_EXTENT_SOURCE_ROWS]);
+    spec.sequences = heed_larger(spec.sequences, batch->count[HEED_EXTENT_SEQUENCES]);
+    spec.gathered = heed_larger(spec.gathered, batch->count[HEED_EXTENT_GATHERED]);
     HEED_TRY(heed_engine_prepare(t->engine, &spec, error));
     heed_runtime runtime = {.seed = (uint64_t)t->options.seed, .step = (uint64_t)t->place.step + 1};
-    HEED_TRY(heed_batch_feed(batch, t->engine, &runtime, error));
-    float *scales = heed_engine_input(t->engine, "loss_scale");
-    if (scales != NULL) scales[0] = 1.0f / (float)counts.labels;
-    if (scales != NULL && heed_engine_has_input(t->engine, "counted"))
-        scales[1] = t->balance_weight / (float)counts.rows;
+    HEED_TRY(put_scales(t, batch, counts, error));
+    HEED_TRY(heed_engine_feed(t->engine, batch, &runtime, error));
     heed_status status = heed_engine_run(t->engine, &runtime, error);
     if (status == HEED_E_ARG) t->unsavable = true; /* the observer found NaN or infinity */
     HEED_TRY(status);
@@ -62,9 +72,10 @@ static heed_status run_update(heed_trainer *t, uint64_t labels, double *sum, hee
 {
     update_counts counts = {.labels = labels};
     for (int64_t i = 0; i < t->options.gradient_accumulation_steps; i++)
-        if (t->batches[i].labels_count > 0) counts.rows += t->batches[i].inputs.rows;
+        if (t->batches[i].count[HEED_EXTENT_GATHERED] > 0)
+            counts.rows += (uint64_t)t->batches[i].count[HEED_EXTENT_ROWS];
     for (int64_t i = 0; i < t->options.gradient_accumulation_steps; i++) {
-        if (t->batches[i].labels_count == 0) continue;
+        if (t->batches[i].count[HEED_EXTENT_GATHERED] == 0) continue;
         if (heed_trainer_stopped(t))
             return heed_fail(error, HEED_E_CANCELLED, "stopped within update %lld",
                              (long long)t->place.step + 1);
@@ -124,9 +135,9 @@ heed_status heed_trainer_evaluate(heed_trainer *t, double *loss, heed_error *err
             return heed_fail(error, HEED_E_CANCELLED, "stopped while evaluating");
         heed_batch_clear(&t->eval_batch, 0);
         HEED_TRY(heed_dataset_collate(t->valid, first, batch, &t->eval_batch, error));
-        if (t->eval_batch.labels_count > 0)
+        if (t->eval_batch.count[HEED_EXTENT_GATHERED] > 0)
             HEED_TRY(run_batch(t, &t->eval_spec, &t->eval_batch, one, &sum, error));
-        labels += t->eval_batch.labels_count;
+        labels += (uint64_t)t->eval_batch.count[HEED_EXTENT_GATHERED];
         if (t->watcher.evaluating != NULL) t->watcher.evaluating(t->watcher.context, first, units);
     }
     *loss = labels > 0 ? sum / (double)labels : NAN;

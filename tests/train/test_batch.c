@@ -1,6 +1,6 @@
 /* Packed rows never see each other: each sequence of a batch has the losses that it has alone, to
    the bit, whatever lies beside it. */
-#include "train/batch.h"
+#include "model/engine.h"
 
 #include "base/rng.h"
 #include "train/run.h"
@@ -25,7 +25,10 @@ static heed_model *model_of(const packed_case *c, const heed_backend *backend)
     heed_stack stack = {.layers = 2, .heads = 4};
     if (config.arrangement != HEED_DECODER_ONLY) config.encoder = stack;
     if (config.arrangement != HEED_ENCODER_ONLY) config.decoder = stack;
-    if (c->masked) config.heads[0] = HEED_HEAD_MASKED_LM;
+    if (c->masked) {
+        memset(config.heads, 0, sizeof config.heads);
+        config.heads[0] = HEED_HEAD_MASKED_LM;
+    }
     assert_ok(heed_config_complete(&config, "test", &error));
     assert_ok(heed_model_new_random(
         &model, &config, &(heed_model_options){.backend = backend, .training = true, .seed = 3},
@@ -37,34 +40,44 @@ static heed_model *model_of(const packed_case *c, const heed_backend *backend)
 static void add(heed_batch *batch, const packed_case *c, int s)
 {
     heed_rng rng = {(uint64_t)s, 8, 0};
-    size_t count = 1 + (size_t)heed_rng_below(&rng, 17), row = batch->inputs.rows;
-    int32_t *ids = NULL;
+    int64_t count = 1 + (int64_t)heed_rng_below(&rng, 17);
+    heed_batch_rows text;
     if (c->pairs) {
-        size_t source = 1 + (size_t)heed_rng_below(&rng, 9);
-        assert_ok(heed_batch_sequence(batch, &batch->source, source, &ids, &error));
-        for (size_t i = 0; i < source; i++) ids[i] = (int32_t)heed_rng_below(&rng, VOCABULARY);
+        int64_t source = 1 + (int64_t)heed_rng_below(&rng, 9);
+        assert_ok(heed_batch_sequence(batch, HEED_SOURCE_STACK, source, &text, &error));
+        for (int64_t i = 0; i < source; i++)
+            text.ids[i] = (int32_t)heed_rng_below(&rng, VOCABULARY);
     }
-    assert_ok(heed_batch_sequence(batch, &batch->inputs, count, &ids, &error));
-    for (size_t i = 0; i < count; i++) ids[i] = (int32_t)heed_rng_below(&rng, VOCABULARY);
-    for (size_t i = 0; i < count; i++)
-        assert_ok(
-            heed_batch_label(batch, row + i, (int32_t)heed_rng_below(&rng, VOCABULARY), &error));
+    assert_ok(heed_batch_sequence(batch, HEED_MAIN_STACK, count, &text, &error));
+    for (int64_t i = 0; i < count; i++) text.ids[i] = (int32_t)heed_rng_below(&rng, VOCABULARY);
+    for (int64_t i = 0; i < count; i++)
+        assert_ok(heed_batch_label(batch, text.first + i, (int32_t)heed_rng_below(&rng, VOCABULARY),
+                                   &error));
+}
+
+static heed_program_spec spec_of(const heed_batch *batch, heed_purpose purpose)
+{
+    return (heed_program_spec){.purpose = purpose,
+                               .rows = batch->count[HEED_EXTENT_ROWS],
+                               .source_rows = batch->count[HEED_EXTENT_SOURCE_ROWS],
+                               .sequences = batch->count[HEED_EXTENT_SEQUENCES],
+                               .gathered = batch->count[HEED_EXTENT_GATHERED]};
 }
 
 /* Loss of each label of the batch; returns how many. */
 static size_t losses(heed_engine *engine, heed_batch *batch, float *nll)
 {
-    heed_program_spec spec = {.purpose = HEED_PURPOSE_LOSS};
+    heed_program_spec spec = spec_of(batch, HEED_PURPOSE_LOSS);
     heed_runtime runtime = {0};
     heed_operand out;
-    heed_batch_extents(batch, &spec);
+    batch->term_counts[0] = 1;
     assert_ok(heed_engine_prepare(engine, &spec, &error));
-    assert_ok(heed_batch_feed(batch, engine, &runtime, &error));
-    ((float *)heed_engine_input(engine, "loss_scale"))[0] = 1;
+    assert_ok(heed_engine_feed(engine, batch, &runtime, &error));
     assert_ok(heed_engine_run(engine, &runtime, &error));
     assert_ok(heed_engine_output(engine, "nll", &out, &error));
-    for (size_t i = 0; i < batch->labels_count; i++) nll[i] = ((const float *)out.data)[i];
-    return batch->labels_count;
+    size_t labels = (size_t)batch->count[HEED_EXTENT_GATHERED];
+    for (size_t i = 0; i < labels; i++) nll[i] = ((const float *)out.data)[i];
+    return labels;
 }
 
 static void packed_rows_never_see_each_other(void **state)
@@ -116,21 +129,20 @@ static void a_row_that_sees_one_key_gives_queries_and_keys_no_gradient(void **st
         heed_engine *engine = NULL;
         heed_batch batch = {0};
         heed_runtime runtime = {0};
-        heed_program_spec spec = {.purpose = HEED_PURPOSE_TRAIN};
         assert_ok(heed_model_allocate_gradients(model, &error));
         assert_ok(heed_engine_new(&engine, model, backend, &error));
         for (int s = 0; s < SEQUENCES; s++) {
-            int32_t *ids = NULL;
-            size_t row = batch.inputs.rows, count = c->window == 1 ? 9 : 1;
-            assert_ok(heed_batch_sequence(&batch, &batch.inputs, count, &ids, &error));
-            for (size_t t = 0; t < count; t++) ids[t] = (int32_t)(5 + 3 * t) + s;
-            for (size_t t = 0; t < count; t++)
-                assert_ok(heed_batch_label(&batch, row + t, 9 + s, &error));
+            heed_batch_rows text;
+            int64_t count = c->window == 1 ? 9 : 1;
+            assert_ok(heed_batch_sequence(&batch, HEED_MAIN_STACK, count, &text, &error));
+            for (int64_t t = 0; t < count; t++) text.ids[t] = (int32_t)(5 + 3 * t) + s;
+            for (int64_t t = 0; t < count; t++)
+                assert_ok(heed_batch_label(&batch, text.first + t, 9 + s, &error));
         }
-        heed_batch_extents(&batch, &spec);
+        heed_program_spec spec = spec_of(&batch, HEED_PURPOSE_TRAIN);
+        batch.term_counts[0] = 1;
         assert_ok(heed_engine_prepare(engine, &spec, &error));
-        assert_ok(heed_batch_feed(&batch, engine, &runtime, &error));
-        ((float *)heed_engine_input(engine, "loss_scale"))[0] = 1;
+        assert_ok(heed_engine_feed(engine, &batch, &runtime, &error));
         assert_ok(heed_engine_run(engine, &runtime, &error));
         size_t found = 0, moved = 0;
         for (size_t p = 0; p < heed_model_parameter_count(model); p++) {

@@ -205,19 +205,23 @@ static void assert_rows(conversations *c, const char *wanted)
     assert_ok(heed_dataset_begin(c->data, 0, &error));
     heed_batch_clear(&c->batch, 0);
     assert_ok(heed_dataset_collate(c->data, 0, heed_dataset_units(c->data), &c->batch, &error));
-    for (size_t s = 0, label = 0; s < c->batch.inputs.sequences_count; s++) {
-        const int32_t *row = c->batch.inputs.sequences + s * HEED_SEQUENCE_FIELDS;
+    const int32_t *ids = heed_batch_read(&c->batch, "ids"),
+                  *table = heed_batch_read(&c->batch, "sequences"),
+                  *gathered = heed_batch_read(&c->batch, "rows"),
+                  *labels = heed_batch_read(&c->batch, "labels");
+    for (int64_t s = 0, label = 0; s < c->batch.count[HEED_EXTENT_SEQUENCES]; s++) {
+        const int32_t *row = table + s * HEED_SEQUENCE_FIELDS;
         int32_t begin = row[HEED_SEQUENCE_QUERY_START],
                 end = begin + row[HEED_SEQUENCE_QUERY_LENGTH];
         if (s) heed_buffer_byte(&shown, ' ');
-        assert_ok(heed_tokenizer_decode(c->tokenizer, c->batch.inputs.ids + begin,
-                                        (size_t)(end - begin), false, &shown, &error));
+        assert_ok(heed_tokenizer_decode(c->tokenizer, ids + begin, (size_t)(end - begin), false,
+                                        &shown, &error));
         heed_buffer_byte(&shown, '=');
-        for (; label < c->batch.labels_count && c->batch.gathered[label] < end; label++) {
-            assert_ok(heed_tokenizer_decode(c->tokenizer, &c->batch.labels[label], 1, false, &shown,
-                                            &error));
-            int32_t next = c->batch.gathered[label] + 1; /* a label is the token after its row */
-            if (next < end) assert_int_equal(c->batch.inputs.ids[next], c->batch.labels[label]);
+        for (; label < c->batch.count[HEED_EXTENT_GATHERED] && gathered[label] < end; label++) {
+            assert_ok(
+                heed_tokenizer_decode(c->tokenizer, &labels[label], 1, false, &shown, &error));
+            int32_t next = gathered[label] + 1; /* a label is the token after its row */
+            if (next < end) assert_int_equal(ids[next], labels[label]);
         }
     }
     heed_buffer_byte(&shown, '\0');
@@ -271,14 +275,14 @@ static void conversations_stay_whole(void **state)
         for (size_t unit = 0; unit < heed_dataset_units(c.data); unit++) {
             heed_batch_clear(&c.batch, 0);
             assert_ok(heed_dataset_collate(c.data, unit, 1, &c.batch, &error));
-            assert_true(c.batch.inputs.rows > 0 && c.batch.inputs.rows <= 12);
+            assert_in_range(c.batch.count[HEED_EXTENT_ROWS], 1, 12);
             /* each begins with its prompt */
-            for (size_t s = 0; s < c.batch.inputs.sequences_count; s++)
-                assert_int_equal(
-                    c.batch.inputs.ids[c.batch.inputs.sequences[s * HEED_SEQUENCE_FIELDS +
-                                                                HEED_SEQUENCE_QUERY_START]],
-                    heed_tokenizer_id(c.tokenizer, "a", 1));
-            labels += c.batch.labels_count;
+            const int32_t *ids = heed_batch_read(&c.batch, "ids"),
+                          *table = heed_batch_read(&c.batch, "sequences");
+            for (int64_t s = 0; s < c.batch.count[HEED_EXTENT_SEQUENCES]; s++)
+                assert_int_equal(ids[table[s * HEED_SEQUENCE_FIELDS + HEED_SEQUENCE_QUERY_START]],
+                                 heed_tokenizer_id(c.tokenizer, "a", 1));
+            labels += (size_t)c.batch.count[HEED_EXTENT_GATHERED];
         }
         assert_int_equal(labels, 2 * 9);
     }

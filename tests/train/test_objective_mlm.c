@@ -83,11 +83,13 @@ static void shares_are_those_of_bert(void **state)
     collate_all(&m, 0);
     int32_t mask = heed_tokenizer_special(m.tokenizer, HEED_MASK);
     double tokens = 0, masked = 0, kept = 0, replaced = 0, drawn[LETTERS + 6] = {0};
-    for (size_t row = 0; row < m.batch.inputs.rows; row++)
-        tokens += !heed_tokenizer_is_special(m.tokenizer, m.batch.inputs.ids[row]) ||
-                  m.batch.inputs.ids[row] == mask;
-    for (size_t i = 0; i < m.batch.labels_count; i++) {
-        int32_t shown = m.batch.inputs.ids[m.batch.gathered[i]], label = m.batch.labels[i];
+    const int32_t *ids = heed_batch_read(&m.batch, "ids"),
+                  *gathered = heed_batch_read(&m.batch, "rows"),
+                  *labels = heed_batch_read(&m.batch, "labels");
+    for (int64_t row = 0; row < m.batch.count[HEED_EXTENT_ROWS]; row++)
+        tokens += !heed_tokenizer_is_special(m.tokenizer, ids[row]) || ids[row] == mask;
+    for (int64_t i = 0; i < m.batch.count[HEED_EXTENT_GATHERED]; i++) {
+        int32_t shown = ids[gathered[i]], label = labels[i];
         /* [CLS] and [SEP] are never asked for */
         assert_false(heed_tokenizer_is_special(m.tokenizer, label));
         masked += shown == mask;
@@ -99,7 +101,8 @@ static void shares_are_those_of_bert(void **state)
     }
     /* Random words are drawn from the whole vocabulary; those that are the word itself, or [MASK],
        count with the others. */
-    double hidden = (double)m.batch.labels_count, words = (double)m.config.vocabulary;
+    double hidden = (double)m.batch.count[HEED_EXTENT_GATHERED],
+           words = (double)m.config.vocabulary;
     assert_share("hidden tokens", hidden, tokens, 0.15);
     assert_share("masked", masked, hidden, 0.8 + 0.1 / words);
     assert_share("kept", kept, hidden, 0.1 + 0.1 / words);
@@ -115,9 +118,11 @@ static void shares_are_those_of_bert(void **state)
 /* Two batches are equal in what is shown and asked for. */
 static bool same_batch(const heed_batch *a, const heed_batch *b)
 {
-    return a->inputs.rows == b->inputs.rows && a->labels_count == b->labels_count &&
-           memcmp(a->inputs.ids, b->inputs.ids, a->inputs.rows * sizeof *a->inputs.ids) == 0 &&
-           memcmp(a->labels, b->labels, a->labels_count * sizeof *a->labels) == 0;
+    const size_t rows = (size_t)a->count[HEED_EXTENT_ROWS] * sizeof(int32_t),
+                 labels = (size_t)a->count[HEED_EXTENT_GATHERED] * sizeof(int32_t);
+    return memcmp(a->count, b->count, sizeof a->count) == 0 &&
+           memcmp(heed_batch_read(a, "ids"), heed_batch_read(b, "ids"), rows) == 0 &&
+           memcmp(heed_batch_read(a, "labels"), heed_batch_read(b, "labels"), labels) == 0;
 }
 
 static void epochs_hide_differently_and_evaluation_alike(void **state)
@@ -145,16 +150,16 @@ static void pieces_stand_between_their_marks(void **state)
     masking m = {0};
     open_masking(&m, false);
     collate_all(&m, 0);
-    const heed_batch_inputs *side = &m.batch.inputs;
-    for (size_t s = 0; s < side->sequences_count; s++) {
-        const int32_t *fields = side->sequences + s * HEED_SEQUENCE_FIELDS;
+    const int32_t *ids = heed_batch_read(&m.batch, "ids"),
+                  *fields = heed_batch_read(&m.batch, "sequences");
+    for (int64_t s = 0; s < m.batch.count[HEED_EXTENT_SEQUENCES]; s++) {
         int32_t first = fields[HEED_SEQUENCE_QUERY_START],
                 count = fields[HEED_SEQUENCE_QUERY_LENGTH];
         assert_in_range(count, 3, LENGTH);
-        assert_int_equal(side->ids[first], heed_tokenizer_special(m.tokenizer, HEED_CLS));
-        assert_int_equal(side->ids[first + count - 1],
-                         heed_tokenizer_special(m.tokenizer, HEED_SEP));
-        for (int32_t t = 0; t < count; t++) assert_int_equal(side->positions[first + t], t);
+        assert_int_equal(ids[first], heed_tokenizer_special(m.tokenizer, HEED_CLS));
+        assert_int_equal(ids[first + count - 1], heed_tokenizer_special(m.tokenizer, HEED_SEP));
+        assert_int_equal(fields[HEED_SEQUENCE_FIRST_INDEX], 0); /* positions count from 0 */
+        fields += HEED_SEQUENCE_FIELDS;
     }
     close_masking(&m);
 }

@@ -96,7 +96,7 @@ heed_value heed_front_build(heed_build *b, const heed_weight_place *place)
     };
     heed_front_of(config)->read(b, place, &embedding);
     if (embedding.type_table != HEED_NONE)
-        embedding.types = heed_build_input(b, inputs, "types", HEED_I32, inputs->extent, 0);
+        embedding.types = heed_build_input(b, inputs, HEED_INPUT_TYPES, 0);
     return heed_nn_embedding_build(b->graph, &embedding);
 }
 

@@ -23,7 +23,7 @@ static const heed_role_use roles[] = {
 static void read(heed_build *b, const heed_weight_place *place, heed_nn_embedding *embedding)
 {
     const heed_stack_inputs *inputs = heed_build_inputs_at(b, place);
-    embedding->ids = heed_build_input(b, inputs, "ids", HEED_I32, inputs->extent, 0);
+    embedding->ids = heed_build_input(b, inputs, HEED_INPUT_IDS, 0);
     embedding->token_table = heed_build_token_table(b, (heed_stack_id)place->stack_id);
 }
 

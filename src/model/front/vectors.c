@@ -7,7 +7,7 @@ static void read(heed_build *b, const heed_weight_place *place, heed_nn_embeddin
 {
     const heed_stack_inputs *inputs = heed_build_inputs_at(b, place);
     const heed_stack *stack = heed_stack_by_id(b->config, (heed_stack_id)place->stack_id);
-    embedding->vectors = heed_build_input(b, inputs, "vectors", HEED_F32, inputs->extent,
+    embedding->vectors = heed_build_input(b, inputs, HEED_INPUT_VECTORS,
                                           heed_stack_width(b->config, stack));
 }
 

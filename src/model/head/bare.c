@@ -9,8 +9,7 @@ static void build(heed_build *b, const heed_head_kind *head, heed_value x)
     if (heed_build_weight(b, HEED_STACK_MODEL, HEED_ROLE_POOLER_WEIGHT, 0) != HEED_NONE)
         heed_build_publish(b, heed_head_pool(b, x), "pooler_output");
     heed_scope(b->graph, "head.mean");
-    heed_value table = heed_build_input(b, NULL, "pool_sequences", HEED_I32, HEED_EXTENT_SEQUENCES,
-                                        HEED_SEQUENCE_FIELDS);
+    heed_value table = heed_build_input(b, NULL, HEED_INPUT_POOL_SEQUENCES, 0);
     heed_value mean = heed_sequence_mean(b->graph, x, table);
     heed_build_publish(b, mean, "mean_pooled");
     heed_build_publish(b, heed_nn_unit_rows(b->graph, mean), "sentence_embedding");

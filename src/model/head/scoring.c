@@ -29,7 +29,7 @@ heed_value heed_head_labels(heed_build *b, heed_value x, const char *column)
 {
     heed_shape labels = heed_value_shape(b->graph, x);
     labels.rank = 1;
-    return heed_input(b->graph, column, HEED_I32, labels);
+    return heed_build_input_shaped(b, column, labels);
 }
 
 /* Returns the loss of each row of logits (rows,C). */
@@ -52,9 +52,10 @@ void heed_head_score_tokens(heed_build *b, heed_value logits)
 heed_head_grid heed_head_declare_grid(heed_build *b, heed_extent extent)
 {
     return (heed_head_grid){
-        .places = heed_build_input(b, NULL, "places", HEED_I32, extent, 0),
-        .bias = heed_input(b->graph, "grid_bias", HEED_F32,
-                           heed_shape_2(b->spec->sequences, b->spec->queries)),
+        .places = heed_build_input_shaped(b, "places",
+                                          heed_shape_live(extent, heed_build_rows(b, extent), 0)),
+        .bias = heed_build_input_shaped(b, "grid_bias",
+                                        heed_shape_2(b->spec->sequences, b->spec->queries)),
     };
 }
 

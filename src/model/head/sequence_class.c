@@ -13,8 +13,7 @@ static void build(heed_build *b, const heed_head_kind *head, heed_value x)
         return;
     }
     if (!heed_head_is_scored(b)) return;
-    heed_value targets = heed_input(b->graph, "targets", HEED_F32,
-                                    heed_value_shape(b->graph, logits));
+    heed_value targets = heed_build_input_shaped(b, "targets", heed_value_shape(b->graph, logits));
     if (problem == HEED_PROBLEM_MULTI)
         heed_head_add_term(b, heed_nn_binary_cross_entropy(b->graph, logits, targets));
     else heed_head_add_term(b, heed_nn_squared_error(b->graph, logits, targets));

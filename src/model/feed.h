@@ -1,0 +1,16 @@
+/* feed.h: fills the inputs of a program from a batch. */
+#ifndef HEED_MODEL_FEED_H
+#define HEED_MODEL_FEED_H
+
+#include "graph/plan.h"
+#include "model/batch.h"
+#include "model/model.h"
+
+/* Fills every input that a plan reads from the columns of a batch. What the batch does not have is
+   filled as program.def says. Errors: HEED_E_ARG names an input that nothing fills, and a column
+   that does not have the type, columns and rows of its input. */
+heed_status heed_program_feed(const heed_model *model, const heed_plan *plan,
+                              heed_workspace *workspace, const heed_batch *batch,
+                              heed_error *error);
+
+#endif

@@ -1,0 +1,56 @@
+/* program.c: the table of the inputs that programs have. */
+#include "model/program.h"
+
+#include <string.h>
+
+/* clang-format off */
+/* The names of an input in each stack. */
+#define NAMES_STACK_ROWS(name) {name, "source_" name}
+#define NAMES_STACK_SEQUENCES(name) {name, "source_" name}
+#define NAMES_ROWS(name) {name, NULL}
+#define NAMES_SOURCE_ROWS(name) {name, NULL}
+#define NAMES_SEQUENCES(name) {name, NULL}
+#define NAMES_GATHERED(name) {name, NULL}
+#define NAMES_SHAPED(name) {name, NULL}
+/* clang-format on */
+enum { ANY = HEED_INPUT_ANY };
+
+const heed_input_kind heed_input_kinds[HEED_INPUTS] = {
+#define HEED_INPUT(symbol, name, dtype, extent, columns, absent) \
+    {NAMES_##extent(name), HEED_##dtype, HEED_INPUT_OF_##extent, columns},
+#include "model/program.def"
+#undef HEED_INPUT
+};
+
+const char *heed_input_name(heed_input_id id, heed_input_stack stack)
+{
+    return heed_input_kinds[id].names[stack];
+}
+
+/* The names of cotangents go on with that of the output. */
+static bool is_cotangent(const char *name)
+{
+    const char *prefix = heed_input_kinds[HEED_INPUT_COTANGENT].names[HEED_MAIN_STACK];
+    return strncmp(name, prefix, strlen(prefix)) == 0;
+}
+
+bool heed_input_find(const char *name, heed_input_id *id, heed_input_stack *stack)
+{
+    *id = HEED_INPUT_COTANGENT;
+    *stack = HEED_MAIN_STACK;
+    if (is_cotangent(name)) return true;
+    for (int i = 0; i < HEED_INPUTS; i++)
+        for (int s = 0; s < HEED_INPUT_STACKS; s++) {
+            const char *own = heed_input_kinds[i].names[s];
+            if (!own || strcmp(own, name) != 0) continue;
+            *id = (heed_input_id)i;
+            *stack = (heed_input_stack)s;
+            return true;
+        }
+    return false;
+}
+
+heed_extent heed_stack_extent(heed_input_stack stack)
+{
+    return stack == HEED_MAIN_STACK ? HEED_EXTENT_ROWS : HEED_EXTENT_SOURCE_ROWS;
+}

@@ -66,6 +66,9 @@ typedef struct heed_kernel_args {
     const void *attributes;
     const heed_runtime *runtime;
     heed_isa isa;
+    /* ops that write a state: output 0 lies where the state lies, so that its elements are there
+       already; plans lay it so */
+    bool state_in_place;
     /* shared memory, as large as shared() of the kernel said; phases order access to it */
     void *shared;
     void *prepared; /* as large as prepared() of the kernel said; holds what its prepare() wrote */

@@ -1,5 +1,7 @@
-/* plan_args.c: the operands and arguments of a step at maximal shapes. */
+/* plan_args.c: the operands and arguments of a step at maximal shapes. A run adds addresses and
+   live counts to them (run.c). */
 #include "graph/plan_internal.h"
+#include "graph/rewrite.h"
 
 heed_operand heed_plan_operand(const heed_plan *plan, heed_value value)
 {
@@ -16,12 +18,16 @@ heed_operand heed_plan_operand(const heed_plan *plan, heed_value value)
     };
 }
 
+heed_value heed_plan_operand_value(const heed_node *node, int j)
+{
+    return j < node->n_in ? node->in[j] : node->out[j - node->n_in];
+}
+
 heed_kernel_args heed_plan_maximal_args(const heed_plan *plan, const heed_node *node,
                                         heed_operand *operands)
 {
     for (int j = 0; j < node->n_in + node->n_out; j++)
-        operands[j] = heed_plan_operand(plan,
-                                        j < node->n_in ? node->in[j] : node->out[j - node->n_in]);
+        operands[j] = heed_plan_operand(plan, heed_plan_operand_value(node, j));
     return (heed_kernel_args){
         .op = node->op,
         .in = operands,
@@ -30,5 +36,7 @@ heed_kernel_args heed_plan_maximal_args(const heed_plan *plan, const heed_node *
         .n_out = node->n_out,
         .attributes = node->attributes,
         .isa = plan->backend->isa,
+        /* liveness.c places every version of a state where the state lies */
+        .state_in_place = heed_node_state(node) != HEED_NONE,
     };
 }

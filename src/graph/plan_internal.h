@@ -117,6 +117,8 @@ heed_kernel_args heed_plan_maximal_args(const heed_plan *plan, const heed_node *
 
 /* The operand of a value at its maximal shape, without data. */
 heed_operand heed_plan_operand(const heed_plan *plan, heed_value value);
+/* The value of operand j of a node. Operands are the inputs, then the outputs. */
+heed_value heed_plan_operand_value(const heed_node *node, int j);
 
 /* Appends the attributes that are worth reading: " add", " heads=4/2 width=64 causal". */
 void heed_node_put_attributes(heed_buffer *out, const heed_node *node);

@@ -85,54 +85,42 @@ static const heed_tile_consumers *consumers_of(const run_state *state, const hee
     return &all[step->region];
 }
 
-/* The arguments of step i in this run. */
-static heed_kernel_args args_of_step(const run_state *state, size_t i, const heed_operand *operands,
-                                     const heed_runtime *runtime)
+/* Gives the operand of a value its address and live count. */
+static void make_live(const run_state *state, const heed_binding *binding,
+                      const heed_runtime *runtime, heed_value value, heed_operand *operand)
 {
     const heed_plan *plan = state->plan;
-    const heed_step *step = &plan->steps[i];
-    const heed_node *node = step->node;
-    char *data = state->workspace->data;
-    return (heed_kernel_args){
-        .op = node->op,
-        .in = operands,
-        .out = operands + node->n_in,
-        .n_in = node->n_in,
-        .n_out = node->n_out,
-        .attributes = node->attributes,
-        .runtime = runtime,
-        .isa = plan->backend->isa,
-        .shared = data + plan->shared_offset,
-        .prepared = data + plan->prepared_offset + step->prepared,
-        .consumers = consumers_of(state, step),
-        .tile_columns = plan->regions[step->region].tile_columns,
-    };
+    const heed_place *place = &plan->places[value];
+    char *base = place->where == HEED_PLACE_WORKSPACE
+                     ? state->workspace->data
+                     : binding->data[plan->graph->values[place->root].external];
+    operand->data = base + place->offset;
+    if (operand->shape.extent != HEED_EXTENT_FIXED && operand->shape.rank)
+        operand->shape.dim[0] = runtime->count[operand->shape.extent];
 }
 
-/* Finds addresses and live counts of all operands of all steps, and lets kernels prepare. */
+/* Makes the arguments of all steps: those at maximal shapes, with what this run adds to them. Then
+   lets kernels prepare. */
 static void resolve(const run_state *state, const heed_binding *binding,
                     const heed_runtime *runtime)
 {
     const heed_plan *plan = state->plan;
-    heed_operand *operands = (heed_operand *)(state->workspace->data + plan->operands_offset);
+    char *data = state->workspace->data;
+    heed_operand *operands = (heed_operand *)(data + plan->operands_offset);
     for (size_t i = 0; i < plan->n_steps; i++) {
-        const heed_node *node = plan->steps[i].node;
-        heed_operand *own = operands + plan->steps[i].operand;
-        for (int j = 0; j < node->n_in + node->n_out; j++) {
-            heed_value value = j < node->n_in ? node->in[j] : node->out[j - node->n_in];
-            own[j] = heed_plan_operand(plan, value);
-            if (value <= 0) continue;
-            const heed_place *place = &plan->places[value];
-            char *base = place->where == HEED_PLACE_WORKSPACE
-                             ? state->workspace->data
-                             : binding->data[plan->graph->values[place->root].external];
-            own[j].data = base + place->offset;
-            if (own[j].shape.extent != HEED_EXTENT_FIXED && own[j].shape.rank)
-                own[j].shape.dim[0] = runtime->count[own[j].shape.extent];
-        }
-        state->args[i] = args_of_step(state, i, own, runtime);
-        const heed_kernel *kernel = plan->steps[i].kernel;
-        if (kernel && kernel->prepare) kernel->prepare(&state->args[i]);
+        const heed_step *step = &plan->steps[i];
+        heed_operand *own = operands + step->operand;
+        heed_kernel_args *args = &state->args[i];
+        *args = heed_plan_maximal_args(plan, step->node, own);
+        for (int j = 0; j < args->n_in + args->n_out; j++)
+            if (own[j].present)
+                make_live(state, binding, runtime, heed_plan_operand_value(step->node, j), &own[j]);
+        args->runtime = runtime;
+        args->shared = data + plan->shared_offset;
+        args->prepared = data + plan->prepared_offset + step->prepared;
+        args->consumers = consumers_of(state, step);
+        args->tile_columns = plan->regions[step->region].tile_columns;
+        if (step->kernel && step->kernel->prepare) step->kernel->prepare(args);
     }
     memset(state->counters, 0, plan->n_counters * (size_t)plan->threads * sizeof *state->counters);
 }

@@ -65,7 +65,7 @@ void REAL(heed_cache_write_reference)(const heed_kernel_args *args)
                        *y = &args->out[0];
     int64_t width = x->shape.dim[1], runs = (cache->shape.dim[1] - width) / HEED_SCALE_BYTES;
     size_t element = cache->dtype == HEED_F32 ? sizeof(real) : heed_dtypes[cache->dtype].bytes;
-    for (int64_t i = 0; i < cache->shape.dim[0] && y->data != cache->data; i++)
+    for (int64_t i = 0; i < cache->shape.dim[0] && !args->state_in_place; i++)
         memcpy(REAL(cache_row)(y, i), REAL(cache_row)(cache, i),
                (size_t)cache->shape.dim[1] * element);
     for (int64_t i = 0; i < x->shape.dim[0]; i++) {

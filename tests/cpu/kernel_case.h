@@ -13,6 +13,7 @@
 #include "cpu/backend.h"
 #include "graph/attributes.h"
 #include "graph/ir.h"
+#include "graph/rewrite.h"
 #include "tensor/dtype.h"
 #include <math.h>
 
@@ -348,21 +349,33 @@ static inline void case_check_bits(const kernel_case *c, const char *what, const
     }
 }
 
-/* Output 0 in the memory of input 0. */
+/* The input in whose memory output 0 may lie: the state, or input 0. -1 if there is none. */
+static inline int case_input_in_place(const kernel_case *c, const case_operands *all)
+{
+    const heed_op *op = heed_ops[c->op];
+    const heed_operand *first = &all->operand[0], *out = &all->operand[all->n_in];
+    if (heed_node_state(case_node(c)) != HEED_NONE) return op->state_input;
+    if (!(op->flags & HEED_OP_IN_PLACE) || c->panels) return -1;
+    return heed_shape_equal(first->shape, out->shape) && first->dtype == out->dtype ? 0 : -1;
+}
+
+/* Output 0 in the memory of this input. */
 static inline void case_check_in_place(const kernel_case *c, const heed_kernel *kernel,
                                        const heed_backend *backend, const case_operands *expected,
-                                       int64_t gap)
+                                       int64_t gap, int input)
 {
     case_operands all = case_operands_new(c, gap, false);
     heed_runtime runtime = case_runtime(c);
     heed_free_aligned(all.memory[all.n_in]);
     all.memory[all.n_in] = NULL;
     heed_shape shape = all.operand[all.n_in].shape;
-    all.operand[all.n_in] = all.operand[0];
+    all.operand[all.n_in] = all.operand[input];
     all.operand[all.n_in].shape = shape;
-    case_run_kernel(kernel, case_args(c, &all, &runtime, backend->isa), 2, false);
+    heed_kernel_args args = case_args(c, &all, &runtime, backend->isa);
+    args.state_in_place = heed_node_state(case_node(c)) != HEED_NONE;
+    case_run_kernel(kernel, args, 2, false);
     case_check_bits(c, "working in place", &all, expected);
-    case_check_fence(c, &all, 0);
+    case_check_fence(c, &all, input);
     case_operands_free(&all);
 }
 
@@ -405,10 +418,8 @@ static inline void case_check(const kernel_case *c, void (*used)(const char *ker
             if (c->reference_bits) case_check_bits(c, "kernel", &single, &all);
             else case_check_numbers(c, kernel->name, &all, &single, &wide);
             if (first.n_out) case_check_bits(c, "parts, gaps or instruction set", &first, &all);
-            if ((heed_ops[c->op]->flags & HEED_OP_IN_PLACE) && !c->panels &&
-                heed_shape_equal(all.operand[0].shape, all.operand[all.n_in].shape) &&
-                all.operand[0].dtype == all.operand[all.n_in].dtype)
-                case_check_in_place(c, kernel, backend, &all, gap);
+            const int in_place = case_input_in_place(c, &all);
+            if (in_place >= 0) case_check_in_place(c, kernel, backend, &all, gap, in_place);
             case_operands_free(&before);
             if (first.n_out) case_operands_free(&all);
             else first = all;

@@ -234,7 +234,9 @@ static void accumulating_matmul(void **state)
         all.operand[all.n_in] = all.operand[HEED_FUSED_STATE];
         const heed_kernel *kernel = case_kernel(&c, &all, backend);
         assert_non_null(kernel);
-        case_run_kernel(kernel, case_args(&c, &all, &runtime, (heed_isa)isa), 1, true);
+        args = case_args(&c, &all, &runtime, (heed_isa)isa);
+        args.state_in_place = true;
+        case_run_kernel(kernel, args, 1, true);
         case_check_bits(&c, "accumulating in place", &all, &expected);
         case_check_fence(&c, &all, HEED_FUSED_STATE);
         all.operand[all.n_in] = own;

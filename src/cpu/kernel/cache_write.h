@@ -79,7 +79,7 @@ static inline void cache_write_run(const heed_kernel_args *args, const heed_kern
         last = first + call->tile->columns / together;
     }
     const int64_t run_width = runs ? width / runs : 1;
-    for (int64_t i = 0; i < heed_shape_rows(cache->shape) && y->data != cache->data; i++) {
+    for (int64_t i = 0; i < heed_shape_rows(cache->shape) && !args->state_in_place; i++) {
         keep_columns(y, cache, i, first * run_width, last * run_width);
         if (runs)
             keep_columns(y, cache, i, width + first * HEED_SCALE_BYTES,

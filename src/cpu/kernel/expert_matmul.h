@@ -209,20 +209,14 @@ static inline heed_gemm outer_gemm(const heed_kernel_args *args, int64_t expert)
                        .c_stride = b->shape.dim[2]};
 }
 
-/* Does the result lie in the memory of the state? Then experts without slots stay as they are. */
-static inline bool outer_continues(const heed_kernel_args *args)
-{
-    const heed_operand *state = heed_optional(args, HEED_EXPERT_OUTER_STATE);
-    return state && state->data == args->out[0].data;
-}
-
+/* If the result lies where the state lies, experts without slots stay as they are. */
 static inline expert_shares outer_shares(const heed_kernel_args *args)
 {
     const heed_operand *a = &args->in[0], *y = &args->out[0];
     int64_t width = heed_gemm_panel_width(args->isa),
             panels = (y->shape.dim[2] + width - 1) / width;
     return share_experts(&args->in[2], a->shape.dim[0] * a->shape.dim[1],
-                         y->shape.dim[1] * y->shape.dim[2], panels, !outer_continues(args));
+                         y->shape.dim[1] * y->shape.dim[2], panels, !args->state_in_place);
 }
 
 static inline size_t expert_outer_scratch(const heed_kernel_args *args)
@@ -247,7 +241,7 @@ static inline bool outer_in_one_part(const heed_kernel_args *args)
     const heed_operand *a = &args->in[0], *b = &args->in[1];
     int64_t slots = a->shape.dim[0] * a->shape.dim[1];
     return even_run(a, b, 0, slots) < slots ||
-           (heed_optional(args, HEED_EXPERT_OUTER_STATE) && !outer_continues(args));
+           (heed_optional(args, HEED_EXPERT_OUTER_STATE) && !args->state_in_place);
 }
 
 /* The matmul a^T b of the expert that the part belongs to, added up over runs of its slots. */
@@ -263,7 +257,7 @@ static inline void expert_outer_run(const heed_kernel_args *args, const heed_ker
         if (own > 0) return;
         of = 1;
     }
-    if (state && state->data != y->data)
+    if (state && !args->state_in_place)
         memcpy(float_row(y, expert), float_row(state, expert),
                (size_t)heed_shape_columns(y->shape) * sizeof(float));
     heed_gemm g = outer_gemm(args, expert);

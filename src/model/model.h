@@ -113,9 +113,8 @@ heed_parameter_info heed_model_parameter(const heed_model *model, size_t index);
 /* A matrix of a parameter that has a bf16 working copy, which write_copy of the backend's packing
    writes (graph/pack.h). */
 typedef struct heed_parameter_copy {
-    size_t begin; /* element of the parameter with which the matrix begins */
-    int64_t rows, columns;
-    void *data; /* the copy; borrowed from the model */
+    size_t begin;              /* element of the parameter with which the matrix begins */
+    heed_packed_weight packed; /* the copy, of HEED_BF16; its memory is the model's */
 } heed_parameter_copy;
 /* Return how many bf16 working copies a parameter has, and the copy at place `at`, in the order of
    their rows. There are none unless the model is opened for training with `bf16`. */

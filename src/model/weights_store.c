@@ -275,18 +275,20 @@ heed_parameter_copy heed_weights_bf16(const heed_model *model, const heed_tensor
     const int64_t rows = weight->rows / heed_weight_matrices(weight);
     const size_t matrix = tensor->expert > 0 ? (size_t)tensor->expert : at;
     const int64_t first_row = tensor->expert >= 0 ? 0 : weight->first_row + (int64_t)at * rows;
-    return (heed_parameter_copy){.begin = (size_t)(first_row * weight->columns),
-                                 .rows = rows,
-                                 .columns = weight->columns,
-                                 .data = (char *)weight->copy + matrix * weight->copy_bytes};
+    return (heed_parameter_copy){
+        .begin = (size_t)(first_row * weight->columns),
+        .packed = {.data = (char *)weight->copy + matrix * weight->copy_bytes,
+                   .dtype = HEED_BF16,
+                   .rows = rows,
+                   .columns = weight->columns},
+    };
 }
 
 void heed_weights_write_bf16(const heed_model *model, const heed_tensor *tensor)
 {
     for (size_t i = 0, count = heed_weights_copy_count(model, tensor); i < count; i++) {
         const heed_parameter_copy copy = heed_weights_bf16(model, tensor, i);
-        const heed_packed_weight packed = {copy.data, HEED_BF16, copy.rows, copy.columns};
-        model->backend->packing->write_copy(model->backend, &packed, 0, copy.rows,
+        model->backend->packing->write_copy(model->backend, &copy.packed, 0, copy.packed.rows,
                                             tensor->values + copy.begin);
     }
 }

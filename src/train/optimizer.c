@@ -138,7 +138,7 @@ static void cut_into_pieces(heed_optimizer *opt, piece whole, size_t multiple)
         *p = whole;
         p->begin += at;
         p->count = whole.count - at < each ? whole.count - at : each;
-        if (p->copy != NULL) p->row = (int64_t)(at / (size_t)p->copy->columns);
+        if (p->copy != NULL) p->row = (int64_t)(at / (size_t)p->copy->packed.columns);
         p->before = opt->piece_count > 0 ? p[-1].before + p[-1].count : 0;
     }
 }
@@ -153,11 +153,11 @@ static void list_pieces(heed_optimizer *opt)
         size_t at = 0;
         for (size_t i = 0; i < tensor->copy_count; i++) {
             const heed_parameter_copy *copy = &tensor->copies[i];
-            const size_t count = (size_t)(copy->rows * copy->columns);
+            const size_t count = (size_t)(copy->packed.rows * copy->packed.columns);
             cut_into_pieces(opt, (piece){.tensor = t, .begin = at, .count = copy->begin - at}, 1);
             cut_into_pieces(
                 opt, (piece){.tensor = t, .begin = copy->begin, .count = count, .copy = copy},
-                (size_t)(opt->backend->packing->rows_at_once(opt->backend) * copy->columns));
+                (size_t)(opt->backend->packing->rows_at_once(opt->backend) * copy->packed.columns));
             at = copy->begin + count;
             opt->copied += count;
         }
@@ -325,9 +325,9 @@ static void update_job(void *argument, int thread, int threads)
         opt->updates->rule[opt->options.kind](&job->update, decay, tensor->value + p->begin,
                                               tensor->gradient + p->begin, slot, p->count);
         if (p->copy == NULL) continue;
-        const heed_packed_weight copy = {p->copy->data, HEED_BF16, p->copy->rows, p->copy->columns};
-        opt->backend->packing->write_copy(opt->backend, &copy, p->row,
-                                          (int64_t)p->count / p->copy->columns,
+        const heed_packed_weight *copy = &p->copy->packed;
+        opt->backend->packing->write_copy(opt->backend, copy, p->row,
+                                          (int64_t)p->count / copy->columns,
                                           tensor->value + p->begin);
     }
 }

@@ -214,10 +214,11 @@ static void open_rounding(rounding *r, const char *folder, const heed_backend *b
         r->tensors[i] = (heed_optimizer_tensor){
             p.name,     p.rank, p.shape,        p.rows,
             p.gradient, true,   r->copies + at, heed_model_copy_count(r->model, i)};
-        for (size_t k = 0; k < r->tensors[i].copy_count;
-             k++, r->copied += (size_t)(r->copies[at].rows * r->copies[at].columns), at++) {
+        for (size_t k = 0; k < r->tensors[i].copy_count; k++) {
             assert_true(at < MOST_COPIES);
-            r->copies[at] = heed_model_copy(r->model, i, k);
+            const heed_parameter_copy copy = heed_model_copy(r->model, i, k);
+            r->copied += (size_t)(copy.packed.rows * copy.packed.columns);
+            r->copies[at++] = copy;
         }
     }
     heed_optimizer_options rule = heed_optimizer_default(HEED_OPTIMIZER_ADAMW);

@@ -206,8 +206,8 @@ static const matrix matrices[] = {
     {7, 1, 1}, {8, 33, 37}, {1500, 64, 300}, {21000, 3, 9001}, {48003, 100, 2}};
 enum { MATRICES = sizeof matrices / sizeof *matrices, COPIED = 48003 + 200 + 11 };
 
-/* Both panels of a copy hold the rounded elements of its rows. */
-static void check_copy(heed_isa isa, const heed_parameter_copy *copy, const float *value)
+/* Both panels of a copy hold the rounded elements of its rows, which begin at `value`. */
+static void check_copy(heed_isa isa, const heed_packed_weight *copy, const float *value)
 {
     size_t first = 0, bytes = 0;
     float row[9001];
@@ -218,8 +218,7 @@ static void check_copy(heed_isa isa, const heed_parameter_copy *copy, const floa
     for (int64_t i = 0; i < copy->rows; i++) {
         heed_gemm_gather(&own, i, row);
         for (int64_t j = 0; j < copy->columns; j++) {
-            const float expected = heed_round_operand(
-                value[copy->begin + (size_t)(i * copy->columns + j)]);
+            const float expected = heed_round_operand(value[i * copy->columns + j]);
             if (memcmp(&expected, &row[j], 4) != 0)
                 fail_msg("row %d, column %d of a copy: expected %.9g, found %.9g", (int)i, (int)j,
                          expected, row[j]);
@@ -228,8 +227,7 @@ static void check_copy(heed_isa isa, const heed_parameter_copy *copy, const floa
     for (int64_t j = 0; j < copy->columns; j++) {
         heed_gemm_gather(&turned, j, row);
         for (int64_t i = 0; i < copy->rows; i++) {
-            const float expected = heed_round_operand(
-                value[copy->begin + (size_t)(i * copy->columns + j)]);
+            const float expected = heed_round_operand(value[i * copy->columns + j]);
             if (memcmp(&expected, &row[i], 4) != 0)
                 fail_msg("column %d, row %d of a copy: expected %.9g, found %.9g", (int)j, (int)i,
                          expected, row[i]);
@@ -248,10 +246,11 @@ static void train_copied(const heed_backend *backend, heed_optimizer_kind kind, 
         size_t bytes = 0;
         assert_true(
             backend->packing->copy_bytes(backend, matrices[i].rows, matrices[i].columns, &bytes));
-        copies[i] = (heed_parameter_copy){matrices[i].begin, matrices[i].rows, matrices[i].columns,
-                                          heed_allocate_aligned(bytes)};
-        assert_non_null(copies[i].data);
-        memset(copies[i].data, 0x5A, bytes);
+        copies[i] = (heed_parameter_copy){
+            matrices[i].begin,
+            {heed_allocate_aligned(bytes), HEED_BF16, matrices[i].rows, matrices[i].columns}};
+        assert_non_null(copies[i].packed.data);
+        memset(copies[i].packed.data, 0x5A, bytes);
     }
     for (int i = 0; i < COPIED; i++)
         value[i] = i % 5 == 0 ? 1e-39f * (float)heed_rng_normal(&rng)
@@ -264,10 +263,11 @@ static void train_copied(const heed_backend *backend, heed_optimizer_kind kind, 
         for (int i = 0; i < COPIED; i++)
             gradient[i] = i % 5 == 0 ? 0 : (float)heed_rng_normal(&rng);
         heed_optimizer_step(opt, 0.01, 1);
-        for (int i = 0; i < MATRICES; i++) check_copy(backend->isa, &copies[i], value);
+        for (int i = 0; i < MATRICES; i++)
+            check_copy(backend->isa, &copies[i].packed, value + copies[i].begin);
     }
     heed_optimizer_free(opt);
-    for (int i = 0; i < MATRICES; i++) heed_free_aligned(copies[i].data);
+    for (int i = 0; i < MATRICES; i++) heed_free_aligned(copies[i].packed.data);
 }
 
 static void test_copies_follow_every_update(void **state)

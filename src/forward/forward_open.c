@@ -94,6 +94,14 @@ static heed_status check_tokens(const heed_forward_call *call, const heed_forwar
 
 /* ---- the inputs of a stack ---- */
 
+/* Returns the width of the vectors that a stack reads. */
+static int64_t width_of(const heed_forward_call *call, const heed_forward_stack *stack)
+{
+    bool source = stack == &call->source;
+    return heed_stack_width(call->config,
+                            source ? &call->config->encoder : heed_config_main(call->config));
+}
+
 /* Finds the inputs of a stack and checks their shapes. */
 static heed_status open_stack(heed_forward_call *call, heed_forward_stack *stack, const char *ids,
                               const char *vectors, const char *mask, heed_error *error)
@@ -112,7 +120,7 @@ static heed_status open_stack(heed_forward_call *call, heed_forward_stack *stack
     if (choice) expected = "integers (batch, choices, tokens)";
     if (floats) expected = "f32 (batch, tokens, width)";
     if (tokens->rank != rank || heed_tensor_is_float(tokens) != floats ||
-        (floats && tokens->shape[2] != call->config->d_model))
+        (floats && tokens->shape[2] != width_of(call, stack)))
         return heed_fail(error, HEED_E_SHAPE, "input \"%s\": expected %s", tokens->name, expected);
     call->choices = choice ? tokens->shape[1] : 1;
     int64_t batch = tokens->shape[0] * call->choices, length = tokens->shape[choice ? 2 : 1];
@@ -216,8 +224,8 @@ static void mark_fully_masked(heed_forward_call *call)
     heed_padded *source = &call->source.padded;
     call->fully_masked = heed_padded_mark_fully_masked(&call->main.padded,
                                                        (heed_view){.causal = config->causal});
-    for (int64_t layer = 0; layer < stack->layers; layer++)
-        if (heed_config_windowed(config, layer)) {
+    for (int64_t run = 0; run < heed_stack_runs(stack); run++)
+        if (heed_config_windowed(config, run)) {
             bool found = heed_padded_mark_fully_masked(
                 &call->main.padded,
                 (heed_view){.causal = config->causal, .window = config->window});

@@ -38,7 +38,7 @@ static heed_value build_slot(heed_build *b, const heed_weight_place *place, cons
                              heed_value x, layer_reads *reads)
 {
     heed_nn_sublayer around = norms_around(b, place, slot);
-    heed_scope(b->graph, "%s.%lld.%s", stack_name(place), (long long)place->layer, slot->name);
+    heed_scope(b->graph, "%s.%lld.%s", stack_name(place), (long long)place->run, slot->name);
     heed_value *read = &reads->stream[slot->id], *input = &reads->input[slot->id];
     if (slot->beside) {
         *read = reads->stream[slot->beside];
@@ -71,12 +71,17 @@ heed_value heed_build_stack(heed_build *b, const heed_stack_inputs *inputs)
     heed_value x = heed_front_build(b, &place);
     if (inputs == &b->main && heed_build_balances(b))
         b->counted = heed_build_input(b, NULL, HEED_INPUT_COUNTED, 0);
+    int64_t each = stack->layers ? heed_stack_runs(stack) / stack->layers : 0;
     for (int64_t layer = 0; layer < stack->layers; layer++) {
         heed_checkpoint(b->graph, x);
         if (b->spec->hidden_states)
             heed_build_publish(b, x, "%s.%lld", inputs->hidden, (long long)layer);
-        x = build_layer(b, (heed_weight_place){.stack_id = place.stack_id, .layer = layer}, x);
+        for (int64_t end = (layer + 1) * each; place.run < end; place.run++) {
+            place.layer = heed_stack_layer_of(stack, place.run);
+            x = build_layer(b, place, x);
+        }
     }
+    place.run = place.layer = 0;
     heed_checkpoint(b->graph, x);
     heed_scope(b->graph, "%s.final_norm", stack_name(&place));
     x = heed_front_end(b, &place, x);
@@ -88,11 +93,13 @@ heed_value heed_build_stack(heed_build *b, const heed_stack_inputs *inputs)
 
 void heed_build_fill(heed_build *b)
 {
-    for (int64_t layer = 0; layer < b->config->decoder.layers; layer++)
+    const heed_stack *stack = &b->config->decoder;
+    for (int64_t run = 0; run < heed_stack_runs(stack); run++)
         for (const heed_slot *slot = heed_layer_slots(b->config); slot->id; slot++) {
-            heed_weight_place place = {HEED_STACK_DECODER, slot->id, layer};
+            int64_t layer = heed_stack_layer_of(stack, run);
+            heed_weight_place place = {HEED_STACK_DECODER, slot->id, layer, run};
             if (!slot->kind->fill || (slot->when && !slot->when(b->config, &place))) continue;
-            heed_scope(b->graph, "decoder.%lld.%s", (long long)layer, slot->name);
+            heed_scope(b->graph, "decoder.%lld.%s", (long long)run, slot->name);
             slot->kind->fill(b, &place);
         }
 }

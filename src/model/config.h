@@ -50,7 +50,12 @@ typedef struct heed_more_ends {
 
 /* Sizes of one stack. */
 typedef struct heed_stack {
-    int64_t layers;     /* L */
+    int64_t layers; /* L */
+    /* Layers may share weights: the L layers run through `own_layers` groups in order, L /
+       own_layers times each in a row; 0: every layer has weights of its own. Each layer consists
+       of `group_layers` that run one after the other; 0: 1 (ALBERT). */
+    int64_t own_layers, group_layers;
+    int64_t width;      /* of its rows; 0: d_model. Of the stack that heads read it is d_model */
     int64_t heads;      /* H */
     int64_t kv_heads;   /* K */
     int64_t head_width; /* E */
@@ -69,6 +74,9 @@ typedef struct heed_config {
     int64_t source_vocabulary;
     int64_t d_model;         /* D */
     int64_t embedding_width; /* width of the token embedding and the output matrix; 0: D */
+    int64_t embedding_order; /* heed_embedding_order */
+    /* token rows are projected even if they are as wide as the model; the projection has a bias */
+    bool embedding_projected, projection_bias;
     /* rows of a learned or computed table of positions, else the length the model was trained on */
     int64_t context;
     int64_t token_types;         /* rows of the token type table; 0: none */
@@ -83,6 +91,7 @@ typedef struct heed_config {
     double norm_offset;    /* 1: gains are stored as g - 1 */
     double residual_scale; /* factor of what a sublayer adds to the residual stream; 0: 1 */
     bool norm_bias, embedding_norm, final_norm;
+    bool first_norm_absent; /* layer 0 has no norm before attention */
     /* feed-forward */
     int64_t activation; /* heed_unary_kind */
     bool gated;
@@ -189,6 +198,14 @@ bool heed_config_windowed(const heed_config *config, int64_t layer);
 int64_t heed_config_reach(const heed_config *config);
 /* Returns the decoder, or the only stack. */
 const heed_stack *heed_config_main(const heed_config *config);
+/* Returns the width of a stack's rows. */
+int64_t heed_stack_width(const heed_config *config, const heed_stack *stack);
+/* Returns how many times a layer runs, with all that run more than once. */
+int64_t heed_stack_runs(const heed_stack *stack);
+/* Returns the number of layers that have weights of their own. */
+int64_t heed_stack_own_layers(const heed_stack *stack);
+/* Returns which of them run `run` uses. */
+int64_t heed_stack_layer_of(const heed_stack *stack, int64_t run);
 /* Returns the member of a config.json that holds the decoder's settings ("decoder", "generator" or
    "text_config"), borrowed; NULL if there is none. */
 const json_t *heed_config_nested(const json_t *json);

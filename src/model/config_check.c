@@ -1,5 +1,5 @@
 /* Completes a configuration, and checks it as a whole before anything is allocated for it. */
-#include "model/family.h"
+#include "model/head/head.h"
 
 #include <math.h>
 #include <string.h>
@@ -8,9 +8,10 @@ static void complete_stack(const heed_config *config, heed_stack *stack)
 {
     if (stack->heads == 0) return;
     if (stack->kv_heads == 0) stack->kv_heads = stack->heads;
-    if (stack->head_width == 0) stack->head_width = config->d_model / stack->heads;
+    int64_t width = heed_stack_width(config, stack);
+    if (stack->head_width == 0) stack->head_width = width / stack->heads;
     if (stack->d_ff == 0) {
-        double exact = config->family->d_ff_factor * (double)config->d_model;
+        double exact = config->family->d_ff_factor * (double)width;
         int64_t least = (int64_t)ceil(exact - 1e-9), multiple = config->family->d_ff_multiple;
         stack->d_ff = (least + multiple - 1) / multiple * multiple;
     }
@@ -61,18 +62,32 @@ static heed_status check_rotated(const heed_config *config, const heed_rope *rop
 static heed_status check_division(const heed_config *config, const heed_stack *stack,
                                   const char *where, heed_error *error)
 {
-    if (stack->heads > 0 && stack->head_width * stack->heads != config->d_model &&
-        stack->head_width == config->d_model / stack->heads)
+    int64_t width = heed_stack_width(config, stack);
+    if (stack->heads > 0 && stack->head_width * stack->heads != width &&
+        stack->head_width == width / stack->heads)
         return heed_fail(error, HEED_E_FORMAT, "%s: the width %lld does not divide by %lld heads",
-                         where, (long long)config->d_model, (long long)stack->heads);
+                         where, (long long)width, (long long)stack->heads);
     return HEED_OK;
+}
+
+/* Checks layers that share weights. */
+static heed_status check_shared_layers(const heed_stack *stack, const char *where,
+                                       heed_error *error)
+{
+    HEED_TRY(check_range(where, "the number of layers with weights of their own", stack->own_layers,
+                         0, stack->layers, error));
+    return check_range(where, "the number of layers in a group", stack->group_layers, 0,
+                       HEED_MAX_LAYERS / stack->layers, error);
 }
 
 static heed_status check_stack(const heed_config *config, const heed_stack *stack,
                                const char *where, heed_error *error)
 {
     HEED_TRY(check_division(config, stack, where, error));
-    HEED_TRY(check_range(where, "the number of layers", stack->layers, 0, HEED_MAX_LAYERS, error));
+    HEED_TRY(check_range(where, "the number of layers", stack->layers, 1, HEED_MAX_LAYERS, error));
+    HEED_TRY(check_shared_layers(stack, where, error));
+    HEED_TRY(check_range(where, "the width of a stack", heed_stack_width(config, stack), 1, 1 << 20,
+                         error));
     HEED_TRY(check_range(where, "the number of heads", stack->heads, 1, 1 << 14, error));
     HEED_TRY(
         check_range(where, "the number of key/value heads", stack->kv_heads, 1, 1 << 14, error));
@@ -219,12 +234,25 @@ static heed_status check_combinations(const heed_config *config, const char *whe
                                       heed_error *error)
 {
     bool encoder_decoder = config->arrangement == HEED_ENCODER_DECODER;
-    if (config->residual != HEED_RESIDUAL_SERIAL &&
-        (config->norm_place != HEED_NORM_PRE || encoder_decoder))
+    bool parallel = config->residual == HEED_RESIDUAL_PARALLEL ||
+                    config->residual == HEED_RESIDUAL_PARALLEL_TWO_NORMS;
+    if (parallel && (config->norm_place != HEED_NORM_PRE || encoder_decoder))
         return heed_fail(
             error, HEED_E_UNSUPPORTED,
             "%s: parallel attention and feed-forward go with norms before them, in a single stack",
             where);
+    if (config->first_norm_absent && config->norm_place != HEED_NORM_PRE)
+        return heed_fail(error, HEED_E_UNSUPPORTED,
+                         "%s: first_norm_absent is true; it goes with norms before sublayers",
+                         where);
+    if (config->embedding_order == HEED_EMBEDDING_PROJECTED_LAST && !config->lm_transform &&
+        heed_head_any(config, HEED_TRAIT_PREDICTS_TOKENS) &&
+        config->embedding_width != config->d_model)
+        return heed_fail(
+            error, HEED_E_UNSUPPORTED,
+            "%s: hidden states are %lld wide and token rows %lld, which are projected last; then "
+            "the output matrix needs lm_head_transform before it",
+            where, (long long)config->d_model, (long long)config->embedding_width);
     return HEED_OK;
 }
 
@@ -246,6 +274,7 @@ static void derive(heed_config *config)
 heed_status heed_config_complete(heed_config *config, const char *where, heed_error *error)
 {
     memcpy(config->model_type, config->family->name, strlen(config->family->name) + 1);
+    if (heed_config_main(config)->width > 0) config->d_model = heed_config_main(config)->width;
     HEED_TRY(check_sizes(config, where, error));
     derive(config);
     HEED_TRY(check_rotary(config, where, error));

@@ -28,6 +28,37 @@ const heed_stack *heed_config_main(const heed_config *config)
     return config->arrangement == HEED_ENCODER_ONLY ? &config->encoder : &config->decoder;
 }
 
+int64_t heed_stack_width(const heed_config *config, const heed_stack *stack)
+{
+    return stack->width > 0 ? stack->width : config->d_model;
+}
+
+/* ---- layers that share weights ---- */
+
+static int64_t group_layers(const heed_stack *stack)
+{
+    return stack->group_layers > 0 ? stack->group_layers : 1;
+}
+
+int64_t heed_stack_runs(const heed_stack *stack)
+{
+    return stack->layers * group_layers(stack);
+}
+
+int64_t heed_stack_own_layers(const heed_stack *stack)
+{
+    return (stack->own_layers > 0 ? stack->own_layers : stack->layers) * group_layers(stack);
+}
+
+int64_t heed_stack_layer_of(const heed_stack *stack, int64_t run)
+{
+    if (stack->own_layers == 0) return run;
+    int64_t layer = run / group_layers(stack), in_group = run % group_layers(stack);
+    /* in floating point, as the published code divides */
+    double each = (double)stack->layers / (double)stack->own_layers;
+    return (int64_t)((double)layer / each) * group_layers(stack) + in_group;
+}
+
 /* ---- layers with a window ---- */
 
 void heed_config_window_all(heed_config *config)

@@ -42,8 +42,10 @@ typedef struct heed_weight_name {
     uint8_t fused;
     uint32_t flags;
     uint32_t heads; /* one bit per heed_head that uses this name; 0: all of them */
-    /* "{i}" is the number of the layer and "{j}" that of the expert. With "{j}" each expert has a
-       tensor, without it one tensor (X,...) holds all. NULL ends a table. */
+    /* "{i}" is the number of the layer and "{j}" that of the expert; "{g}" is that of the group of
+       layers, and "{k}" that of the layer in its group, for models whose layers share weights.
+       With "{j}" each expert has a tensor, without it one tensor (X,...) holds all. NULL ends a
+       table. */
     const char *name;
 } heed_weight_name;
 /* Returns where the weight of an entry is; of several weights in one tensor, the first. */
@@ -54,6 +56,7 @@ static inline heed_weight_place heed_weight_name_place(const heed_weight_name *e
         .stack_id = entry->stack_id,
         .slot = entry->slot ? entry->slot : (uint8_t)usual,
         .layer = layer,
+        .run = layer,
     };
 }
 

@@ -22,9 +22,10 @@ static heed_status find_source(heed_model *model, const heed_weights_file *file,
         if (!(alias->flags & HEED_NAME_ALIAS) || alias->role != tensor->entry->role ||
             place.stack_id != tensor->place.stack_id || place.slot != tensor->place.slot)
             continue;
-        char *name = heed_weights_expand(model->arena,
-                                         alias->flags & HEED_NAME_BASE ? model->prefix : "",
-                                         alias->name, tensor->place.layer, tensor->expert);
+        const char *prefix = alias->flags & HEED_NAME_BASE ? model->prefix : "";
+        char *name = heed_weights_expand(
+            model->arena, prefix, alias->name,
+            heed_weights_numbers(&model->config, &tensor->place, tensor->expert));
         if (!name) return heed_fail_memory(error, strlen(alias->name), "names of tensors");
         tensor->source = heed_weights_file_find(file, name);
         if (tensor->source) tensor->name = name;

@@ -5,7 +5,7 @@
 
 int64_t heed_model_cache_layers(const heed_model *model)
 {
-    return heed_config_main(&model->config)->layers;
+    return heed_stack_runs(heed_config_main(&model->config));
 }
 
 heed_dtype heed_model_cache_dtype(const heed_model *model)

@@ -17,11 +17,11 @@ static int64_t count_found(const heed_model *model, const heed_weights_file *fil
                            const char *wrapper, const char *prefix)
 {
     heed_arena *arena = heed_arena_new();
-    char *both = arena ? heed_weights_expand(arena, wrapper, prefix, 0, 0) : NULL;
+    char *both = arena ? heed_weights_expand(arena, wrapper, prefix, (heed_name_numbers){0}) : NULL;
     int64_t found = both ? 0 : -1;
     for (const heed_weight_name *entry = model->names; found >= 0 && entry->name; entry++) {
         const char *before = entry->flags & HEED_NAME_BASE ? both : wrapper;
-        const char *name = heed_weights_expand(arena, before, entry->name, 0, 0);
+        const char *name = heed_weights_expand(arena, before, entry->name, (heed_name_numbers){0});
         if (!name) found = -1;
         else if (is_known(file, name)) found++;
     }

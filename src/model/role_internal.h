@@ -32,6 +32,7 @@ typedef enum heed_dimension {
     HEED_DIMENSION_ONE,
     HEED_DIMENSION_TWO,
     HEED_DIMENSION_EMBEDDING, /* the width of the token embedding */
+    HEED_DIMENSION_INPUT,     /* the width of the rows to which types and positions are added */
     HEED_DIMENSION_OUTPUT,    /* the width of the last hidden states, which heads read */
     HEED_DIMENSION_HEADS,
     HEED_DIMENSION_EXPERTS,
@@ -64,13 +65,17 @@ typedef enum heed_slot_id {
     HEED_SLOT_ATTENTION,
     HEED_SLOT_CROSS,
     HEED_SLOT_FFN,
+    HEED_SLOT_FFN_BEFORE, /* before attention */
     HEED_SLOT_IDS
 } heed_slot_id;
 
 typedef struct heed_weight_place {
     uint8_t stack_id; /* heed_stack_id */
     uint8_t slot;     /* heed_slot_id */
-    int64_t layer;    /* 0 outside of layers */
+    int64_t layer;    /* among those with weights of their own; 0 outside of layers */
+    /* which run of a layer, counted through the stack; equal to `layer` unless layers share
+       weights. Windows, positions, caches and outputs belong to runs */
+    int64_t run;
 } heed_weight_place;
 
 /* How weights of a role are kept and used. */
@@ -121,6 +126,10 @@ heed_slot_id heed_role_slot(heed_role role);
    expert. */
 void heed_role_shape(const heed_config *config, const heed_weight_place *place,
                      const heed_role_use *use, int64_t *rows, int64_t *columns);
+/* Returns whether token rows of the stack at this place have another width than its layers. */
+bool heed_role_widths_differ(const heed_config *config, const heed_weight_place *place);
+/* Returns the width of the rows to which the stack's front adds types and positions. */
+int64_t heed_role_input_width(const heed_config *config, const heed_weight_place *place);
 /* Writes the name of a role at a place, such as "attention.query.weight", and returns text. */
 const char *heed_role_name(const heed_config *config, const heed_weight_place *place,
                            const heed_role_use *use, char *text, size_t room);
@@ -137,12 +146,6 @@ extern const heed_role_use heed_head_roles[];
 /* Returns the number of layers of a stack that have weights of their own; 1 for
    HEED_STACK_MODEL. */
 int64_t heed_stack_layers(const heed_config *config, heed_stack_id stack_id);
-/* Returns the width of a stack's rows. */
-static inline int64_t heed_stack_width(const heed_config *config, const heed_stack *stack)
-{
-    (void)stack;
-    return config->d_model;
-}
 /* Returns a stack; of HEED_STACK_MODEL the one that heads read. */
 const heed_stack *heed_stack_by_id(const heed_config *config, heed_stack_id stack_id);
 bool heed_stack_exists(const heed_config *config, heed_stack_id stack_id);

@@ -16,7 +16,8 @@ const heed_stack *heed_stack_by_id(const heed_config *config, heed_stack_id stac
 
 int64_t heed_stack_layers(const heed_config *config, heed_stack_id stack_id)
 {
-    return stack_id == HEED_STACK_MODEL ? 1 : heed_stack_by_id(config, stack_id)->layers;
+    if (stack_id == HEED_STACK_MODEL) return 1;
+    return heed_stack_own_layers(heed_stack_by_id(config, stack_id));
 }
 
 bool heed_stack_exists(const heed_config *config, heed_stack_id stack_id)
@@ -73,7 +74,7 @@ bool heed_role_wanted(const heed_config *config, heed_stack_id stack_id, heed_sl
 {
     int64_t layers = slot == HEED_SLOT_NONE ? 1 : heed_stack_layers(config, stack_id);
     for (int64_t layer = 0; layer < layers; layer++) {
-        heed_weight_place place = {(uint8_t)stack_id, (uint8_t)slot, layer};
+        heed_weight_place place = {(uint8_t)stack_id, (uint8_t)slot, layer, layer};
         if (heed_role_find(config, &place, role)) return true;
     }
     return false;
@@ -100,6 +101,38 @@ static int64_t vocabulary_of(const heed_config *config, const heed_weight_place 
 {
     bool source = place->stack_id == HEED_STACK_ENCODER && config->source_vocabulary > 0;
     return source ? config->source_vocabulary : config->vocabulary;
+}
+
+/* Returns the width of a stack's token rows. A table of its own is as wide as the stack, unless
+   the model has a narrower embedding. */
+static int64_t embedding_width(const heed_config *config, const heed_weight_place *place)
+{
+    bool own = config->source_vocabulary > 0 && place->stack_id != HEED_STACK_MODEL;
+    const heed_stack *stack = heed_stack_by_id(config, (heed_stack_id)place->stack_id);
+    bool narrower = config->embedding_width != config->d_model;
+    return own && !narrower ? heed_stack_width(config, stack) : config->embedding_width;
+}
+
+bool heed_role_widths_differ(const heed_config *config, const heed_weight_place *place)
+{
+    const heed_stack *stack = heed_stack_by_id(config, (heed_stack_id)place->stack_id);
+    return embedding_width(config, place) != heed_stack_width(config, stack);
+}
+
+int64_t heed_role_input_width(const heed_config *config, const heed_weight_place *place)
+{
+    const heed_stack *stack = heed_stack_by_id(config, (heed_stack_id)place->stack_id);
+    if (config->embedding_order == HEED_EMBEDDING_PROJECTED_LAST)
+        return embedding_width(config, place);
+    return heed_stack_width(config, stack);
+}
+
+/* Returns the width of the last hidden states, which are projected back if token rows were
+   projected first. */
+static int64_t output_width(const heed_config *config)
+{
+    bool back = config->embedding_order == HEED_EMBEDDING_PROJECTED_FIRST;
+    return back ? config->embedding_width : heed_stack_width(config, heed_config_main(config));
 }
 
 /* Returns the classes of a classifier; each of several sequences that are compared has one
@@ -131,8 +164,9 @@ static int64_t dimension_size(const heed_config *config, const heed_weight_place
     case HEED_DIMENSION_EXPERTS: return config->experts;
     case HEED_DIMENSION_EXPERT_D_FF: return config->expert_d_ff;
     case HEED_DIMENSION_SHARED_D_FF: return config->shared_d_ff;
-    case HEED_DIMENSION_EMBEDDING:
-    case HEED_DIMENSION_OUTPUT: return config->embedding_width;
+    case HEED_DIMENSION_EMBEDDING: return embedding_width(config, place);
+    case HEED_DIMENSION_INPUT: return heed_role_input_width(config, place);
+    case HEED_DIMENSION_OUTPUT: return output_width(config);
     case HEED_DIMENSION_NONE: break;
     }
     return 0;

@@ -18,7 +18,7 @@ static heed_status add_copies(const heed_model *model, const heed_weights_file *
                               const heed_weight_name *entry, copies *found, heed_error *error)
 {
     const char *prefix = entry->flags & HEED_NAME_BASE ? model->prefix : "";
-    char *name = heed_weights_expand(model->arena, prefix, entry->name, 0, 0);
+    char *name = heed_weights_expand(model->arena, prefix, entry->name, (heed_name_numbers){0});
     if (!name) return heed_fail_memory(error, strlen(entry->name), "names of tensors");
     const heed_stored_tensor *tensor = heed_weights_file_find(file, name);
     if (!tensor) HEED_TRY(heed_weights_file_check(file, name, error));

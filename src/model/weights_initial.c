@@ -23,7 +23,8 @@ void heed_weights_compute(heed_model *model)
             heed_alibi_slopes(model->weights[slopes].data, model->weights[slopes].rows,
                               config->alibi_most > 0 ? config->alibi_most : 8);
         if (sinusoid >= 0)
-            heed_sinusoid_table(model->weights[sinusoid].data, config->context, config->d_model,
+            heed_sinusoid_table(model->weights[sinusoid].data, config->context,
+                                model->weights[sinusoid].columns,
                                 (heed_sinusoid_order)config->sinusoid_order);
     }
 }
@@ -58,7 +59,8 @@ static double deviation(const heed_model *model, const heed_tensor *tensor)
     const heed_config *config = &model->config;
     uint8_t initial = tensor->use->initial;
     double scale = config->initializer_range;
-    int64_t layers = heed_stack_layers(config, (heed_stack_id)tensor->place.stack_id);
+    heed_stack_id stack_id = (heed_stack_id)tensor->place.stack_id;
+    int64_t layers = heed_stack_runs(heed_stack_by_id(config, stack_id));
     if (initial == HEED_INITIAL_RESIDUAL &&
         config->family->initial == HEED_INITIAL_SCALED_RESIDUAL && layers > 0)
         scale /= sqrt(2.0 * (double)layers);

@@ -159,11 +159,19 @@ void heed_weights_compute(heed_model *model);
 heed_status heed_weights_initialize(heed_model *model, heed_tensor *tensor, uint64_t seed,
                                     heed_error *error);
 
+/* Numbers in the name of a tensor: "{i}" is the layer, "{j}" the expert, "{g}" the group of layers
+   and "{k}" the layer in its group. */
+typedef struct heed_name_numbers {
+    int64_t layer, expert, group, in_group;
+} heed_name_numbers;
+/* Returns the numbers of the layer at a place. */
+heed_name_numbers heed_weights_numbers(const heed_config *config, const heed_weight_place *place,
+                                       int64_t expert);
 /* Returns "layers.3.experts.1.weight" for "layers.{i}.experts.{j}.weight", with the prefix before
    it, in memory of the arena. Returns NULL if memory is out. */
-char *heed_weights_expand(heed_arena *arena, const char *prefix, const char *pattern, int64_t layer,
-                          int64_t expert);
-/* Returns whether the name is prefix + pattern with any numbers in place of {i} and {j}. */
+char *heed_weights_expand(heed_arena *arena, const char *prefix, const char *pattern,
+                          heed_name_numbers numbers);
+/* Returns whether the name is prefix + pattern with any numbers in place of {i}, {j} and so on. */
 bool heed_weights_matches(const char *name, const char *prefix, const char *pattern);
 
 heed_status heed_model_note_add(heed_model *model, heed_error *error, const char *format, ...)

@@ -5,18 +5,43 @@
 #include <stdio.h>
 #include <string.h>
 
-char *heed_weights_expand(heed_arena *arena, const char *prefix, const char *pattern, int64_t layer,
-                          int64_t expert)
+heed_name_numbers heed_weights_numbers(const heed_config *config, const heed_weight_place *place,
+                                       int64_t expert)
+{
+    const heed_stack *stack = heed_stack_by_id(config, (heed_stack_id)place->stack_id);
+    int64_t each = stack->group_layers > 0 ? stack->group_layers : 1;
+    return (heed_name_numbers){
+        .layer = place->layer,
+        .expert = expert,
+        .group = place->layer / each,
+        .in_group = place->layer % each,
+    };
+}
+
+/* Returns whether a pattern continues with a number, such as "{i}". */
+static bool is_number(const char *pattern)
+{
+    return *pattern == '{' && pattern[1] && strchr("ijgk", pattern[1]) && pattern[2] == '}';
+}
+
+static int64_t number_of(heed_name_numbers numbers, char letter)
+{
+    if (letter == 'j') return numbers.expert;
+    if (letter == 'g') return numbers.group;
+    return letter == 'k' ? numbers.in_group : numbers.layer;
+}
+
+char *heed_weights_expand(heed_arena *arena, const char *prefix, const char *pattern,
+                          heed_name_numbers numbers)
 {
     size_t room = strlen(prefix) + strlen(pattern) + 48, at = strlen(prefix);
     char *name = heed_arena_take(arena, room, 1);
     if (!name) return NULL;
     memcpy(name, prefix, at);
     while (*pattern) {
-        bool by_layer = strncmp(pattern, "{i}", 3) == 0;
-        if (by_layer || strncmp(pattern, "{j}", 3) == 0) {
+        if (is_number(pattern)) {
             at += (size_t)snprintf(name + at, room - at, "%lld",
-                                   (long long)(by_layer ? layer : expert));
+                                   (long long)number_of(numbers, pattern[1]));
             pattern += 3;
         } else {
             name[at++] = *pattern++;
@@ -31,7 +56,7 @@ bool heed_weights_matches(const char *name, const char *prefix, const char *patt
     size_t length = strlen(prefix);
     if (strncmp(name, prefix, length) != 0) return false;
     for (name += length; *pattern; pattern++) {
-        if (strncmp(pattern, "{i}", 3) == 0 || strncmp(pattern, "{j}", 3) == 0) {
+        if (is_number(pattern)) {
             if (*name < '0' || *name > '9') return false;
             while (*name >= '0' && *name <= '9') name++;
             pattern += 2;
@@ -187,7 +212,8 @@ static heed_status add_tensor(heed_model *model, const heed_weight_name *entry,
         .first_weight = (int32_t)model->n_weights,
     };
     const char *prefix = entry->flags & HEED_NAME_BASE ? model->prefix : "";
-    tensor.name = heed_weights_expand(model->arena, prefix, entry->name, place->layer, expert);
+    tensor.name = heed_weights_expand(model->arena, prefix, entry->name,
+                                      heed_weights_numbers(config, place, expert));
     if (!tensor.name ||
         !heed_grow(&model->tensors, &model->tensors_capacity, model->n_tensors + 1, sizeof tensor))
         return heed_fail_memory(error, sizeof tensor, "the list of tensors");
@@ -256,7 +282,7 @@ static heed_status add_computed(heed_model *model, heed_error *error)
         } else if (config->position == HEED_POSITION_SINUSOIDAL) {
             name = "sinusoids";
             weight.rows = config->context;
-            weight.columns = heed_stack_width(config, stack);
+            weight.columns = heed_role_input_width(config, &weight.place);
             model->sinusoid[stack_id] = (int32_t)model->n_weights;
         } else if (config->position == HEED_POSITION_ALIBI) {
             name = "alibi_slopes";

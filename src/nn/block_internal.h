@@ -60,14 +60,16 @@ typedef struct heed_nn_routing {
 heed_value heed_nn_experts_build(heed_graph *graph, heed_value x, const heed_nn_experts *experts,
                                  heed_nn_routing *routing);
 
-/* The input of the first layer: token rows (or vectors) * scale, projected to the model's width if
-   they are narrower, plus type rows, plus position rows; then norm and dropout. ids, positions,
-   types (N); tables (V,D'), (P,D), (types,D); projection (D,D'); result (N,D). */
+/* The input of the first layer: token rows (or vectors) * scale, plus type rows, plus position
+   rows; then norm and dropout. Rows of another width D' are projected to the model's width D,
+   before all that or after it, by `order`. ids, positions, types (N); tables (V,D'), (P,D or D'),
+   (types,D or D'); projection (D,D'); result (N,D). */
 typedef struct heed_nn_embedding {
     heed_value ids, token_table; /* unless `vectors` is set */
-    heed_value projection;       /* HEED_NONE if D' = D */
-    int64_t padding;             /* the token whose row is not trained; -1 if all are */
-    heed_value vectors;          /* (N,D) instead of ids */
+    heed_nn_linear projection;   /* its weight is HEED_NONE if nothing is projected */
+    heed_embedding_order order;
+    int64_t padding;    /* the token whose row is not trained; -1 if all are */
+    heed_value vectors; /* (N,D) instead of ids */
     heed_value positions, position_table;
     heed_value types, type_table;
     double scale;

@@ -15,13 +15,22 @@ typedef enum heed_norm_place {
     HEED_NORM_PLACES
 } heed_norm_place;
 
-/* Whether attention and feed-forward come one after the other or read the same x. */
+/* The order of a layer's sublayers. */
 typedef enum heed_residual_kind {
-    HEED_RESIDUAL_SERIAL,
+    HEED_RESIDUAL_SERIAL,             /* attention, cross-attention, feed-forward */
     HEED_RESIDUAL_PARALLEL,           /* x + attention(norm(x)) + ffn(norm(x)) with one norm */
     HEED_RESIDUAL_PARALLEL_TWO_NORMS, /* the same with a norm for each */
+    /* half a feed-forward, attention, cross-attention, half a feed-forward (Lu et al. 2019) */
+    HEED_RESIDUAL_MACARON,
     HEED_RESIDUAL_KINDS
 } heed_residual_kind;
+
+/* Where token rows that are narrower than the model are projected to its width. */
+typedef enum heed_embedding_order {
+    HEED_EMBEDDING_PROJECTED_FIRST, /* project, then add types and positions, then the norm (OPT) */
+    HEED_EMBEDDING_PROJECTED_LAST,  /* add, normalize, then project (ALBERT, ELECTRA) */
+    HEED_EMBEDDING_ORDERS
+} heed_embedding_order;
 
 /* How a model knows the positions of tokens. */
 typedef enum heed_position_kind {

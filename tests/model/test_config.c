@@ -166,7 +166,9 @@ static const bad_config bad[] = {
      "position is \"sideways\""},
     {HEED(", \"residual\": \"parallel\", \"norm_place\": \"post\""), HEED_E_UNSUPPORTED,
      "parallel"},
-    {HEED(", \"arrangement\": \"encoder\""), HEED_E_FORMAT, "heads is 0"},
+    {HEED(", \"arrangement\": \"encoder\""), HEED_E_FORMAT, "the number of layers is 0"},
+    {"{\"model_type\": \"gpt_neo\", \"num_layers\": 0}", HEED_E_FORMAT,
+     "the number of layers is 0"},
 };
 
 static void every_error_says_what_is_wrong(void **state)
@@ -328,7 +330,6 @@ static void written_configurations_read_back(void **state)
         MARIAN(", \"scale_embedding\": true, \"share_encoder_decoder_embeddings\": false, "
                "\"decoder_vocab_size\": 77"),
         MARIAN(", \"tie_word_embeddings\": false"),
-        "{\"model_type\": \"gpt_neo\", \"num_layers\": 0}",
         ROTARY("phi", "1.0"),
         ROTARY("phi3", "0.75"),
         LLAMA(", \"partial_rotary_factor\": 0.5"),

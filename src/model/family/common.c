@@ -7,7 +7,8 @@
 
 const char *const heed_norm_names[] = {"layer", "rms", NULL};
 const char *const heed_norm_place_names[] = {"pre", "post", "sandwich", "output", "stream", NULL};
-const char *const heed_residual_names[] = {"serial", "parallel", "parallel_two_norms", NULL};
+const char *const heed_residual_names[] = {"serial", "parallel", "parallel_two_norms", "macaron",
+                                           NULL};
 const char *const heed_position_names[] = {"none",   "learned", "sinusoidal",
                                            "rotary", "alibi",   NULL};
 

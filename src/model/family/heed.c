@@ -6,6 +6,8 @@ static const char *const arrangement_names[] = {"decoder", "encoder", "encoder-d
 static const char *const order_names[] = {"halves", "interleaved", NULL};
 static const char *const qk_norm_names[] = {"none", "head", "all", "head_gains", NULL};
 
+static const char *const embedding_order_names[] = {"projected_first", "projected_last", NULL};
+
 static const heed_config preset = {
     .arrangement = HEED_DECODER_ONLY,
     .vocabulary = 32000,
@@ -38,11 +40,17 @@ static const heed_key keys[] = {
     HEED_KEY("max_position_embeddings", SIZE, context),
     HEED_KEY("type_vocab_size", COUNT, token_types),
     HEED_KEY("encoder_layers", COUNT, encoder.layers),
+    HEED_KEY("encoder_own_layers", COUNT, encoder.own_layers),
+    HEED_KEY("encoder_group_layers", COUNT, encoder.group_layers),
+    HEED_KEY("encoder_hidden_size", COUNT, encoder.width),
     HEED_KEY("encoder_attention_heads", COUNT, encoder.heads),
     HEED_KEY("encoder_key_value_heads", COUNT, encoder.kv_heads),
     HEED_KEY("encoder_head_dim", COUNT, encoder.head_width),
     HEED_KEY("encoder_intermediate_size", COUNT, encoder.d_ff),
     HEED_KEY("decoder_layers", COUNT, decoder.layers),
+    HEED_KEY("decoder_own_layers", COUNT, decoder.own_layers),
+    HEED_KEY("decoder_group_layers", COUNT, decoder.group_layers),
+    HEED_KEY("decoder_hidden_size", COUNT, decoder.width),
     HEED_KEY("decoder_attention_heads", COUNT, decoder.heads),
     HEED_KEY("decoder_key_value_heads", COUNT, decoder.kv_heads),
     HEED_KEY("decoder_head_dim", COUNT, decoder.head_width),
@@ -74,6 +82,10 @@ static const heed_key keys[] = {
     HEED_KEY("logit_scale", NUMBER, logit_scale),
     HEED_KEY("residual_scale", NUMBER, residual_scale),
     HEED_KEY("embedding_width", COUNT, embedding_width),
+    HEED_KEY_NAMES("embedding_order", embedding_order_names, embedding_order),
+    HEED_KEY("embedding_projected", FLAG, embedding_projected),
+    HEED_KEY("embedding_projection_bias", FLAG, projection_bias),
+    HEED_KEY("first_norm_absent", FLAG, first_norm_absent),
     HEED_KEY("alibi_bias_max", NUMBER, alibi_most),
     HEED_KEY("alibi_scaled", FLAG, alibi_scaled),
     HEED_KEY("alibi_rounded", FLAG, alibi_bf16),
@@ -98,10 +110,15 @@ static const heed_key keys[] = {
 /* clang-format off */
 #define STACK(in, stem) \
     HEED_WEIGHT(TOKEN_EMBEDDING, in, 0, stem ".embed_tokens.weight"), \
-    HEED_WEIGHT(EMBEDDING_PROJECTION, in, 0, stem ".project_in.weight"), \
+    HEED_WEIGHT_LINEAR(EMBEDDING_PROJECTION, in, 0, stem ".project_in"), \
     HEED_WEIGHT(POSITION_EMBEDDING, in, 0, stem ".embed_positions.weight"), \
     HEED_WEIGHT(TYPE_EMBEDDING, in, 0, stem ".embed_types.weight"), \
     HEED_WEIGHT_NORM(EMBEDDING_NORM, in, 0, stem ".embed_norm"), \
+    HEED_WEIGHT_NORM_AT(FFN_BEFORE, NORM, in, 0, stem ".layers.{i}.mlp_before_norm"), \
+    HEED_WEIGHT_NORM_AT(FFN_BEFORE, POST_NORM, in, 0, stem ".layers.{i}.mlp_before_post_norm"), \
+    HEED_WEIGHT_LINEAR_AT(FFN_BEFORE, GATE, in, 0, stem ".layers.{i}.mlp_before.gate_proj"), \
+    HEED_WEIGHT_LINEAR_AT(FFN_BEFORE, UP, in, 0, stem ".layers.{i}.mlp_before.up_proj"), \
+    HEED_WEIGHT_LINEAR_AT(FFN_BEFORE, DOWN, in, 0, stem ".layers.{i}.mlp_before.down_proj"), \
     HEED_WEIGHT_NORM_AT(ATTENTION, NORM, in, 0, stem ".layers.{i}.attention_norm"), \
     HEED_WEIGHT_NORM_AT(ATTENTION, POST_NORM, in, 0, stem ".layers.{i}.attention_post_norm"), \
     HEED_WEIGHT_LINEAR(QUERY, in, 0, stem ".layers.{i}.self_attn.q_proj"), \

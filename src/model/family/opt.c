@@ -43,7 +43,7 @@ static const heed_key keys[] = {
 
 static const heed_weight_name weights[] = {
     HEED_TENSOR(TOKEN_EMBEDDING, MODEL, "embed_tokens.weight"),
-    HEED_TENSOR(EMBEDDING_PROJECTION, DECODER, "project_in.weight"),
+    HEED_TENSOR(EMBEDDING_PROJECTION_WEIGHT, DECODER, "project_in.weight"),
     HEED_TENSOR(OUTPUT_PROJECTION, DECODER, "project_out.weight"),
     HEED_TENSOR(POSITION_EMBEDDING, DECODER, "embed_positions.weight"),
     HEED_LINEAR(KEY, "layers.{i}.self_attn.k_proj"),

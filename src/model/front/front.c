@@ -22,7 +22,22 @@ static bool has_positions(const heed_config *config, const heed_weight_place *pl
 
 static bool is_projected(const heed_config *config, const heed_weight_place *place)
 {
-    return in_stack(config, place) && config->embedding_width != config->d_model;
+    return in_stack(config, place) &&
+           (config->embedding_projected || heed_role_widths_differ(config, place));
+}
+
+static bool has_projection_bias(const heed_config *config, const heed_weight_place *place)
+{
+    return is_projected(config, place) && config->projection_bias;
+}
+
+/* Heads read rows of the embedding's width if those were projected before all else. */
+static bool is_projected_back(const heed_config *config, const heed_weight_place *place)
+{
+    const heed_stack *stack = heed_stack_by_id(config, (heed_stack_id)place->stack_id);
+    return in_stack(config, place) && stack == heed_config_main(config) &&
+           config->embedding_order == HEED_EMBEDDING_PROJECTED_FIRST &&
+           heed_role_widths_differ(config, place);
 }
 
 /* Types are of the only stack, or of the decoder. */
@@ -54,18 +69,20 @@ static bool has_last_norm_bias(const heed_config *config, const heed_weight_plac
 }
 
 const heed_role_use heed_front_roles[] = {
-    HEED_USE_MATRIX(EMBEDDING_PROJECTION, "embedding.projection", D_MODEL, EMBEDDING, NORMAL,
+    HEED_USE_MATRIX(EMBEDDING_PROJECTION_WEIGHT, "embedding.projection", D_MODEL, EMBEDDING, NORMAL,
                     is_projected),
-    HEED_USE_AS(HEED_USE_LOOKED_UP, POSITION_EMBEDDING, "embedding.position", CONTEXT, D_MODEL,
+    HEED_USE_VECTOR(EMBEDDING_PROJECTION_BIAS, "embedding.projection.bias", D_MODEL, ZERO,
+                    has_projection_bias),
+    HEED_USE_AS(HEED_USE_LOOKED_UP, POSITION_EMBEDDING, "embedding.position", CONTEXT, INPUT,
                 NORMAL, has_positions),
-    HEED_USE_AS(HEED_USE_LOOKED_UP, TYPE_EMBEDDING, "embedding.type", TOKEN_TYPES, D_MODEL, NORMAL,
+    HEED_USE_AS(HEED_USE_LOOKED_UP, TYPE_EMBEDDING, "embedding.type", TOKEN_TYPES, INPUT, NORMAL,
                 has_types),
-    HEED_USE_VECTOR(EMBEDDING_NORM_GAIN, "embedding.norm.gain", D_MODEL, ONE, has_norm),
-    HEED_USE_VECTOR(EMBEDDING_NORM_BIAS, "embedding.norm.bias", D_MODEL, ZERO, has_norm_bias),
+    HEED_USE_VECTOR(EMBEDDING_NORM_GAIN, "embedding.norm.gain", INPUT, ONE, has_norm),
+    HEED_USE_VECTOR(EMBEDDING_NORM_BIAS, "embedding.norm.bias", INPUT, ZERO, has_norm_bias),
     HEED_USE_VECTOR(FINAL_NORM_GAIN, "final_norm.gain", D_MODEL, ONE, has_last_norm),
     HEED_USE_VECTOR(FINAL_NORM_BIAS, "final_norm.bias", D_MODEL, ZERO, has_last_norm_bias),
     HEED_USE_MATRIX(OUTPUT_PROJECTION, "output_projection", EMBEDDING, D_MODEL, NORMAL,
-                    is_projected),
+                    is_projected_back),
     {0},
 };
 
@@ -85,7 +102,9 @@ heed_value heed_front_build(heed_build *b, const heed_weight_place *place)
     const heed_stack_inputs *inputs = heed_build_inputs_at(b, place);
     heed_nn_embedding embedding = {
         .padding = config->family->trains_padding ? -1 : config->pad_id,
-        .projection = heed_build_weight_at(b, place, HEED_ROLE_EMBEDDING_PROJECTION),
+        .projection = heed_build_linear_at(b, place, HEED_ROLE_EMBEDDING_PROJECTION_WEIGHT,
+                                           HEED_ROLE_EMBEDDING_PROJECTION_BIAS),
+        .order = (heed_embedding_order)config->embedding_order,
         .type_table = heed_build_weight_at(b, place, HEED_ROLE_TYPE_EMBEDDING),
         .position_table = position_table(b, place),
         .positions = inputs->positions,

@@ -68,9 +68,9 @@ heed_attention_options heed_attention_options_at(const heed_build *b,
     const heed_config *config = b->config;
     const heed_stack *stack = heed_stack_by_id(config, (heed_stack_id)place->stack_id);
     const heed_stack_inputs *inputs = heed_build_inputs_at(b, place);
-    bool windowed = !cross && heed_config_windowed(config, place->layer);
+    bool windowed = !cross && heed_config_windowed(config, place->run);
     int64_t queries = inputs == &b->source ? b->spec->keys : b->spec->queries;
-    float scale = score_scale(config, stack, place->layer);
+    float scale = score_scale(config, stack, place->run);
     heed_attention_options options = {
         .heads = (int)stack->heads,
         .kv_heads = (int)stack->kv_heads,
@@ -98,8 +98,7 @@ heed_value heed_attention_at(heed_build *b, const heed_weight_place *place, heed
     heed_value weights = HEED_NONE;
     heed_value y = heed_attention_build(b->graph, x, attention,
                                         b->spec->attentions ? &weights : NULL);
-    if (b->spec->attentions)
-        heed_build_publish(b, weights, "%s.%lld", name, (long long)place->layer);
+    if (b->spec->attentions) heed_build_publish(b, weights, "%s.%lld", name, (long long)place->run);
     return y;
 }
 
@@ -107,7 +106,7 @@ static heed_value build(heed_build *b, const heed_weight_place *place, heed_valu
 {
     const heed_config *config = b->config;
     const heed_stack_inputs *inputs = heed_build_inputs_at(b, place);
-    bool windowed = heed_config_windowed(config, place->layer);
+    bool windowed = heed_config_windowed(config, place->run);
     heed_value rotary = windowed ? inputs->rotary_local : inputs->rotary;
     heed_attention_layer attention = {
         .query = heed_build_linear_at(b, place, HEED_ROLE_QUERY_WEIGHT, HEED_ROLE_QUERY_BIAS),
@@ -131,8 +130,8 @@ static heed_value build(heed_build *b, const heed_weight_place *place, heed_valu
         .options = heed_attention_options_at(b, place, false),
     };
     if (b->spec->purpose == HEED_PURPOSE_DECODE) {
-        attention.key_cache = b->caches[HEED_CACHE_KEY][place->layer];
-        attention.value_cache = b->caches[HEED_CACHE_VALUE][place->layer];
+        attention.key_cache = b->caches[HEED_CACHE_KEY][place->run];
+        attention.value_cache = b->caches[HEED_CACHE_VALUE][place->run];
     }
     return heed_attention_at(b, place, x, &attention, inputs->attentions);
 }

@@ -28,8 +28,8 @@ static heed_attention_layer attention_of(const heed_build *b, const heed_weight_
         .options = heed_attention_options_at(b, place, true),
     };
     if (b->spec->purpose == HEED_PURPOSE_DECODE || b->spec->purpose == HEED_PURPOSE_ENCODE) {
-        attention.key_cache = b->caches[HEED_CACHE_CROSS_KEY][place->layer];
-        attention.value_cache = b->caches[HEED_CACHE_CROSS_VALUE][place->layer];
+        attention.key_cache = b->caches[HEED_CACHE_CROSS_KEY][place->run];
+        attention.value_cache = b->caches[HEED_CACHE_CROSS_VALUE][place->run];
     } else if (b->spec->indexed) {
         attention.inputs.key_index = b->source.key_index;
     }

@@ -42,10 +42,22 @@ static const heed_slot parallel[] = {
 static const heed_slot parallel_two_norms[] = {
     ATTENTION, FEED_FORWARD(.beside = HEED_SLOT_ATTENTION), {0}};
 
+static const heed_slot macaron[] = {
+    {.id = HEED_SLOT_FFN_BEFORE,
+     .name = "ffn_before",
+     .kind = &heed_sublayer_feed_forward,
+     .scale = 0.5},
+    ATTENTION,
+    CROSS,
+    FEED_FORWARD(.scale = 0.5),
+    {0},
+};
+
 static const heed_slot *const lists[HEED_RESIDUAL_KINDS] = {
     [HEED_RESIDUAL_SERIAL] = serial,
     [HEED_RESIDUAL_PARALLEL] = parallel,
     [HEED_RESIDUAL_PARALLEL_TWO_NORMS] = parallel_two_norms,
+    [HEED_RESIDUAL_MACARON] = macaron,
 };
 
 const heed_slot *heed_layer_slots(const heed_config *config)
@@ -64,6 +76,8 @@ const heed_slot *heed_slot_at(const heed_config *config, const heed_weight_place
 
 static bool has_norm(const heed_config *config, const heed_weight_place *place)
 {
+    bool first = place->layer == 0 && place->slot == HEED_SLOT_ATTENTION;
+    if (first && config->first_norm_absent) return false;
     return !heed_slot_at(config, place)->shares_norm;
 }
 

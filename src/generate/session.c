@@ -142,6 +142,7 @@ void heed_session_free(heed_session *session)
     free(session->growth);
     free(session->pieces);
     free(session->rows);
+    heed_batch_free(&session->batch);
     free(session);
 }
 

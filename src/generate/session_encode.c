@@ -15,37 +15,10 @@ static int64_t sources_in_run(const heed_session *session, const heed_ids *sourc
     return taken;
 }
 
-/* Fills the inputs of an encoding run from its sources, which lie end to end in its rows. */
-static void fill_encoding(heed_session *session, const heed_ids *sources, int64_t count,
-                          const int64_t *sequences)
-{
-    heed_engine *engine = session->engine;
-    const heed_cache *cache = session->caches[HEED_SESSION_CROSS];
-    heed_session_rows inputs = {
-        .ids = heed_engine_input(engine, "source_ids"),
-        .positions = heed_engine_input(engine, "source_positions"),
-        .slots = heed_engine_input(engine, "cross_slots"),
-        .frequencies = heed_engine_input(engine, "source_frequencies"),
-    };
-    int32_t *fields = heed_engine_input(engine, "source_sequences");
-    int64_t start = 0;
-    for (int64_t i = 0; i < count; i++, fields += HEED_SEQUENCE_FIELDS) {
-        const heed_sequence_slot *slot = &session->sequences[sequences[i]];
-        int64_t length = sources[i].count;
-        heed_session_put_rows(&inputs, cache, slot->cache_sequence[HEED_SESSION_CROSS], 0,
-                              sources[i].ids, length);
-        heed_session_put_frequencies(&inputs, session, true, length, length);
-        heed_session_fill_sequence(fields, start, length, length, 0, i);
-        fields[HEED_SEQUENCE_KEY_START] = (int32_t)start;
-        start += length;
-    }
-}
-
-/* Encodes `count` sources of `rows` tokens in all in one run. */
+/* Encodes `count` sources of `rows` tokens in all in one run, end to end. */
 static heed_status encode_run(heed_session *session, const heed_ids *sources, int64_t count,
                               int64_t rows, const int64_t *sequences, heed_error *error)
 {
-    if (rows == 0) return HEED_OK;
     heed_program_spec spec = {
         .purpose = HEED_PURPOSE_ENCODE,
         .source_rows = rows,
@@ -53,10 +26,17 @@ static heed_status encode_run(heed_session *session, const heed_ids *sources, in
         .cache_pages = heed_session_cache_pages(session, HEED_SESSION_SELF),
         .cross_pages = heed_session_cache_pages(session, HEED_SESSION_CROSS),
     };
+    heed_runtime runtime = {0};
+    if (rows == 0) return HEED_OK;
+    heed_batch_clear(&session->batch, 0);
+    for (int64_t i = 0; i < count; i++) {
+        const heed_sequence_slot *slot = &session->sequences[sequences[i]];
+        const heed_session_span span = {slot->cache_sequence[HEED_SESSION_CROSS], 0,
+                                        sources[i].count, sources[i].count};
+        HEED_TRY(heed_session_put(session, HEED_SOURCE_STACK, &span, sources[i].ids, error));
+    }
     HEED_TRY(heed_engine_prepare(session->engine, &spec, error));
-    fill_encoding(session, sources, count, sequences);
-    heed_runtime runtime = {
-        .count = {[HEED_EXTENT_SOURCE_ROWS] = rows, [HEED_EXTENT_SEQUENCES] = count}};
+    HEED_TRY(heed_engine_feed(session->engine, &session->batch, &runtime, error));
     return heed_engine_run(session->engine, &runtime, error);
 }
 

@@ -42,6 +42,7 @@ struct heed_session {
     int64_t *done;              /* (capacity) the number of ids of each item that runs have fed */
     heed_cache_growth *growth;  /* (capacity) */
     heed_session_piece *pieces; /* (chunk) */
+    heed_batch batch;           /* what a run reads */
     heed_logits_row *rows;      /* (gathered) */
 };
 
@@ -62,26 +63,17 @@ int64_t heed_session_cache_pages(const heed_session *session, int which);
 heed_status heed_session_check_ids(const heed_session *session, const int32_t *ids, int64_t count,
                                    const char *what, heed_error *error);
 
-/* The inputs of a run that have a row for each token. The pointers stand at the next row to fill. A
-   pointer is NULL if the model has no such input. */
-typedef struct heed_session_rows {
-    int32_t *ids, *positions;
-    int32_t *slots; /* the input `slots`: rows of the caches for the tokens' keys and values */
-    float *frequencies;
-} heed_session_rows;
+/* What a piece of a run is: the positions [first, first + count) of a sequence of a cache, in a
+   text of `length` tokens. */
+typedef struct heed_session_span {
+    int64_t sequence; /* its number in the cache */
+    int64_t first, count, length;
+} heed_session_span;
 
-/* Fills ids, positions and slots of `count` tokens, which begin at `position` of a sequence of
-   the cache, and advances the pointers. */
-void heed_session_put_rows(heed_session_rows *to, const heed_cache *cache, int64_t sequence,
-                           int64_t position, const int32_t *ids, int64_t count);
-/* Fills the rotary frequencies of `count` rows, if they depend on the length of the sequence, and
-   advances the pointer. */
-void heed_session_put_frequencies(heed_session_rows *to, const heed_session *session, bool source,
-                                  int64_t length, int64_t count);
-/* Fills one row of a run's sequence table: `count` rows of the run from row `start` on, the first
-   of them at position `first` of the sequence, attend to `keys` keys through row `table_row` of the
-   page table. */
-void heed_session_fill_sequence(int32_t *fields, int64_t start, int64_t count, int64_t keys,
-                                int64_t first, int64_t table_row);
+/* Appends the tokens of a span to the session's batch: their ids, the rows of the cache that take
+   their keys and values, and a row of the sequence table. Their keys are all positions up to the
+   last one. HEED_E_NOMEM. */
+heed_status heed_session_put(heed_session *session, heed_input_stack stack,
+                             const heed_session_span *span, const int32_t *ids, heed_error *error);
 
 #endif

@@ -1,4 +1,4 @@
-/* session_rows.c: fills the inputs that runs of the encoder and runs of the decoder both have. */
+/* session_rows.c: makes what runs of the encoder and runs of the decoder both have. */
 #include "generate/session_internal.h"
 #include <string.h>
 
@@ -19,34 +19,25 @@ heed_status heed_session_check_ids(const heed_session *session, const int32_t *i
     return HEED_OK;
 }
 
-void heed_session_put_rows(heed_session_rows *to, const heed_cache *cache, int64_t sequence,
-                           int64_t position, const int32_t *ids, int64_t count)
+heed_status heed_session_put(heed_session *session, heed_input_stack stack,
+                             const heed_session_span *span, const int32_t *ids, heed_error *error)
 {
-    memcpy(to->ids, ids, (size_t)count * sizeof *ids);
-    for (int64_t i = 0; i < count; i++) {
-        if (to->positions) to->positions[i] = (int32_t)(position + i);
-        to->slots[i] = (int32_t)heed_cache_row(cache, sequence, position + i);
-    }
-    to->ids += count;
-    to->slots += count;
-    if (to->positions) to->positions += count;
-}
-
-void heed_session_put_frequencies(heed_session_rows *to, const heed_session *session, bool source,
-                                  int64_t length, int64_t count)
-{
-    const heed_model *model = heed_engine_model(session->engine);
-    heed_model_rotary_fill(model, source, length, count, to->frequencies);
-    if (to->frequencies) to->frequencies += count * heed_model_rotary_pairs(model, source);
-}
-
-void heed_session_fill_sequence(int32_t *fields, int64_t start, int64_t count, int64_t keys,
-                                int64_t first, int64_t table_row)
-{
-    memset(fields, 0, HEED_SEQUENCE_FIELDS * sizeof *fields);
-    fields[HEED_SEQUENCE_QUERY_START] = (int32_t)start;
-    fields[HEED_SEQUENCE_QUERY_LENGTH] = (int32_t)count;
-    fields[HEED_SEQUENCE_KEY_LENGTH] = (int32_t)keys;
-    fields[HEED_SEQUENCE_FIRST_INDEX] = (int32_t)first;
-    fields[HEED_SEQUENCE_TABLE_ROW] = (int32_t)table_row;
+    const bool source = stack == HEED_SOURCE_STACK;
+    const heed_cache *cache = session->caches[source ? HEED_SESSION_CROSS : HEED_SESSION_SELF];
+    const char *lengths = heed_input_name(HEED_INPUT_LENGTHS, stack);
+    heed_batch *batch = &session->batch;
+    heed_batch_rows rows;
+    int32_t *slots, *length;
+    HEED_TRY(heed_batch_sequence(batch, stack, span->count, &rows, error));
+    HEED_TRY(
+        heed_batch_ints(batch, source ? "cross_slots" : "slots", span->count, 0, &slots, error));
+    HEED_TRY(heed_batch_ints(batch, lengths, 1, 0, &length, error));
+    *length = (int32_t)span->length;
+    if (span->count) memcpy(rows.ids, ids, (size_t)span->count * sizeof *ids);
+    for (int64_t i = 0; i < span->count; i++)
+        slots[i] = (int32_t)heed_cache_row(cache, span->sequence, span->first + i);
+    rows.fields[HEED_SEQUENCE_KEY_LENGTH] = (int32_t)(span->first + span->count);
+    rows.fields[HEED_SEQUENCE_FIRST_INDEX] = (int32_t)span->first;
+    rows.fields[HEED_SEQUENCE_TABLE_ROW] = (int32_t)batch->count[HEED_EXTENT_SEQUENCES] - 1;
+    return HEED_OK;
 }

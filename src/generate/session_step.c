@@ -5,15 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- filling a run ---- */
-
-/* Copies the page numbers of a sequence into a row of a run's page table. */
-static void copy_table(const heed_cache *cache, int64_t sequence, int32_t *row)
-{
-    int64_t pages;
-    const int32_t *table = heed_cache_table(cache, sequence, &pages);
-    memcpy(row, table, (size_t)pages * sizeof *row);
-}
+/* ---- what a run reads ---- */
 
 /* The columns of a run's page table: the pages of the session's context, however few are held.
    Hence the plan chooses attention's kernel, the split one or not, by the context. */
@@ -22,61 +14,54 @@ static int64_t table_columns(const heed_session *session)
     return (session->context + HEED_PAGE_POSITIONS - 1) / HEED_PAGE_POSITIONS;
 }
 
-/* Fills the sequence table and the page table of cross-attention: the tokens of each piece attend
-   to all keys of their sequence's source. */
-static void fill_cross(heed_session *session, const heed_step_item *items, int64_t pieces)
+/* Appends the page numbers of a sequence to a page table of the batch. */
+static heed_status put_pages(heed_session *session, int which, const char *name, int64_t sequence,
+                             heed_error *error)
 {
-    const heed_cache *cross = session->caches[HEED_SESSION_CROSS];
-    int32_t *fields = heed_engine_input(session->engine, "cross_sequences"),
-            *table = heed_engine_input(session->engine, "cross_page_table");
-    int64_t start = 0;
-    for (int64_t i = 0; i < pieces; i++, fields += HEED_SEQUENCE_FIELDS) {
-        const heed_session_piece *p = &session->pieces[i];
-        int64_t sequence =
-            session->sequences[items[p->item].sequence].cache_sequence[HEED_SESSION_CROSS];
-        heed_session_fill_sequence(fields, start, p->count, heed_cache_length(cross, sequence), 0,
-                                   i);
-        copy_table(cross, sequence, table);
-        table += table_columns(session);
-        start += p->count;
-    }
+    int32_t *row;
+    int64_t pages;
+    const int32_t *held = heed_cache_table(session->caches[which], sequence, &pages);
+    HEED_TRY(heed_batch_ints(&session->batch, name, 1, table_columns(session), &row, error));
+    memcpy(row, held, (size_t)pages * sizeof *row);
+    return HEED_OK;
 }
 
-/* Fills the inputs of a decoding run from its pieces. The cache already counts the positions of the
-   whole step, so a piece begins at position `before` = length - item->count + p->begin. */
-static void fill_run(heed_session *session, const heed_step_item *items, int64_t pieces)
+/* Appends what cross-attention reads for a piece, whose rows begin at `start`: they attend to all
+   keys of the source. */
+static heed_status put_cross(heed_session *session, const heed_session_piece *piece,
+                             const heed_step_item *item, int64_t start, heed_error *error)
 {
-    heed_engine *engine = session->engine;
-    const heed_cache *cache = session->caches[HEED_SESSION_SELF];
-    heed_session_rows inputs = {
-        .ids = heed_engine_input(engine, "ids"),
-        .positions = heed_engine_input(engine, "positions"),
-        .slots = heed_engine_input(engine, "slots"),
-        .frequencies = heed_engine_input(engine, "frequencies"),
-    };
-    int32_t *fields = heed_engine_input(engine, "sequences"),
-            *table = heed_engine_input(engine, "page_table"),
-            *wanted = heed_engine_input(engine, "rows"),
-            *types = heed_engine_input(engine, "types");
-    int64_t start = 0;
-    for (int64_t i = 0; i < pieces; i++, fields += HEED_SEQUENCE_FIELDS) {
-        const heed_session_piece *p = &session->pieces[i];
-        const heed_step_item *item = &items[p->item];
-        int64_t sequence = session->sequences[item->sequence].cache_sequence[HEED_SESSION_SELF];
-        int64_t length = heed_cache_length(cache, sequence);
-        int64_t before = length - item->count + p->begin;
-        heed_session_put_rows(&inputs, cache, sequence, before, item->ids + p->begin, p->count);
-        heed_session_put_frequencies(&inputs, session, false, length, p->count);
-        heed_session_fill_sequence(fields, start, p->count, before + p->count, before, i);
-        copy_table(cache, sequence, table);
-        table += table_columns(session);
-        /* generated text has token type 0 throughout */
-        if (types) memset(types + start, 0, (size_t)p->count * sizeof *types);
-        for (int64_t token = p->want; token < p->count; token++)
-            *wanted++ = (int32_t)(start + token);
-        start += p->count;
-    }
-    if (session->caches[HEED_SESSION_CROSS]) fill_cross(session, items, pieces);
+    int64_t sequence = session->sequences[item->sequence].cache_sequence[HEED_SESSION_CROSS];
+    int64_t keys = heed_cache_length(session->caches[HEED_SESSION_CROSS], sequence);
+    int32_t *fields;
+    HEED_TRY(heed_batch_ints(&session->batch, "cross_sequences", 1, HEED_SEQUENCE_FIELDS, &fields,
+                             error));
+    fields[HEED_SEQUENCE_QUERY_START] = (int32_t)start;
+    fields[HEED_SEQUENCE_QUERY_LENGTH] = (int32_t)piece->count;
+    fields[HEED_SEQUENCE_KEY_LENGTH] = (int32_t)keys;
+    fields[HEED_SEQUENCE_TABLE_ROW] = (int32_t)session->batch.count[HEED_EXTENT_SEQUENCES] - 1;
+    return put_pages(session, HEED_SESSION_CROSS, "cross_page_table", sequence, error);
+}
+
+/* Appends a piece to the batch. The cache already counts the positions of the whole step, so a
+   piece begins at position length - item->count + piece->begin. */
+static heed_status put_piece(heed_session *session, const heed_session_piece *piece,
+                             const heed_step_item *item, heed_error *error)
+{
+    heed_batch *batch = &session->batch;
+    int64_t sequence = session->sequences[item->sequence].cache_sequence[HEED_SESSION_SELF];
+    int64_t length = heed_cache_length(session->caches[HEED_SESSION_SELF], sequence);
+    int64_t start = batch->count[HEED_EXTENT_ROWS], wanted = piece->count - piece->want;
+    int32_t *rows;
+    const heed_session_span span = {sequence, length - item->count + piece->begin, piece->count,
+                                    length};
+    HEED_TRY(heed_session_put(session, HEED_MAIN_STACK, &span, item->ids + piece->begin, error));
+    HEED_TRY(put_pages(session, HEED_SESSION_SELF, "page_table", sequence, error));
+    HEED_TRY(heed_batch_ints(batch, "rows", wanted, 0, &rows, error));
+    for (int64_t i = 0; i < wanted; i++) rows[i] = (int32_t)(start + piece->want + i);
+    batch->count[HEED_EXTENT_GATHERED] += wanted;
+    if (!session->caches[HEED_SESSION_CROSS]) return HEED_OK;
+    return put_cross(session, piece, item, start, error);
 }
 
 /* Returns HEED_E_ARG if the logits of a run with f16 caches hold NaN. A key or value too large for
@@ -117,13 +102,11 @@ static heed_status visit_run(heed_session *session, int64_t pieces, heed_logits_
 
 /* Takes the next piece of every item that has room in a run and stores these pieces in the
    session. If a piece has no room, its item waits for the next run; it is not cut differently.
-   Returns the number of pieces; *rows and *gathered are their tokens and rows of logits. */
-static int64_t pack_run(heed_session *session, const heed_step_item *items, int64_t count,
-                        int64_t *rows, int64_t *gathered)
+   Returns the number of pieces. */
+static int64_t pack_run(heed_session *session, const heed_step_item *items, int64_t count)
 {
-    int64_t pieces = 0;
-    *rows = *gathered = 0;
-    for (int64_t i = 0; i < count && *rows < session->chunk; i++) {
+    int64_t pieces = 0, rows = 0, gathered = 0;
+    for (int64_t i = 0; i < count && rows < session->chunk; i++) {
         int64_t done = session->done[i], left = items[i].count - done, want = items[i].want - done;
         /* If logits are wanted of more than one token, each piece has at most `gathered` tokens. */
         bool many = items[i].count - items[i].want > 1;
@@ -131,38 +114,47 @@ static int64_t pack_run(heed_session *session, const heed_step_item *items, int6
         int64_t size = left < most ? left : most;
         if (want < 0) want = 0;
         if (want > size) want = size;
-        if (left == 0 || *rows + size > session->chunk ||
-            *gathered + size - want > session->gathered)
+        if (left == 0 || rows + size > session->chunk || gathered + size - want > session->gathered)
             continue;
         session->pieces[pieces++] = (heed_session_piece){i, done, size, want};
-        *rows += size;
-        *gathered += size - want;
+        rows += size;
+        gathered += size - want;
     }
     return pieces;
+}
+
+/* Runs the decoder over the first `pieces` pieces of the session. */
+static heed_status run_pieces(heed_session *session, const heed_step_item *items, int64_t pieces,
+                              heed_error *error)
+{
+    heed_batch *batch = &session->batch;
+    heed_runtime runtime = {0};
+    heed_batch_clear(batch, 0);
+    for (int64_t i = 0; i < pieces; i++) {
+        const heed_session_piece *piece = &session->pieces[i];
+        HEED_TRY(put_piece(session, piece, &items[piece->item], error));
+    }
+    heed_program_spec spec = {
+        .purpose = HEED_PURPOSE_DECODE,
+        .rows = batch->count[HEED_EXTENT_ROWS],
+        .sequences = pieces,
+        .gathered = batch->count[HEED_EXTENT_GATHERED],
+        .cache_pages = heed_session_cache_pages(session, HEED_SESSION_SELF),
+        .cross_pages = heed_session_cache_pages(session, HEED_SESSION_CROSS),
+        .table_rows = heed_bucket(pieces),
+        .table_columns = table_columns(session),
+    };
+    HEED_TRY(heed_engine_prepare(session->engine, &spec, error));
+    HEED_TRY(heed_engine_feed(session->engine, batch, &runtime, error));
+    return heed_engine_run(session->engine, &runtime, error);
 }
 
 /* Runs the decoder until all items are fed and visits the logits of each run. */
 static heed_status run_all(heed_session *session, const heed_step_item *items, int64_t count,
                            heed_logits_visitor *visitor, void *argument, heed_error *error)
 {
-    for (int64_t pieces, rows, gathered;
-         (pieces = pack_run(session, items, count, &rows, &gathered)) > 0;) {
-        heed_program_spec spec = {
-            .purpose = HEED_PURPOSE_DECODE,
-            .rows = rows,
-            .sequences = pieces,
-            .gathered = gathered,
-            .cache_pages = heed_session_cache_pages(session, HEED_SESSION_SELF),
-            .cross_pages = heed_session_cache_pages(session, HEED_SESSION_CROSS),
-            .table_rows = heed_bucket(pieces),
-            .table_columns = table_columns(session),
-        };
-        HEED_TRY(heed_engine_prepare(session->engine, &spec, error));
-        fill_run(session, items, pieces);
-        heed_runtime runtime = {.count = {[HEED_EXTENT_ROWS] = rows,
-                                          [HEED_EXTENT_SEQUENCES] = pieces,
-                                          [HEED_EXTENT_GATHERED] = gathered}};
-        HEED_TRY(heed_engine_run(session->engine, &runtime, error));
+    for (int64_t pieces; (pieces = pack_run(session, items, count)) > 0;) {
+        HEED_TRY(run_pieces(session, items, pieces, error));
         for (int64_t i = 0; i < pieces; i++)
             session->done[session->pieces[i].item] += session->pieces[i].count;
         HEED_TRY(visit_run(session, pieces, visitor, argument, error));

@@ -19,6 +19,7 @@ typedef struct bench {
     heed_profile profile;
     heed_session *session;  /* decoders and encoder-decoders */
     heed_engine *engine;    /* encoders */
+    heed_batch batch;       /* what an encoder reads */
     int64_t *sequences;     /* (sequences) sequences of the session */
     heed_step_item *items;  /* (sequences) */
     heed_ids *sources;      /* (sequences) sources of an encoder-decoder */
@@ -67,42 +68,18 @@ static void rewind_sequences(bench *b)
         heed_session_truncate(b->session, b->sequences[i], b->task.depth);
 }
 
-/* Fills the inputs of an encoder's run: the sequences end to end, without padding. */
-static void fill_encoder(const bench *b)
+/* Makes the batch of an encoder's run: the sequences end to end. The head sees all rows. */
+static heed_status make_batch(bench *b, heed_error *error)
 {
-    int32_t *ids = heed_engine_input(b->engine, "ids"),
-            *positions = heed_engine_input(b->engine, "positions"),
-            *types = heed_engine_input(b->engine, "types"),
-            *rows = heed_engine_input(b->engine, "rows"),
-            *fields = heed_engine_input(b->engine, "sequences"),
-            *pooled = heed_engine_input(b->engine, "pooled_rows"),
-            *averaged = heed_engine_input(b->engine, "pool_sequences"),
-            *places = heed_engine_input(b->engine, "places");
-    float *frequencies = heed_engine_input(b->engine, "frequencies");
-    int64_t start = 0;
+    heed_batch_clear(&b->batch, 0);
     for (int64_t s = 0; s < b->task.sequences; s++) {
         const int64_t length = length_of(&b->task, s);
-        int32_t *table[2] = {fields, averaged};
-        for (int t = 0; t < 2; t++) {
-            if (!table[t]) continue;
-            int32_t *entry = table[t] + s * HEED_SEQUENCE_FIELDS;
-            memset(entry, 0, HEED_SEQUENCE_FIELDS * sizeof *entry);
-            entry[HEED_SEQUENCE_QUERY_START] = entry[HEED_SEQUENCE_KEY_START] = (int32_t)start;
-            entry[HEED_SEQUENCE_QUERY_LENGTH] = entry[HEED_SEQUENCE_KEY_LENGTH] = (int32_t)length;
-        }
-        for (int64_t i = 0; i < length; i++) {
-            if (ids) ids[start + i] = b->ids[i];
-            if (positions) positions[start + i] = (int32_t)i;
-            if (types) types[start + i] = 0;
-            if (rows) rows[start + i] = (int32_t)(start + i);
-            if (places) places[start + i] = -1;
-        }
-        if (pooled) pooled[s] = (int32_t)start;
-        if (frequencies)
-            heed_model_rotary_fill(b->model, false, length, length,
-                                   frequencies + start * heed_model_rotary_pairs(b->model, false));
-        start += length;
+        heed_batch_rows text;
+        HEED_TRY(heed_batch_sequence(&b->batch, HEED_MAIN_STACK, length, &text, error));
+        memcpy(text.ids, b->ids, (size_t)length * sizeof *text.ids);
     }
+    b->batch.count[HEED_EXTENT_GATHERED] = b->rows;
+    return HEED_OK;
 }
 
 /* Runs all sequences through an encoder as one ragged batch. */
@@ -116,11 +93,10 @@ static heed_status encode(bench *b, heed_error *error)
         .queries = b->task.prompt,
         .keys = b->task.prompt,
     };
-    heed_runtime runtime = {.count = {[HEED_EXTENT_ROWS] = b->rows,
-                                      [HEED_EXTENT_GATHERED] = b->rows,
-                                      [HEED_EXTENT_SEQUENCES] = b->task.sequences}};
+    heed_runtime runtime = {0};
+    HEED_TRY(make_batch(b, error));
     HEED_TRY(heed_engine_prepare(b->engine, &spec, error));
-    fill_encoder(b);
+    HEED_TRY(heed_engine_feed(b->engine, &b->batch, &runtime, error));
     return heed_engine_run(b->engine, &runtime, error);
 }
 
@@ -349,6 +325,7 @@ heed_status heed_bench(heed_model *model, const heed_backend *backend, const hee
     if (status == HEED_OK) take_sizes(&b, result);
     heed_session_free(b.session);
     heed_engine_free(b.engine);
+    heed_batch_free(&b.batch);
     free_tables(&b);
     return status;
 }

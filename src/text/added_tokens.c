@@ -263,7 +263,7 @@ static heed_status spell(heed_added_token *token, const heed_pipeline *normalize
     token->spelled = token->content;
     token->spelled_length = token->length;
     if (!token->normalized || !normalizer->count) return HEED_OK;
-    heed_status status = heed_pieces_init(&pieces, token->content, token->length, false, error);
+    heed_status status = heed_pieces_init(&pieces, token->content, token->length, 0, error);
     if (status == HEED_OK) status = heed_pipeline_run(normalizer, &pieces, error);
     if (status == HEED_OK) {
         const heed_piece none = {0, 0, -1}, *piece = pieces.count ? &pieces.piece[0] : &none;

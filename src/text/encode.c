@@ -138,8 +138,9 @@ static heed_status tokenize(const heed_tokenizer *tokenizer, heed_text text, uns
 {
     bool offsets = flags & HEED_ENCODE_OFFSETS;
     *s = (sequence){.cancel = s->cancel};
-    HEED_TRY(heed_pieces_init(&s->pieces, text.bytes, text.length,
-                              offsets || tokenizer->tracks_always, error));
+    unsigned options = tokenizer->repairs_bytes ? HEED_PIECES_REPAIR_BYTES : 0;
+    if (offsets || tokenizer->tracks_always) options |= HEED_PIECES_TRACK;
+    HEED_TRY(heed_pieces_init(&s->pieces, text.bytes, text.length, options, error));
     s->pieces.cancel = s->cancel;
     HEED_TRY(run_pipeline(tokenizer, s, flags & HEED_ENCODE_LITERAL, error));
     return offsets ? index_characters(s, text.bytes, text.length, error) : HEED_OK;

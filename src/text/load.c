@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "io/gguf.h"
+#include "io/sentencepiece.h"
 #include "io/weights.h"
 #include "text/added_config.h"
 #include <heed/tokenizer.h>
@@ -111,6 +112,8 @@ heed_status heed_tokenizer_load(heed_tokenizer **tokenizer, const char *path, he
     *tokenizer = NULL;
     if (heed_path_is_directory(path)) return load_folder(tokenizer, path, error);
     if (heed_gguf_is_file(path)) return heed_tokenizer_load_gguf(tokenizer, path, error);
+    if (heed_sentencepiece_is_name(path))
+        return heed_tokenizer_load_sentencepiece(tokenizer, path, error);
     if (heed_weights_is_name(path)) return load_beside(tokenizer, path, error);
     json_t *json = NULL;
     HEED_TRY(heed_json_read(&json, path, error));

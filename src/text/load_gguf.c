@@ -1,11 +1,14 @@
-/* load_gguf.c: builds a tokenizer from the vocabulary of a GGUF file (heed_tokenizer_from_gguf).
-   The model is built from the arrays, and the other sections as a tokenizer.json with the same
-   meaning. */
+/* load_gguf.c: builds a tokenizer from the vocabulary of a GGUF file or of a SentencePiece model
+   (heed_tokenizer_from_gguf). The model is built from the arrays, and the other sections as a
+   tokenizer.json with the same meaning. */
 #include "text/text_internal.h"
 
+#include "base/base64.h"
 #include "base/memory.h"
 #include "base/utf8.h"
+#include "io/sentencepiece.h"
 #include "text/pattern.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +16,7 @@
 enum { NORMAL = 1, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE };
 
 typedef struct {
-    const heed_gguf_vocabulary *given;
+    heed_gguf_vocabulary *given;
     heed_tokenizer_model model;
     int64_t special[HEED_SPECIAL_COUNT];
     bool add_bos, add_eos, roberta;
@@ -183,6 +186,48 @@ static heed_status set_unknown(source *s)
                               : heed_fail_memory(s->error, entry->length, "the unknown token");
 }
 
+/* The normalizer of a model that says how it normalizes. */
+static json_t *rules_json(source *s)
+{
+    const heed_sentencepiece_rules *rules = s->given->rules;
+    heed_buffer charsmap = {0};
+    heed_base64_put(&charsmap, rules->charsmap.bytes, rules->charsmap.length);
+    json_t *defined = json_array();
+    for (size_t id = 0; id < s->given->token_count; id++)
+        if (type_of(s, id) == USER_DEFINED)
+            s->failed |= json_array_append_new(
+                defined, json_stringn(s->given->tokens[id].bytes, s->given->tokens[id].length));
+    json_t *json = json_pack(
+        "{s:s, s:o, s:b, s:b, s:b, s:b, s:o}", "type", "SentencePiece", "precompiled_charsmap",
+        charsmap.length ? json_stringn(charsmap.data, charsmap.length) : json_string(""),
+        "add_dummy_prefix", rules->add_dummy_prefix, "remove_extra_whitespaces",
+        rules->remove_extra_whitespaces, "escape_whitespaces", rules->escape_whitespaces,
+        "treat_whitespace_as_suffix", rules->treat_whitespace_as_suffix, "user_defined", defined);
+    s->failed |= charsmap.failed;
+    heed_buffer_free(&charsmap);
+    return json;
+}
+
+/* Sets the normalizer and the decoder: U+2581 stands for a space. */
+static void set_spaces(source *s, bool prefixed)
+{
+    json_t *marks = json_pack("{s:s, s:{s:s}, s:s}", "type", "Replace", "pattern", "String", " ",
+                              "content", "\u2581");
+    json_t *spaces = json_pack("{s:s, s:{s:s}, s:s}", "type", "Replace", "pattern", "String",
+                               "\u2581", "content", " ");
+    if (s->given->rules) {
+        json_decref(marks);
+        s->normalizer = rules_json(s);
+    } else if (!prefixed) s->normalizer = marks;
+    else
+        s->normalizer = json_pack("{s:s, s:[{s:s, s:s}, o]}", "type", "Sequence", "normalizers",
+                                  "type", "Prepend", "prepend", "\u2581", marks);
+    s->pre_tokenizer = json_null();
+    s->decoder = json_pack("{s:s, s:[o, {s:s}, {s:s}, {s:s, s:s, s:i, s:i}]}", "type", "Sequence",
+                           "decoders", spaces, "type", "ByteFallback", "type", "Fuse", "type",
+                           "Strip", "content", " ", "start", prefixed, "stop", 0);
+}
+
 static heed_status build_llama(source *s)
 {
     static const struct {
@@ -200,24 +245,37 @@ static heed_status build_llama(source *s)
     s->add_bos = s->given->add_bos != 0;
     s->add_eos = s->given->add_eos == 1;
     s->model.fuse_unk = s->model.byte_fallback = true;
-    s->pre_tokenizer = json_null();
-    json_t *marks = json_pack("{s:s, s:{s:s}, s:s}", "type", "Replace", "pattern", "String", " ",
-                              "content", "\u2581");
-    json_t *spaces = json_pack("{s:s, s:{s:s}, s:s}", "type", "Replace", "pattern", "String",
-                               "\u2581", "content", " ");
-    s->normalizer = !prefixed
-                        ? marks
-                        : json_pack("{s:s, s:[{s:s, s:s}, o]}", "type", "Sequence", "normalizers",
-                                    "type", "Prepend", "prepend", "\u2581", marks);
-    s->decoder = json_pack("{s:s, s:[o, {s:s}, {s:s}, {s:s, s:s, s:i, s:i}]}", "type", "Sequence",
-                           "decoders", spaces, "type", "ByteFallback", "type", "Fuse", "type",
-                           "Strip", "content", " ", "start", prefixed, "stop", 0);
+    set_spaces(s, prefixed);
     HEED_TRY(set_unknown(s));
     HEED_TRY(add_merges(s));
     return add_whole_pieces(s);
 }
 
-/* ---- what both kinds share ---- */
+/* ---- kind "t5": Unigram ---- */
+
+static heed_status build_t5(source *s)
+{
+    static const heed_sentencepiece_rules standard = {
+        .add_dummy_prefix = true, .remove_extra_whitespaces = true, .escape_whitespaces = true};
+    if (!s->given->scores)
+        return heed_fail(s->error, HEED_E_FORMAT,
+                         "%s: a vocabulary of kind \"t5\" without tokenizer.ggml.scores", s->where);
+    for (size_t id = 0; id < s->given->token_count; id++)
+        if (!isfinite(s->given->scores[id]))
+            return heed_fail(s->error, HEED_E_FORMAT,
+                             "%s: tokenizer.ggml.scores[%zu] is not a number", s->where, id);
+    if (!s->given->rules) s->given->rules = &standard;
+    s->model.kind = &heed_tokenizer_model_unigram;
+    s->model.byte_fallback = s->given->byte_fallback;
+    s->model.unk_id = (int32_t)s->special[HEED_UNK];
+    s->add_bos = s->given->add_bos == 1;
+    s->add_eos = s->given->add_eos == 1;
+    set_spaces(s, s->given->rules->add_dummy_prefix);
+    HEED_TRY(set_unknown(s));
+    return heed_unigram_build(&s->model, s->given->scores, s->given->types, s->error);
+}
+
+/* ---- what the kinds share ---- */
 
 static json_t *token_json(const source *s, int64_t id)
 {
@@ -343,7 +401,7 @@ static heed_status check_special(const source *s)
 /* Builds the tokenizer from the model and the sections. */
 static heed_status assemble(source *s, heed_tokenizer **tokenizer)
 {
-    HEED_TRY(heed_bpe_seal(&s->model, s->error));
+    if (s->model.kind == &heed_tokenizer_model_bpe) HEED_TRY(heed_bpe_seal(&s->model, s->error));
     json_t *config = config_of(s), *added = added_tokens(s), *post = post_processor(s);
     json_t *json = json_pack("{s:s, s:n, s:n, s:o, s:O, s:O, s:o, s:O}", "version", "1.0",
                              "truncation", "padding", "added_tokens", added, "normalizer",
@@ -370,8 +428,10 @@ heed_status heed_tokenizer_from_gguf(heed_tokenizer **tokenizer,
     static const struct {
         const char *name;
         heed_status (*build)(source *);
-    } kinds[] = {{"gpt2", build_gpt2}, {"llama", build_llama}};
-    source s = {.given = vocabulary,
+    } kinds[] = {{"gpt2", build_gpt2}, {"llama", build_llama}, {"t5", build_t5}};
+    enum { KINDS = sizeof kinds / sizeof *kinds };
+    heed_gguf_vocabulary given = *vocabulary;
+    source s = {.given = &given,
                 .model = {.kind = &heed_tokenizer_model_bpe, .unk_id = -1},
                 .where = where,
                 .error = error};
@@ -379,12 +439,13 @@ heed_status heed_tokenizer_from_gguf(heed_tokenizer **tokenizer,
     size_t kind = 0;
     *tokenizer = NULL;
     memcpy(s.special, vocabulary->special, sizeof s.special);
-    while (kind < 2 && strcmp(kinds[kind].name, name)) kind++;
-    if (kind == 2)
-        return heed_fail(error, HEED_E_UNSUPPORTED,
-                         "%s: tokenizer.ggml.model is \"%.60s\", expected gpt2 or llama; give ids "
-                         "instead of text",
-                         where, name);
+    while (kind < KINDS && strcmp(kinds[kind].name, name)) kind++;
+    if (kind == KINDS)
+        return heed_fail(
+            error, HEED_E_UNSUPPORTED,
+            "%s: tokenizer.ggml.model is \"%.60s\", expected gpt2, llama or t5; give ids "
+            "instead of text",
+            where, name);
     heed_status status = read_tokens(&s);
     if (status == HEED_OK) status = check_special(&s);
     if (status == HEED_OK) status = kinds[kind].build(&s);

@@ -173,6 +173,8 @@ heed_status heed_tokenizer_assemble(heed_tokenizer **result, heed_tokenizer_mode
     for (size_t i = 0; i < tokenizer->pre_tokenizer.count; i++)
         tokenizer->tracks_always |= tokenizer->pre_tokenizer.stages[i].prepend_scheme ==
                                     HEED_PREPEND_FIRST;
+    for (size_t i = 0; i < tokenizer->normalizer.count; i++)
+        tokenizer->repairs_bytes |= tokenizer->normalizer.stages[i].kind->repairs_bytes;
     heed_special_resolve(tokenizer);
     *result = tokenizer;
     return HEED_OK;

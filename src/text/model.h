@@ -147,7 +147,11 @@ void heed_tokenizer_model_find_bytes(heed_tokenizer_model *model);
 bool heed_tokenizer_model_has_bytes(const heed_tokenizer_model *model, heed_text text);
 /* Fails because the text needs the unknown token and the vocabulary lacks it. */
 heed_status heed_tokenizer_model_unknown(const heed_tokenizer_model *model, heed_error *error);
-/* unigram.c */
+/* Unigram: builds the model of a SentencePiece file after its vocabulary is sealed and unk_id and
+   byte_fallback are set. scores and types (io/sentencepiece.h; NULL: all are normal) have one
+   element for each token. */
+heed_status heed_unigram_build(heed_tokenizer_model *model, const float *scores,
+                               const int32_t *types, heed_error *error);
 void heed_unigram_free(heed_unigram *unigram);
 /* BPE: the following build the merges after vocabulary, prefix, suffix and flags are set. This one
    adds a merge of two strings, whose rank follows those so far. */

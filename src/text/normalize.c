@@ -8,6 +8,7 @@
      Prepend            puts the string `prepend` before each piece
      ByteLevel          replaces each byte by a printable character
      Precompiled        SentencePiece's table of replacements (precompiled.c)
+     SentencePiece      as a .model file says (sentencepiece.c)
      Nmt                SentencePiece's nmt_nfkc rules for control characters and white space
      Moses              word splitting of Moses (moses.h), `language`
      BertNormalizer     clean_text, handle_chinese_chars, strip_accents, lowercase */
@@ -292,6 +293,10 @@ static const heed_stage_kind kinds[] = {
     {.name = "Prepend", .read = read_prepend, .run = run_prepend},
     {.name = "ByteLevel", .run = run_byte_level},
     {.name = "Precompiled", .read = heed_precompiled_read, .run = heed_precompiled_run},
+    {.name = "SentencePiece",
+     .read = heed_sentencepiece_stage_read,
+     .run = heed_sentencepiece_stage_run,
+     .repairs_bytes = true},
     {.name = "Nmt", .run = run_nmt},
     {.name = "Moses", .read = heed_moses_read, .run = heed_moses_cut},
     {.name = "BertNormalizer", .read = read_bert, .run = run_bert},

@@ -1,5 +1,5 @@
 /* normalize.h: normalizers in files of their own: the Unicode normal forms, which NFC, NFD, NFKC,
-   NFKD and BertNormalizer use, and Precompiled. */
+   NFKD and BertNormalizer use, Precompiled, and SentencePiece. */
 #ifndef HEED_TEXT_NORMALIZE_H
 #define HEED_TEXT_NORMALIZE_H
 
@@ -16,5 +16,11 @@ heed_status heed_normal_form(const void *stage, heed_rewriter *rewriter, heed_er
 heed_status heed_precompiled_read(heed_stage *stage, const json_t *json, const char *where,
                                   heed_error *error);
 heed_status heed_precompiled_run(const heed_stage *stage, heed_pieces *pieces, heed_error *error);
+
+/* The kind SentencePiece (sentencepiece.c). */
+heed_status heed_sentencepiece_stage_read(heed_stage *stage, const json_t *json, const char *where,
+                                          heed_error *error);
+heed_status heed_sentencepiece_stage_run(const heed_stage *stage, heed_pieces *pieces,
+                                         heed_error *error);
 
 #endif

@@ -23,15 +23,18 @@ static bool reserve(heed_pieces *pieces, int target, size_t used, size_t more)
     return !pieces->failed;
 }
 
-/* Copies the input with U+FFFD in place of invalid UTF-8. */
-static void repair(heed_pieces *pieces, const char *input, size_t length)
+/* Copies the input with U+FFFD in place of each invalid subpart, or with `bytewise` of each invalid
+   byte. */
+static void repair(heed_pieces *pieces, const char *input, size_t length, bool bytewise)
 {
     size_t written = 0;
     for (size_t at = 0; at < length;) {
         uint32_t point;
         char encoded[4];
-        size_t used = heed_utf8_next(input + at, length - at, &point, NULL),
+        bool valid = true;
+        size_t used = heed_utf8_next(input + at, length - at, &point, &valid),
                size = heed_utf8_put(point, encoded);
+        if (bytewise && !valid) used = 1;
         if (!reserve(pieces, 0, written, size)) return;
         memcpy(pieces->owned[0] + written, encoded, size);
         if (pieces->tracking)
@@ -58,15 +61,20 @@ static bool is_valid(const char *input, size_t length)
     return true;
 }
 
-heed_status heed_pieces_init(heed_pieces *pieces, const char *input, size_t length, bool tracking,
-                             heed_error *error)
+heed_status heed_pieces_init(heed_pieces *pieces, const char *input, size_t length,
+                             unsigned options, heed_error *error)
 {
-    *pieces = (heed_pieces){.bytes = input, .length = length, .tracking = tracking};
+    *pieces = (heed_pieces){
+        .bytes = input, .length = length, .tracking = options & HEED_PIECES_TRACK};
     if (length > LONGEST_INPUT)
         return heed_fail(error, HEED_E_ARG,
                          "a text of %zu bytes, expected less than 2 GiB; tokenize it in parts",
                          length);
-    if (!is_valid(input, length)) repair(pieces, input, length);
+    const bool bytewise = options & HEED_PIECES_REPAIR_BYTES;
+    if (!is_valid(input, length)) {
+        pieces->tracking |= bytewise;
+        repair(pieces, input, length, bytewise);
+    }
     if (pieces->length) {
         if (heed_grow(&pieces->piece, &pieces->piece_capacity, 1, sizeof *pieces->piece))
             pieces->piece[pieces->count++] = (heed_piece){0, (uint32_t)pieces->length, -1};
@@ -180,6 +188,16 @@ static void append(heed_rewriter *rewriter, const char *bytes, size_t size, heed
     if (pieces->tracking)
         for (size_t i = 0; i < size; i++) pieces->owned_spans[target][rewriter->written + i] = span;
     rewriter->written += size;
+}
+
+bool heed_rewriter_is_repaired(const heed_rewriter *rewriter, size_t at)
+{
+    static const char replacement[] = "\xEF\xBF\xBD";
+    const heed_range *spans = rewriter->pieces->spans;
+    if (!spans || rewriter->length - at < 3 || memcmp(rewriter->bytes + at, replacement, 3) != 0)
+        return false;
+    const heed_range span = spans[rewriter->base + at];
+    return span.end - span.begin == 1;
 }
 
 void heed_rewriter_copy(heed_rewriter *rewriter, size_t bytes)

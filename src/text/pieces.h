@@ -50,10 +50,17 @@ typedef struct heed_pieces {
     bool stopped;
 } heed_pieces;
 
+/* Options of heed_pieces_init. */
+enum {
+    HEED_PIECES_TRACK = 1, /* input ranges are recorded */
+    /* every invalid byte becomes a U+FFFD of its own, as in SentencePiece; if there is one, input
+       ranges are recorded, so that heed_rewriter_is_repaired knows it */
+    HEED_PIECES_REPAIR_BYTES = 2
+};
 /* Makes one piece of the whole input, with U+FFFD in place of invalid UTF-8. The input must outlive
    the pieces. HEED_E_ARG if it has 2 GiB or more. The caller frees the pieces in every case. */
-heed_status heed_pieces_init(heed_pieces *pieces, const char *input, size_t length, bool tracking,
-                             heed_error *error);
+heed_status heed_pieces_init(heed_pieces *pieces, const char *input, size_t length,
+                             unsigned options, heed_error *error);
 void heed_pieces_free(heed_pieces *pieces);
 
 /* Returns the input range that the working bytes [begin, end) stand for. */
@@ -89,6 +96,8 @@ heed_status heed_pieces_rewrite(heed_pieces *pieces, heed_piece_rewriter *rewrit
 /* The following functions are for rewriters. Input ranges follow the library: a character that
    replaces another has the other's range, and an inserted one has the range of the character before
    the cursor. After cancellation each of them moves the cursor to the end. */
+/* Returns whether the character at a byte of the piece stands for an invalid byte of the input. */
+bool heed_rewriter_is_repaired(const heed_rewriter *rewriter, size_t at);
 /* Keeps the next bytes, which are whole characters. */
 void heed_rewriter_copy(heed_rewriter *rewriter, size_t bytes);
 /* Drops the next bytes, which are whole characters. */

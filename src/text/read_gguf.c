@@ -1,6 +1,7 @@
 /* read_gguf.c: reads the vocabulary of a GGUF file for heed_tokenizer_from_gguf. */
 #include "base/memory.h"
 #include "io/gguf.h"
+#include "io/sentencepiece.h"
 #include "text/text_internal.h"
 
 #include <stdlib.h>
@@ -92,6 +93,26 @@ static heed_status read_flag(const source *s, const char *key, int *flag)
     return HEED_OK;
 }
 
+/* Reads how a vocabulary of kind "t5" normalizes text. */
+static heed_status read_rules(const source *s, heed_gguf_vocabulary *v)
+{
+    int extra = -1;
+    const heed_gguf_entry *entry;
+    HEED_TRY(read_flag(s, "tokenizer.ggml.remove_extra_whitespaces", &extra));
+    HEED_TRY(find_array(s, "tokenizer.ggml.precompiled_charsmap", false, &entry));
+    heed_sentencepiece_rules *rules = heed_arena_take(s->arena, 1, sizeof *rules);
+    const size_t count = entry ? entry->count : 0;
+    char *charsmap = heed_arena_take(s->arena, count + 1, 1);
+    if (!rules || !charsmap) return fail_memory(s, count);
+    for (size_t i = 0; i < count; i++) charsmap[i] = (char)heed_gguf_integer_at(entry, i);
+    *rules = (heed_sentencepiece_rules){.charsmap = {charsmap, count},
+                                        .add_dummy_prefix = v->add_space_prefix == 1,
+                                        .remove_extra_whitespaces = extra == 1,
+                                        .escape_whitespaces = true};
+    v->rules = rules;
+    return HEED_OK;
+}
+
 static heed_status read_specials(const source *s, heed_gguf_vocabulary *v)
 {
     static const char *const keys[HEED_SPECIAL_COUNT] = {
@@ -145,6 +166,7 @@ static heed_status read_vocabulary(const source *s, heed_gguf_vocabulary *v)
                          "%s: no tokenizer here; expected the entries tokenizer.ggml.model and "
                          "tokenizer.ggml.tokens",
                          heed_gguf_where(s->file));
+    if (!strcmp(v->model, "t5")) HEED_TRY(read_rules(s, v));
     return read_specials(s, v);
 }
 

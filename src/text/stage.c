@@ -13,6 +13,7 @@ static void stage_free(heed_stage *stage)
     free(stage->text);
     free(stage->delimiter);
     heed_charsmap_free(stage->charsmap);
+    heed_trie_free(&stage->user_defined);
 }
 
 void heed_pipeline_free(heed_pipeline *pipeline)

@@ -10,6 +10,7 @@
 #include "text/charsmap.h"
 #include "text/pattern.h"
 #include "text/pieces.h"
+#include "text/trie.h"
 
 /* Split: what becomes of a match, which the library calls the delimiter. */
 typedef enum heed_split_behavior {
@@ -46,13 +47,15 @@ typedef struct heed_stage {
     heed_split_behavior behavior;
     heed_prepend_scheme prepend_scheme;
     bool invert;                                              /* Split */
-    bool add_prefix_space;                                    /* ByteLevel */
+    bool add_prefix_space;                                    /* ByteLevel, SentencePiece */
+    bool remove_extra_spaces, escape_spaces, space_suffix;    /* SentencePiece */
+    heed_trie user_defined;                                   /* SentencePiece */
     bool left, right;                                         /* Strip (normalizer) */
     bool clean_text, chinese_chars, strip_accents, lowercase; /* BertNormalizer */
     bool compatible, compose;                                 /* the four normal forms */
     bool individual;                                          /* Digits */
     bool split;                                               /* Metaspace */
-    heed_charsmap *charsmap;                                  /* Precompiled */
+    heed_charsmap *charsmap;                                  /* Precompiled, SentencePiece */
     char *delimiter;                                          /* CTC */
     bool cleanup;                                             /* WordPiece (decoder), CTC */
     bool ignore;         /* ByteLevel (decoder): invalid bytes are dropped */
@@ -94,6 +97,7 @@ struct heed_stage_kind {
     heed_decoder_push *push;     /* decoders */
     heed_decoder_finish *finish; /* decoders */
     bool compatible, compose;    /* distinguish the four normal forms */
+    bool repairs_bytes;          /* wants HEED_PIECES_REPAIR_BYTES (text/pieces.h) */
 };
 
 /* A section of tokenizer.json that is a pipeline of stages. */

@@ -23,6 +23,7 @@ struct heed_tokenizer {
     /* see heed_tokenizer_plain_flags */
     unsigned plain_flags;
     bool tracks_always; /* a stage needs to know where in the input a piece began */
+    bool repairs_bytes; /* a stage wants HEED_PIECES_REPAIR_BYTES */
     int32_t special[HEED_SPECIAL_COUNT];
     /* tokenizer.json without model and added tokens, as it will be written */
     json_t *sections;
@@ -85,6 +86,11 @@ const char *heed_gguf_pre_name(const heed_tokenizer *tokenizer);
 /* read_gguf.c: loads a tokenizer from the vocabulary of a GGUF file. */
 heed_status heed_tokenizer_load_gguf(heed_tokenizer **tokenizer, const char *path,
                                      heed_error *error);
+
+/* load_sentencepiece.c: loads a .model file alone, which adds no special tokens to a text. Such a
+   tokenizer computes the ids that SentencePiece computes. */
+heed_status heed_tokenizer_load_sentencepiece(heed_tokenizer **tokenizer, const char *path,
+                                              heed_error *error);
 
 /* load_files.c: builds a tokenizer.json from vocab.json and merges.txt, from vocab.txt, or from a
    class name that needs no file; *json is a new reference. The special tokens of the class are

@@ -52,8 +52,9 @@ typedef struct heed_gguf_template {
     const char *name;
     heed_gguf_string text;
 } heed_gguf_template;
-/* The vocabulary of a GGUF file: the arrays and values under "tokenizer.ggml.", borrowed during the
-   call. */
+/* The vocabulary of a GGUF file, the arrays and values under "tokenizer.ggml.", or that of a
+   SentencePiece model, which holds the same. Borrowed during the call. */
+typedef struct heed_sentencepiece_rules heed_sentencepiece_rules;
 typedef struct heed_gguf_vocabulary {
     /* "gpt2", "llama" and so on; the name of the pre-tokenizer, NULL if the file has none */
     const char *model, *pre;
@@ -69,6 +70,10 @@ typedef struct heed_gguf_vocabulary {
     /* bos_token_id, eos_token_id, padding_token_id and so on; -1 for none */
     int64_t special[HEED_SPECIAL_COUNT];
     int add_bos, add_eos, add_space_prefix; /* 0 or 1, or -1 if the file does not say */
+    /* how a model of SentencePiece normalizes text; NULL if the file does not say */
+    const heed_sentencepiece_rules *rules;
+    /* "t5": characters without a token become "<0xE4>" */
+    bool byte_fallback;
     /* "tokenizer.chat_template", which becomes "chat_template" of the configuration; NULL for
        none */
     const char *chat_template;

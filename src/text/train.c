@@ -134,7 +134,7 @@ heed_status heed_tokenizer_trainer_feed(heed_tokenizer_trainer *trainer, const c
                                         size_t length, heed_error *error)
 {
     heed_pieces pieces; /* replaces invalid UTF-8 */
-    heed_status status = heed_pieces_init(&pieces, text, length, false, error);
+    heed_status status = heed_pieces_init(&pieces, text, length, 0, error);
     if (status == HEED_OK)
         status = trainer->kind->feed(trainer, pieces.bytes, pieces.length, error);
     heed_pieces_free(&pieces);

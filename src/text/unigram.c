@@ -3,17 +3,24 @@
    each byte is found from left to right (Viterbi): from every character on, all tokens with which
    the rest of the piece begins are tried. A character that is no token is tried as the unknown
    token, at the smallest score of the vocabulary less 10. Neighboring unknown tokens become one.
-   Options: vocab (a list of [token, score]; the index is the id), unk_id, byte_fallback.
-   Source: Kudo 2018, "Subword regularization"; Unigram of the `tokenizers` library. */
+   Options: vocab (a list of [token, score]; the index is the id), unk_id, byte_fallback. Only heed
+   has types, the types of the pieces of a .model file; such a model computes what SentencePiece
+   computes: sums are rounded to float, only normal and user-defined pieces are found in a text, and
+   user-defined ones before all others.
+   Source: Kudo 2018, "Subword regularization"; Unigram of the `tokenizers` library and of
+   SentencePiece. */
 #include "text/model.h"
 
 #include "base/memory.h"
 #include "text/pieces.h"
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 
 struct heed_unigram {
-    double *scores; /* by id */
+    double *scores; /* by id, as they are added up */
+    double *given;  /* by id, as the file has them */
+    int32_t *types; /* by id; NULL unless the model came from SentencePiece */
     size_t count;
     double unknown_score;
     heed_trie tokens; /* the values are ids */
@@ -27,6 +34,8 @@ typedef struct heed_lattice_node {
 } heed_lattice_node;
 
 static const uint32_t UNREACHED = UINT32_MAX;
+/* types of pieces */
+enum { NORMAL = 1, USER_DEFINED = 4 };
 /* How much less an unknown character scores than the worst token; the library's value. */
 static const double UNKNOWN_PENALTY = 10;
 
@@ -34,11 +43,89 @@ void heed_unigram_free(heed_unigram *unigram)
 {
     if (!unigram) return;
     free(unigram->scores);
+    free(unigram->given);
+    free(unigram->types);
     heed_trie_free(&unigram->tokens);
     free(unigram);
 }
 
 /* ---- reading ---- */
+
+static heed_status make_unigram(heed_tokenizer_model *model, size_t count, bool typed,
+                                heed_error *error)
+{
+    heed_unigram *unigram = model->unigram = heed_allocate(1, sizeof *unigram);
+    if (!unigram) return heed_fail_memory(error, sizeof *unigram, "the model");
+    unigram->count = count;
+    unigram->given = heed_allocate(count, sizeof *unigram->given);
+    unigram->scores = heed_allocate(count, sizeof *unigram->scores);
+    if (typed) unigram->types = heed_allocate(count, sizeof *unigram->types);
+    return unigram->given && unigram->scores && (!typed || unigram->types)
+               ? HEED_OK
+               : heed_fail_memory(error, count * sizeof(double), "the scores");
+}
+
+static bool is_findable(const heed_unigram *unigram, size_t id)
+{
+    return !unigram->types || unigram->types[id] == NORMAL || unigram->types[id] == USER_DEFINED;
+}
+
+static bool counts_for_range(const heed_unigram *unigram, size_t id)
+{
+    return !unigram->types || unigram->types[id] == NORMAL;
+}
+
+/* Computes the score of the unknown token, and those of user-defined pieces: more than any sum of
+   normal pieces that could stand in their place. */
+static void settle_scores(heed_tokenizer_model *model)
+{
+    heed_unigram *unigram = model->unigram;
+    double least = unigram->types ? FLT_MAX : INFINITY, greatest = FLT_MIN;
+    for (size_t id = 0; id < unigram->count; id++) {
+        const double score = unigram->scores[id] = unigram->given[id];
+        if (counts_for_range(unigram, id) && score < least) least = score;
+        if (counts_for_range(unigram, id) && score > greatest) greatest = score;
+    }
+    unigram->unknown_score = least - UNKNOWN_PENALTY;
+    if (!unigram->types) return;
+    unigram->unknown_score = (float)unigram->unknown_score;
+    for (size_t id = 0; id < unigram->count; id++) {
+        const heed_vocabulary_entry *entry = heed_vocabulary_entry_of(&model->vocabulary,
+                                                                      (int32_t)id);
+        if (unigram->types[id] == USER_DEFINED)
+            unigram->scores[id] = (float)((float)entry->length * (float)greatest) - 0.1;
+    }
+}
+
+/* Fills the trie. Of tokens that are equal the last one counts, in the trie as in the
+   vocabulary. */
+static heed_status seal(heed_tokenizer_model *model, heed_error *error)
+{
+    heed_unigram *unigram = model->unigram;
+    settle_scores(model);
+    for (size_t id = unigram->count; id-- > 0;) {
+        const heed_vocabulary_entry *entry = heed_vocabulary_entry_of(&model->vocabulary,
+                                                                      (int32_t)id);
+        if (is_findable(unigram, id) &&
+            !heed_trie_add(&unigram->tokens, heed_vocabulary_string(&model->vocabulary, entry),
+                           entry->length, (int32_t)id))
+            return heed_fail_memory(error, model->vocabulary.strings_length, "the tokens");
+    }
+    heed_tokenizer_model_find_bytes(model);
+    return HEED_OK;
+}
+
+heed_status heed_unigram_build(heed_tokenizer_model *model, const float *scores,
+                               const int32_t *types, heed_error *error)
+{
+    const size_t count = model->vocabulary.count;
+    HEED_TRY(make_unigram(model, count, true, error));
+    for (size_t id = 0; id < count; id++) {
+        model->unigram->given[id] = scores[id];
+        model->unigram->types[id] = types ? types[id] : NORMAL;
+    }
+    return seal(model, error);
+}
 
 /* Reads an element [token, score] of "vocab". */
 static heed_status read_token(heed_tokenizer_model *model, const json_t *json, size_t id,
@@ -48,44 +135,38 @@ static heed_status read_token(heed_tokenizer_model *model, const json_t *json, s
     if (json_array_size(json) != 2 || !json_is_string(token) || !json_is_number(score))
         return heed_fail(error, HEED_E_FORMAT,
                          "%s: model: vocab: element %zu: expected [\"token\", score]", where, id);
-    model->unigram->scores[id] = json_number_value(score);
+    model->unigram->given[id] = json_number_value(score);
     return heed_vocabulary_add_id(&model->vocabulary, json_string_value(token),
                                   json_string_length(token), (int64_t)id, where, error);
 }
 
-static heed_status read_tokens(heed_tokenizer_model *model, const json_t *list, const char *where,
+static heed_status read_types(heed_unigram *unigram, const json_t *types, const char *where,
+                              heed_error *error)
+{
+    for (size_t i = 0; i < unigram->count; i++) {
+        const json_t *type = json_array_get(types, i);
+        if (!json_is_integer(type) || json_array_size(types) != unigram->count)
+            return heed_fail(error, HEED_E_FORMAT,
+                             "%s: model: \"types\": expected an integer for each of %zu tokens",
+                             where, unigram->count);
+        unigram->types[i] = (int32_t)json_integer_value(type);
+    }
+    return HEED_OK;
+}
+
+static heed_status read_tokens(heed_tokenizer_model *model, const json_t *json, const char *where,
                                heed_error *error)
 {
-    size_t count = json_array_size(list);
+    const json_t *list = json_object_get(json, "vocab"), *types = json_object_get(json, "types");
+    const size_t count = json_array_size(list);
     if (!json_is_array(list) || !count)
         return heed_fail(error, HEED_E_FORMAT,
                          "%s: model: \"vocab\": expected a list of [\"token\", score]", where);
-    heed_unigram *unigram = model->unigram = heed_allocate(1, sizeof *unigram);
-    if (!unigram) return heed_fail_memory(error, sizeof *unigram, "the model");
-    unigram->scores = heed_allocate(count, sizeof *unigram->scores);
-    if (!unigram->scores) return heed_fail_memory(error, count * sizeof(double), "the scores");
-    unigram->count = count;
+    HEED_TRY(make_unigram(model, count, types != NULL, error));
     for (size_t i = 0; i < count; i++)
         HEED_TRY(read_token(model, json_array_get(list, i), i, where, error));
+    if (types) HEED_TRY(read_types(model->unigram, types, where, error));
     return heed_vocabulary_seal(&model->vocabulary, where, error);
-}
-
-/* Fills the trie. Of tokens that are equal the last one counts, in the trie as in the
-   vocabulary. */
-static heed_status fill_trie(heed_tokenizer_model *model, heed_error *error)
-{
-    heed_unigram *unigram = model->unigram;
-    double least = INFINITY;
-    for (size_t id = unigram->count; id-- > 0;) {
-        const heed_vocabulary_entry *entry = heed_vocabulary_entry_of(&model->vocabulary,
-                                                                      (int32_t)id);
-        if (!heed_trie_add(&unigram->tokens, heed_vocabulary_string(&model->vocabulary, entry),
-                           entry->length, (int32_t)id))
-            return heed_fail_memory(error, model->vocabulary.strings_length, "the tokens");
-        if (unigram->scores[id] < least) least = unigram->scores[id];
-    }
-    unigram->unknown_score = least - UNKNOWN_PENALTY;
-    return HEED_OK;
 }
 
 static heed_status read_unknown(heed_tokenizer_model *model, const json_t *json, const char *where,
@@ -108,19 +189,19 @@ static heed_status read_unknown(heed_tokenizer_model *model, const json_t *json,
 static heed_status read_unigram(heed_tokenizer_model *model, const json_t *json, const char *where,
                                 heed_error *error)
 {
-    HEED_TRY(read_tokens(model, json_object_get(json, "vocab"), where, error));
-    HEED_TRY(fill_trie(model, error));
+    HEED_TRY(read_tokens(model, json, where, error));
     HEED_TRY(read_unknown(model, json, where, error));
     HEED_TRY(heed_json_boolean(json, "byte_fallback", &model->byte_fallback, where, error));
-    heed_tokenizer_model_find_bytes(model);
-    return HEED_OK;
+    return seal(model, error);
 }
 
 /* ---- tokenizing ---- */
 
 /* Takes a token for the bytes before `end` if that is better than what was found so far. */
-static void offer(heed_lattice_node *end, double score, int32_t id, size_t begin)
+static void offer(const heed_unigram *unigram, heed_lattice_node *end, double score, int32_t id,
+                  size_t begin)
 {
+    if (unigram->types) score = (float)score;
     if (end->begin != UNREACHED && score <= end->score) return;
     *end = (heed_lattice_node){.score = score, .id = id, .begin = (uint32_t)begin};
 }
@@ -137,7 +218,7 @@ static bool offer_tokens(const heed_unigram *unigram, heed_lattice_node *lattice
         if (!heed_trie_step(&unigram->tokens, &node, text.bytes[i])) break;
         const int32_t id = unigram->tokens.values[node];
         if (id < 0) continue;
-        offer(&lattice[i + 1], before + unigram->scores[id], id, at);
+        offer(unigram, &lattice[i + 1], before + unigram->scores[id], id, at);
         single |= i + 1 - at == size;
     }
     return single;
@@ -159,13 +240,14 @@ static heed_status fill_lattice(const heed_tokenizer_model *model,
         if (step % HEED_STEPS_UNASKED == 0)
             HEED_TRY(heed_cancel_check(scratch->cancel, "tokenizing", error));
         if (offer_tokens(model->unigram, lattice, text, at, size)) continue;
-        const double score = lattice[at].score + model->unigram->unknown_score;
+        double score = lattice[at].score + model->unigram->unknown_score;
+        if (model->unigram->types) score = (float)score;
         if (lattice[at + size].begin != UNREACHED && score <= lattice[at + size].score) continue;
         if (model->unk_id < 0)
             return heed_fail(error, HEED_E_FORMAT,
                              "the text needs the unknown token, which the tokenizer lacks: its "
                              "model has no \"unk_id\"");
-        offer(&lattice[at + size], score, model->unk_id, at);
+        offer(model->unigram, &lattice[at + size], score, model->unk_id, at);
     }
     return HEED_OK;
 }
@@ -185,13 +267,15 @@ static void turn_links(heed_lattice_node *lattice, size_t length)
     }
 }
 
-/* Adds the tokens of an unknown stretch text[begin..end): the token that it happens to be, its
-   bytes, or the unknown token. */
+/* Adds the tokens of an unknown stretch text[begin..end): the token that it happens to be (not in a
+   model of SentencePiece), its bytes, or the unknown token. */
 static void add_unknown(const heed_tokenizer_model *model, heed_text text, size_t begin, size_t end,
                         heed_found_tokens *found)
 {
     const heed_text stretch = {text.bytes + begin, end - begin};
-    const int32_t id = heed_vocabulary_find(&model->vocabulary, stretch.bytes, stretch.length);
+    const bool typed = model->unigram->types != NULL;
+    int32_t id = -1;
+    if (!typed) id = heed_vocabulary_find(&model->vocabulary, stretch.bytes, stretch.length);
     if (id < 0 && model->byte_fallback && heed_tokenizer_model_has_bytes(model, stretch)) {
         for (size_t i = 0; i < stretch.length; i++)
             heed_found_add(found, model->byte_ids[(unsigned char)stretch.bytes[i]], begin, end);
@@ -233,10 +317,16 @@ static heed_status write_unigram(const heed_tokenizer_model *model, json_t *json
         json_t *pair = json_array();
         const char *token = heed_vocabulary_string(&model->vocabulary, entry);
         failed |= json_array_append_new(pair, json_stringn(token, entry->length));
-        failed |= json_array_append_new(pair, json_real(model->unigram->scores[i]));
+        failed |= json_array_append_new(pair, json_real(model->unigram->given[i]));
         failed |= json_array_append_new(list, pair);
     }
     failed |= json_object_set_new(json, "vocab", list);
+    if (model->unigram->types) {
+        json_t *types = json_array();
+        for (size_t i = 0; i < model->unigram->count && !failed; i++)
+            failed |= json_array_append_new(types, json_integer(model->unigram->types[i]));
+        failed |= json_object_set_new(json, "types", types);
+    }
     failed |= json_object_set_new(json, "byte_fallback", json_boolean(model->byte_fallback));
     return failed ? heed_fail_memory(error, model->unigram->count * 64, "writing the vocabulary")
                   : HEED_OK;

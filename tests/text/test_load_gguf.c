@@ -267,7 +267,7 @@ static void what_cannot_be_read_is_named(void **state)
 {
     (void)state;
     expect_refusal("model", json_string("rwkv"), HEED_E_UNSUPPORTED,
-                   "\"rwkv\", expected gpt2 or llama");
+                   "\"rwkv\", expected gpt2, llama or t5");
     expect_refusal("pre", json_string("superbpe"), HEED_E_UNSUPPORTED, "\"superbpe\"");
     expect_refusal("pre", json_string("superbpe"), HEED_E_UNSUPPORTED, "gpt-2, ");
     expect_refusal("scores", NULL, HEED_E_FORMAT, "without tokenizer.ggml.scores");

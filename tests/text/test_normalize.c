@@ -19,7 +19,7 @@ static heed_pieces normalized(const char *section, const char *text, size_t leng
     json_t *json = NULL;
     assert_ok(heed_json_parse(&json, section, strlen(section), "test", &error));
     assert_ok(heed_pipeline_read(&pipeline, json, &heed_normalizer_section, "test", &error));
-    assert_ok(heed_pieces_init(&pieces, text, length, tracking, &error));
+    assert_ok(heed_pieces_init(&pieces, text, length, tracking ? HEED_PIECES_TRACK : 0, &error));
     assert_ok(heed_pipeline_run(&pipeline, &pieces, &error));
     heed_pipeline_free(&pipeline);
     json_decref(json);

@@ -55,7 +55,7 @@ static void cutting_and_rewriting(void **state)
 {
     (void)state;
     heed_pieces pieces;
-    assert_ok(heed_pieces_init(&pieces, "ab,,cac\xC3\xA9", 9, true, &error));
+    assert_ok(heed_pieces_init(&pieces, "ab,,cac\xC3\xA9", 9, HEED_PIECES_TRACK, &error));
     assert_null(pieces.spans); /* the input as it is */
     assert_ok(heed_pieces_cut(&pieces, cut_at_commas, NULL, &error));
     assert_int_equal(pieces.count, 4); /* the empty piece between the commas is dropped */
@@ -82,17 +82,17 @@ static void broken_text_is_repaired(void **state)
 {
     (void)state;
     heed_pieces pieces;
-    assert_ok(heed_pieces_init(&pieces, "a\xE4\xB8z\xFF", 5, true, &error));
+    assert_ok(heed_pieces_init(&pieces, "a\xE4\xB8z\xFF", 5, HEED_PIECES_TRACK, &error));
     expect_piece(&pieces, 0, "a\xEF\xBF\xBDz\xEF\xBF\xBD", -1);
     expect_origin(&pieces, 1, 4, 1, 3);
     expect_origin(&pieces, 4, 5, 3, 4);
     expect_origin(&pieces, 5, 8, 4, 5);
     heed_pieces_free(&pieces);
-    assert_ok(heed_pieces_init(&pieces, "", 0, false, &error));
+    assert_ok(heed_pieces_init(&pieces, "", 0, 0, &error));
     assert_int_equal(pieces.count, 0);
     heed_pieces_free(&pieces);
     assert_fails(HEED_E_ARG, "less than 2 GiB",
-                 heed_pieces_init(&pieces, "", (size_t)1 << 31, false, &error));
+                 heed_pieces_init(&pieces, "", (size_t)1 << 31, 0, &error));
 }
 
 int main(void)

@@ -18,9 +18,10 @@ extern "C" {
 /* A tokenizer does not change after it was loaded; any number of threads may share it. */
 typedef struct heed_tokenizer heed_tokenizer;
 /* Loads a tokenizer from a folder with tokenizer.json (or vocab.json and merges.txt, or vocab.txt),
-   from the path of a tokenizer.json, or from a GGUF file. Free it with heed_tokenizer_free.
-   HEED_E_IO if nothing readable is there; HEED_E_FORMAT with file, field and what was expected;
-   HEED_E_UNSUPPORTED names a kind of model or stage that the library does not have. */
+   from the path of a tokenizer.json or of a SentencePiece .model, or from a GGUF file. Free it with
+   heed_tokenizer_free. HEED_E_IO if nothing readable is there; HEED_E_FORMAT with file, field and
+   what was expected; HEED_E_UNSUPPORTED names a kind of model or stage that the library does not
+   have. */
 heed_status heed_tokenizer_load(heed_tokenizer **tokenizer, const char *path, heed_error *error);
 void heed_tokenizer_free(heed_tokenizer *tokenizer); /* NULL is allowed */
 /* Reads what the user should know about the tokenizer's files. *line is note `index`, from 0; it is

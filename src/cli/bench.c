@@ -224,7 +224,7 @@ const heed_cli_command heed_cli_command_bench = {
     .arguments = "-m MODEL [-p 512] [-n 128] [-t 2] [--json] | --machine",
     .summary = "tokens per second of reading and writing",
     .description = "Medians of five rounds after one to warm up, and their share of what the "
-                   "machine can do, measured right after: operations at the peak\n"
+                   "machine can do, measured right after: operations at the peak "
                    "of the numbers they are made in, bytes of weights and cache at the bandwidth "
                    "of memory. Encoders read only.",
     .examples = "  heed bench -m model -p 512 -n 128 -t 2\n  heed bench -m model -p 512 -n 0 "

@@ -384,7 +384,7 @@ const heed_cli_command heed_cli_command_chat = {
     .arguments = "-m MODEL [--system TEXT] [-p TEXT]",
     .summary = "a conversation, by the model's own chat template",
     .description = "Each line is a message; answers go to stdout, everything else to stderr, so "
-                   "that a pipe works too. What was read stays in\n"
+                   "that a pipe works too. What was read stays in "
                    "the cache: a turn reads only what is new. When the conversation no longer "
                    "fits, the oldest messages are left out, which is said.",
     .examples = "  heed chat -m model --system \"Be brief.\" --temp 0.7\n  printf 'Hello!\\nTell "

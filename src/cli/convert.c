@@ -11,12 +11,11 @@ static const heed_cli_option options[] = {
     HEED_CLI_OPTION(
         convert_task, out, "out", 'o', HEED_CLI_TEXT, "FILE.gguf|DIR",
         "Where the model goes: a GGUF file, or a folder with safetensors: new, empty, or "
-        "of an earlier "
-        "conversion, which is replaced."),
+        "of an earlier conversion, which is replaced."),
     HEED_CLI_OPTION(
         convert_task, dtype, "dtype", 0, HEED_CLI_TEXT, "TYPE",
         "Type of the matrices: f32, f16, bf16; in GGUF also q4_0 q4_1 q5_0 q5_1 q8_0 q2_k "
-        "q3_k q4_k q5_k q6_k iq4_nl\n"
+        "q3_k q4_k q5_k q6_k iq4_nl "
         "(default: as they are; quantized matrices become f32 in a folder)."),
     HEED_CLI_OPTION(
         convert_task, random, "random", 0, HEED_CLI_TEXT, "CONFIG.json",
@@ -59,7 +58,7 @@ const heed_cli_command heed_cli_command_convert = {
     .arguments = "MODEL --out FILE.gguf|DIR [--dtype TYPE]",
     .summary = "write a model in another format or element type",
     .description = "Reads a model folder or a GGUF file and writes either. Quantized matrices are "
-                   "copied bit by bit where the type stays, and rounded to the nearest\n"
+                   "copied bit by bit where the type stays, and rounded to the nearest "
                    "where another is asked for; norms and biases stay f32 in GGUF files. The "
                    "tokenizer goes along.",
     .examples = "  heed convert path/to/model --out model.gguf --dtype q8_0\n  heed convert "

@@ -179,10 +179,10 @@ const heed_cli_command heed_cli_command_eval = {
     .summary = "perplexity of text, multiple choice, BLEU of translations",
     .description = "Windows are disjoint and as long as the context; the first token of a window "
                    "is not scored.\n"
-                   "Choices are scored as lm-evaluation-harness does: acc by log-likelihood,\n"
-                   "acc_norm divided by the characters of the choice, acc_bytes by its bytes; an\n"
-                   "empty context is the beginning (or end) of text. A choice without tokens of\n"
-                   "its own is an error, as is one longer than the model's context; a question\n"
+                   "Choices are scored as lm-evaluation-harness does: acc by log-likelihood, "
+                   "acc_norm divided by the characters of the choice, acc_bytes by its bytes; an "
+                   "empty context is the beginning (or end) of text. A choice without tokens of "
+                   "its own is an error, as is one longer than the model's context; a question "
                    "that is too long loses its beginning, which is said.\n"
                    "With --pairs the translations are chosen as the options below say.",
     .examples = "  heed eval -m run --text valid.txt test.txt --json\n  heed eval -m translator "

@@ -41,7 +41,7 @@ const heed_cli_command heed_cli_command_forward = {
     .arguments = "MODEL --in X.safetensors --out Y.safetensors [--grad]",
     .summary = "outputs, loss and gradients of a model for given tensors",
     .description = "Reads input_ids, attention_mask, labels ... as transformers' classes take them "
-                   "(in.input_ids, in.attention_mask, in.labels) and writes\n"
+                   "(in.input_ids, in.attention_mask, in.labels) and writes "
                    "out.logits, out.hidden_states.N, out.attentions.N ... with zeros at padding, "
                    "the loss when labels are given, and gradients on request.",
     .examples = "  heed forward model --in batch.safetensors --out result.safetensors --grad\n",

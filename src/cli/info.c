@@ -83,7 +83,7 @@ const heed_cli_command heed_cli_command_info = {
     .summary = "what a model is, or what this build and machine have",
     .description = "Without a model: version, kernels, threads, what makes this machine or these "
                    "settings slower, libraries, families. With a model folder: family, sizes, "
-                   "parameters, memory for running\n"
+                   "parameters, memory for running "
                    "and for training, tokenizer, and what heed noticed when reading it.",
     .examples = "  heed info\n  heed info path/to/model --json\n",
     .options = options,

@@ -37,9 +37,9 @@ static const struct {
                "max_length counts the prompt, -n and max_new_tokens do not."},
     {"Seed", "The clock in seconds for generation, 1 for training. Equal seeds give equal results, "
              "whatever the threads and whatever else is in the batch."},
-    {"Penalties",
-     "--repeat-penalty counts the tokens of the prompt too, as transformers does; --presence- "
-     "penalty and --frequency-penalty count new tokens alone."},
+    {"Penalties", "--repeat-penalty counts the tokens of the prompt too, as transformers does; "
+                  "--presence-penalty "
+                  "and --frequency-penalty count new tokens alone."},
     {"Beams",
      "They end when no hypothesis can become better (early_stopping false); scores are divided "
      "by the length (length_penalty 1)."},
@@ -65,19 +65,20 @@ static const struct {
 
 /* ---- help ---- */
 
-/* Prints `text` in lines of at most HELP_WIDTH columns. The cursor is at column `indent`, where
-   every further line begins too. */
+/* Prints `text` in lines of at most HELP_WIDTH columns; a line feed begins a line too. The cursor is
+   at column `indent`, where every further line begins. */
 static void put_wrapped(FILE *file, const char *text, int indent)
 {
     int column = indent;
     for (const char *word = text; *word;) {
-        int length = (int)strcspn(word, " ");
-        if (column > indent && column + 1 + length > HELP_WIDTH) {
+        const int length = (int)strcspn(word, " \n");
+        const bool line_feed = word > text && word[-1] == '\n';
+        if (line_feed || (column > indent && column + 1 + length > HELP_WIDTH)) {
             fprintf(file, "\n%*s", indent, "");
             column = indent;
         }
         column += fprintf(file, "%s%.*s", column > indent ? " " : "", length, word);
-        word += length + (int)strspn(word + length, " ");
+        word += length + (int)strspn(word + length, " \n");
     }
     fputc('\n', file);
 }
@@ -98,9 +99,10 @@ void heed_cli_manual_help(const heed_cli_command *command, FILE *file)
     const heed_cli_option *o;
     char text[96];
     bool first = true;
-    fprintf(file, "heed %s - %s\n\nUsage: heed %s %s\n\n%s\n\n%s\n", command->name,
-            command->summary, command->name, command->arguments, command->description,
-            command->examples);
+    fprintf(file, "heed %s - %s\n\nUsage: heed %s %s\n\n", command->name, command->summary,
+            command->name, command->arguments);
+    put_wrapped(file, command->description, 0);
+    fprintf(file, "\n%s\n", command->examples);
     for (heed_cli_option_walk walk = {.command = command}; (o = heed_cli_option_next(&walk));
          first = false) {
         if (o->kind == HEED_CLI_HEADING) {

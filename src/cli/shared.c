@@ -4,7 +4,7 @@
 
 static const heed_cli_option model_options[] = {
     HEED_CLI_OPTION(heed_cli_task, model, "model", 'm', HEED_CLI_TEXT, "MODEL",
-                    "Model folder (or as the first word)."),
+                    "Model folder or GGUF file; as the first word it needs no -m."),
     {0},
 };
 static const heed_cli_option sampling_rows[] = {

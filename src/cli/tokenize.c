@@ -253,7 +253,7 @@ const heed_cli_command heed_cli_command_tokenize = {
     .arguments = "-m MODEL --jsonl FILE | --train bpe|char --data FILE... --vocab-size V --out DIR",
     .summary = "text to ids and back; train a vocabulary",
     .description = "For each line's \"text\" prints one JSON array of ids, neither cut nor padded. "
-                   "MODEL may be a folder with tokenizer files only,\n"
+                   "MODEL may be a folder with tokenizer files only, "
                    "or a tokenizer.json.",
     .examples =
         "  heed tokenize -m model --jsonl texts.jsonl --offsets\n"

@@ -65,8 +65,8 @@ static const struct {
 
 /* ---- help ---- */
 
-/* Prints `text` in lines of at most HELP_WIDTH columns; a line feed begins a line too. The cursor is
-   at column `indent`, where every further line begins. */
+/* Prints `text` in lines of at most HELP_WIDTH columns; a line feed begins a line too. The cursor
+   is at column `indent`, where every further line begins. */
 static void put_wrapped(FILE *file, const char *text, int indent)
 {
     int column = indent;

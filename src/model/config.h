@@ -77,6 +77,10 @@ typedef struct heed_config {
     int64_t embedding_order; /* heed_embedding_order */
     /* token rows are projected even if they are as wide as the model; the projection has a bias */
     bool embedding_projected, projection_bias;
+    /* Token rows are scaled by the share of masks in their sequence, and those of masks are zeros
+       (ESM). */
+    bool mask_scaling;
+    int64_t mask_id; /* the id of masks, if that is read */
     /* rows of a learned or computed table of positions, else the length the model was trained on */
     int64_t context;
     int64_t token_types;         /* rows of the token type table; 0: none */

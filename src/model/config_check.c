@@ -245,8 +245,22 @@ static heed_status check_combinations(const heed_config *config, const char *whe
         return heed_fail(error, HEED_E_UNSUPPORTED,
                          "%s: first_norm_absent is true; it goes with norms before sublayers",
                          where);
-    if (config->embedding_order == HEED_EMBEDDING_PROJECTED_LAST && !config->lm_transform &&
-        heed_head_any(config, HEED_TRAIT_PREDICTS_TOKENS) &&
+    return HEED_OK;
+}
+
+/* Refuses fronts that cannot be built. */
+static heed_status check_front(const heed_config *config, const char *where, heed_error *error)
+{
+    bool last = config->embedding_order == HEED_EMBEDDING_PROJECTED_LAST;
+    if (config->mask_scaling && config->float_inputs)
+        return heed_fail(error, HEED_E_UNSUPPORTED,
+                         "%s: scaling by masks is of models that read tokens, and this one reads "
+                         "vectors",
+                         where);
+    if (config->mask_scaling)
+        HEED_TRY(
+            check_range(where, "mask_token_id", config->mask_id, 0, config->vocabulary - 1, error));
+    if (last && !config->lm_transform && heed_head_any(config, HEED_TRAIT_PREDICTS_TOKENS) &&
         config->embedding_width != config->d_model)
         return heed_fail(
             error, HEED_E_UNSUPPORTED,
@@ -287,5 +301,6 @@ heed_status heed_config_complete(heed_config *config, const char *where, heed_er
     if (config->arrangement != HEED_ENCODER_ONLY)
         HEED_TRY(check_stack(config, &config->decoder, where, error));
     HEED_TRY(check_experts(config, where, error));
+    HEED_TRY(check_front(config, where, error));
     return check_combinations(config, where, error);
 }

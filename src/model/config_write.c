@@ -191,6 +191,7 @@ static const property properties[] = {
     FLAG("biases of norms", norm_bias),
     FLAG("norm of the embedding", embedding_norm),
     FLAG("norm of the first layer", first_norm_absent),
+    FLAG("scaling by the share of masks", mask_scaling),
     INTEGER("width of the encoder", encoder.width),
     INTEGER("layers that the encoder's layers share", encoder.own_layers),
     INTEGER("layers of the encoder's groups", encoder.group_layers),

@@ -124,6 +124,43 @@ static heed_status compute_frequencies(const feed *to, heed_error *error)
     return fill_by_sequence(to, frequencies_of, error);
 }
 
+/* Counts the rows of a sequence that queries see, and those of all its rows that are masks. */
+static void count_masks(const feed *to, const sequence *of, const int32_t *ids, int64_t *seen,
+                        int64_t *masks)
+{
+    const int32_t *keys = heed_batch_read(to->batch,
+                                          heed_input_name(HEED_INPUT_KEY_INDEX, to->stack));
+    const int64_t mask = heed_model_config(to->model)->mask_id;
+    *seen = *masks = 0;
+    for (int64_t row = of->first; row < of->first + of->count; row++) {
+        *seen += !keys || keys[row] >= 0;
+        *masks += ids[row] == mask;
+    }
+}
+
+static void token_scale_of(const feed *to, const sequence *of)
+{
+    const double share_trained = 0.15 * 0.8; /* masks among the tokens that ESM was trained on */
+    const int32_t *ids = heed_batch_read(to->batch, heed_input_name(HEED_INPUT_IDS, to->stack));
+    const int64_t mask = heed_model_config(to->model)->mask_id;
+    int64_t seen, masks;
+    count_masks(to, of, ids, &seen, &masks);
+    double share = seen > 0 ? (double)masks / (double)seen : 0;
+    float scale = share < 1 ? (float)((1 - share_trained) / (1 - share)) : 0;
+    for (int64_t row = of->first; row < of->first + of->count; row++)
+        ((float *)to->data)[row] = ids[row] == mask ? 0 : scale;
+}
+
+/* The embeddings of masks are zeros. Those of other tokens grow with the share of masks in their
+   sequence, so that their sum is what it was in training. Source: Rives et al. 2021 (ESM). */
+static heed_status scale_by_masks(const feed *to, heed_error *error)
+{
+    const heed_column *ids = heed_batch_column(to->batch,
+                                               heed_input_name(HEED_INPUT_IDS, to->stack));
+    if (!ids || ids->rows != to->shape.dim[0]) return required(to, error);
+    return fill_by_sequence(to, token_scale_of, error);
+}
+
 static void pooled_row_of(const feed *to, const sequence *of)
 {
     const heed_config *config = heed_model_config(to->model);

@@ -73,6 +73,7 @@ typedef struct heed_nn_embedding {
     heed_value positions, position_table;
     heed_value types, type_table;
     double scale;
+    heed_value row_scale; /* (N,1): factor of each token row, or HEED_NONE */
     heed_nn_norm norm;
     double dropout;
     heed_value samples;

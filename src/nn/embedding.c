@@ -7,6 +7,7 @@ heed_value heed_nn_embedding_build(heed_graph *graph, const heed_nn_embedding *e
     if (x == HEED_NONE)
         x = heed_embedding(graph, embedding->token_table, embedding->ids, embedding->padding);
     if (embedding->scale != 1) x = heed_scale(graph, x, embedding->scale, 0);
+    if (embedding->row_scale != HEED_NONE) x = heed_multiply(graph, x, embedding->row_scale);
     bool projected = embedding->projection.weight != HEED_NONE;
     bool last = embedding->order == HEED_EMBEDDING_PROJECTED_LAST;
     if (projected && !last) x = heed_nn_apply(graph, x, &embedding->projection);

@@ -29,6 +29,7 @@ static const heed_config preset = {
     .bos_id = -1,
     .eos_id = -1,
     .decoder_start_id = -1,
+    .mask_id = -1,
     .use_cache = true,
 };
 
@@ -86,6 +87,8 @@ static const heed_key keys[] = {
     HEED_KEY("embedding_projected", FLAG, embedding_projected),
     HEED_KEY("embedding_projection_bias", FLAG, projection_bias),
     HEED_KEY("first_norm_absent", FLAG, first_norm_absent),
+    HEED_KEY("mask_scaling", FLAG, mask_scaling),
+    HEED_KEY("mask_token_id", ID, mask_id),
     HEED_KEY("alibi_bias_max", NUMBER, alibi_most),
     HEED_KEY("alibi_scaled", FLAG, alibi_scaled),
     HEED_KEY("alibi_rounded", FLAG, alibi_bf16),

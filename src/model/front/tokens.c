@@ -24,6 +24,8 @@ static void read(heed_build *b, const heed_weight_place *place, heed_nn_embeddin
 {
     const heed_stack_inputs *inputs = heed_build_inputs_at(b, place);
     embedding->ids = heed_build_input(b, inputs, HEED_INPUT_IDS, 0);
+    if (b->config->mask_scaling)
+        embedding->row_scale = heed_build_input(b, inputs, HEED_INPUT_TOKEN_SCALE, 0);
     embedding->token_table = heed_build_token_table(b, (heed_stack_id)place->stack_id);
 }
 

@@ -1,6 +1,7 @@
 /* forward.c: runs one plan for the outputs and one for the loss and its gradients. */
 #include "forward/forward_internal.h"
 #include "graph/plan.h"
+#include "model/feed.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 typedef struct {
     heed_plan *plan;
     heed_workspace *workspace;
+    heed_batch batch;
     void **binding;
     size_t bound;
 } program;
@@ -18,6 +20,7 @@ static void program_free(program *p)
 {
     heed_plan_free(p->plan);
     heed_workspace_free(p->workspace);
+    heed_batch_free(&p->batch);
     free(p->binding);
 }
 
@@ -39,9 +42,14 @@ static heed_status program_open(program *p, const heed_forward_call *call,
 /* Fills and runs a plan. A batch without rows runs nothing. */
 static heed_status program_run(program *p, const heed_forward_call *call, heed_error *error)
 {
-    heed_runtime runtime = heed_forward_runtime(call);
+    heed_batch *batch = &p->batch;
+    heed_runtime runtime = {0};
     if (call->main.rows.count == 0) return HEED_OK;
-    HEED_TRY(heed_forward_fill(call, p->plan, p->workspace, error));
+    HEED_TRY(heed_forward_put(call, batch, error));
+    if (heed_plan_has_output(p->plan, "loss"))
+        HEED_TRY(heed_forward_put_cotangents(call, p->plan, batch, error));
+    HEED_TRY(heed_program_feed(call->model, p->plan, p->workspace, batch, error));
+    memcpy(runtime.count, batch->count, sizeof runtime.count);
     return heed_plan_run(p->plan, p->workspace, &(heed_binding){p->binding, p->bound}, &runtime,
                          NULL, error);
 }

@@ -67,9 +67,8 @@ heed_status heed_forward_check_grid(const heed_named_tensor *tensor, const heed_
 /* Reads and checks the inputs and makes rows of them. Close the call in every case. */
 heed_status heed_forward_open(heed_forward_call *call, heed_error *error);
 void heed_forward_close(heed_forward_call *call);
-/* The sizes of a program and of a run for this batch. */
+/* Returns the sizes of a program for this call. */
 heed_program_spec heed_forward_spec(const heed_forward_call *call, heed_purpose purpose);
-heed_runtime heed_forward_runtime(const heed_forward_call *call);
 /* Returns the token of a place: as given, or made of the labels. */
 int64_t heed_forward_token(const heed_forward_stack *stack, int64_t place);
 /* Returns the position of a place: as given, its place in the sequence, or, if the model counts
@@ -89,9 +88,12 @@ void heed_forward_mark_needed(heed_forward_call *call);
    `column` is NULL. Returns how many are scored: by them the term is divided. */
 int64_t heed_forward_write_labels(const heed_forward_call *call, int term, void *column);
 
-/* Fills every input of the plan from the call. */
-heed_status heed_forward_fill(const heed_forward_call *call, const heed_plan *plan,
-                              heed_workspace *workspace, heed_error *error);
+/* Makes the batch that programs read; it has the columns of all purposes. HEED_E_NOMEM. */
+heed_status heed_forward_put(const heed_forward_call *call, heed_batch *batch, heed_error *error);
+/* Appends the cotangents of the call to the batch, in the shapes of the plan's inputs. HEED_E_ARG
+   for an output that has none, HEED_E_SHAPE. */
+heed_status heed_forward_put_cotangents(const heed_forward_call *call, const heed_plan *plan,
+                                        heed_batch *batch, heed_error *error);
 /* Is something scored, but no label counts? The loss is then the mean of nothing, NaN. */
 bool heed_forward_is_empty(const heed_forward_call *call);
 /* Adds every output of the plan to `outputs` under "out." + its name, in the padded layout. If the

@@ -123,6 +123,20 @@ static int64_t pack_run(heed_session *session, const heed_step_item *items, int6
     return pieces;
 }
 
+/* Appends empty rows to the page tables until they have as many as the plan's. */
+static heed_status fill_page_tables(heed_session *session, int64_t rows, heed_error *error)
+{
+    static const char *const names[] = {"page_table", "cross_page_table"};
+    for (int i = 0; i < 2; i++) {
+        int32_t *empty;
+        if (!session->caches[i]) continue;
+        int64_t more = rows - heed_batch_column(&session->batch, names[i])->rows;
+        HEED_TRY(heed_batch_ints(&session->batch, names[i], more, table_columns(session), &empty,
+                                 error));
+    }
+    return HEED_OK;
+}
+
 /* Runs the decoder over the first `pieces` pieces of the session. */
 static heed_status run_pieces(heed_session *session, const heed_step_item *items, int64_t pieces,
                               heed_error *error)
@@ -134,6 +148,7 @@ static heed_status run_pieces(heed_session *session, const heed_step_item *items
         const heed_session_piece *piece = &session->pieces[i];
         HEED_TRY(put_piece(session, piece, &items[piece->item], error));
     }
+    HEED_TRY(fill_page_tables(session, heed_bucket(pieces), error));
     heed_program_spec spec = {
         .purpose = HEED_PURPOSE_DECODE,
         .rows = batch->count[HEED_EXTENT_ROWS],

@@ -257,22 +257,19 @@ static fill_absent *const fillers[HEED_INPUTS] = {
 
 /* ---- all inputs ---- */
 
-/* Copies a column into an input. The rest of an input of a fixed extent is zeros. */
+/* Copies a column into an input. */
 static heed_status copy_column(const feed *to, const heed_column *column, heed_error *error)
 {
     int64_t columns = to->shape.rank > 1 ? heed_shape_columns(to->shape) : 0;
-    bool fixed = to->shape.extent == HEED_EXTENT_FIXED;
-    bool rows_fit = column->rows == to->shape.dim[0] || (fixed && column->rows < to->shape.dim[0]);
-    if (column->dtype != to->dtype || column->columns != columns || !rows_fit)
+    if (column->dtype != to->dtype || column->columns != columns ||
+        column->rows != to->shape.dim[0])
         return heed_fail(error, HEED_E_ARG,
                          "column \"%s\" of the batch is (%lld,%lld) in %s; the program reads "
                          "(%lld,%lld) in %s",
                          to->name, (long long)column->rows, (long long)column->columns,
                          heed_dtypes[column->dtype].name, (long long)to->shape.dim[0],
                          (long long)columns, heed_dtypes[to->dtype].name);
-    size_t bytes = (size_t)(column->rows * (columns ? columns : 1)) * sizeof(int32_t);
-    memcpy(to->data, column->data, bytes);
-    memset((char *)to->data + bytes, 0, to->bytes - bytes);
+    memcpy(to->data, column->data, to->bytes);
     return HEED_OK;
 }
 

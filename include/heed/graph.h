@@ -59,7 +59,8 @@ typedef struct heed_shape {
     int64_t dim[HEED_MAX_RANK]; /* outermost first; dim[0] is the maximum if the extent is live */
 } heed_shape;
 
-/* Return shapes with fixed extents, and one whose axis 0 is live. */
+/* Return shapes with fixed extents, and one whose axis 0 is live. A rank above HEED_MAX_RANK is
+   refused by the builder that is given the shape. */
 heed_shape heed_shape_of(int rank, const int64_t *dims);
 heed_shape heed_shape_scalar(void);
 heed_shape heed_shape_1(int64_t a);
@@ -85,7 +86,7 @@ heed_value heed_parameter(heed_graph *graph, const char *name, heed_dtype dtype,
    writes it yields its next version in the same memory. */
 heed_value heed_state(heed_graph *graph, const char *name, heed_dtype dtype, heed_shape shape);
 /* Makes a value an output: it is computed even if nothing else uses it, and can be read under this
-   name after a run. */
+   name after a run. Names of outputs must be unique in a graph. */
 void heed_output(heed_graph *graph, const char *name, heed_value value);
 /* Names the place in the model, for example "layer.3.attention", of all nodes that are built from
    now on. Dumps, traces, profiles and errors show it. */

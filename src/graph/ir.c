@@ -16,7 +16,7 @@ heed_graph *heed_graph_new(void)
     /* values[HEED_NONE] is no value: numbers begin with 1 */
     bool ok = heed_grow(&graph->values, &graph->values_capacity, 1, sizeof *graph->values);
     if (graph->arena && ok) {
-        graph->values[HEED_NONE] = (heed_value_info){.node = -1, .external = -1};
+        graph->values[HEED_NONE] = (heed_value_info){.node = -1, .external = -1, .input = -1};
         graph->n_values = 1;
         return graph;
     }
@@ -33,6 +33,8 @@ void heed_graph_free(heed_graph *graph)
     free(graph->externals);
     free(graph->outputs);
     free(graph->output_names);
+    heed_name_table_free(&graph->named);
+    heed_name_table_free(&graph->named_outputs);
     free(graph);
 }
 
@@ -70,38 +72,59 @@ static heed_value add_value(heed_graph *graph, heed_value_info info)
     return (heed_value)graph->n_values++;
 }
 
-/* Adds an input or an external. Its name must be unique among them. */
+heed_value heed_graph_find(const heed_graph *graph, const char *name)
+{
+    const int32_t value = heed_name_table_find(&graph->named, name);
+    return value > 0 ? value : HEED_NONE;
+}
+
+/* Refuses a shape that no value can have, and a name that is taken. */
+static bool may_add(heed_graph *graph, const char *name, heed_shape shape)
+{
+    if (graph->error.status != HEED_OK) return false;
+    if (shape.rank < 0 || shape.rank > HEED_MAX_RANK) {
+        heed_graph_fail(graph, HEED_E_SHAPE, "%s: %d axes; expected at most %d", name, shape.rank,
+                        HEED_MAX_RANK);
+        return false;
+    }
+    for (int i = 0; i < shape.rank; i++) {
+        if (shape.dim[i] >= 0) continue;
+        heed_graph_fail(graph, HEED_E_SHAPE, "%s: extent %lld of axis %d is negative", name,
+                        (long long)shape.dim[i], i);
+        return false;
+    }
+    if (heed_graph_find(graph, name) == HEED_NONE) return true;
+    heed_graph_fail(graph, HEED_E_ARG,
+                    "\"%s\" is declared twice; names of inputs, weights and states are unique",
+                    name);
+    return false;
+}
+
+/* Adds an input or an external. */
 static heed_value add_named(heed_graph *graph, heed_value_kind kind, const char *name,
                             heed_dtype dtype, heed_shape shape)
 {
-    if (graph->error.status != HEED_OK) return HEED_BAD;
-    for (int i = 0; i < shape.rank; i++)
-        if (shape.dim[i] < 0)
-            return heed_graph_fail(graph, HEED_E_SHAPE, "%s: extent %lld of axis %d is negative",
-                                   name, (long long)shape.dim[i], i);
-    for (size_t i = 1; i < graph->n_values; i++)
-        if (graph->values[i].name && graph->values[i].kind != HEED_VALUE_COMPUTED &&
-            !strcmp(graph->values[i].name, name))
-            return heed_graph_fail(
-                graph, HEED_E_ARG,
-                "\"%s\" is declared twice; names of inputs, weights and states are unique", name);
+    if (!may_add(graph, name, shape)) return HEED_BAD;
+    const bool is_input = kind == HEED_VALUE_INPUT;
     heed_value_info info = {
         .kind = kind,
         .dtype = dtype,
         .shape = shape,
         .node = -1,
         .external = -1,
+        .input = -1,
+        .name = heed_arena_string(graph->arena, name),
     };
-    info.name = heed_arena_string(graph->arena, name);
-    if (!info.name) return fail_memory(graph);
-    if (kind != HEED_VALUE_INPUT) {
-        if (!heed_grow(&graph->externals, &graph->externals_capacity, graph->n_externals + 1,
-                       sizeof *graph->externals))
-            return fail_memory(graph);
-        info.external = (int32_t)graph->n_externals;
-    }
+    if (is_input) info.input = (int32_t)graph->n_inputs;
+    else info.external = (int32_t)graph->n_externals;
+    if (!info.name || !heed_grow(&graph->externals, &graph->externals_capacity,
+                                 graph->n_externals + 1, sizeof *graph->externals))
+        return fail_memory(graph);
     heed_value value = add_value(graph, info);
-    if (value > 0 && kind != HEED_VALUE_INPUT) graph->externals[graph->n_externals++] = value;
+    if (value <= 0) return value;
+    if (!heed_name_table_add(&graph->named, info.name, value)) return fail_memory(graph);
+    if (is_input) graph->n_inputs++;
+    else graph->externals[graph->n_externals++] = value;
     return value;
 }
 
@@ -127,9 +150,12 @@ heed_value heed_state(heed_graph *graph, const char *name, heed_dtype dtype, hee
 
 heed_value heed_bf16_copy(heed_graph *graph, heed_value parameter, heed_layout layout)
 {
-    char name[192];
     if (parameter <= 0) return parameter;
-    snprintf(name, sizeof name, "rounded.%s", graph->values[parameter].name);
+    const char *master = graph->values[parameter].name;
+    const size_t length = strlen(master) + sizeof "rounded.";
+    char *name = heed_arena_take(graph->arena, length, 1);
+    if (!name) return fail_memory(graph);
+    snprintf(name, length, "rounded.%s", master);
     const heed_value copy = heed_constant(graph, name, HEED_BF16, graph->values[parameter].shape);
     if (copy <= 0) return copy;
     heed_value_set_layout(graph, copy, layout);
@@ -150,9 +176,14 @@ void heed_value_set_layout(heed_graph *graph, heed_value value, heed_layout layo
 
 void heed_output(heed_graph *graph, const char *name, heed_value value)
 {
-    if (value <= 0) return;
+    if (value <= 0 || graph->error.status != HEED_OK) return;
+    if (heed_name_table_find(&graph->named_outputs, name) >= 0) {
+        heed_graph_fail(graph, HEED_E_ARG, "there are two outputs \"%s\"; their names are unique",
+                        name);
+        return;
+    }
     const char *copy = heed_arena_string(graph->arena, name);
-    if (!copy ||
+    if (!copy || !heed_name_table_add(&graph->named_outputs, copy, (int32_t)graph->n_outputs) ||
         !heed_grow(&graph->outputs, &graph->outputs_capacity, graph->n_outputs + 1,
                    sizeof *graph->outputs) ||
         !heed_grow(&graph->output_names, &graph->output_names_capacity, graph->n_outputs + 1,
@@ -291,6 +322,7 @@ heed_value heed_emit(heed_graph *graph, heed_op_id id, const heed_value *in, int
                                                          .shape = infer.out_shape[i],
                                                          .node = (int32_t)graph->n_nodes,
                                                          .external = -1,
+                                                         .input = -1,
                                                          .master = HEED_NONE});
         if (node.out[i] <= 0) return HEED_BAD;
         if (outputs) outputs[i] = node.out[i];
@@ -299,61 +331,77 @@ heed_value heed_emit(heed_graph *graph, heed_op_id id, const heed_value *in, int
     return node.out[0];
 }
 
+/* ---- copies ---- */
+
+/* Copies values with their names. */
+static bool copy_values(heed_graph *copy, const heed_graph *source)
+{
+    if (!heed_grow(&copy->values, &copy->values_capacity, source->n_values, sizeof *copy->values))
+        return false;
+    copy->n_values = source->n_values;
+    for (size_t i = 1; i < source->n_values; i++) {
+        heed_value_info *info = &copy->values[i];
+        *info = source->values[i];
+        if (!info->name) continue;
+        info->name = heed_arena_string(copy->arena, info->name);
+        if (!info->name || !heed_name_table_add(&copy->named, info->name, (int32_t)i)) return false;
+    }
+    return true;
+}
+
+/* Copies nodes with their scopes and attributes. Consecutive nodes share one scope string. */
+static bool copy_nodes(heed_graph *copy, const heed_graph *source)
+{
+    const char *last_scope = NULL, *last_copy = "";
+    if (!heed_grow(&copy->nodes, &copy->nodes_capacity, source->n_nodes, sizeof *copy->nodes))
+        return false;
+    copy->n_nodes = source->n_nodes;
+    for (size_t i = 0; i < source->n_nodes; i++) {
+        heed_node *node = &copy->nodes[i];
+        *node = source->nodes[i];
+        if (node->scope != last_scope) {
+            last_scope = node->scope;
+            last_copy = heed_arena_string(copy->arena, node->scope);
+            if (!last_copy) return false;
+        }
+        node->scope = last_copy;
+        if (!node->attributes) continue;
+        void *attributes = heed_arena_take(copy->arena, 1, node->op->attribute_size);
+        if (!attributes) return false;
+        memcpy(attributes, node->attributes, node->op->attribute_size);
+        node->attributes = attributes;
+    }
+    return true;
+}
+
+static bool copy_externals(heed_graph *copy, const heed_graph *source)
+{
+    if (!heed_grow(&copy->externals, &copy->externals_capacity, source->n_externals,
+                   sizeof *copy->externals))
+        return false;
+    for (size_t i = 0; i < source->n_externals; i++) copy->externals[i] = source->externals[i];
+    copy->n_externals = source->n_externals;
+    copy->n_inputs = source->n_inputs;
+    return true;
+}
+
+static bool copy_outputs(heed_graph *copy, const heed_graph *source)
+{
+    for (size_t i = 0; i < source->n_outputs; i++)
+        heed_output(copy, source->output_names[i], source->outputs[i]);
+    return copy->error.status == HEED_OK;
+}
+
 heed_graph *heed_graph_copy(const heed_graph *source)
 {
     heed_graph *copy = heed_graph_new();
     if (!copy) return NULL;
-    heed_graph fresh = *copy;
-    heed_arena *arena = fresh.arena;
-    *copy = *source;
-    copy->arena = arena;
-    copy->values = fresh.values;
-    copy->nodes = NULL;
-    copy->externals = NULL;
-    copy->outputs = NULL;
-    copy->output_names = NULL;
-    copy->values_capacity = fresh.values_capacity;
-    copy->nodes_capacity = copy->externals_capacity = 0;
-    copy->outputs_capacity = copy->output_names_capacity = 0;
-    bool ok = heed_grow(&copy->values, &copy->values_capacity, source->n_values,
-                        sizeof *copy->values) &&
-              heed_grow(&copy->nodes, &copy->nodes_capacity, source->n_nodes,
-                        sizeof *copy->nodes) &&
-              heed_grow(&copy->externals, &copy->externals_capacity, source->n_externals,
-                        sizeof *copy->externals) &&
-              heed_grow(&copy->outputs, &copy->outputs_capacity, source->n_outputs,
-                        sizeof *copy->outputs) &&
-              heed_grow(&copy->output_names, &copy->output_names_capacity, source->n_outputs,
-                        sizeof *copy->output_names);
-    for (size_t i = 0; ok && i < source->n_values; i++) {
-        copy->values[i] = source->values[i];
-        if (source->values[i].name)
-            ok = (copy->values[i].name = heed_arena_string(arena, source->values[i].name)) != NULL;
-    }
-    const char *last_scope = NULL, *last_copy = "";
-    for (size_t i = 0; ok && i < source->n_nodes; i++) {
-        heed_node *node = &copy->nodes[i];
-        *node = source->nodes[i];
-        if (node->scope != last_scope) { /* consecutive nodes share one scope string */
-            last_scope = node->scope;
-            ok = (last_copy = heed_arena_string(arena, node->scope)) != NULL;
-        }
-        node->scope = last_copy;
-        if (ok && node->attributes) {
-            void *attributes = heed_arena_take(arena, 1, node->op->attribute_size);
-            ok = attributes != NULL;
-            if (ok) memcpy(attributes, node->attributes, node->op->attribute_size);
-            node->attributes = attributes;
-        }
-    }
-    if (ok && source->n_externals)
-        memcpy(copy->externals, source->externals, source->n_externals * sizeof *source->externals);
-    if (ok && source->n_outputs)
-        memcpy(copy->outputs, source->outputs, source->n_outputs * sizeof *source->outputs);
-    for (size_t i = 0; ok && i < source->n_outputs; i++)
-        ok = (copy->output_names[i] = heed_arena_string(arena, source->output_names[i])) != NULL;
-    copy->scope = "";
-    if (ok) return copy;
+    copy->streams = source->streams;
+    copy->clone = source->clone;
+    copy->in_gradient = source->in_gradient;
+    if (copy_values(copy, source) && copy_nodes(copy, source) && copy_externals(copy, source) &&
+        copy_outputs(copy, source))
+        return copy;
     heed_graph_free(copy);
     return NULL;
 }

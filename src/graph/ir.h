@@ -3,6 +3,7 @@
 #define HEED_GRAPH_IR_H
 
 #include "base/memory.h"
+#include "graph/name_table.h"
 #include "graph/op.h"
 
 typedef enum heed_value_kind {
@@ -22,6 +23,7 @@ typedef struct heed_value_info {
     int32_t node; /* the node that makes it; -1 for inputs and externals */
     /* its index in bindings if it is CONSTANT, PARAMETER or STATE; -1 otherwise */
     int32_t external;
+    int32_t input;     /* its index among the inputs if it is one; -1 otherwise */
     heed_value copy;   /* of a parameter: its bf16 working copy, or HEED_NONE */
     heed_value master; /* of a bf16 working copy: its parameter, or HEED_NONE */
     bool is_output, is_checkpoint;
@@ -50,9 +52,12 @@ struct heed_graph {
     size_t n_nodes, nodes_capacity;
     heed_value *externals; /* the value of each external, in the order of their declaration */
     size_t n_externals, externals_capacity;
+    size_t n_inputs;
     heed_value *outputs; /* the values that heed_output keeps */
     const char **output_names;
     size_t n_outputs, outputs_capacity, output_names_capacity;
+    heed_name_table named;         /* the values of inputs and externals */
+    heed_name_table named_outputs; /* indices in outputs */
     const char *scope;
     int32_t streams; /* the number of random streams handed out */
     int32_t clone;   /* the clone id that new nodes get */
@@ -67,6 +72,8 @@ heed_value heed_emit(heed_graph *graph, heed_op_id op, const heed_value *in, int
 /* Records a builder's error; returns HEED_BAD. */
 heed_value heed_graph_fail(heed_graph *graph, heed_status status, const char *format, ...)
     HEED_PRINTF(3, 4);
+/* The input or external of this name, or HEED_NONE. */
+heed_value heed_graph_find(const heed_graph *graph, const char *name);
 /* A fresh stream number for a random op. */
 int32_t heed_graph_stream(heed_graph *graph);
 /* "name", or "%12" for a value without a name, for which `text` is the memory. */

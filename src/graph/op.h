@@ -7,7 +7,8 @@
 #include "base/error.h"
 #include <heed/graph.h>
 
-enum { HEED_MAX_INPUTS = 16, HEED_MAX_OUTPUTS = 4 };
+/* The most inputs and outputs of a node. */
+enum { HEED_MAX_INPUTS = 32, HEED_MAX_OUTPUTS = 6 };
 
 /* Ids of all ops, and the table of their records. */
 typedef enum heed_op_id {

@@ -8,7 +8,7 @@
 heed_shape heed_shape_of(int rank, const int64_t *dims)
 {
     heed_shape shape = {.rank = (int8_t)rank};
-    for (int i = 0; i < rank; i++) shape.dim[i] = dims[i];
+    for (int i = 0; i < rank && i < HEED_MAX_RANK; i++) shape.dim[i] = dims[i];
     return shape;
 }
 

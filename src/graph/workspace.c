@@ -59,19 +59,18 @@ static void mark_read(const heed_plan *plan, bool *is_read)
 heed_status heed_plan_list_inputs(heed_plan *plan, heed_error *error)
 {
     const heed_graph *graph = plan->graph;
-    size_t count = 0;
-    for (size_t i = 1; i < graph->n_values; i++) count += graph->values[i].kind == HEED_VALUE_INPUT;
     bool *is_read = heed_allocate(graph->n_values, sizeof *is_read);
-    plan->inputs = heed_allocate(count + 1, sizeof *plan->inputs);
+    plan->inputs = heed_allocate(graph->n_inputs + 1, sizeof *plan->inputs);
     if (!is_read || !plan->inputs) {
         free(is_read);
-        return heed_fail_memory(error, count * sizeof *plan->inputs, "the list of inputs");
+        return heed_fail_memory(error, graph->n_inputs * sizeof *plan->inputs,
+                                "the list of inputs");
     }
     mark_read(plan, is_read);
     for (size_t i = 1; i < graph->n_values; i++) {
         const heed_value_info *info = &graph->values[i];
-        if (info->kind != HEED_VALUE_INPUT) continue;
-        plan->inputs[plan->n_inputs++] = (heed_plan_input_info){
+        if (info->input < 0) continue;
+        plan->inputs[info->input] = (heed_plan_input_info){
             .name = info->name,
             .dtype = info->dtype,
             .shape = info->shape,
@@ -79,6 +78,7 @@ heed_status heed_plan_list_inputs(heed_plan *plan, heed_error *error)
             .is_read = is_read[i],
         };
     }
+    plan->n_inputs = graph->n_inputs;
     free(is_read);
     return HEED_OK;
 }
@@ -89,23 +89,21 @@ const heed_plan_input_info *heed_plan_inputs(const heed_plan *plan, size_t *coun
     return plan->inputs;
 }
 
-/* The index of an input in plan->inputs; n_inputs if there is none of this name. */
-static size_t find_input(const heed_plan *plan, const char *name)
+/* The index of an input in plan->inputs; -1 if there is none of this name. */
+static int32_t find_input(const heed_plan *plan, const char *name)
 {
-    size_t i = 0;
-    while (i < plan->n_inputs && strcmp(plan->inputs[i].name, name) != 0) i++;
-    return i;
+    return plan->graph->values[heed_graph_find(plan->graph, name)].input;
 }
 
 bool heed_plan_has_input(const heed_plan *plan, const char *name)
 {
-    return find_input(plan, name) < plan->n_inputs;
+    return find_input(plan, name) >= 0;
 }
 
 void *heed_plan_input(const heed_plan *plan, heed_workspace *workspace, const char *name)
 {
-    const size_t i = find_input(plan, name);
-    if (i == plan->n_inputs || workspace->bytes < plan->total_bytes) return NULL;
+    const int32_t i = find_input(plan, name);
+    if (i < 0 || workspace->bytes < plan->total_bytes) return NULL;
     if (workspace->filled_capacity <= plan->n_inputs) return NULL; /* never reserved */
     if (workspace->filled_for != plan) {
         memset(workspace->filled, 0, plan->n_inputs * sizeof *workspace->filled);
@@ -119,18 +117,15 @@ void *heed_plan_input(const heed_plan *plan, heed_workspace *workspace, const ch
 
 bool heed_plan_has_output(const heed_plan *plan, const char *name)
 {
-    for (size_t i = 0; i < plan->graph->n_outputs; i++)
-        if (!strcmp(plan->graph->output_names[i], name)) return true;
-    return false;
+    return heed_name_table_find(&plan->graph->named_outputs, name) >= 0;
 }
 
 heed_status heed_plan_output(const heed_plan *plan, const heed_workspace *workspace,
                              const char *name, heed_operand *output, heed_error *error)
 {
-    for (size_t i = 0; i < plan->graph->n_outputs; i++)
-        if (!strcmp(plan->graph->output_names[i], name))
-            return heed_plan_value(plan, workspace, plan->graph->outputs[i], output, error);
-    return heed_fail(error, HEED_E_ARG, "the plan has no output \"%s\"", name);
+    const int32_t i = heed_name_table_find(&plan->graph->named_outputs, name);
+    if (i < 0) return heed_fail(error, HEED_E_ARG, "the plan has no output \"%s\"", name);
+    return heed_plan_value(plan, workspace, plan->graph->outputs[i], output, error);
 }
 
 heed_status heed_plan_value(const heed_plan *plan, const heed_workspace *workspace,

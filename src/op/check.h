@@ -65,7 +65,8 @@ static inline heed_shape_attributes heed_attributes_of_shape(heed_shape shape)
     memset(&attributes, 0, sizeof attributes);
     attributes.shape.rank = shape.rank;
     attributes.shape.extent = shape.extent;
-    for (int i = 0; i < shape.rank; i++) attributes.shape.dim[i] = shape.dim[i];
+    for (int i = 0; i < shape.rank && i < HEED_MAX_RANK; i++)
+        attributes.shape.dim[i] = shape.dim[i];
     return attributes;
 }
 

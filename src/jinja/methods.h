@@ -4,8 +4,9 @@
 
 #include "jinja/value.h"
 
-/* The methods of strings that split and strip. The table ends with a record without a name. */
-extern const jinja_builtin heed_jinja_split_methods[];
+/* The methods of strings that search, and those that split and strip. The tables end with a record
+   without a name. */
+extern const jinja_builtin heed_jinja_find_methods[], heed_jinja_split_methods[];
 
 /* Check that an argument is a string, or an integer. Return false after a failure, whose message
    says that `what` needs it. */

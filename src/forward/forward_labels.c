@@ -74,8 +74,10 @@ static int64_t token_label(const heed_forward_call *call, int64_t place)
 {
     if (!call->scored || call->token_term < 0) return HEED_IGNORE;
     int64_t length = call->main.padded.length;
-    bool next = call->terms.items[call->token_term].labels->next && !call->both;
+    const heed_label_use *use = call->terms.items[call->token_term].labels;
+    bool next = use->next && !call->both;
     if (next && place % length == length - 1) return HEED_IGNORE;
+    if (use->seen && !call->main.padded.keep[place]) return HEED_IGNORE;
     return heed_tensor_integer(call->labels[call->token_term], place + next);
 }
 
@@ -84,31 +86,77 @@ static bool pools(const heed_config *config)
 {
     uint32_t traits = HEED_TRAIT_POOLS;
     if (config->arrangement == HEED_ENCODER_ONLY) traits |= HEED_TRAIT_POOLS_ENCODER;
-    return heed_head_any(config, traits);
+    return heed_head_any(config, traits) && config->pooled_row != HEED_POOLED_MEAN;
 }
 
-/* Encoders pool the first token; decoders pool the last one that is not padding. */
-heed_status heed_forward_choose_pooled(heed_forward_call *call, heed_error *error)
+/* Returns the last token of sequence b that is an end, or is not padding; -1 if there is none. */
+static int64_t last_token(const heed_forward_stack *stack, int64_t b, int64_t id, bool is)
+{
+    int64_t length = stack->padded.length, at = -1;
+    for (int64_t t = 0; t < length; t++)
+        if ((heed_forward_token(stack, b * length + t) == id) == is) at = t;
+    return at;
+}
+
+/* Finds the last row of sequence b that is not padding. A single sequence needs no pad_token_id. */
+static heed_status find_last(const heed_forward_call *call, int64_t b, int64_t *at,
+                             heed_error *error)
 {
     const heed_config *config = call->config;
-    const heed_forward_stack *stack = &call->main;
-    int64_t length = stack->padded.length, batch = stack->padded.batch;
-    if (!pools(config) || length == 0) return HEED_OK;
-    call->pooled = heed_allocate((size_t)batch + 1, sizeof *call->pooled);
-    if (!call->pooled)
-        return heed_fail_memory(error, (size_t)batch * sizeof *call->pooled, "a batch");
-    bool last = config->arrangement == HEED_DECODER_ONLY;
-    if (last && config->pad_id < 0 && batch > 1)
+    const heed_padded *padded = &call->main.padded;
+    if (config->pad_id < 0 && padded->batch > 1)
         return heed_fail(error, HEED_E_ARG,
                          "a batch of %lld sequences cannot be classified without pad_token_id in "
                          "config.json: their ends are unknown",
-                         (long long)batch);
-    for (int64_t b = 0; b < batch; b++) {
-        int64_t at = last && config->pad_id < 0 ? length - 1 : 0;
-        for (int64_t t = 0; last && config->pad_id >= 0 && t < length; t++)
-            if (heed_tensor_integer(stack->ids, b * length + t) != config->pad_id) at = t;
-        call->pooled[b] = b * length + at;
-        stack->padded.needed[b * length + at] = true;
+                         (long long)padded->batch);
+    *at = padded->length - 1;
+    if (config->pad_id >= 0)
+        *at = heed_larger(last_token(&call->main, b, config->pad_id, false), 0);
+    return HEED_OK;
+}
+
+/* Finds the row of sequence b whose token ends the text; in an encoder-decoder the token is one of
+   the source, and the row that of the same place. */
+static heed_status find_end(const heed_forward_call *call, int64_t b, int64_t *at,
+                            heed_error *error)
+{
+    const heed_forward_stack *stack = call->both ? &call->source : &call->main;
+    *at = last_token(stack, b, call->config->eos_id, true);
+    if (*at < 0)
+        return heed_fail(error, HEED_E_ARG,
+                         "sequence %lld of input \"in.input_ids\" has no token %lld "
+                         "(eos_token_id): the row that stands for it is unknown",
+                         (long long)b, (long long)call->config->eos_id);
+    if (*at < call->main.padded.length) return HEED_OK;
+    return heed_fail(error, HEED_E_SHAPE,
+                     "input \"in.decoder_input_ids\" has %lld tokens; expected as many as "
+                     "in.input_ids, whose end at token %lld is pooled",
+                     (long long)call->main.padded.length, (long long)*at);
+}
+
+static heed_status find_pooled(const heed_forward_call *call, int64_t b, int64_t *at,
+                               heed_error *error)
+{
+    int64_t row = call->config->pooled_row;
+    bool last = call->config->arrangement == HEED_DECODER_ONLY;
+    if (row == HEED_POOLED_USUAL) row = last ? HEED_POOLED_LAST : HEED_POOLED_FIRST;
+    *at = 0;
+    if (row == HEED_POOLED_LAST) return find_last(call, b, at, error);
+    return row == HEED_POOLED_END ? find_end(call, b, at, error) : HEED_OK;
+}
+
+heed_status heed_forward_choose_pooled(heed_forward_call *call, heed_error *error)
+{
+    heed_padded *padded = &call->main.padded;
+    if (!pools(call->config) || padded->length == 0) return HEED_OK;
+    call->pooled = heed_allocate((size_t)padded->batch + 1, sizeof *call->pooled);
+    if (!call->pooled)
+        return heed_fail_memory(error, (size_t)padded->batch * sizeof *call->pooled, "a batch");
+    for (int64_t b = 0; b < padded->batch; b++) {
+        int64_t at = 0;
+        HEED_TRY(find_pooled(call, b, &at, error));
+        call->pooled[b] = b * padded->length + at;
+        padded->needed[call->pooled[b]] = true;
     }
     return HEED_OK;
 }

@@ -1,6 +1,7 @@
 /* forward_open.c: reads the inputs of a forward call: shapes, ranges, masks, and which tokens
    become rows. */
 #include "forward/forward_internal.h"
+#include "base/number.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -128,30 +129,60 @@ static heed_status open_stack(heed_forward_call *call, heed_forward_stack *stack
     return heed_forward_check_grid(stack->mask, &stack->padded, false, error);
 }
 
-/* Makes the decoder's input of the labels: shifted right after the start token, with padding in
-   place of ignored labels. */
-static heed_status shift_labels(heed_forward_call *call, heed_error *error)
+/* Finds what the decoder's input is made of if it is not given: the labels of a language model, the
+   source of other models. */
+static heed_status find_targets(const heed_forward_call *call, const heed_named_tensor **targets,
+                                heed_error *error)
 {
-    heed_forward_stack *stack = &call->main;
     const heed_config *config = call->config;
-    const heed_named_tensor *labels = heed_forward_input(call, "labels");
-    if (!labels || labels->rank != 2)
+    bool words = heed_head_any(config, HEED_TRAIT_PREDICTS_TOKENS);
+    *targets = words ? heed_forward_input(call, "labels") : call->source.ids;
+    if (!*targets || (*targets)->rank != 2)
         return heed_fail(error, HEED_E_ARG,
                          "input \"in.decoder_input_ids\" is missing, and there is no in.labels "
                          "(batch, tokens) to make it of");
-    if (config->decoder_start_id < 0 || config->pad_id < 0)
+    if ((config->decoder_start_id < 0 && !config->starts_with_end) || config->pad_id < 0)
         return heed_fail(
             error, HEED_E_ARG,
             "config.json has no decoder_start_token_id or pad_token_id: give in.decoder_input_ids");
-    HEED_TRY(heed_padded_new(&stack->padded, labels->shape[0], labels->shape[1], error));
+    return HEED_OK;
+}
+
+/* Returns the target of a place; padding in place of ignored labels. */
+static int64_t target_at(const heed_forward_call *call, const heed_named_tensor *targets,
+                         int64_t place)
+{
+    int64_t target = heed_tensor_integer(targets, place);
+    return target == HEED_IGNORE ? call->config->pad_id : target;
+}
+
+/* Returns the token with which the decoder's input of sequence b starts: decoder_start_id, or the
+   last target that is not padding. */
+static int64_t start_of(const heed_forward_call *call, const heed_named_tensor *targets, int64_t b)
+{
+    const heed_config *config = call->config;
+    int64_t length = targets->shape[1], seen = 0;
+    if (!config->starts_with_end) return config->decoder_start_id;
+    for (int64_t t = 0; t < length; t++)
+        seen += target_at(call, targets, b * length + t) != config->pad_id;
+    return target_at(call, targets, b * length + heed_larger(seen - 1, 0));
+}
+
+/* Makes the decoder's input of the targets, shifted right. */
+static heed_status shift_targets(heed_forward_call *call, heed_error *error)
+{
+    heed_forward_stack *stack = &call->main;
+    const heed_named_tensor *targets = NULL;
+    HEED_TRY(find_targets(call, &targets, error));
+    HEED_TRY(heed_padded_new(&stack->padded, targets->shape[0], targets->shape[1], error));
     int64_t places = stack->padded.batch * stack->padded.length;
     stack->shifted = heed_allocate((size_t)places + 1, sizeof *stack->shifted);
     if (!stack->shifted)
         return heed_fail_memory(error, (size_t)places * sizeof *stack->shifted, "a batch");
     for (int64_t place = 0; place < places; place++) {
-        int64_t label = config->decoder_start_id;
-        if (place % stack->padded.length > 0) label = heed_tensor_integer(labels, place - 1);
-        stack->shifted[place] = label == HEED_IGNORE ? config->pad_id : label;
+        bool first = place % stack->padded.length == 0;
+        stack->shifted[place] = first ? start_of(call, targets, place / stack->padded.length)
+                                      : target_at(call, targets, place - 1);
     }
     stack->mask = heed_forward_input(call, "decoder_attention_mask");
     return heed_forward_check_grid(stack->mask, &stack->padded, false, error);
@@ -251,7 +282,7 @@ static heed_status open_encoder_decoder(heed_forward_call *call, heed_error *err
     const char *mask = floats ? "tgt_key_padding_mask" : "decoder_attention_mask";
     HEED_TRY(open_stack(call, &call->source, "input_ids", "src", source_mask, error));
     if (given) HEED_TRY(open_stack(call, &call->main, "decoder_input_ids", "tgt", mask, error));
-    else HEED_TRY(shift_labels(call, error));
+    else HEED_TRY(shift_targets(call, error));
     if (call->main.padded.batch != call->source.padded.batch)
         return heed_fail(error, HEED_E_SHAPE,
                          "%lld source sequences, %lld target sequences; expected equal numbers",
@@ -298,7 +329,8 @@ heed_status heed_forward_open(heed_forward_call *call, heed_error *error)
     }
     bool encoder = config->arrangement == HEED_ENCODER_ONLY;
     /* the mean is taken over seen rows */
-    bool seen_first = encoder && heed_head_any(config, HEED_TRAIT_BARE);
+    bool seen_first = (encoder && heed_head_any(config, HEED_TRAIT_BARE)) ||
+                      config->pooled_row == HEED_POOLED_MEAN;
     HEED_TRY(heed_rows_new(&call->main.rows, &call->main.padded, seen_first, error));
     return check_tokens(call, &call->main, encoder ? HEED_STACK_ENCODER : HEED_STACK_DECODER,
                         error);

@@ -36,7 +36,8 @@ struct heed_build {
     /* sums of the terms before scaling, for the output loss_terms */
     heed_value sums[HEED_MAX_LOSS_TERMS];
     int n_sums;
-    heed_value loss_scale;
+    /* what heads share; HEED_NONE until one of them needs it */
+    heed_value loss_scale, pooled_samples, mean_row;
     /* (N,1): 1 for rows that count in the load balance of the experts, else 0; HEED_NONE if nothing
        is balanced */
     heed_value counted;

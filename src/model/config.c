@@ -15,6 +15,7 @@
 void heed_config_set_class(heed_config *config, const heed_architecture *known)
 {
     memcpy(config->heads, known->heads, sizeof config->heads);
+    if (known->pooler) config->pooler = *known->pooler;
 }
 
 heed_status heed_config_set_head(heed_config *config, heed_head head, const char *where,

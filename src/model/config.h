@@ -62,6 +62,28 @@ typedef struct heed_stack {
     int64_t d_ff;       /* F */
 } heed_stack;
 
+/* Which row stands for a sequence. */
+typedef enum heed_pooled_row {
+    HEED_POOLED_USUAL, /* the first of an encoder, the last of a decoder */
+    HEED_POOLED_FIRST,
+    HEED_POOLED_LAST, /* the last one that is not padding */
+    /* the last one whose token is eos_id; in an encoder-decoder, that of the same place of the
+       source */
+    HEED_POOLED_END,
+    HEED_POOLED_MEAN, /* the mean of all rows that are seen */
+    HEED_POOLED_ROWS
+} heed_pooled_row;
+
+/* What is between the hidden states and the output matrix of a head: [dropout,] dense layer,
+   activation [, norm]. */
+typedef struct heed_transform {
+    bool dense; /* false: nothing at all */
+    bool bias, norm, dropout;
+    bool own_activation; /* false: the activation is the model's */
+    bool every_row;      /* heads that pool no row have it too */
+    int64_t activation;  /* heed_unary_kind */
+} heed_transform;
+
 typedef struct heed_config {
     const heed_family *family;
     char model_type[32];
@@ -141,9 +163,10 @@ typedef struct heed_config {
     /* biases, embedding, output */
     /* biases of q, k and v; of the projection after attention; of the feed-forward */
     bool query_bias, output_bias, ffn_bias;
-    /* bias of the output matrix; dense layer, activation and norm before it */
-    bool lm_bias, lm_transform;
-    bool pooler; /* encoders: tanh of a dense layer over the first row of each sequence */
+    bool lm_bias;                /* of the output matrix */
+    heed_transform lm_transform; /* before the output matrix; its result has embedding_width */
+    int64_t pooled_row;          /* heed_pooled_row */
+    heed_transform pooler;       /* of the row that stands for a sequence */
     double embedding_scale;
     bool tied;         /* the output matrix is the token embedding */
     bool logits_bias;  /* final_logits_bias */
@@ -156,6 +179,8 @@ typedef struct heed_config {
     int64_t labels;  /* classes of a classification head */
     int64_t problem; /* heed_problem */
     int64_t pad_id, bos_id, eos_id, decoder_start_id;
+    /* the decoder's input starts with the last target that is not padding, the language (mBART) */
+    bool starts_with_end;
     /* further ids if config.json lists several or a GGUF file names several */
     heed_more_ends more_eos;
     bool use_cache;

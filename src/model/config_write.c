@@ -48,8 +48,8 @@ static const heed_architecture *class_of(const heed_family *family, const uint8_
    its keys can express. Returns whether that is the same model. */
 static bool expressed_by(const heed_config *config, const heed_family *family, heed_config *out)
 {
-    if (!family->is_published || !class_of(family, config->heads) ||
-        family->preset->arrangement != config->arrangement)
+    const heed_architecture *known = class_of(family, config->heads);
+    if (!family->is_published || !known || family->preset->arrangement != config->arrangement)
         return false;
     heed_config as = *family->preset;
     heed_error ignored = {0};
@@ -57,7 +57,7 @@ static bool expressed_by(const heed_config *config, const heed_family *family, h
     copy_keys(&as, config, family->keys);
     copy_keys(&as, config, heed_common_keys);
     /* Fields that the families' own functions read and write. */
-    memcpy(as.heads, config->heads, sizeof as.heads);
+    heed_config_set_class(&as, known);
     as.labels = config->labels;
     as.problem = config->problem;
     as.dtype = config->dtype;

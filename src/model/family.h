@@ -109,7 +109,17 @@ typedef struct heed_key {
 typedef struct heed_architecture {
     const char *name;
     uint8_t heads[HEED_MAX_HEADS];
+    /* the pooler of this class; NULL: that of the preset. A family in which some class has one of
+       its own gives one to every class that pools. */
+    const heed_transform *pooler;
 } heed_architecture;
+/* A class with one head, with several, and with one head and a pooler of its own. */
+/* clang-format off */
+#define HEED_CLASS(text, symbol) {.name = text, .heads = {HEED_HEAD_##symbol}}
+#define HEED_CLASS_OF(text, ...) {.name = text, .heads = {__VA_ARGS__}}
+#define HEED_CLASS_POOLED(text, symbol, own) \
+    {.name = text, .heads = {HEED_HEAD_##symbol}, .pooler = (own)}
+/* clang-format on */
 
 /* How GGUF files name the keys and tensors of a family. Such files store the gains of norms as they
    are (norm_offset 0) and matrices as (O,I). */
@@ -198,7 +208,7 @@ heed_status heed_config_read_keys(heed_config *config, const heed_key *keys, con
 
 /* Sets what a GGUF file of this family means before its keys are read. */
 void heed_config_begin_gguf(heed_config *config, const heed_family *family);
-/* Gives the model the heads of a class of its family. */
+/* Gives the model the heads and the pooler of a class of its family. */
 void heed_config_set_class(heed_config *config, const heed_architecture *known);
 /* Gives the window to all layers but every step-th, or to all of them if step is 0. */
 void heed_config_window_step(heed_config *config, int64_t step);

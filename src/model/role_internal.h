@@ -140,9 +140,6 @@ static inline bool heed_norm_has_bias(const heed_config *config, const heed_weig
     return config->norm == HEED_NORM_LAYER && config->norm_bias;
 }
 
-/* The roles of heads (head_roles.c). */
-extern const heed_role_use heed_head_roles[];
-
 /* Returns the number of layers of a stack that have weights of their own; 1 for
    HEED_STACK_MODEL. */
 int64_t heed_stack_layers(const heed_config *config, heed_stack_id stack_id);

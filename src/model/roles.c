@@ -55,18 +55,25 @@ static const heed_role_use *find_in_layer(const heed_config *config, const heed_
     return norm ? norm : heed_role_in(slot->kind->roles, config, place, role);
 }
 
+static const heed_role_use *find_in_heads(const heed_config *config, const heed_weight_place *place,
+                                          heed_role role)
+{
+    const heed_role_use *use = NULL;
+    const heed_head_kind *head;
+    for (int at = 0; !use && (head = heed_head_at(config, at)) != NULL; at++)
+        use = heed_role_in(head->roles, config, place, role);
+    return use;
+}
+
 const heed_role_use *heed_role_find(const heed_config *config, const heed_weight_place *place,
                                     heed_role role)
 {
     if (!heed_stack_exists(config, (heed_stack_id)place->stack_id)) return NULL;
     bool in_stack = place->stack_id != HEED_STACK_MODEL;
     if (place->slot != HEED_SLOT_NONE) return in_stack ? find_in_layer(config, place, role) : NULL;
-    const heed_role_use *lists[] = {heed_front_of(config)->roles, heed_front_roles,
-                                    heed_head_roles};
-    const heed_role_use *use = NULL;
-    int count = in_stack ? 2 : 3;
-    for (int i = 0; i < count && !use; i++) use = heed_role_in(lists[i], config, place, role);
-    return use;
+    const heed_role_use *use = heed_role_in(heed_front_of(config)->roles, config, place, role);
+    if (!use) use = heed_role_in(heed_front_roles, config, place, role);
+    return use || in_stack ? use : find_in_heads(config, place, role);
 }
 
 bool heed_role_wanted(const heed_config *config, heed_stack_id stack_id, heed_slot_id slot,
@@ -135,13 +142,6 @@ static int64_t output_width(const heed_config *config)
     return back ? config->embedding_width : heed_stack_width(config, heed_config_main(config));
 }
 
-/* Returns the classes of a classifier; each of several sequences that are compared has one
-   score. */
-static int64_t labels_of(const heed_config *config)
-{
-    return heed_head_any(config, HEED_TRAIT_COMPARES) ? 1 : config->labels;
-}
-
 static int64_t dimension_size(const heed_config *config, const heed_weight_place *place,
                               heed_dimension dimension)
 {
@@ -157,7 +157,7 @@ static int64_t dimension_size(const heed_config *config, const heed_weight_place
     case HEED_DIMENSION_VOCABULARY: return vocabulary_of(config, place);
     case HEED_DIMENSION_CONTEXT: return config->context + config->position_offset;
     case HEED_DIMENSION_TOKEN_TYPES: return config->token_types;
-    case HEED_DIMENSION_LABELS: return labels_of(config);
+    case HEED_DIMENSION_LABELS: return config->labels;
     case HEED_DIMENSION_ONE: return 1;
     case HEED_DIMENSION_TWO: return 2;
     case HEED_DIMENSION_HEADS: return stack->heads;

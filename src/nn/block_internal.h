@@ -97,9 +97,8 @@ heed_value heed_nn_sublayer_output(heed_graph *graph, heed_value x, heed_value f
 
 /* ---- heads and losses ---- */
 
-/* Returns tanh(x W^T + b), BERT's pooler. */
-heed_value heed_nn_pooler(heed_graph *graph, heed_value x, const heed_nn_linear *linear);
-/* Returns norm(f(x W^T + b)), which BERT applies to masked tokens before the output matrix. */
+/* Returns norm(f(x W^T + b)), which BERT applies to masked tokens before the output matrix, and
+   without the norm, as its pooler, to the first row. */
 heed_value heed_nn_transform(heed_graph *graph, heed_value x, const heed_nn_linear *linear,
                              heed_unary_kind activation, const heed_nn_norm *norm);
 /* Returns rows scaled to Euclidean length 1: x / sqrt(sum x^2). Rows of zeros stay zero. */

@@ -1,11 +1,6 @@
 /* head.c: pieces of task heads and losses. */
 #include "nn/block_internal.h"
 
-heed_value heed_nn_pooler(heed_graph *graph, heed_value x, const heed_nn_linear *linear)
-{
-    return heed_unary(graph, HEED_UNARY_TANH, heed_nn_apply(graph, x, linear));
-}
-
 heed_value heed_nn_transform(heed_graph *graph, heed_value x, const heed_nn_linear *linear,
                              heed_unary_kind activation, const heed_nn_norm *norm)
 {

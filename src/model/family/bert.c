@@ -23,8 +23,8 @@ static const heed_config preset = {
     .output_bias = true,
     .ffn_bias = true,
     .lm_bias = true,
-    .lm_transform = true,
-    .pooler = true,
+    .lm_transform = {.dense = true, .bias = true, .norm = true},
+    .pooler = {.dense = true, .bias = true, .own_activation = true, .activation = HEED_UNARY_TANH},
     .embedding_scale = 1,
     .tied = true,
     .embedding_dropout = 0.1,
@@ -92,15 +92,15 @@ static const heed_weight_name weights[] = {
 static const char *const ignored[] = {"embeddings.position_ids", "embeddings.token_type_ids", NULL};
 static const char *const prefixes[] = {"bert.", "", NULL};
 static const heed_architecture architectures[] = {
-    {"BertForPreTraining", {HEED_HEAD_MASKED_LM, HEED_HEAD_NEXT_SENTENCE}},
-    {"BertForMaskedLM", {HEED_HEAD_MASKED_LM}},
-    {"BertForNextSentencePrediction", {HEED_HEAD_NEXT_SENTENCE}},
-    {"BertModel", {HEED_HEAD_BARE}},
-    {"BertLMHeadModel", {HEED_HEAD_CAUSAL_LM}},
-    {"BertForSequenceClassification", {HEED_HEAD_SEQUENCE_CLASS}},
-    {"BertForTokenClassification", {HEED_HEAD_TOKEN_CLASS}},
-    {"BertForQuestionAnswering", {HEED_HEAD_QUESTION}},
-    {"BertForMultipleChoice", {HEED_HEAD_CHOICE}},
+    HEED_CLASS_OF("BertForPreTraining", HEED_HEAD_MASKED_LM, HEED_HEAD_NEXT_SENTENCE),
+    HEED_CLASS("BertForMaskedLM", MASKED_LM),
+    HEED_CLASS("BertForNextSentencePrediction", NEXT_SENTENCE),
+    HEED_CLASS("BertModel", BARE),
+    HEED_CLASS("BertLMHeadModel", CAUSAL_LM),
+    HEED_CLASS("BertForSequenceClassification", SEQUENCE_CLASS),
+    HEED_CLASS("BertForTokenClassification", TOKEN_CLASS),
+    HEED_CLASS("BertForQuestionAnswering", QUESTION),
+    HEED_CLASS("BertForMultipleChoice", CHOICE),
     {0}};
 
 static void derive(heed_config *config)

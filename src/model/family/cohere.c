@@ -49,7 +49,7 @@ static const heed_weight_name weights[] = {
     {0}};
 
 static const heed_architecture architectures[] = {
-    {"CohereForCausalLM", {HEED_HEAD_CAUSAL_LM}}, {"CohereModel", {HEED_HEAD_BARE}}, {0}};
+    HEED_CLASS("CohereForCausalLM", CAUSAL_LM), HEED_CLASS("CohereModel", BARE), {0}};
 
 static heed_status fix(heed_config *config, const json_t *json, const char *where,
                        heed_error *error)

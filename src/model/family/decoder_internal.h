@@ -65,11 +65,11 @@
 /* Class names by their stem: HEED_CLASSES("Gemma") has GemmaForCausalLM, GemmaModel and so on. */
 /* clang-format off */
 #define HEED_CLASSES(stem) \
-    HEED_CLASSES_BUT_QUESTION(stem), {stem "ForQuestionAnswering", {HEED_HEAD_QUESTION}}
+    HEED_CLASSES_BUT_QUESTION(stem), HEED_CLASS(stem "ForQuestionAnswering", QUESTION)
 #define HEED_CLASSES_BUT_QUESTION(stem) \
-    {stem "ForCausalLM", {HEED_HEAD_CAUSAL_LM}}, {stem "Model", {HEED_HEAD_BARE}}, \
-    {stem "ForSequenceClassification", {HEED_HEAD_SEQUENCE_CLASS}}, \
-    {stem "ForTokenClassification", {HEED_HEAD_TOKEN_CLASS}}
+    HEED_CLASS(stem "ForCausalLM", CAUSAL_LM), HEED_CLASS(stem "Model", BARE), \
+    HEED_CLASS(stem "ForSequenceClassification", SEQUENCE_CLASS), \
+    HEED_CLASS(stem "ForTokenClassification", TOKEN_CLASS)
 /* clang-format on */
 
 /* Settings of the preset of every decoder. */

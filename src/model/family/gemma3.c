@@ -27,9 +27,9 @@ static const heed_key keys[] = {HEED_LLAMA_KEYS,
                                 {0}};
 
 static const heed_architecture architectures[] = {
-    {"Gemma3ForCausalLM", {HEED_HEAD_CAUSAL_LM}},
-    {"Gemma3TextModel", {HEED_HEAD_BARE}},
-    {"Gemma3TextForSequenceClassification", {HEED_HEAD_SEQUENCE_CLASS}},
+    HEED_CLASS("Gemma3ForCausalLM", CAUSAL_LM),
+    HEED_CLASS("Gemma3TextModel", BARE),
+    HEED_CLASS("Gemma3TextForSequenceClassification", SEQUENCE_CLASS),
     {0}};
 
 /* Without a list, every layer except each sliding_window_pattern-th has the window. */

@@ -61,11 +61,11 @@ static const char *const ignored[] = {"h.{i}.attn.bias", "h.{i}.attn.masked_bias
                                       "multiple_choice_head.summary.bias", NULL};
 static const char *const prefixes[] = {"transformer.", "", NULL};
 static const heed_architecture architectures[] = {
-    {"GPT2LMHeadModel", {HEED_HEAD_CAUSAL_LM}},
-    {"GPT2Model", {HEED_HEAD_BARE}},
-    {"GPT2ForSequenceClassification", {HEED_HEAD_SEQUENCE_CLASS}},
-    {"GPT2ForTokenClassification", {HEED_HEAD_TOKEN_CLASS}},
-    {"GPT2ForQuestionAnswering", {HEED_HEAD_QUESTION}},
+    HEED_CLASS("GPT2LMHeadModel", CAUSAL_LM),
+    HEED_CLASS("GPT2Model", BARE),
+    HEED_CLASS("GPT2ForSequenceClassification", SEQUENCE_CLASS),
+    HEED_CLASS("GPT2ForTokenClassification", TOKEN_CLASS),
+    HEED_CLASS("GPT2ForQuestionAnswering", QUESTION),
     {0}};
 
 static heed_status fix(heed_config *config, const json_t *json, const char *where,

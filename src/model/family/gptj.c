@@ -47,10 +47,10 @@ static const char *const ignored[] = {"h.{i}.attn.bias", "h.{i}.attn.masked_bias
                                       "h.{i}.attn.embed_positions", NULL};
 static const char *const prefixes[] = {"transformer.", "", NULL};
 static const heed_architecture architectures[] = {
-    {"GPTJForCausalLM", {HEED_HEAD_CAUSAL_LM}},
-    {"GPTJModel", {HEED_HEAD_BARE}},
-    {"GPTJForSequenceClassification", {HEED_HEAD_SEQUENCE_CLASS}},
-    {"GPTJForQuestionAnswering", {HEED_HEAD_QUESTION}},
+    HEED_CLASS("GPTJForCausalLM", CAUSAL_LM),
+    HEED_CLASS("GPTJModel", BARE),
+    HEED_CLASS("GPTJForSequenceClassification", SEQUENCE_CLASS),
+    HEED_CLASS("GPTJForQuestionAnswering", QUESTION),
     {0}};
 
 /* rotary_dim is a number of channels; null means all of them. */

@@ -4,6 +4,7 @@
 
 static const char *const arrangement_names[] = {"decoder", "encoder", "encoder-decoder", NULL};
 static const char *const order_names[] = {"halves", "interleaved", NULL};
+static const char *const pooled_row_names[] = {"usual", "first", "last", "end", "mean", NULL};
 static const char *const qk_norm_names[] = {"none", "head", "all", "head_gains", NULL};
 
 static const char *const embedding_order_names[] = {"projected_first", "projected_last", NULL};
@@ -23,6 +24,8 @@ static const heed_config preset = {
     .rope = {.base = 10000, .fraction = 1, .truncate = true},
     .causal = true,
     .scaled = true,
+    .lm_transform = {.bias = true, .norm = true},
+    .pooler = {.bias = true, .own_activation = true, .activation = HEED_UNARY_TANH},
     .embedding_scale = 1,
     .initializer_range = 0.02,
     .pad_id = -1,
@@ -96,8 +99,19 @@ static const heed_key keys[] = {
     HEED_KEY("attention_output_bias", FLAG, output_bias),
     HEED_KEY("mlp_bias", FLAG, ffn_bias),
     HEED_KEY("lm_head_bias", FLAG, lm_bias),
-    HEED_KEY("lm_head_transform", FLAG, lm_transform),
-    HEED_KEY("pooler", FLAG, pooler),
+    HEED_KEY("lm_head_transform", FLAG, lm_transform.dense),
+    HEED_KEY("lm_head_transform_bias", FLAG, lm_transform.bias),
+    HEED_KEY("lm_head_transform_norm", FLAG, lm_transform.norm),
+    HEED_KEY("lm_head_own_activation", FLAG, lm_transform.own_activation),
+    HEED_KEY("lm_head_activation", ACTIVATION, lm_transform.activation),
+    HEED_KEY_NAMES("pooled_row", pooled_row_names, pooled_row),
+    HEED_KEY("pooler", FLAG, pooler.dense),
+    HEED_KEY("pooler_bias", FLAG, pooler.bias),
+    HEED_KEY("pooler_norm", FLAG, pooler.norm),
+    HEED_KEY("pooler_dropout", FLAG, pooler.dropout),
+    HEED_KEY("pooler_every_row", FLAG, pooler.every_row),
+    HEED_KEY("pooler_own_activation", FLAG, pooler.own_activation),
+    HEED_KEY("pooler_activation", ACTIVATION, pooler.activation),
     HEED_KEY("embedding_scale", NUMBER, embedding_scale),
     HEED_KEY("logits_bias", FLAG, logits_bias),
     HEED_KEY_DROPOUT("embedding_dropout", embedding_dropout),
@@ -148,6 +162,7 @@ static const heed_weight_name weights[] = {
     HEED_WEIGHT_LINEAR_AT(CROSS, VALUE, DECODER, 0, "decoder.layers.{i}.cross_attn.v_proj"),
     HEED_WEIGHT_LINEAR_AT(CROSS, OUTPUT, DECODER, 0, "decoder.layers.{i}.cross_attn.o_proj"),
     HEED_WEIGHT_LINEAR(POOLER, MODEL, 0, "pooler"),
+    HEED_WEIGHT_NORM(POOLER_NORM, MODEL, 0, "pooler_norm"),
     HEED_WEIGHT_LINEAR(TRANSFORM, MODEL, 0, "lm_transform.dense"),
     HEED_WEIGHT_NORM(TRANSFORM_NORM, MODEL, 0, "lm_transform.norm"),
     HEED_WEIGHT_LINEAR(LM, MODEL, 0, "lm_head"),
@@ -162,15 +177,18 @@ static const heed_weight_name weights[] = {
 static const char *const ignored[] = {NULL};
 static const char *const prefixes[] = {"", NULL};
 static const heed_architecture architectures[] = {
-    {"HeedForCausalLM", {HEED_HEAD_CAUSAL_LM}},
-    {"HeedForMaskedLM", {HEED_HEAD_MASKED_LM}},
-    {"HeedModel", {HEED_HEAD_BARE}},
-    {"HeedForPreTraining", {HEED_HEAD_MASKED_LM, HEED_HEAD_NEXT_SENTENCE}},
-    {"HeedForNextSentencePrediction", {HEED_HEAD_NEXT_SENTENCE}},
-    {"HeedForSequenceClassification", {HEED_HEAD_SEQUENCE_CLASS}},
-    {"HeedForTokenClassification", {HEED_HEAD_TOKEN_CLASS}},
-    {"HeedForQuestionAnswering", {HEED_HEAD_QUESTION}},
-    {"HeedForMultipleChoice", {HEED_HEAD_CHOICE}},
+    HEED_CLASS("HeedForCausalLM", CAUSAL_LM),
+    HEED_CLASS("HeedForMaskedLM", MASKED_LM),
+    HEED_CLASS("HeedModel", BARE),
+    HEED_CLASS_OF("HeedForPreTraining", HEED_HEAD_MASKED_LM, HEED_HEAD_NEXT_SENTENCE),
+    HEED_CLASS("HeedForNextSentencePrediction", NEXT_SENTENCE),
+    HEED_CLASS_OF("HeedForOrderPreTraining", HEED_HEAD_MASKED_LM, HEED_HEAD_SENTENCE_ORDER),
+    HEED_CLASS("HeedForSentenceOrderPrediction", SENTENCE_ORDER),
+    HEED_CLASS("HeedForReplacedTokenDetection", REPLACED_TOKEN),
+    HEED_CLASS("HeedForSequenceClassification", SEQUENCE_CLASS),
+    HEED_CLASS("HeedForTokenClassification", TOKEN_CLASS),
+    HEED_CLASS("HeedForQuestionAnswering", QUESTION),
+    HEED_CLASS("HeedForMultipleChoice", CHOICE),
     {0}};
 
 const heed_family heed_family_heed = {

@@ -91,7 +91,7 @@ static const char *const ignored[] = {"encoder.embed_positions.weight",
                                       "decoder.embed_positions.weight", NULL};
 static const char *const prefixes[] = {"model.", "", NULL};
 static const heed_architecture architectures[] = {
-    {"MarianMTModel", {HEED_HEAD_CAUSAL_LM}}, {"MarianModel", {HEED_HEAD_BARE}}, {0}};
+    HEED_CLASS("MarianMTModel", CAUSAL_LM), HEED_CLASS("MarianModel", BARE), {0}};
 
 static void derive(heed_config *config)
 {

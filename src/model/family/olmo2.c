@@ -30,9 +30,9 @@ static const heed_weight_name weights[] = {
     {0}};
 
 static const heed_architecture architectures[] = {
-    {"Olmo2ForCausalLM", {HEED_HEAD_CAUSAL_LM}},
-    {"Olmo2Model", {HEED_HEAD_BARE}},
-    {"Olmo2ForSequenceClassification", {HEED_HEAD_SEQUENCE_CLASS}},
+    HEED_CLASS("Olmo2ForCausalLM", CAUSAL_LM),
+    HEED_CLASS("Olmo2Model", BARE),
+    HEED_CLASS("Olmo2ForSequenceClassification", SEQUENCE_CLASS),
     {0}};
 
 static const heed_weight_name gguf_weights[] = {

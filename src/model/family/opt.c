@@ -62,10 +62,10 @@ static const heed_weight_name weights[] = {
 static const char *const ignored[] = {NULL};
 static const char *const prefixes[] = {"model.decoder.", "decoder.", NULL};
 static const heed_architecture architectures[] = {
-    {"OPTForCausalLM", {HEED_HEAD_CAUSAL_LM}},
-    {"OPTModel", {HEED_HEAD_BARE}},
-    {"OPTForSequenceClassification", {HEED_HEAD_SEQUENCE_CLASS}},
-    {"OPTForQuestionAnswering", {HEED_HEAD_QUESTION}},
+    HEED_CLASS("OPTForCausalLM", CAUSAL_LM),
+    HEED_CLASS("OPTModel", BARE),
+    HEED_CLASS("OPTForSequenceClassification", SEQUENCE_CLASS),
+    HEED_CLASS("OPTForQuestionAnswering", QUESTION),
     {0}};
 
 static void derive(heed_config *config)

@@ -72,7 +72,7 @@ static const heed_weight_name weights[] = {
 
 static const char *const ignored[] = {NULL};
 static const char *const prefixes[] = {"", NULL};
-static const heed_architecture architectures[] = {{"Transformer", {HEED_HEAD_BARE}}, {0}};
+static const heed_architecture architectures[] = {HEED_CLASS("Transformer", BARE), {0}};
 
 static void derive(heed_config *config)
 {

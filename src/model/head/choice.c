@@ -1,6 +1,13 @@
 /* The head that chooses one of several sequences. */
 #include "model/head/head_internal.h"
 
+static const heed_role_use roles[] = {
+    HEED_HEAD_POOLER_ROLES,
+    HEED_USE_MATRIX(CLASS_WEIGHT, "head.class.weight", ONE, OUTPUT, NORMAL, NULL),
+    HEED_USE_VECTOR(CLASS_BIAS, "head.class.bias", ONE, ZERO, NULL),
+    {0},
+};
+
 static void build(heed_build *b, const heed_head_kind *head, heed_value x)
 {
     heed_value pooled = heed_head_pool(b, x);
@@ -25,6 +32,7 @@ static void list_terms(const heed_config *config, heed_problem problem, heed_los
 const heed_head_kind heed_head_choice = {
     .name = "multiple choice",
     .traits = HEED_TRAIT_POOLS | HEED_TRAIT_COMPARES,
+    .roles = roles,
     .output = "logits",
     .output_beside = "choice_logits",
     .list_terms = list_terms,

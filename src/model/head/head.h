@@ -35,6 +35,7 @@ typedef struct heed_label_use {
     const char *column; /* the input of programs that holds them */
     uint8_t kind;       /* heed_label_kind */
     bool next;          /* in a single stack, the label of a token is that of the token after it */
+    bool seen;          /* labels of masked tokens are not scored */
     /* their names for `heed forward`: of a head alone, and of one with others beside it */
     const char *name, *name_beside;
     /* returns the number of classes; NULL for positions and choices */
@@ -55,8 +56,9 @@ typedef struct heed_loss_terms {
 } heed_loss_terms;
 
 struct heed_head_kind {
-    const char *name; /* for messages: "language model" */
-    uint32_t traits;  /* heed_head_trait, or-ed */
+    const char *name;           /* for messages: "language model" */
+    uint32_t traits;            /* heed_head_trait, or-ed */
+    const heed_role_use *roles; /* its weights, at HEED_STACK_MODEL */
     /* names of its logits: of a head alone, and of one with others beside it; NULL: it has none */
     const char *output, *output_beside;
     /* Adds the terms of its loss; NULL: it is not scored. */

@@ -3,6 +3,71 @@
 #include "model/head/head_internal.h"
 #include "tensor/dtype.h"
 
+/* ---- weights ---- */
+
+static bool has_transform(const heed_config *config, const heed_weight_place *place)
+{
+    (void)place;
+    return config->lm_transform.dense;
+}
+
+static bool has_transform_bias(const heed_config *config, const heed_weight_place *place)
+{
+    return has_transform(config, place) && config->lm_transform.bias;
+}
+
+static bool has_transform_norm(const heed_config *config, const heed_weight_place *place)
+{
+    return has_transform(config, place) && config->lm_transform.norm;
+}
+
+static bool has_transform_norm_bias(const heed_config *config, const heed_weight_place *place)
+{
+    return has_transform_norm(config, place) && heed_norm_has_bias(config, place);
+}
+
+static bool has_matrix(const heed_config *config, const heed_weight_place *place)
+{
+    (void)place;
+    return !config->tied;
+}
+
+static bool has_bias(const heed_config *config, const heed_weight_place *place)
+{
+    (void)place;
+    return config->lm_bias;
+}
+
+static bool has_spare_bias(const heed_config *config, const heed_weight_place *place)
+{
+    (void)place;
+    return config->lm_bias && !config->tied;
+}
+
+static bool has_logits_bias(const heed_config *config, const heed_weight_place *place)
+{
+    (void)place;
+    return config->logits_bias;
+}
+
+static const heed_role_use roles[] = {
+    HEED_USE_MATRIX(TRANSFORM_WEIGHT, "head.transform.weight", EMBEDDING, OUTPUT, NORMAL,
+                    has_transform),
+    HEED_USE_VECTOR(TRANSFORM_BIAS, "head.transform.bias", EMBEDDING, ZERO, has_transform_bias),
+    HEED_USE_VECTOR(TRANSFORM_NORM_GAIN, "head.transform.norm.gain", EMBEDDING, ONE,
+                    has_transform_norm),
+    HEED_USE_VECTOR(TRANSFORM_NORM_BIAS, "head.transform.norm.bias", EMBEDDING, ZERO,
+                    has_transform_norm_bias),
+    HEED_USE_MATRIX(LM_WEIGHT, "head.lm.weight", VOCABULARY, EMBEDDING, NORMAL, has_matrix),
+    HEED_USE_VECTOR(LM_BIAS, "head.lm.bias", VOCABULARY, ZERO, has_bias),
+    HEED_USE_AS(HEED_USE_SPARE, SPARE_BIAS, "head.spare_bias", VOCABULARY, NONE, ZERO,
+                has_spare_bias),
+    HEED_USE_VECTOR(LOGITS_BIAS, "head.logits_bias", VOCABULARY, ZERO, has_logits_bias),
+    {0},
+};
+
+/* ---- graph ---- */
+
 /* Can the losses be computed without storing the logits? Then the output matrix and the loss are
    one op. */
 static bool needs_no_logits(const heed_build *b, const heed_nn_linear *matrix, heed_value bias)
@@ -12,15 +77,6 @@ static bool needs_no_logits(const heed_build *b, const heed_nn_linear *matrix, h
     return b->spec->losses_only && heed_head_is_scored(b) && !b->cotangents && plain &&
            matrix->weight > 0 &&
            !heed_dtype_is_quantized(heed_value_dtype(b->graph, matrix->weight));
-}
-
-static heed_value transform(heed_build *b, heed_value x)
-{
-    heed_nn_linear dense = heed_build_linear(b, HEED_STACK_MODEL, HEED_ROLE_TRANSFORM_WEIGHT,
-                                             HEED_ROLE_TRANSFORM_BIAS, 0);
-    heed_nn_norm norm = heed_build_norm(b, HEED_STACK_MODEL, HEED_ROLE_TRANSFORM_NORM_GAIN, 0);
-    if (dense.weight == HEED_NONE) return x;
-    return heed_nn_transform(b->graph, x, &dense, (heed_unary_kind)b->config->activation, &norm);
 }
 
 static heed_nn_linear output_matrix(const heed_build *b)
@@ -35,7 +91,8 @@ static void build(heed_build *b, const heed_head_kind *head, heed_value x)
 {
     const heed_config *config = b->config;
     heed_scope(b->graph, "head.words");
-    x = transform(b, heed_head_gather(b, x));
+    x = heed_head_transform(b, heed_head_gather(b, x), &config->lm_transform,
+                            HEED_ROLE_TRANSFORM_WEIGHT);
     heed_nn_linear matrix = output_matrix(b);
     heed_value bias = heed_build_weight(b, HEED_STACK_MODEL, HEED_ROLE_LOGITS_BIAS, 0);
     if (needs_no_logits(b, &matrix, bias)) {
@@ -54,6 +111,8 @@ static void build(heed_build *b, const heed_head_kind *head, heed_value x)
     heed_build_publish(b, logits, "%s", heed_head_output(config, head));
     heed_head_score_tokens(b, logits);
 }
+
+/* ---- losses ---- */
 
 static int64_t vocabulary(const heed_config *config)
 {
@@ -88,6 +147,7 @@ static void list_masked_terms(const heed_config *config, heed_problem problem,
 const heed_head_kind heed_head_causal_lm = {
     .name = "causal language model",
     .traits = HEED_TRAIT_PREDICTS_TOKENS | HEED_TRAIT_GENERATES,
+    .roles = roles,
     .output = "logits",
     .output_beside = "prediction_logits",
     .list_terms = list_causal_terms,
@@ -97,6 +157,7 @@ const heed_head_kind heed_head_causal_lm = {
 const heed_head_kind heed_head_masked_lm = {
     .name = "masked language model",
     .traits = HEED_TRAIT_PREDICTS_TOKENS,
+    .roles = roles,
     .output = "logits",
     .output_beside = "prediction_logits",
     .list_terms = list_masked_terms,

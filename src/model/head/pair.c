@@ -1,7 +1,23 @@
-/* The head that tells whether the second text of a pair follows the first (BERT). */
+/* The heads that tell whether the second text of a pair follows the first (BERT), and whether two
+   texts are in their order (ALBERT). */
 #include "model/head/head_internal.h"
 
-static void build(heed_build *b, const heed_head_kind *head, heed_value x)
+static const heed_role_use roles[] = {
+    HEED_HEAD_POOLER_ROLES,
+    HEED_USE_MATRIX(RELATION_WEIGHT, "head.relation.weight", TWO, OUTPUT, NORMAL, NULL),
+    HEED_USE_VECTOR(RELATION_BIAS, "head.relation.bias", TWO, ZERO, NULL),
+    {0},
+};
+
+static int64_t two(const heed_config *config)
+{
+    (void)config;
+    return 2;
+}
+
+/* ---- next sentence ---- */
+
+static void build_next(heed_build *b, const heed_head_kind *head, heed_value x)
 {
     heed_value pooled = heed_head_pool(b, x);
     heed_scope(b->graph, "head.relation");
@@ -12,13 +28,7 @@ static void build(heed_build *b, const heed_head_kind *head, heed_value x)
     heed_head_score(b, logits, "class_labels", 0);
 }
 
-static int64_t two(const heed_config *config)
-{
-    (void)config;
-    return 2;
-}
-
-static void list_terms(const heed_config *config, heed_problem problem, heed_loss_terms *terms)
+static void list_next(const heed_config *config, heed_problem problem, heed_loss_terms *terms)
 {
     static const heed_label_use labels = {.column = "class_labels",
                                           .kind = HEED_LABEL_SEQUENCE,
@@ -32,8 +42,41 @@ static void list_terms(const heed_config *config, heed_problem problem, heed_los
 const heed_head_kind heed_head_next_sentence = {
     .name = "next-sentence classifier",
     .traits = HEED_TRAIT_POOLS,
+    .roles = roles,
     .output = "logits",
     .output_beside = "seq_relationship_logits",
-    .list_terms = list_terms,
-    .build = build,
+    .list_terms = list_next,
+    .build = build_next,
+};
+
+/* ---- sentence order ---- */
+
+static void build_order(heed_build *b, const heed_head_kind *head, heed_value x)
+{
+    heed_value pooled = heed_head_pool(b, x);
+    heed_scope(b->graph, "head.relation");
+    heed_value logits = heed_head_classify(b, pooled, HEED_ROLE_RELATION_WEIGHT);
+    heed_build_publish(b, logits, "%s", heed_head_output(b->config, head));
+    heed_head_score(b, logits, "class_labels", 0);
+}
+
+static void list_order(const heed_config *config, heed_problem problem, heed_loss_terms *terms)
+{
+    static const heed_label_use labels = {.column = "class_labels",
+                                          .kind = HEED_LABEL_SEQUENCE,
+                                          .name = "labels",
+                                          .name_beside = "sentence_order_label",
+                                          .classes = two};
+    (void)config, (void)problem;
+    heed_loss_terms_add(terms, (heed_loss_term){"sentences", 1, &labels});
+}
+
+const heed_head_kind heed_head_sentence_order = {
+    .name = "sentence-order classifier",
+    .traits = HEED_TRAIT_POOLS,
+    .roles = roles,
+    .output = "logits",
+    .output_beside = "sop_logits",
+    .list_terms = list_order,
+    .build = build_order,
 };

@@ -1,10 +1,18 @@
 /* The head that finds where an answer begins and ends. */
 #include "model/head/head_internal.h"
 
+static const heed_role_use roles[] = {
+    HEED_HEAD_POOLER_ROLES,
+    HEED_USE_MATRIX(SPAN_WEIGHT, "head.span.weight", TWO, OUTPUT, NORMAL, NULL),
+    HEED_USE_VECTOR(SPAN_BIAS, "head.span.bias", TWO, ZERO, NULL),
+    {0},
+};
+
 static void build(heed_build *b, const heed_head_kind *head, heed_value x)
 {
     (void)head;
     heed_scope(b->graph, "head.span");
+    if (b->config->pooler.every_row) x = heed_head_prepare_rows(b, x);
     heed_nn_linear linear = heed_build_linear(b, HEED_STACK_MODEL, HEED_ROLE_SPAN_WEIGHT,
                                               HEED_ROLE_SPAN_BIAS, 0);
     heed_value logits = heed_nn_apply(b->graph, x, &linear);
@@ -35,6 +43,7 @@ static void list_terms(const heed_config *config, heed_problem problem, heed_los
 const heed_head_kind heed_head_question = {
     .name = "question answering",
     .traits = HEED_TRAIT_SCORES_ROWS,
+    .roles = roles,
     .list_terms = list_terms,
     .build = build,
 };

@@ -1,6 +1,20 @@
 /* The head that classifies sequences, or predicts numbers for them. */
 #include "model/head/head_internal.h"
 
+/* The sequence classifier of a decoder has no bias. */
+static bool has_bias(const heed_config *config, const heed_weight_place *place)
+{
+    (void)place;
+    return config->arrangement != HEED_DECODER_ONLY;
+}
+
+static const heed_role_use roles[] = {
+    HEED_HEAD_POOLER_ROLES,
+    HEED_USE_MATRIX(CLASS_WEIGHT, "head.class.weight", LABELS, OUTPUT, NORMAL, NULL),
+    HEED_USE_VECTOR(CLASS_BIAS, "head.class.bias", LABELS, ZERO, has_bias),
+    {0},
+};
+
 static void build(heed_build *b, const heed_head_kind *head, heed_value x)
 {
     heed_value pooled = heed_head_pool(b, x);
@@ -44,6 +58,7 @@ static void list_terms(const heed_config *config, heed_problem problem, heed_los
 const heed_head_kind heed_head_sequence_class = {
     .name = "sequence classifier",
     .traits = HEED_TRAIT_POOLS | HEED_TRAIT_NAMES_CLASSES,
+    .roles = roles,
     .output = "logits",
     .output_beside = "class_logits",
     .list_terms = list_terms,

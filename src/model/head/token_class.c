@@ -1,13 +1,19 @@
 /* The head that classifies tokens. */
 #include "model/head/head_internal.h"
 
+static const heed_role_use roles[] = {
+    HEED_HEAD_POOLER_ROLES,
+    HEED_USE_MATRIX(CLASS_WEIGHT, "head.class.weight", LABELS, OUTPUT, NORMAL, NULL),
+    HEED_USE_VECTOR(CLASS_BIAS, "head.class.bias", LABELS, ZERO, NULL),
+    {0},
+};
+
 static void build(heed_build *b, const heed_head_kind *head, heed_value x)
 {
     heed_scope(b->graph, "head.class");
     /* Dropout comes before the gather because there the rows still have their sample ids. It acts
        on each row by itself. */
-    double rate = heed_build_rate(b, b->config->classifier_dropout, true);
-    x = heed_head_gather(b, heed_nn_dropout(b->graph, x, b->main.samples, rate));
+    x = heed_head_gather(b, heed_head_prepare_rows(b, x));
     heed_nn_linear linear = heed_build_linear(b, HEED_STACK_MODEL, HEED_ROLE_CLASS_WEIGHT,
                                               HEED_ROLE_CLASS_BIAS, 0);
     heed_value logits = heed_nn_apply(b->graph, x, &linear);
@@ -34,6 +40,7 @@ static void list_terms(const heed_config *config, heed_problem problem, heed_los
 const heed_head_kind heed_head_token_class = {
     .name = "token classifier",
     .traits = HEED_TRAIT_NAMES_CLASSES,
+    .roles = roles,
     .output = "logits",
     .output_beside = "tag_logits",
     .list_terms = list_terms,

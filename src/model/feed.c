@@ -164,14 +164,17 @@ static heed_status scale_by_masks(const feed *to, heed_error *error)
 static void pooled_row_of(const feed *to, const sequence *of)
 {
     const heed_config *config = heed_model_config(to->model);
-    int64_t last = of->count > 0 ? of->count - 1 : 0;
-    int64_t chosen = config->arrangement == HEED_ENCODER_ONLY ? 0 : last;
+    bool last = config->arrangement != HEED_ENCODER_ONLY;
+    if (config->pooled_row != HEED_POOLED_USUAL) last = config->pooled_row == HEED_POOLED_LAST;
+    int64_t chosen = last && of->count > 0 ? of->count - 1 : 0;
     ((int32_t *)to->data)[of->index] = (int32_t)(of->first + chosen);
 }
 
-/* The first row represents a sequence of an encoder, the last one that of a decoder. */
+/* The first row represents a sequence of an encoder, the last one that of a decoder, unless the
+   model chooses. Where its end token is, only the batch knows. */
 static heed_status choose_pooled_rows(const feed *to, heed_error *error)
 {
+    if (heed_model_config(to->model)->pooled_row == HEED_POOLED_END) return required(to, error);
     return fill_by_sequence(to, pooled_row_of, error);
 }
 
@@ -239,7 +242,7 @@ static heed_status scale_terms(const feed *to, heed_error *error)
     heed_loss_terms terms;
     float *scales = to->data;
     (void)error;
-    heed_engine_loss_terms(to->model, &terms);
+    heed_loss_terms_list(heed_model_config(to->model), HEED_PROBLEM_UNKNOWN, &terms);
     for (int64_t i = 0; i < to->shape.dim[0]; i++) {
         int64_t labels = to->batch->term_counts[i];
         scales[i] = labels > 0 ? (float)((double)terms.items[i].weight / (double)labels) : 0;

@@ -25,8 +25,7 @@ static heed_model *model_of(const packed_case *c, const heed_backend *backend)
     heed_stack stack = {.layers = 2, .heads = 4};
     if (config.arrangement != HEED_DECODER_ONLY) config.encoder = stack;
     if (config.arrangement != HEED_ENCODER_ONLY) config.decoder = stack;
-    if (c->masked)
-        assert_ok(heed_config_set_head(&config, HEED_HEAD_MASKED_LM, "test", &error));
+    if (c->masked) assert_ok(heed_config_set_head(&config, HEED_HEAD_MASKED_LM, "test", &error));
     assert_ok(heed_config_complete(&config, "test", &error));
     assert_ok(heed_model_new_random(
         &model, &config, &(heed_model_options){.backend = backend, .training = true, .seed = 3},

@@ -97,6 +97,7 @@ static void choose_packing(heed_gemm_cut *c, const heed_gemm *g,
 
 heed_gemm_cut heed_gemm_lay_out(const heed_gemm *g, heed_isa isa)
 {
+    if (g->grid) return g->grid->floats;
     const bool panels = g->b_kind == HEED_GEMM_B_PANELS ||
                         g->b_kind == HEED_GEMM_B_PANELS_TRANSPOSED;
     const bool stored_pairs = panels && g->b_dtype == HEED_BF16;
@@ -129,11 +130,9 @@ heed_gemm_cut heed_gemm_lay_out(const heed_gemm *g, heed_isa isa)
 heed_gemm_cut heed_gemm_cut_of(const heed_gemm *g, heed_isa isa)
 {
     heed_gemm_cut c = heed_gemm_lay_out(g, isa);
+    if (g->grid) return c;
     c.grid_rows = c.grid_columns = 1;
-    if (g->grid.rows > 0) {
-        c.grid_rows = g->grid.rows;
-        c.grid_columns = g->grid.columns;
-    } else if (c.skinny) cut_skinny(&c, g);
+    if (c.skinny) cut_skinny(&c, g);
     else cut_many(&c, g);
     return c;
 }

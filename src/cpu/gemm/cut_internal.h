@@ -35,36 +35,18 @@
 #define HEED_CPU_GEMM_CUT_INTERNAL_H
 
 #include "base/number.h"
-#include "cpu/gemm/kernels.h"
+#include "cpu/gemm/cut.h"
 
 enum { CACHE_WAY = 4096, CACHE_WAYS = 8 };
 /* Scratch memory is three pieces: the sums of one tile, packed rows of A, packed panels of B. */
 enum { SUMS_BYTES = HEED_GEMM_MAX_ROWS * HEED_GEMM_MAX_WIDTH * (int)sizeof(float) };
 
-/* How one matmul is cut. All of it follows from the description of the matmul. */
-typedef struct heed_gemm_cut {
-    const heed_gemm_kernels *kernels;
-    /* register tiles for the B that they read: as stored, or packed */
-    const heed_gemm_tiles *tiles;
-    heed_gemm_packers packers;
-    heed_gemm_type type;       /* element type of B as stored: panels of bf16 are pairs */
-    int64_t mr;                /* rows of a register tile */
-    int64_t row_tiles, panels; /* row tiles and panels of C */
-    /* a panel group is never divided between cells, so that tiles end where consumers want it */
-    int64_t panels_per_group, panel_groups;
-    int64_t grid_rows, grid_columns; /* C is cut into a grid of this many cells */
-    int64_t mc, kc, nc;              /* block sizes: rows, values of k, columns (whole groups) */
-    /* nc before it is rounded to whole panel groups; costs are computed with it */
-    int64_t block_columns;
-    int64_t k_group;           /* values of k in one packed element: 1 or 2 */
-    bool skinny;               /* one row tile covers M */
-    bool pack_a, pack_b;       /* each cell packs the operand for itself */
-    bool prepack_a, prepack_b; /* or all threads pack it before the first part */
-} heed_gemm_cut;
-
-/* The cut of a matmul, and the cut without its grid. Finding the grid takes a search. */
+/* The cut of a matmul, and the cut without its grid, which takes a search. Both are gemm->grid if
+   that was found before. */
 heed_gemm_cut heed_gemm_cut_of(const heed_gemm *gemm, heed_isa isa);
 heed_gemm_cut heed_gemm_lay_out(const heed_gemm *gemm, heed_isa isa);
+/* The cut of a quantized matmul (quantized.c): a grid of row blocks by ranges of panels. */
+heed_qgemm_cut heed_qgemm_cut_of(const heed_gemm *gemm, heed_isa isa);
 /* Bytes of scratch memory that one thread needs. */
 size_t heed_gemm_cut_scratch(const heed_gemm *gemm, heed_isa isa);
 

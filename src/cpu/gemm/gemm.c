@@ -232,21 +232,20 @@ static void run_cell(const heed_gemm *g, const heed_gemm_cut *c, int64_t cell, f
     }
 }
 
-heed_gemm_grid heed_gemm_find_grid(const heed_gemm *gemm, heed_isa isa)
+void heed_gemm_find_grid(const heed_gemm *gemm, heed_isa isa, heed_gemm_grid *grid)
 {
     heed_gemm g = *gemm;
-    g.grid = (heed_gemm_grid){0};
-    if (heed_gemm_is_quantized(gemm) || gemm->m <= 0 || gemm->n <= 0) return g.grid;
-    const heed_gemm_cut c = heed_gemm_cut_of(&g, isa);
-    return (heed_gemm_grid){c.grid_rows, c.grid_columns};
+    g.grid = NULL;
+    if (heed_gemm_is_quantized(&g)) grid->quantized = heed_qgemm_cut_of(&g, isa);
+    else grid->floats = heed_gemm_cut_of(&g, isa);
 }
 
 int heed_gemm_parts(const heed_gemm *gemm, heed_isa isa)
 {
     if (heed_gemm_is_quantized(gemm)) return heed_qgemm_parts(gemm, isa);
     if (gemm->m <= 0 || gemm->n <= 0) return 1;
-    const heed_gemm_grid grid = gemm->grid.rows > 0 ? gemm->grid : heed_gemm_find_grid(gemm, isa);
-    return (int)(grid.rows * grid.columns);
+    const heed_gemm_cut c = heed_gemm_cut_of(gemm, isa);
+    return (int)(c.grid_rows * c.grid_columns);
 }
 
 size_t heed_gemm_scratch(const heed_gemm *gemm, heed_isa isa)

@@ -43,10 +43,9 @@ typedef struct heed_gemm_area {
     int64_t row, rows, column, columns;
 } heed_gemm_area;
 
-/* C is cut into a grid of cells. A part is one cell or several. */
-typedef struct heed_gemm_grid {
-    int64_t rows, columns;
-} heed_gemm_grid;
+/* C is cut into a grid of cells. A part is one cell or several. cut.h has the grid, and block sizes
+   and kernels with it. */
+union heed_gemm_grid;
 
 /* One matmul. Strides count elements from row to row and may exceed the row. Absent pointers are
    NULL.
@@ -88,14 +87,14 @@ typedef struct heed_gemm {
     void (*tile_done)(const struct heed_gemm *gemm, heed_gemm_area area);
     const void *tile_argument; /* whatever `tile_done` needs */
     int64_t tile_columns;
-    /* what heed_gemm_find_grid found for these extents, strides and kinds; 0: every call finds it
-       again */
-    heed_gemm_grid grid;
+    /* what heed_gemm_find_grid found for these extents, strides and kinds; NULL: every call finds
+       it again */
+    const union heed_gemm_grid *grid;
 } heed_gemm;
 
-/* The grid of this matmul. Finding it takes a search, which all parts can share. Quantized matmuls
-   need none and get 0. */
-heed_gemm_grid heed_gemm_find_grid(const heed_gemm *gemm, heed_isa isa);
+/* Finds the grid of this matmul, which all parts can share: addresses do not matter. It takes a
+   search, unless the matmul is quantized. */
+void heed_gemm_find_grid(const heed_gemm *gemm, heed_isa isa, union heed_gemm_grid *grid);
 /* The number of independent parts of this matmul, at least 1. It depends on extents, strides and
    kinds alone, never on threads or addresses. Parts have equal work as far as tiles allow. Any
    thread may run any part in any order; no part waits for another. */

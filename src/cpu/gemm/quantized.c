@@ -13,16 +13,6 @@
 enum { MAX_PARTS = 64 };
 enum { TILE_BYTES = HEED_QGEMM_MC * HEED_QGEMM_MAX_WIDTH * (int)sizeof(float) };
 
-typedef struct {
-    const heed_qgemm_kernels *kernels;
-    const heed_gemm_kernels *floats;     /* whose epilogue is used */
-    heed_qgemm_tile_kernel *const *tile; /* register tiles of this format, by heed_qgemm_shape */
-    int64_t k_runs, panels;              /* runs of HEED_RUN values of k; panels of W */
-    /* panels of the widest tile; panels of a group, which is never divided between cells */
-    int64_t wide, panels_per_group;
-    int64_t grid_rows, grid_columns;
-} quantized_cut;
-
 static const heed_qgemm_kernels *kernels_for(heed_isa isa)
 {
 #if defined(__x86_64__)
@@ -34,24 +24,28 @@ static const heed_qgemm_kernels *kernels_for(heed_isa isa)
     return &heed_qgemm_kernels_generic;
 }
 
-/* Cuts the matmul into a grid of row blocks by ranges of panels. */
-static quantized_cut cut_matmul(const heed_gemm *g, heed_isa isa)
+heed_qgemm_cut heed_qgemm_cut_of(const heed_gemm *g, heed_isa isa)
 {
-    quantized_cut c = {.kernels = kernels_for(isa),
-                       .floats = heed_gemm_kernels_for(isa),
-                       .k_runs = g->k / HEED_RUN};
+    if (g->grid) return g->grid->quantized;
+    heed_qgemm_cut c = {
+        .kernels = kernels_for(isa),
+        .floats = heed_gemm_kernels_for(isa),
+        .k_runs = g->k / HEED_RUN,
+        .k_qblocks = g->k / (int64_t)heed_dtypes[g->b_dtype].qblock,
+        .panel_stride = (ptrdiff_t)heed_qgemm_panel_stride(isa, g->b_dtype, g->k),
+    };
     c.tile = c.kernels->tile[heed_qblock_traits_of(g->b_dtype) - heed_qblock_traits_table];
     c.panels = heed_larger(heed_divide_up(g->n, c.kernels->lanes), 1);
     c.wide = g->m > 1 && c.tile[HEED_QGEMM_TWO_PANELS] ? 2 : 1;
     c.panels_per_group = heed_gemm_panels_per_group(g->tile_columns, c.wide * c.kernels->lanes) *
                          c.wide;
+    c.panel_groups = heed_divide_up(c.panels, c.panels_per_group);
     c.grid_rows = heed_larger(heed_divide_up(g->m, HEED_QGEMM_MC), 1);
     const double work = (double)g->n * (double)heed_larger(g->k, 1) * (1 + (double)g->m / 8) /
                         (double)c.kernels->part_work;
     int64_t wanted = (int64_t)(work < MAX_PARTS ? work : MAX_PARTS);
     if (c.grid_rows > 1) wanted = g->n / c.kernels->part_columns;
-    const int64_t most = heed_smaller(heed_divide_up(c.panels, c.panels_per_group),
-                                      heed_larger(MAX_PARTS / c.grid_rows, 1));
+    const int64_t most = heed_smaller(c.panel_groups, heed_larger(MAX_PARTS / c.grid_rows, 1));
     c.grid_columns = heed_larger(heed_smaller(wanted, most), 1);
     return c;
 }
@@ -59,7 +53,7 @@ static quantized_cut cut_matmul(const heed_gemm *g, heed_isa isa)
 int heed_qgemm_parts(const heed_gemm *gemm, heed_isa isa)
 {
     if (gemm->m <= 0 || gemm->n <= 0) return 1;
-    const quantized_cut c = cut_matmul(gemm, isa);
+    const heed_qgemm_cut c = heed_qgemm_cut_of(gemm, isa);
     return (int)heed_smaller(c.grid_rows * c.grid_columns, MAX_PARTS);
 }
 
@@ -97,7 +91,7 @@ size_t heed_qgemm_scratch(const heed_gemm *gemm, heed_isa isa)
 }
 
 /* Loop 2: the tiles of one row block over panels [first, end). */
-static void run_panels(const heed_gemm *g, const quantized_cut *c, int64_t row,
+static void run_panels(const heed_gemm *g, const heed_qgemm_cut *c, int64_t row,
                        heed_qgemm_tile *tile, int64_t first, int64_t end)
 {
     const int64_t lanes = c->kernels->lanes;
@@ -117,13 +111,9 @@ static void run_panels(const heed_gemm *g, const quantized_cut *c, int64_t row,
 void heed_qgemm_run(const heed_gemm *gemm, heed_isa isa, int part, int parts, void *scratch)
 {
     if (gemm->m <= 0 || gemm->n <= 0) return;
-    const quantized_cut c = cut_matmul(gemm, isa);
-    const int64_t cells = c.grid_rows * c.grid_columns,
-                  panel_groups = heed_divide_up(c.panels, c.panels_per_group);
-    heed_qgemm_tile tile = {
-        .panel_stride = (ptrdiff_t)heed_qgemm_panel_stride(isa, gemm->b_dtype, gemm->k),
-        .to = scratch,
-        .blocks = gemm->k / (int64_t)heed_dtypes[gemm->b_dtype].qblock};
+    const heed_qgemm_cut c = heed_qgemm_cut_of(gemm, isa);
+    const int64_t cells = c.grid_rows * c.grid_columns;
+    heed_qgemm_tile tile = {.panel_stride = c.panel_stride, .to = scratch, .blocks = c.k_qblocks};
     for (int64_t cell = cells * part / parts; cell < cells * (part + 1) / parts; cell++) {
         const int64_t j = cell / c.grid_rows, row = cell % c.grid_rows * HEED_QGEMM_MC;
         tile.rows = (int)heed_smaller(HEED_QGEMM_MC, gemm->m - row);
@@ -136,9 +126,9 @@ void heed_qgemm_run(const heed_gemm *gemm, heed_isa isa, int part, int parts, vo
                                 tile.rows, own);
             tile.a = own;
         }
-        const int64_t first = panel_groups * j / c.grid_columns * c.panels_per_group;
+        const int64_t first = c.panel_groups * j / c.grid_columns * c.panels_per_group;
         const int64_t end = heed_smaller(
-            panel_groups * (j + 1) / c.grid_columns * c.panels_per_group, c.panels);
+            c.panel_groups * (j + 1) / c.grid_columns * c.panels_per_group, c.panels);
         run_panels(gemm, &c, row, &tile, first, end);
         if (gemm->tile_done) {
             const int64_t column = first * c.kernels->lanes;

@@ -6,8 +6,7 @@
 #ifndef HEED_CPU_KERNEL_MATMUL_H
 #define HEED_CPU_KERNEL_MATMUL_H
 
-#include "cpu/gemm/kernels.h"
-#include "cpu/gemm/quantized.h"
+#include "cpu/gemm/cut.h"
 #include "cpu/kernel/kernel.h"
 
 /* The matmuls of a step. If `gated`, the second one makes the gate of the first, which finds it in
@@ -16,7 +15,8 @@ typedef struct {
     heed_gemm gemm[HEED_FUSED_JOINED];
     int count;
     bool gated;
-    /* parts of each matmul, and of all of them (find_parts) */
+    /* the grid of each matmul, and its parts; the parts of all of them (find_parts) */
+    heed_gemm_grid grid[HEED_FUSED_JOINED];
     int parts[HEED_FUSED_JOINED], all_parts;
     /* operands that are packed once for all parts: their bytes, and where each B begins
        (plan_prepack) */
@@ -201,7 +201,8 @@ static inline void find_parts(matmuls *all, heed_isa isa)
 {
     all->all_parts = 0;
     for (int i = 0; i < all->count; i++) {
-        all->gemm[i].grid = heed_gemm_find_grid(&all->gemm[i], isa);
+        heed_gemm_find_grid(&all->gemm[i], isa, &all->grid[i]);
+        all->gemm[i].grid = &all->grid[i];
         all->parts[i] = heed_gemm_parts(&all->gemm[i], isa);
         if (i > 0 || !all->gated) all->all_parts += all->parts[i];
     }

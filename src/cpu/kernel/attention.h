@@ -89,6 +89,25 @@ static inline problem problem_of(const heed_kernel_args *args)
     return p;
 }
 
+/* A run prepares the problem once for all parts. Functions that are asked when the plan is made
+   call problem_of. */
+static inline size_t problem_prepared(const heed_kernel_args *args)
+{
+    (void)args;
+    return sizeof(problem);
+}
+
+static inline void problem_prepare(const heed_kernel_args *args)
+{
+    problem *p = args->prepared;
+    *p = problem_of(args);
+}
+
+static inline const problem *prepared_problem(const heed_kernel_args *args)
+{
+    return args->prepared;
+}
+
 /* The number of packed elements that hold `depth` values of k. */
 static inline int64_t k_groups_of(const problem *p, int64_t depth)
 {

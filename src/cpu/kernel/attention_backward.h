@@ -135,10 +135,10 @@ static inline size_t attention_backward_scratch(const heed_kernel_args *args)
 static inline int attention_backward_parts(const heed_kernel_args *args, int phase)
 {
     (void)phase;
-    problem p = problem_of(args);
-    int64_t parts = p.attributes->kv_heads;
-    if (covers(&p, HEED_SEQUENCE_KEY_START, heed_shape_rows(p.k->shape)))
-        parts *= heed_shape_rows(p.sequences->shape);
+    const problem *p = prepared_problem(args);
+    int64_t parts = p->attributes->kv_heads;
+    if (covers(p, HEED_SEQUENCE_KEY_START, heed_shape_rows(p->k->shape)))
+        parts *= heed_shape_rows(p->sequences->shape);
     return parts < 1 ? 1 : (int)parts;
 }
 
@@ -147,26 +147,26 @@ static inline int attention_backward_parts(const heed_kernel_args *args, int pha
 static inline void attention_backward_run(const heed_kernel_args *args,
                                           const heed_kernel_call *call)
 {
-    problem p = problem_of(args);
+    const problem *p = prepared_problem(args);
     backward_scratch scratch;
-    backward_layout(&p, call->scratch, &scratch);
-    int64_t kv_heads = p.attributes->kv_heads, batch = heed_shape_rows(p.sequences->shape), begin,
+    backward_layout(p, call->scratch, &scratch);
+    int64_t kv_heads = p->attributes->kv_heads, batch = heed_shape_rows(p->sequences->shape), begin,
             end;
-    bool shared = !covers(&p, HEED_SEQUENCE_KEY_START, heed_shape_rows(p.k->shape));
-    if (call->part == 0 && !covers(&p, HEED_SEQUENCE_QUERY_START, heed_shape_rows(p.q->shape)))
-        clear_uncovered(&p, HEED_SEQUENCE_QUERY_START, &args->out[0]);
+    bool shared = !covers(p, HEED_SEQUENCE_KEY_START, heed_shape_rows(p->k->shape));
+    if (call->part == 0 && !covers(p, HEED_SEQUENCE_QUERY_START, heed_shape_rows(p->q->shape)))
+        clear_uncovered(p, HEED_SEQUENCE_QUERY_START, &args->out[0]);
     heed_part_range(shared ? kv_heads : kv_heads * batch, call->part, call->parts, &begin, &end);
     for (int64_t at = begin; at < end; at++) {
         int kv_head = (int)(at % kv_heads);
-        for (int64_t i = 0; shared && i < heed_shape_rows(p.k->shape); i++)
-            for (int64_t e = 0; e < p.width; e++)
-                float_row(&args->out[1], i)[kv_head * p.width + e] = float_row(
-                    &args->out[2], i)[kv_head * p.width + e] = 0;
+        for (int64_t i = 0; shared && i < heed_shape_rows(p->k->shape); i++)
+            for (int64_t e = 0; e < p->width; e++)
+                float_row(&args->out[1], i)[kv_head * p->width + e] = float_row(
+                    &args->out[2], i)[kv_head * p->width + e] = 0;
         for (int64_t b = shared ? 0 : at / kv_heads; b < (shared ? batch : at / kv_heads + 1);
              b++) {
-            query_sequence s = sequence_at(&p, b);
+            query_sequence s = sequence_at(p, b);
             backward_head_run(&(backward_head){
-                .p = &p, .s = &s, .scratch = &scratch, .kv_head = kv_head, .add = shared});
+                .p = p, .s = &s, .scratch = &scratch, .kv_head = kv_head, .add = shared});
         }
     }
 }
@@ -176,6 +176,8 @@ HEED_KERNEL(attention_backward) = {
     .op = HEED_OP_ATTENTION_BACKWARD,
     .fits = attention_backward_fits,
     .scratch = attention_backward_scratch,
+    .prepared = problem_prepared,
+    .prepare = problem_prepare,
     .parts = attention_backward_parts,
     .run = attention_backward_run,
 };

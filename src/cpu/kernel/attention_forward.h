@@ -96,8 +96,8 @@ enum { MOST_PARTS = 128 };
 static inline int attention_parts(const heed_kernel_args *args, int phase)
 {
     (void)phase;
-    problem p = problem_of(args);
-    return part_count(count_query_blocks(&p), MOST_PARTS);
+    const problem *p = prepared_problem(args);
+    return part_count(count_query_blocks(p), MOST_PARTS);
 }
 
 /* Query block `index` of a sequence. Heads are outermost, so that the keys of a head stay in the
@@ -133,17 +133,17 @@ static inline void clear_forward(const problem *p)
 /* Runs the query blocks of a part; they are counted over all sequences. */
 static inline void attention_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
-    problem p = problem_of(args);
+    const problem *p = prepared_problem(args);
     forward_scratch scratch;
-    forward_layout(p.attributes, call->scratch, &scratch);
+    forward_layout(p->attributes, call->scratch, &scratch);
     int64_t begin, end, before = 0;
-    heed_part_range(count_query_blocks(&p), call->part, call->parts, &begin, &end);
-    if (call->part == 0) clear_forward(&p);
-    for (int64_t b = 0; b < heed_shape_rows(p.sequences->shape) && before < end; b++) {
-        query_sequence s = sequence_at(&p, b);
-        int64_t blocks = blocks_of_sequence(&p, b), first = begin > before ? begin - before : 0;
+    heed_part_range(count_query_blocks(p), call->part, call->parts, &begin, &end);
+    if (call->part == 0) clear_forward(p);
+    for (int64_t b = 0; b < heed_shape_rows(p->sequences->shape) && before < end; b++) {
+        query_sequence s = sequence_at(p, b);
+        int64_t blocks = blocks_of_sequence(p, b), first = begin > before ? begin - before : 0;
         for (int64_t u = first; u < blocks && before + u < end; u++)
-            run_query_block(&p, &s, u, &scratch, false);
+            run_query_block(p, &s, u, &scratch, false);
         before += blocks;
     }
 }
@@ -160,21 +160,21 @@ static inline int attention_weights_parts(const heed_kernel_args *args, int phas
 
 static inline void attention_weights_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
-    problem p = problem_of(args);
+    const problem *p = prepared_problem(args);
     forward_scratch scratch;
-    forward_layout(p.attributes, call->scratch, &scratch);
-    int64_t begin, end, kv_heads = p.attributes->kv_heads;
-    heed_part_range(heed_shape_rows(p.sequences->shape) * kv_heads, call->part, call->parts, &begin,
-                    &end);
-    if (call->part == 0) clear_forward(&p);
+    forward_layout(p->attributes, call->scratch, &scratch);
+    int64_t begin, end, kv_heads = p->attributes->kv_heads;
+    heed_part_range(heed_shape_rows(p->sequences->shape) * kv_heads, call->part, call->parts,
+                    &begin, &end);
+    if (call->part == 0) clear_forward(p);
     for (int64_t at = begin; at < end; at++) {
-        query_sequence s = sequence_at(&p, at / kv_heads);
-        int64_t size = p.group * args->out[2].shape.dim[2] * args->out[2].shape.dim[3],
-                tiles = blocks_of_sequence(&p, at / kv_heads) / kv_heads;
+        query_sequence s = sequence_at(p, at / kv_heads);
+        int64_t size = p->group * args->out[2].shape.dim[2] * args->out[2].shape.dim[3],
+                tiles = blocks_of_sequence(p, at / kv_heads) / kv_heads;
         float *weights = float_row(&args->out[2], at / kv_heads) + at % kv_heads * size;
         for (int64_t i = 0; i < size; i++) weights[i] = 0;
         for (int64_t t = 0; t < tiles; t++)
-            run_query_block(&p, &s, at % kv_heads * tiles + t, &scratch, true);
+            run_query_block(p, &s, at % kv_heads * tiles + t, &scratch, true);
     }
 }
 
@@ -236,10 +236,10 @@ static inline int64_t items_of_sequence(const problem *p, int64_t number, int ph
 
 static inline int attention_split_parts(const heed_kernel_args *args, int phase)
 {
-    problem p = problem_of(args);
+    const problem *p = prepared_problem(args);
     int64_t items = 0;
-    for (int64_t b = 0; b < heed_shape_rows(p.sequences->shape); b++)
-        items += items_of_sequence(&p, b, phase);
+    for (int64_t b = 0; b < heed_shape_rows(p->sequences->shape); b++)
+        items += items_of_sequence(p, b, phase);
     return part_count(items, MOST_PARTS);
 }
 
@@ -271,19 +271,19 @@ static inline void run_item(query_block *u, int64_t chunk, int phase)
    block, in phase 1 a query block. */
 static inline void attention_split_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
-    problem p = problem_of(args);
+    const problem *p = prepared_problem(args);
     forward_scratch scratch;
-    forward_layout(p.attributes, call->scratch, &scratch);
-    int64_t begin, end, items = 0, before = 0, batch = heed_shape_rows(p.sequences->shape);
-    for (int64_t b = 0; b < batch; b++) items += items_of_sequence(&p, b, call->phase);
+    forward_layout(p->attributes, call->scratch, &scratch);
+    int64_t begin, end, items = 0, before = 0, batch = heed_shape_rows(p->sequences->shape);
+    for (int64_t b = 0; b < batch; b++) items += items_of_sequence(p, b, call->phase);
     heed_part_range(items, call->part, call->parts, &begin, &end);
-    if (call->part == 0 && call->phase == 0) clear_forward(&p);
+    if (call->part == 0 && call->phase == 0) clear_forward(p);
     for (int64_t b = 0; b < batch && before < end; b++) {
-        query_sequence s = sequence_at(&p, b);
-        int64_t count = items_of_sequence(&p, b, call->phase), blocks = blocks_of_sequence(&p, b),
+        query_sequence s = sequence_at(p, b);
+        int64_t count = items_of_sequence(p, b, call->phase), blocks = blocks_of_sequence(p, b),
                 chunks = blocks ? count / blocks : 1;
         for (int64_t i = begin > before ? begin - before : 0; i < count && before + i < end; i++) {
-            query_block block = query_block_at(&p, &s, i / chunks, &scratch);
+            query_block block = query_block_at(p, &s, i / chunks, &scratch);
             run_item(&block, i % chunks, call->phase);
         }
         before += count;
@@ -295,6 +295,8 @@ HEED_KERNEL(attention) = {
     .op = HEED_OP_ATTENTION,
     .fits = attention_fits_tiled,
     .scratch = attention_scratch,
+    .prepared = problem_prepared,
+    .prepare = problem_prepare,
     .parts = attention_parts,
     .run = attention_run,
 };
@@ -305,6 +307,8 @@ HEED_KERNEL(attention_split) = {
     .scratch = attention_scratch,
     .shared = attention_split_shared,
     .phases = 2,
+    .prepared = problem_prepared,
+    .prepare = problem_prepare,
     .parts = attention_split_parts,
     .run = attention_split_run,
 };
@@ -313,6 +317,8 @@ HEED_KERNEL(attention_weights) = {
     .op = HEED_OP_ATTENTION,
     .fits = attention_fits_weights,
     .scratch = attention_scratch,
+    .prepared = problem_prepared,
+    .prepare = problem_prepare,
     .parts = attention_weights_parts,
     .run = attention_weights_run,
 };

@@ -5,7 +5,8 @@
    2. LOSS_DLOGITS    the losses, and dlogits in the place of the logits
    3. LOSS_GRADIENTS  dx = dlogits weight, dweight += dlogits^T x, dbias += sums of dlogits
    Without gradients there are only the first two. Chunks ascend, and the sums of dweight and dbias
-   go on from chunk to chunk, so that the number of rows of a chunk changes no bit. */
+   go on from chunk to chunk, so that the number of rows of a chunk changes no bit. What chunks have
+   in common is prepared once a run, with the grids of their matmuls. */
 #ifndef HEED_CPU_KERNEL_LINEAR_LOSS_H
 #define HEED_CPU_KERNEL_LINEAR_LOSS_H
 
@@ -20,6 +21,14 @@ enum {
     BIAS_PER_PART = 4096
 };
 enum { LOSS_LOGITS, LOSS_DLOGITS, LOSS_GRADIENTS, LOSS_PHASES };
+/* The matmuls of a chunk. */
+enum { LOGITS_MATMUL, DX_MATMUL, DWEIGHT_MATMUL, LOSS_MATMULS };
+
+/* The grids of the matmuls of a chunk, and their parts; 0 parts if the step does without one. */
+typedef struct {
+    heed_gemm_grid grid[LOSS_MATMULS];
+    int parts[LOSS_MATMULS];
+} loss_grids;
 
 typedef struct {
     const heed_kernel_args *args;
@@ -28,7 +37,15 @@ typedef struct {
     int64_t vocabulary, stride, begin, rows; /* begin, rows: the chunk of this phase */
     int what;                                /* LOSS_LOGITS, LOSS_DLOGITS or LOSS_GRADIENTS */
     float *logits;
+    const loss_grids *grids; /* for its rows; NULL while the step is only planned */
 } loss_chunk;
+
+/* What a run prepares. All chunks have the rows of the first one, except the last, which may have
+   fewer. */
+typedef struct {
+    loss_chunk first;
+    loss_grids grids, last_grids;
+} prepared_loss;
 
 static inline int64_t loss_stride(const heed_kernel_args *args)
 {
@@ -56,18 +73,16 @@ static inline int loss_phases(const heed_kernel_args *args)
     return (int)(chunks * (loss_is_backward(args) ? LOSS_PHASES : LOSS_GRADIENTS));
 }
 
-/* The chunk that a phase works on, and what it does with it. */
-static inline loss_chunk chunk_of_phase(const heed_kernel_args *args, int phase)
+/* The first chunk, without grids. */
+static inline loss_chunk first_chunk(const heed_kernel_args *args)
 {
-    int per_chunk = loss_is_backward(args) ? LOSS_PHASES : LOSS_GRADIENTS;
     loss_chunk c = {.args = args,
                     .x = &args->in[HEED_LINEAR_LOSS_X],
                     .weight = &args->in[HEED_LINEAR_LOSS_WEIGHT],
                     .labels = &args->in[HEED_LINEAR_LOSS_LABELS],
                     .bias = heed_optional(args, HEED_LINEAR_LOSS_BIAS),
-                    .backward = per_chunk == LOSS_PHASES,
+                    .backward = loss_is_backward(args),
                     .stride = loss_stride(args),
-                    .what = phase % per_chunk,
                     .logits = args->shared};
     c.vocabulary = c.weight->shape.dim[0];
     c.bf16 = ((const heed_linear_loss_attributes *)args->attributes)->bf16_operands;
@@ -75,11 +90,20 @@ static inline loss_chunk chunk_of_phase(const heed_kernel_args *args, int phase)
         c.drow = &args->in[HEED_LINEAR_LOSS_DROW];
         c.wants_weight = args->out[0].shape.dim[0] > 0;
     }
-    int64_t each = rows_of_chunk(args), left;
-    c.begin = phase / per_chunk * each;
-    left = c.x->shape.dim[0] - c.begin;
-    if (left < 0) left = 0;
-    c.rows = left < each ? left : each;
+    c.rows = heed_smaller(c.x->shape.dim[0], rows_of_chunk(args));
+    return c;
+}
+
+/* The chunk that a phase works on, and what it does with it. */
+static inline loss_chunk chunk_of_phase(const heed_kernel_args *args, int phase)
+{
+    const prepared_loss *loss = args->prepared;
+    loss_chunk c = loss->first;
+    const int per_chunk = c.backward ? LOSS_PHASES : LOSS_GRADIENTS;
+    c.what = phase % per_chunk;
+    c.begin = phase / per_chunk * loss->first.rows;
+    c.rows = heed_smaller(c.x->shape.dim[0] - c.begin, loss->first.rows);
+    c.grids = c.rows == loss->first.rows ? &loss->grids : &loss->last_grids;
     return c;
 }
 
@@ -107,7 +131,6 @@ static inline heed_operand logits_of(const loss_chunk *c)
     };
 }
 
-/* The matmuls of a chunk: for logits, dx and dweight. */
 static inline heed_gemm logits_matmul(const loss_chunk *c)
 {
     heed_operand x = rows_from(c->x, c->begin, c->rows), logits = logits_of(c);
@@ -133,6 +156,55 @@ static inline heed_gemm dweight_matmul(const loss_chunk *c)
     return g;
 }
 
+/* A matmul of a chunk, with its grid if that was prepared. */
+static inline heed_gemm loss_matmul(const loss_chunk *c, int which)
+{
+    static heed_gemm (*const makers[LOSS_MATMULS])(const loss_chunk *) = {
+        [LOGITS_MATMUL] = logits_matmul,
+        [DX_MATMUL] = dx_matmul,
+        [DWEIGHT_MATMUL] = dweight_matmul,
+    };
+    heed_gemm g = makers[which](c);
+    if (c->grids) g.grid = &c->grids->grid[which];
+    return g;
+}
+
+static inline bool has_matmul(const loss_chunk *c, int which)
+{
+    if (which == DX_MATMUL) return c->backward;
+    return which == LOGITS_MATMUL || c->wants_weight;
+}
+
+/* Finds the grids and parts of the matmuls of a chunk. */
+static inline void find_grids(const loss_chunk *c, loss_grids *grids)
+{
+    for (int i = 0; i < LOSS_MATMULS; i++) {
+        grids->parts[i] = 0;
+        if (!has_matmul(c, i)) continue;
+        heed_gemm g = loss_matmul(c, i);
+        heed_gemm_find_grid(&g, c->args->isa, &grids->grid[i]);
+        g.grid = &grids->grid[i];
+        grids->parts[i] = heed_gemm_parts(&g, c->args->isa);
+    }
+}
+
+static inline size_t loss_prepared(const heed_kernel_args *args)
+{
+    (void)args;
+    return sizeof(prepared_loss);
+}
+
+static inline void loss_prepare(const heed_kernel_args *args)
+{
+    prepared_loss *loss = args->prepared;
+    loss->first = first_chunk(args);
+    find_grids(&loss->first, &loss->grids);
+    const int64_t each = heed_larger(loss->first.rows, 1);
+    loss_chunk last = loss->first;
+    last.rows = loss->first.x->shape.dim[0] % each;
+    if (last.rows > 0) find_grids(&last, &loss->last_grids);
+}
+
 static inline int bias_parts(const loss_chunk *c)
 {
     return c->bias ? (int)((c->vocabulary + BIAS_PER_PART - 1) / BIAS_PER_PART) : 0;
@@ -141,23 +213,14 @@ static inline int bias_parts(const loss_chunk *c)
 static inline int loss_parts(const heed_kernel_args *args, int phase)
 {
     loss_chunk c = chunk_of_phase(args, phase);
-    heed_gemm g;
-    if (c.what == LOSS_LOGITS) {
-        g = logits_matmul(&c);
-        return heed_gemm_parts(&g, args->isa);
-    }
+    const int *parts = c.grids->parts;
+    if (c.what == LOSS_LOGITS) return parts[LOGITS_MATMUL];
     if (c.what == LOSS_DLOGITS) {
         int64_t each = LOGITS_PER_PART / c.stride;
         if (each < 1) each = 1;
         return part_count((c.rows + each - 1) / each, INT32_MAX);
     }
-    g = dx_matmul(&c);
-    int parts = heed_gemm_parts(&g, args->isa) + bias_parts(&c);
-    if (c.wants_weight) {
-        g = dweight_matmul(&c);
-        parts += heed_gemm_parts(&g, args->isa);
-    }
-    return parts;
+    return parts[DX_MATMUL] + bias_parts(&c) + parts[DWEIGHT_MATMUL];
 }
 
 /* Phase 2 for one row: its loss, then its dlogits in the place of the logits. */
@@ -199,26 +262,27 @@ static inline void sum_bias(const loss_chunk *c, int part)
     }
 }
 
+/* Runs one part of a matmul of a chunk. */
+static inline void run_loss_matmul(const loss_chunk *c, int which, int part, void *scratch)
+{
+    const heed_gemm g = loss_matmul(c, which);
+    heed_gemm_run(&g, c->args->isa, part, c->grids->parts[which], scratch);
+}
+
+/* Runs one part of phase 3: those of dx come first, then those of dbias, then those of dweight. */
 static inline void loss_gradients(const loss_chunk *c, int part, void *scratch)
 {
-    const heed_kernel_args *args = c->args;
-    heed_gemm dx = dx_matmul(c);
-    int dx_parts = heed_gemm_parts(&dx, args->isa), sums = bias_parts(c);
-    if (part < dx_parts) heed_gemm_run(&dx, args->isa, part, dx_parts, scratch);
+    const int dx_parts = c->grids->parts[DX_MATMUL], sums = bias_parts(c);
+    if (part < dx_parts) run_loss_matmul(c, DX_MATMUL, part, scratch);
     else if (part < dx_parts + sums) sum_bias(c, part - dx_parts);
-    else {
-        heed_gemm dweight = dweight_matmul(c);
-        heed_gemm_run(&dweight, args->isa, part - dx_parts - sums,
-                      heed_gemm_parts(&dweight, args->isa), scratch);
-    }
+    else run_loss_matmul(c, DWEIGHT_MATMUL, part - dx_parts - sums, scratch);
 }
 
 static inline void loss_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
     loss_chunk c = chunk_of_phase(args, call->phase);
     if (c.what == LOSS_LOGITS) {
-        heed_gemm g = logits_matmul(&c);
-        heed_gemm_run(&g, args->isa, call->part, call->parts, call->scratch);
+        run_loss_matmul(&c, LOGITS_MATMUL, call->part, call->scratch);
     } else if (c.what == LOSS_DLOGITS) {
         int64_t begin, end;
         heed_part_range(c.rows, call->part, call->parts, &begin, &end);
@@ -228,14 +292,12 @@ static inline void loss_run(const heed_kernel_args *args, const heed_kernel_call
 
 static inline size_t loss_scratch(const heed_kernel_args *args)
 {
-    loss_chunk c = chunk_of_phase(args, 0);
-    heed_gemm all[3] = {logits_matmul(&c)};
-    int count = 1;
+    const loss_chunk c = first_chunk(args);
     size_t most = 0;
-    if (c.backward) all[count++] = dx_matmul(&c);
-    if (c.wants_weight) all[count++] = dweight_matmul(&c);
-    for (int i = 0; i < count; i++) {
-        const size_t bytes = heed_gemm_scratch(&all[i], args->isa);
+    for (int i = 0; i < LOSS_MATMULS; i++) {
+        if (!has_matmul(&c, i)) continue;
+        const heed_gemm g = loss_matmul(&c, i);
+        const size_t bytes = heed_gemm_scratch(&g, args->isa);
         most = bytes > most ? bytes : most;
     }
     return most;
@@ -261,6 +323,8 @@ HEED_KERNEL(linear_cross_entropy) = {
     .fits = loss_fits,
     .scratch = loss_scratch,
     .shared = loss_shared,
+    .prepared = loss_prepared,
+    .prepare = loss_prepare,
     .live_phases = loss_phases,
     .parts = loss_parts,
     .run = loss_run,
@@ -271,6 +335,8 @@ HEED_KERNEL(linear_cross_entropy_backward) = {
     .fits = loss_fits,
     .scratch = loss_scratch,
     .shared = loss_shared,
+    .prepared = loss_prepared,
+    .prepare = loss_prepare,
     .live_phases = loss_phases,
     .parts = loss_parts,
     .run = loss_run,

@@ -1,7 +1,7 @@
 /* expert_matmul.h: matmuls by expert as matmuls of cpu/gemm, one for each expert that has slots, so
    that elements are summed as in plain matmuls. Parts are counted over all experts. Each expert
    gets parts by its share of the work, which the offsets tell: an earlier step of the same run has
-   computed them. */
+   computed them. What does not depend on offsets is prepared once a run. */
 #ifndef HEED_CPU_KERNEL_EXPERT_MATMUL_H
 #define HEED_CPU_KERNEL_EXPERT_MATMUL_H
 
@@ -15,12 +15,27 @@
 enum { EXPERT_PARTS = 64, FIXED_ROWS = 8, EXPERT_PART_WORK = 1 << 16 };
 
 /* How the work is shared among experts: the slots of each, the elements of its weights, the work of
-   all, and the most parts of one. */
+   all (add_up_work), and the most parts of one. */
 typedef struct {
     const heed_operand *offsets;
     int64_t experts, slots, elements, total, most;
     bool idle_works; /* experts without slots have work too: they write their result */
 } expert_shares;
+
+/* What a run prepares. */
+typedef struct {
+    heed_gemm gemm; /* of expert 0, without its slots */
+    expert_shares shares;
+    size_t
+        weight_bytes; /* expert_matmul: bytes from the weights of an expert to those of the next */
+    bool in_one_part; /* expert_outer: a single part does all of an expert */
+} prepared_experts;
+
+static inline size_t experts_prepared(const heed_kernel_args *args)
+{
+    (void)args;
+    return sizeof(prepared_experts);
+}
 
 static inline int64_t expert_work(const expert_shares *all, int64_t expert)
 {
@@ -29,15 +44,11 @@ static inline int64_t expert_work(const expert_shares *all, int64_t expert)
     return end > begin || all->idle_works ? end - begin + FIXED_ROWS : 0;
 }
 
-static inline expert_shares share_experts(const heed_operand *offsets, int64_t slots,
-                                          int64_t elements, int64_t most, bool idle_works)
+/* The shares of the step, with the work of all experts: offsets have their elements by now. */
+static inline expert_shares add_up_work(const heed_kernel_args *args)
 {
-    expert_shares all = {.offsets = offsets,
-                         .experts = offsets->shape.dim[0] - 1,
-                         .slots = slots,
-                         .elements = elements,
-                         .most = most,
-                         .idle_works = idle_works};
+    const prepared_experts *experts = args->prepared;
+    expert_shares all = experts->shares;
     for (int64_t e = 0; e < all.experts; e++) all.total += expert_work(&all, e);
     return all;
 }
@@ -53,10 +64,12 @@ static inline int64_t parts_of_expert(const expert_shares *all, int64_t expert)
     return parts < 1 ? 1 : parts;
 }
 
-static inline int count_expert_parts(const expert_shares *all)
+static inline int count_expert_parts(const heed_kernel_args *args, int phase)
 {
+    (void)phase;
+    const expert_shares all = add_up_work(args);
     int64_t parts = 0;
-    for (int64_t e = 0; e < all->experts; e++) parts += parts_of_expert(all, e);
+    for (int64_t e = 0; e < all.experts; e++) parts += parts_of_expert(&all, e);
     return parts < 1 ? 1 : (int)parts;
 }
 
@@ -89,28 +102,34 @@ static inline int64_t even_run(const heed_operand *x, const heed_operand *y, int
 
 /* ---- expert_matmul ---- */
 
-/* The weights of one expert, a matrix (O,I). */
-static inline heed_operand weights_of_expert(const heed_operand *w, heed_isa isa, int64_t expert)
+/* The weights of expert 0, a matrix (O,I). */
+static inline heed_operand first_weights(const heed_operand *w)
 {
-    size_t bytes = heed_dtype_bytes(w->dtype, (size_t)w->row_stride), first;
     heed_operand own = *w;
     own.shape = heed_shape_2(w->shape.dim[1], w->shape.dim[2]);
     own.row_stride = w->shape.dim[2];
-    if (w->layout == HEED_LAYOUT_PANELS)
-        heed_gemm_panel_bytes(isa, w->dtype, own.shape.dim[0], own.shape.dim[1], &bytes);
-    if (w->layout == HEED_LAYOUT_PANELS_BOTH)
-        heed_gemm_copy_bytes(isa, own.shape.dim[0], own.shape.dim[1], &first, &bytes);
-    if (w->data) own.data = (char *)w->data + (size_t)expert * bytes;
     return own;
 }
 
-/* The matmul of an expert, without its slots: m, a, c and gate are still missing. */
-static inline heed_gemm expert_gemm(const heed_kernel_args *args, int64_t expert)
+/* Bytes from the weights of an expert to those of the next. */
+static inline size_t weight_bytes(const heed_operand *w, heed_isa isa)
+{
+    const int64_t rows = w->shape.dim[1], columns = w->shape.dim[2];
+    size_t bytes = heed_dtype_bytes(w->dtype, (size_t)w->row_stride), first;
+    if (w->layout == HEED_LAYOUT_PANELS)
+        heed_gemm_panel_bytes(isa, w->dtype, rows, columns, &bytes);
+    if (w->layout == HEED_LAYOUT_PANELS_BOTH)
+        heed_gemm_copy_bytes(isa, rows, columns, &first, &bytes);
+    return bytes;
+}
+
+/* The matmul of expert 0, without its slots: m, a, c and gate are still missing. */
+static inline heed_gemm first_expert_gemm(const heed_kernel_args *args)
 {
     const heed_expert_matmul_attributes *p = args->attributes;
     const heed_operand *x = &args->in[HEED_EXPERT_X], *w = &args->in[HEED_EXPERT_WEIGHT];
     const heed_operand *y = &args->out[0], *bias = heed_optional(args, HEED_EXPERT_BIAS);
-    const heed_operand own = weights_of_expert(w, args->isa, expert);
+    const heed_operand own = first_weights(w);
     return (heed_gemm){.n = y->shape.dim[2],
                        .k = x->shape.dim[2],
                        .a_stride = x->shape.dim[2],
@@ -121,17 +140,35 @@ static inline heed_gemm expert_gemm(const heed_kernel_args *args, int64_t expert
                        .c_stride = y->shape.dim[2],
                        .bf16_operands = p->bf16_operands,
                        .activation = p->activation,
-                       .bias = bias ? float_row_from(bias, expert, 0) : NULL,
+                       .bias = bias ? bias->data : NULL,
                        .gate_stride = y->shape.dim[2]};
 }
 
-static inline expert_shares matmul_shares(const heed_kernel_args *args)
+static inline void expert_matmul_prepare(const heed_kernel_args *args)
 {
     const heed_operand *w = &args->in[HEED_EXPERT_WEIGHT], *y = &args->out[0];
-    int64_t width = heed_gemm_panel_width(args->isa),
-            panels = (y->shape.dim[2] + width - 1) / width;
-    return share_experts(&args->in[HEED_EXPERT_OFFSETS], y->shape.dim[0] * y->shape.dim[1],
-                         w->shape.dim[1] * w->shape.dim[2], panels, false);
+    const heed_operand *offsets = &args->in[HEED_EXPERT_OFFSETS];
+    prepared_experts *experts = args->prepared;
+    *experts = (prepared_experts){
+        .gemm = first_expert_gemm(args),
+        .weight_bytes = weight_bytes(w, args->isa),
+        .shares = {.offsets = offsets,
+                   .experts = offsets->shape.dim[0] - 1,
+                   .slots = y->shape.dim[0] * y->shape.dim[1],
+                   .elements = w->shape.dim[1] * w->shape.dim[2],
+                   .most = heed_divide_up(y->shape.dim[2], heed_gemm_panel_width(args->isa))},
+    };
+}
+
+/* The matmul of an expert, without its slots. */
+static inline heed_gemm expert_gemm(const heed_kernel_args *args, int64_t expert)
+{
+    const prepared_experts *experts = args->prepared;
+    const heed_operand *bias = heed_optional(args, HEED_EXPERT_BIAS);
+    heed_gemm g = experts->gemm;
+    g.b = (const char *)g.b + (size_t)expert * experts->weight_bytes;
+    if (bias) g.bias = float_row(bias, expert);
+    return g;
 }
 
 static inline bool expert_matmul_fits(const heed_kernel_args *args)
@@ -143,16 +180,9 @@ static inline bool expert_matmul_fits(const heed_kernel_args *args)
 
 static inline size_t expert_matmul_scratch(const heed_kernel_args *args)
 {
-    heed_gemm g = expert_gemm(args, 0);
+    heed_gemm g = first_expert_gemm(args);
     g.m = args->out[0].shape.dim[0] * args->out[0].shape.dim[1];
     return heed_gemm_scratch(&g, args->isa);
-}
-
-static inline int expert_matmul_parts(const heed_kernel_args *args, int phase)
-{
-    (void)phase;
-    expert_shares all = matmul_shares(args);
-    return count_expert_parts(&all);
 }
 
 /* Writes zeros into the slots after those of all experts; part 0 does this. */
@@ -169,7 +199,7 @@ static inline void expert_matmul_run(const heed_kernel_args *args, const heed_ke
 {
     const heed_operand *x = &args->in[HEED_EXPERT_X], *gate = heed_optional(args, HEED_EXPERT_GATE),
                        *y = &args->out[0];
-    expert_shares all = matmul_shares(args);
+    const expert_shares all = add_up_work(args);
     int64_t expert, begin, end;
     int own, of;
     if (call->part == 0) clear_idle_slots(args);
@@ -192,8 +222,8 @@ static inline void expert_matmul_run(const heed_kernel_args *args, const heed_ke
 
 /* ---- expert_outer ---- */
 
-/* The matmul a^T b of an expert, without its slots. */
-static inline heed_gemm outer_gemm(const heed_kernel_args *args, int64_t expert)
+/* The matmul a^T b of expert 0, without its slots. */
+static inline heed_gemm first_outer_gemm(const heed_kernel_args *args)
 {
     const heed_operand *a = &args->in[0], *b = &args->in[1], *y = &args->out[0];
     const heed_expert_outer_attributes *p = args->attributes;
@@ -205,32 +235,15 @@ static inline heed_gemm outer_gemm(const heed_kernel_args *args, int64_t expert)
                        .b_kind = HEED_GEMM_B_NN,
                        .b_dtype = HEED_F32,
                        .b_stride = b->shape.dim[2],
-                       .c = float_row_from(y, expert, 0),
+                       .c = y->data,
                        .c_stride = b->shape.dim[2]};
-}
-
-/* If the result lies where the state lies, experts without slots stay as they are. */
-static inline expert_shares outer_shares(const heed_kernel_args *args)
-{
-    const heed_operand *a = &args->in[0], *y = &args->out[0];
-    int64_t width = heed_gemm_panel_width(args->isa),
-            panels = (y->shape.dim[2] + width - 1) / width;
-    return share_experts(&args->in[2], a->shape.dim[0] * a->shape.dim[1],
-                         y->shape.dim[1] * y->shape.dim[2], panels, !args->state_in_place);
 }
 
 static inline size_t expert_outer_scratch(const heed_kernel_args *args)
 {
-    heed_gemm g = outer_gemm(args, 0);
+    heed_gemm g = first_outer_gemm(args);
     g.k = args->in[0].shape.dim[0] * args->in[0].shape.dim[1];
     return heed_gemm_scratch(&g, args->isa);
-}
-
-static inline int expert_outer_parts(const heed_kernel_args *args, int phase)
-{
-    (void)phase;
-    expert_shares all = outer_shares(args);
-    return count_expert_parts(&all);
 }
 
 /* Must one part do all of an expert? It must if slots lie in several runs, or if the state has to
@@ -244,23 +257,42 @@ static inline bool outer_in_one_part(const heed_kernel_args *args)
            (heed_optional(args, HEED_EXPERT_OUTER_STATE) && !args->state_in_place);
 }
 
+/* If the result lies where the state lies, experts without slots stay as they are. */
+static inline void expert_outer_prepare(const heed_kernel_args *args)
+{
+    const heed_operand *a = &args->in[0], *offsets = &args->in[2], *y = &args->out[0];
+    prepared_experts *experts = args->prepared;
+    *experts = (prepared_experts){
+        .gemm = first_outer_gemm(args),
+        .in_one_part = outer_in_one_part(args),
+        .shares = {.offsets = offsets,
+                   .experts = offsets->shape.dim[0] - 1,
+                   .slots = a->shape.dim[0] * a->shape.dim[1],
+                   .elements = y->shape.dim[1] * y->shape.dim[2],
+                   .most = heed_divide_up(y->shape.dim[2], heed_gemm_panel_width(args->isa)),
+                   .idle_works = !args->state_in_place},
+    };
+}
+
 /* The matmul a^T b of the expert that the part belongs to, added up over runs of its slots. */
 static inline void expert_outer_run(const heed_kernel_args *args, const heed_kernel_call *call)
 {
     const heed_operand *a = &args->in[0], *b = &args->in[1], *y = &args->out[0],
                        *state = heed_optional(args, HEED_EXPERT_OUTER_STATE);
-    expert_shares all = outer_shares(args);
+    const prepared_experts *experts = args->prepared;
+    const expert_shares all = add_up_work(args);
     int64_t expert, begin, end;
     int own, of;
     if (!find_expert_part(&all, call->part, &expert, &own, &of)) return;
-    if (outer_in_one_part(args)) {
+    if (experts->in_one_part) {
         if (own > 0) return;
         of = 1;
     }
     if (state && !args->state_in_place)
         memcpy(float_row(y, expert), float_row(state, expert),
                (size_t)heed_shape_columns(y->shape) * sizeof(float));
-    heed_gemm g = outer_gemm(args, expert);
+    heed_gemm g = experts->gemm;
+    g.c = float_row(y, expert);
     g.accumulate = state != NULL;
     slots_of_expert(all.offsets, expert, all.slots, &begin, &end);
     do {
@@ -279,14 +311,18 @@ HEED_KERNEL(expert_matmul) = {
     .op = HEED_OP_EXPERT_MATMUL,
     .fits = expert_matmul_fits,
     .scratch = expert_matmul_scratch,
-    .parts = expert_matmul_parts,
+    .prepared = experts_prepared,
+    .prepare = expert_matmul_prepare,
+    .parts = count_expert_parts,
     .run = expert_matmul_run,
 };
 HEED_KERNEL(expert_outer) = {
     .name = "k_expert_outer_f32",
     .op = HEED_OP_EXPERT_OUTER,
     .scratch = expert_outer_scratch,
-    .parts = expert_outer_parts,
+    .prepared = experts_prepared,
+    .prepare = expert_outer_prepare,
+    .parts = count_expert_parts,
     .run = expert_outer_run,
 };
 

@@ -114,6 +114,7 @@ heed_status heed_tokenizer_load(heed_tokenizer **tokenizer, const char *path, he
     if (heed_gguf_is_file(path)) return heed_tokenizer_load_gguf(tokenizer, path, error);
     if (heed_sentencepiece_is_name(path))
         return heed_tokenizer_load_sentencepiece(tokenizer, path, error);
+    if (heed_tiktoken_is_name(path)) return heed_tokenizer_load_tiktoken(tokenizer, path, error);
     if (heed_weights_is_name(path)) return load_beside(tokenizer, path, error);
     json_t *json = NULL;
     HEED_TRY(heed_json_read(&json, path, error));

@@ -67,7 +67,8 @@ static json_t *byte_level(bool add_prefix_space)
                      add_prefix_space, "trim_offsets", true, "use_regex", false);
 }
 
-static heed_status build_gpt2(source *s)
+/* Sets how a text is split into words. */
+static heed_status set_words(source *s)
 {
     const heed_gguf_pre *pre = NULL;
     HEED_TRY(heed_gguf_pre_find(&pre, s->given->pre, s->where, s->error));
@@ -84,6 +85,12 @@ static heed_status build_gpt2(source *s)
     s->add_bos = s->given->add_bos < 0 ? pre->bos || pre->roberta : s->given->add_bos;
     s->add_eos = s->given->add_eos < 0 ? pre->roberta : s->given->add_eos;
     s->model.ignore_merges = pre->whole_words;
+    return HEED_OK;
+}
+
+static heed_status build_gpt2(source *s)
+{
+    HEED_TRY(set_words(s));
     for (size_t i = 0; i < s->given->merge_count; i++) {
         heed_gguf_string merge = s->given->merges[i];
         HEED_TRY(heed_bpe_add_merge_line(&s->model, merge.bytes, merge.length, s->where, s->error));
@@ -275,6 +282,15 @@ static heed_status build_t5(source *s)
     return heed_unigram_build(&s->model, s->given->scores, s->given->types, s->error);
 }
 
+/* ---- kind "tiktoken": byte-level BPE whose merges follow from ranks ---- */
+
+static heed_status build_tiktoken(source *s)
+{
+    HEED_TRY(set_words(s));
+    s->model.ignore_merges = true;
+    return add_merges(s);
+}
+
 /* ---- what the kinds share ---- */
 
 static json_t *token_json(const source *s, int64_t id)
@@ -428,7 +444,10 @@ heed_status heed_tokenizer_from_gguf(heed_tokenizer **tokenizer,
     static const struct {
         const char *name;
         heed_status (*build)(source *);
-    } kinds[] = {{"gpt2", build_gpt2}, {"llama", build_llama}, {"t5", build_t5}};
+    } kinds[] = {{"gpt2", build_gpt2},
+                 {"llama", build_llama},
+                 {"t5", build_t5},
+                 {"tiktoken", build_tiktoken}};
     enum { KINDS = sizeof kinds / sizeof *kinds };
     heed_gguf_vocabulary given = *vocabulary;
     source s = {.given = &given,

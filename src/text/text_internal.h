@@ -92,6 +92,11 @@ heed_status heed_tokenizer_load_gguf(heed_tokenizer **tokenizer, const char *pat
 heed_status heed_tokenizer_load_sentencepiece(heed_tokenizer **tokenizer, const char *path,
                                               heed_error *error);
 
+/* load_tiktoken.c: returns whether a path ends in ".tiktoken", and loads such a file. */
+bool heed_tiktoken_is_name(const char *path);
+heed_status heed_tokenizer_load_tiktoken(heed_tokenizer **tokenizer, const char *path,
+                                         heed_error *error);
+
 /* load_files.c: builds a tokenizer.json from vocab.json and merges.txt, from vocab.txt, or from a
    class name that needs no file; *json is a new reference. The special tokens of the class are
    added to *config, the tokenizer_config.json, which may be NULL. */

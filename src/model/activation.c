@@ -36,7 +36,7 @@ static const char *const names[HEED_UNARY_COUNT] = {
 #undef HEED_UNARY
 };
 
-bool heed_activation_by_name(const char *name, int64_t *kind)
+bool heed_activation_by_name(const char *name, heed_unary_kind *kind)
 {
     for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++)
         if (strcmp(aliases[i].name, name) == 0) {
@@ -45,13 +45,13 @@ bool heed_activation_by_name(const char *name, int64_t *kind)
         }
     for (int i = 0; i < HEED_UNARY_COUNT; i++)
         if (is_activation((heed_unary_kind)i) && strcmp(names[i], name) == 0) {
-            *kind = i;
+            *kind = (heed_unary_kind)i;
             return true;
         }
     return false;
 }
 
-const char *heed_activation_name(int64_t kind)
+const char *heed_activation_name(heed_unary_kind kind)
 {
-    return kind >= 0 && kind < HEED_UNARY_COUNT ? names[kind] : "unknown";
+    return kind < HEED_UNARY_COUNT ? names[kind] : "unknown";
 }

@@ -216,8 +216,8 @@ heed_status heed_config_write(const heed_config *config, json_t **json, heed_err
 
 /* Writes the activation (heed_unary_kind) that Hugging Face calls `name` ("gelu_new", "swish" ...)
    to *kind; returns false if the name is unknown. */
-bool heed_activation_by_name(const char *name, int64_t *kind);
-const char *heed_activation_name(int64_t kind);
+bool heed_activation_by_name(const char *name, heed_unary_kind *kind);
+const char *heed_activation_name(heed_unary_kind kind);
 /* Returns whether layer `layer` has experts instead of its feed-forward. */
 bool heed_config_has_experts(const heed_config *config, int64_t layer);
 /* Returns whether layer `layer` of the only stack, or of the decoder, has the window. */

@@ -273,7 +273,7 @@ static heed_status check_front(const heed_config *config, const char *where, hee
 /* Sets fields that follow from others. Sizes must be checked before. */
 static void derive(heed_config *config)
 {
-    if (config->family->derive) config->family->derive(config);
+    heed_config_follow(config, config->family->keys);
     if (config->arrangement == HEED_DECODER_ONLY) config->encoder = (heed_stack){0};
     if (config->arrangement == HEED_ENCODER_ONLY) config->decoder = (heed_stack){0};
     complete_stack(config, &config->encoder);

@@ -88,7 +88,7 @@ static heed_status check_entries(const heed_config *config, const heed_gguf *fil
     for (const heed_key *key = config->family->gguf->keys; key->name; key++) {
         const heed_gguf_entry *entry = entry_of(file, config, key->name);
         if (!entry || !entry->is_array) continue;
-        if (!all_alike(entry) || key->offset == offsetof(heed_config, decoder.layers))
+        if (!all_alike(entry) || key->field.offset == offsetof(heed_config, decoder.layers))
             return heed_fail(
                 error, HEED_E_UNSUPPORTED,
                 "%s: %s: expected one value, or an array with the same number for each layer",
@@ -269,7 +269,7 @@ static heed_status suitability(const heed_gguf *file, const heed_family *family,
     HEED_TRY(read_count(file, family->gguf->architecture, "expert_count", &experts, error));
     HEED_TRY(
         read_count(file, family->gguf->architecture, "attention.sliding_window", &window, error));
-    while (key->name && key->offset != offsetof(heed_config, window)) key++;
+    while (key->name && key->field.offset != offsetof(heed_config, window)) key++;
     *suits = 1 + 2 * ((family->preset->experts > 0) == (experts > 0)) + (window == 0 || key->name);
     return HEED_OK;
 }

@@ -9,22 +9,21 @@
 static void put_key(const heed_config *config, const char *key, const heed_key *how,
                     heed_gguf_entries *entries)
 {
-    const void *field = (const char *)config + how->offset;
+    const int64_t integer = how->field.real ? 0 : heed_config_integer(config, how->field);
     switch ((heed_key_type)how->type) {
     case HEED_KEY_NUMBER:
     case HEED_KEY_AMOUNT:
-    case HEED_KEY_RATE: heed_gguf_put_f32(entries, key, (float)*(const double *)field); break;
-    case HEED_KEY_FLAG: heed_gguf_put_boolean(entries, key, *(const bool *)field); break;
+    case HEED_KEY_RATE:
+        heed_gguf_put_f32(entries, key, (float)heed_config_real(config, how->field));
+        break;
+    case HEED_KEY_FLAG: heed_gguf_put_boolean(entries, key, integer != 0); break;
     case HEED_KEY_KIND:
-        heed_gguf_put_string(entries, key, how->names[*(const int64_t *)field],
-                             strlen(how->names[*(const int64_t *)field]));
+        heed_gguf_put_string(entries, key, how->names[integer], strlen(how->names[integer]));
         break;
     case HEED_KEY_SIZE:
     case HEED_KEY_COUNT:
-    case HEED_KEY_ID: heed_gguf_put_u32(entries, key, (uint32_t) * (const int64_t *)field); break;
-    case HEED_KEY_CHOICE:
-        heed_gguf_put_boolean(entries, key, *(const int64_t *)field == how->yes);
-        break;
+    case HEED_KEY_ID: heed_gguf_put_u32(entries, key, (uint32_t)integer); break;
+    case HEED_KEY_CHOICE: heed_gguf_put_boolean(entries, key, integer == how->yes); break;
     default: break;
     }
 }
@@ -40,20 +39,21 @@ static bool has_two_sets(const heed_rope *rope)
 /* Is the key written? Keys that a configuration does not use are left out. */
 static bool key_wanted(const heed_config *config, const heed_key *key)
 {
-    const void *field = (const char *)config + key->offset;
+    const uint16_t offset = key->field.offset;
     bool rotary = config->position == HEED_POSITION_ROTARY;
     bool scaled = config->rope.kind == HEED_ROPE_LINEAR || config->rope.kind == HEED_ROPE_YARN;
     bool two_sets = has_two_sets(&config->rope);
+    if (!heed_key_is_named(key)) return false;
     if (!strcmp(key->name, "rope.scaling.factor")) return rotary && scaled;
     if (!strcmp(key->name, "rope.scaling.attn_factor")) return rotary && two_sets;
     if (!strncmp(key->name, "rope.scaling.", 13)) return rotary && (scaled || two_sets);
     if (!strncmp(key->name, "rope.", 5)) return rotary;
-    if (key->offset == offsetof(heed_config, norm_eps))
+    if (offset == offsetof(heed_config, norm_eps))
         return (strstr(key->name, "_rms_") != NULL) == (config->norm == HEED_NORM_RMS);
     if (key->type == HEED_KEY_NUMBER || key->type == HEED_KEY_AMOUNT)
-        return *(const double *)field != 0;
-    return key->type != HEED_KEY_COUNT || *(const int64_t *)field != 0 ||
-           key->offset == offsetof(heed_config, decoder.layers);
+        return heed_config_real(config, key->field) != 0;
+    return key->type != HEED_KEY_COUNT || heed_config_integer(config, key->field) != 0 ||
+           offset == offsetof(heed_config, decoder.layers);
 }
 
 /* Returns general.file_type, llama.cpp's number for the type of most matrices. */
@@ -123,10 +123,10 @@ static heed_status read_back(const heed_config *config, heed_config *as, heed_er
 {
     const heed_gguf_names *names = config->family->gguf;
     heed_config_begin_gguf(as, config->family);
-    for (const heed_key *key = names->keys; key->name; key++)
-        if (key_wanted(config, key))
-            memcpy((char *)as + key->offset, (const char *)config + key->offset,
-                   heed_key_bytes(key));
+    for (const heed_key *key = names->keys; key->name; key++) {
+        if (key->type == HEED_KEY_SETS) heed_config_set_integer(as, key->field, key->yes);
+        if (key_wanted(config, key)) heed_config_copy_field(as, config, key->field);
+    }
     as->vocabulary = config->vocabulary;
     as->rope.fraction = config->rope.fraction;
     if (config->rope.kind == HEED_ROPE_LONGROPE) { /* stored in tensors */

@@ -4,31 +4,18 @@
 
 #include <string.h>
 
-static bool is_real(const heed_key *key)
-{
-    return key->type == HEED_KEY_NUMBER || key->type == HEED_KEY_AMOUNT ||
-           key->type == HEED_KEY_RATE;
-}
-
-size_t heed_key_bytes(const heed_key *key)
-{
-    if (key->type == HEED_KEY_FLAG) return sizeof(bool);
-    return is_real(key) ? sizeof(double) : sizeof(int64_t);
-}
-
 static void copy_keys(heed_config *to, const heed_config *from, const heed_key *keys)
 {
     for (; keys->name; keys++)
-        memcpy((char *)to + keys->offset, (const char *)from + keys->offset, heed_key_bytes(keys));
+        if (heed_key_has_field(keys)) heed_config_copy_field(to, from, keys->field);
 }
 
 /* Are both the same model? Dropout rates do not count. */
 static bool same_model(const heed_config *a, const heed_config *b)
 {
     for (const heed_key *key = heed_family_heed.keys; key->name; key++)
-        if (!key->rate_of_training &&
-            memcmp((const char *)a + key->offset, (const char *)b + key->offset,
-                   heed_key_bytes(key)) != 0)
+        if (key->type != HEED_KEY_RATE && heed_key_has_field(key) &&
+            !heed_config_fields_equal(a, b, key->field))
             return false;
     if (a->experts != b->experts || a->sinks != b->sinks) return false;
     return a->rope.kind == b->rope.kind && a->rope.base == b->rope.base &&
@@ -96,39 +83,6 @@ const char *heed_config_written_as(const heed_config *config)
 {
     heed_config as;
     return heed_config_written_family(config, &as)->name;
-}
-
-static json_t *key_value(const heed_config *config, const heed_key *key)
-{
-    const void *field = (const char *)config + key->offset;
-    int64_t integer = 0;
-    if (key->type != HEED_KEY_FLAG && !is_real(key)) integer = *(const int64_t *)field;
-    switch ((heed_key_type)key->type) {
-    case HEED_KEY_SIZE: return json_integer(integer);
-    case HEED_KEY_COUNT: return json_integer(integer);
-    case HEED_KEY_ID: return integer < 0 ? json_null() : json_integer(integer);
-    case HEED_KEY_NUMBER:
-    case HEED_KEY_RATE: return json_real(*(const double *)field);
-    case HEED_KEY_AMOUNT:
-        return *(const double *)field > 0 ? json_real(*(const double *)field) : json_null();
-    case HEED_KEY_FLAG: return json_boolean(*(const bool *)field);
-    case HEED_KEY_ACTIVATION: return json_string(heed_activation_name(integer));
-    case HEED_KEY_KIND: return json_string(key->names[integer]);
-    case HEED_KEY_CHOICE: return json_boolean(integer == key->yes);
-    }
-    return NULL;
-}
-
-static bool write_keys(const heed_config *config, const heed_key *keys, json_t *json)
-{
-    for (; keys->name; keys++) {
-        if (keys->older) continue;
-        /* A window of 0 is written as null, which the families read as none. */
-        bool none = keys->offset == offsetof(heed_config, window) && config->window == 0;
-        json_t *value = none ? json_null() : key_value(config, keys);
-        if (json_object_set_new(json, keys->name, value) != 0) return false;
-    }
-    return true;
 }
 
 static bool write_labels(const heed_config *config, json_t *json)
@@ -303,7 +257,8 @@ heed_status heed_config_write(const heed_config *config, json_t **json, heed_err
     bool ok = object && json_object_set_new(object, "model_type", json_string(family->name)) == 0 &&
               json_object_set_new(object, "architectures",
                                   json_pack("[s]", architecture_of(&as))) == 0 &&
-              write_keys(&as, family->keys, object) && write_keys(&as, heed_common_keys, object) &&
+              heed_config_write_keys(&as, family->keys, object) &&
+              heed_config_write_keys(&as, heed_common_keys, object) &&
               heed_config_write_ends(&as, object) && write_labels(&as, object) &&
               json_object_set_new(object, "torch_dtype", json_string(dtype_name(as.dtype))) == 0 &&
               (!family->write || family->write(&as, object));

@@ -3,6 +3,7 @@
 #ifndef HEED_MODEL_FAMILY_H
 #define HEED_MODEL_FAMILY_H
 
+#include "model/key_internal.h"
 #include "model/role_internal.h"
 
 /* ---- names of tensors ---- */
@@ -59,50 +60,6 @@ static inline heed_weight_place heed_weight_name_place(const heed_weight_name *e
         .run = layer,
     };
 }
-
-/* ---- keys of config.json ---- */
-typedef enum heed_key_type {
-    HEED_KEY_SIZE,   /* integer >= 1 */
-    HEED_KEY_COUNT,  /* integer >= 0; null means 0 */
-    HEED_KEY_ID,     /* token id; null means -1; the first id of a list */
-    HEED_KEY_NUMBER, /* finite */
-    HEED_KEY_AMOUNT, /* number >= 0; null means 0, and 0 is written as null */
-    HEED_KEY_RATE,   /* 0 <= x < 1 */
-    HEED_KEY_FLAG,
-    HEED_KEY_ACTIVATION, /* a name of Hugging Face's ACT2FN */
-    HEED_KEY_KIND,       /* one of `names` */
-    HEED_KEY_CHOICE      /* a flag that chooses one of two values of a kind: `no` or `yes` */
-} heed_key_type;
-
-typedef struct heed_key {
-    const char *name;      /* NULL ends a table */
-    uint8_t type;          /* heed_key_type */
-    bool rate_of_training; /* a setting of training, not a property of the model */
-    /* an older spelling of a key: it is read before the current one and never written */
-    bool older;
-    /* offset of the field in heed_config; the field is an int64_t, a double or a bool, as `type`
-       says */
-    uint16_t offset;
-    /* HEED_KEY_KIND: the spelling of each value, in order; NULL ends the list */
-    const char *const *names;
-    uint8_t no, yes; /* HEED_KEY_CHOICE: values for false and true */
-} heed_key;
-/* clang-format off */
-#define HEED_KEY(key, key_type, field) \
-    {.name = (key), .type = HEED_KEY_##key_type, .offset = offsetof(heed_config, field)}
-#define HEED_KEY_OLDER(key, key_type, field) \
-    {.name = (key), .type = HEED_KEY_##key_type, .older = true, \
-     .offset = offsetof(heed_config, field)}
-#define HEED_KEY_NAMES(key, spellings, field) \
-    {.name = (key), .type = HEED_KEY_KIND, .offset = offsetof(heed_config, field), \
-     .names = (spellings)}
-#define HEED_KEY_EITHER(key, false_value, true_value, field) \
-    {.name = (key), .type = HEED_KEY_CHOICE, .offset = offsetof(heed_config, field), \
-     .no = (false_value), .yes = (true_value)}
-#define HEED_KEY_DROPOUT(key, field) \
-    {.name = (key), .type = HEED_KEY_RATE, .rate_of_training = true, \
-     .offset = offsetof(heed_config, field)}
-/* clang-format on */
 
 /* A class name in `architectures` and the heads it means, as in heed_config; a NULL name ends a
    table. */
@@ -185,14 +142,11 @@ struct heed_family {
     bool packs_positions;
     /* a model that this family can express is written as this family */
     bool is_published;
-    /* Sets fields that follow from others, when a configuration is read and for new models; may be
+    /* Reads what no row of `keys` expresses, after the keys; `where` begins messages; may be
        NULL. */
-    void (*derive)(heed_config *config);
-    /* Reads what the tables cannot express, after the keys and `derive`; `where` begins messages;
-       may be NULL. */
     heed_status (*fix)(heed_config *config, const json_t *json, const char *where,
                        heed_error *error);
-    /* Adds to config.json what the tables cannot express; returns false if memory is out; may be
+    /* Adds to config.json what no row of `keys` expresses; returns false if memory is out; may be
        NULL. */
     bool (*write)(const heed_config *config, json_t *json);
 };
@@ -200,11 +154,6 @@ struct heed_family {
 #define HEED_FAMILY(symbol) extern const heed_family heed_family_##symbol;
 #include "model/families.def"
 #undef HEED_FAMILY
-
-/* Fills the fields of a table of keys from the members of a JSON object; absent members change
-   nothing. `where` begins the messages. Errors: HEED_E_FORMAT, HEED_E_UNSUPPORTED. */
-heed_status heed_config_read_keys(heed_config *config, const heed_key *keys, const json_t *json,
-                                  const char *where, heed_error *error);
 
 /* Sets what a GGUF file of this family means before its keys are read. */
 void heed_config_begin_gguf(heed_config *config, const heed_family *family);
@@ -221,7 +170,6 @@ heed_status heed_config_put_gguf(const heed_config *config, heed_dtype dtype,
                                  heed_error *error);
 /* Returns whether the table names the tensors of parallel layers with two norms. */
 bool heed_gguf_has_two_norms(const heed_gguf_names *names);
-size_t heed_key_bytes(const heed_key *key); /* Returns the size of the field of a key in bytes. */
 /* Returns the name of the first property in which two models differ, among those that not every
    kind of file can express; NULL if there is none. */
 const char *heed_config_difference(const heed_config *a, const heed_config *b);
@@ -259,17 +207,4 @@ void heed_config_read_ends(heed_config *config, const json_t *json);
 heed_status heed_config_read_gguf_ends(heed_config *config, const heed_gguf *file,
                                        heed_error *error);
 bool heed_config_write_ends(const heed_config *config, json_t *json);
-/* Read and write rope_parameters, or rope_theta and rope_scaling, and partial_rotary_factor. */
-heed_status heed_rope_read(heed_config *config, const json_t *json, const char *where,
-                           heed_error *error);
-bool heed_rope_write(const heed_config *config, json_t *json);
-/* gives the window, if there is one, to every layer */
-void heed_config_window_all(heed_config *config);
-void heed_config_window_layer(heed_config *config, int64_t layer);
-/* Reads and writes the list layer_types: "sliding_attention" or "full_attention" per layer. Reading
-   sets *found, unless it is NULL, to whether the list is there. */
-heed_status heed_layer_types_read(heed_config *config, const json_t *json, bool *found,
-                                  const char *where, heed_error *error);
-bool heed_layer_types_write(const heed_config *config, json_t *json);
-
 #endif

@@ -153,8 +153,8 @@ static bool is_wrong(const heed_key *key, const hostile *v, int64_t layers)
     case HEED_KEY_ACTIVATION:
     case HEED_KEY_ID:
         return v->type != HEED_GGUF_STRING || v->text[0] == 0 || (unsigned char)v->text[0] == 0xFF;
+    default: return false; /* no table of keys of GGUF files has these */
     }
-    return false;
 }
 
 /* `key` of a table, or NULL; `name` is how the file spells it. */

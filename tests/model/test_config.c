@@ -291,11 +291,11 @@ static void every_activation_of_transformers_is_known(void **state)
                                         "swish",
                                         "tanh"};
     const size_t count = sizeof names / sizeof *names;
-    int64_t kind = 0;
+    heed_unary_kind kind = HEED_UNARY_GELU;
     for (size_t i = 0; i < count; i++)
         if (!heed_activation_by_name(names[i], &kind)) fail_msg("%s is not known", names[i]);
     for (int64_t i = 0; i < HEED_UNARY_COUNT; i++) {
-        const char *name = heed_activation_name(i);
+        const char *name = heed_activation_name((heed_unary_kind)i);
         if (heed_activation_by_name(name, &kind) && !is_listed(name, names, count))
             fail_msg("config.json may name \"%s\", which this test does not list: add the name to "
                      "the list here, or exclude it in is_activation() of src/model/activation.c",

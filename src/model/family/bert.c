@@ -2,8 +2,6 @@
    masked tokens and next sentence. */
 #include "model/family/decoder_internal.h"
 
-#include <string.h>
-
 static const heed_config preset = {
     .arrangement = HEED_ENCODER_ONLY,
     .vocabulary = 30522,
@@ -53,6 +51,13 @@ static const heed_key keys[] = {
     HEED_KEY("initializer_range", NUMBER, initializer_range),
     HEED_KEY("layer_norm_eps", NUMBER, norm_eps),
     HEED_KEY("is_decoder", FLAG, causal),
+    HEED_KEY_READ("hidden_dropout_prob", RATE, classifier_dropout),
+    HEED_KEY_READ("classifier_dropout", RATE, classifier_dropout),
+    HEED_KEY_SUPPORTS("position_embedding_type", "absolute"),
+    HEED_KEY_SUPPORTS("add_cross_attention", "false"),
+    HEED_FOLLOWS(encoder.kv_heads, encoder.heads),
+    HEED_COMPUTED(encoder.head_width),
+    HEED_FOLLOWS(embedding_dropout, residual_dropout),
     {0},
 };
 
@@ -103,33 +108,6 @@ static const heed_architecture architectures[] = {
     HEED_CLASS("BertForMultipleChoice", CHOICE),
     {0}};
 
-static void derive(heed_config *config)
-{
-    config->encoder.kv_heads = config->encoder.heads;
-    config->encoder.head_width = 0;
-    config->embedding_dropout = config->residual_dropout;
-}
-
-static heed_status fix(heed_config *config, const json_t *json, const char *where,
-                       heed_error *error)
-{
-    const char *positions = "absolute";
-    bool cross = false;
-    HEED_TRY(heed_json_string(json, "position_embedding_type", &positions, where, error));
-    if (strcmp(positions, "absolute") != 0)
-        return heed_fail(error, HEED_E_UNSUPPORTED,
-                         "%s: position_embedding_type is \"%s\"; only \"absolute\" is supported",
-                         where, positions);
-    HEED_TRY(heed_json_boolean(json, "add_cross_attention", &cross, where, error));
-    if (cross)
-        return heed_fail(
-            error, HEED_E_UNSUPPORTED,
-            "%s: add_cross_attention is true; only BERT without cross attention is supported",
-            where);
-    config->classifier_dropout = config->residual_dropout;
-    return heed_json_number(json, "classifier_dropout", &config->classifier_dropout, where, error);
-}
-
 const heed_family heed_family_bert = {
     .name = "bert",
     .preset = &preset,
@@ -141,6 +119,4 @@ const heed_family heed_family_bert = {
     .d_ff_factor = 4,
     .d_ff_multiple = 1,
     .is_published = true,
-    .derive = derive,
-    .fix = fix,
 };

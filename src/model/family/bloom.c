@@ -30,16 +30,21 @@ static const heed_config preset = {HEED_DECODER,
 static const heed_key keys[] = {
     HEED_KEY("vocab_size", SIZE, vocabulary),
     HEED_KEY("hidden_size", SIZE, d_model),
-    HEED_KEY_OLDER("n_embed", SIZE, d_model),
-    HEED_KEY_OLDER("num_hidden_layers", COUNT, decoder.layers),
+    HEED_KEY_READ("n_embed", SIZE, d_model),
+    HEED_KEY_READ("num_hidden_layers", COUNT, decoder.layers),
     HEED_KEY("n_layer", COUNT, decoder.layers),
-    HEED_KEY_OLDER("num_attention_heads", SIZE, decoder.heads),
+    HEED_KEY_READ("num_attention_heads", SIZE, decoder.heads),
     HEED_KEY("n_head", SIZE, decoder.heads),
-    HEED_KEY_OLDER("seq_length", SIZE, context),
+    HEED_KEY_READ("seq_length", SIZE, context),
     HEED_KEY("layer_norm_epsilon", NUMBER, norm_eps),
     HEED_KEY("initializer_range", NUMBER, initializer_range),
     HEED_KEY_DROPOUT("hidden_dropout", residual_dropout),
     HEED_KEY_DROPOUT("attention_dropout", attention_dropout),
+    HEED_KEY_EITHER("apply_residual_connection_post_layernorm", HEED_NORM_PRE, HEED_NORM_STREAM,
+                    norm_place),
+    HEED_MULTI_HEAD,
+    HEED_COMPUTED(decoder.d_ff),
+    HEED_CLASSIFIER_DROPOUT,
     {0},
 };
 
@@ -64,28 +69,6 @@ static const char *const ignored[] = {NULL};
 static const char *const prefixes[] = {"transformer.", "", NULL};
 static const heed_architecture architectures[] = {HEED_CLASSES("Bloom"), {0}};
 
-static void derive(heed_config *config)
-{
-    heed_multi_head_derive(config);
-    config->decoder.d_ff = 0;
-}
-
-static heed_status fix(heed_config *config, const json_t *json, const char *where,
-                       heed_error *error)
-{
-    bool after = false;
-    HEED_TRY(
-        heed_json_boolean(json, "apply_residual_connection_post_layernorm", &after, where, error));
-    if (after) config->norm_place = HEED_NORM_STREAM;
-    return heed_classifier_dropout_read(config, json, where, error);
-}
-
-static bool write_config(const heed_config *config, json_t *json)
-{
-    return json_object_set_new(json, "apply_residual_connection_post_layernorm",
-                               json_boolean(config->norm_place == HEED_NORM_STREAM)) == 0;
-}
-
 static const heed_gguf_names gguf = {
     .architecture = "bloom", .keys = heed_gguf_plain_keys, .weights = heed_gguf_fused_weights};
 
@@ -101,7 +84,4 @@ const heed_family heed_family_bloom = {
     .d_ff_factor = 4,
     .d_ff_multiple = 1,
     .trains_padding = true,
-    .derive = derive,
-    .fix = fix,
-    .write = write_config,
 };

@@ -27,11 +27,17 @@ static const heed_config preset = {
     .bos_id = 5,
     .eos_id = 255001};
 
-static const heed_key keys[] = {HEED_LLAMA_SIZES,
-                                HEED_KEY("layer_norm_eps", NUMBER, norm_eps),
-                                HEED_KEY("attention_bias", FLAG, query_bias),
-                                HEED_KEY("logit_scale", NUMBER, logit_scale),
-                                {0}};
+static const heed_key keys[] = {
+    HEED_LLAMA_SIZES,
+    HEED_KEY("layer_norm_eps", NUMBER, norm_eps),
+    HEED_KEY("attention_bias", FLAG, query_bias),
+    HEED_KEY("logit_scale", NUMBER, logit_scale),
+    HEED_KEY_EITHER("use_qk_norm", HEED_QK_NORM_NONE, HEED_QK_NORM_HEAD_GAINS, qk_norm),
+    HEED_FOLLOWS(output_bias, query_bias),
+    HEED_CLASSIFIER_DROPOUT,
+    HEED_KEY_ROTARY,
+    {0},
+};
 
 static const heed_weight_name weights[] = {
     HEED_TENSOR(TOKEN_EMBEDDING, MODEL, "embed_tokens.weight"),
@@ -50,22 +56,6 @@ static const heed_weight_name weights[] = {
 
 static const heed_architecture architectures[] = {
     HEED_CLASS("CohereForCausalLM", CAUSAL_LM), HEED_CLASS("CohereModel", BARE), {0}};
-
-static heed_status fix(heed_config *config, const json_t *json, const char *where,
-                       heed_error *error)
-{
-    bool normed = false;
-    HEED_TRY(heed_json_boolean(json, "use_qk_norm", &normed, where, error));
-    if (normed) config->qk_norm = HEED_QK_NORM_HEAD_GAINS;
-    return heed_llama_fix(config, json, where, error);
-}
-
-static bool write_config(const heed_config *config, json_t *json)
-{
-    return json_object_set_new(json, "use_qk_norm",
-                               json_boolean(config->qk_norm != HEED_QK_NORM_NONE)) == 0 &&
-           heed_rope_write(config, json);
-}
 
 static const heed_key gguf_keys[] = {
     HEED_GGUF_KEYS, HEED_KEY("logit_scale", NUMBER, logit_scale), {0}};
@@ -94,7 +84,4 @@ const heed_family heed_family_cohere = {
     .d_ff_factor = 2.75,
     .d_ff_multiple = 32,
     .packs_positions = true,
-    .derive = heed_llama_derive,
-    .fix = fix,
-    .write = write_config,
 };

@@ -81,22 +81,15 @@
     .position = HEED_POSITION_ROTARY, .rope = {.base = (theta), .fraction = 1, .truncate = true}
 /* clang-format on */
 
-/* Derives plain multi-head attention: there are as many key/value heads as heads, and their width
-   follows from d_model. */
-void heed_multi_head_derive(heed_config *config);
-/* Reads the list layer_types. Without it every other layer, beginning with the first, has the
-   window. */
-heed_status heed_alternate_windows_read(heed_config *config, const json_t *json, const char *where,
-                                        heed_error *error);
-/* Writes layer_types and the settings of rotary positions. */
-bool heed_layer_types_and_rope_write(const heed_config *config, json_t *json);
-/* Returns the value of a key: null if the number is not positive. NULL if memory is out. */
-json_t *heed_positive_or_null(int64_t number);
-/* Reads the dropout before a token classifier: classifier_dropout, else hidden_dropout, else
-   0.1. */
-heed_status heed_classifier_dropout_read(heed_config *config, const json_t *json, const char *where,
-                                         heed_error *error);
-/* Returns the share of a head's channels with which exactly `channels` of them rotate. */
-double heed_rope_share(int64_t channels, int64_t head_width);
+/* Plain multi-head attention: there are as many key/value heads as heads, and their width follows
+   from d_model. */
+/* clang-format off */
+#define HEED_MULTI_HEAD \
+    HEED_FOLLOWS(decoder.kv_heads, decoder.heads), HEED_COMPUTED(decoder.head_width)
+/* The dropout before a token classifier: classifier_dropout, else hidden_dropout, else 0.1. */
+#define HEED_CLASSIFIER_DROPOUT \
+    HEED_KEY_READ("hidden_dropout", RATE, classifier_dropout), \
+    HEED_KEY_READ("classifier_dropout", RATE, classifier_dropout)
+/* clang-format on */
 
 #endif

@@ -1,4 +1,4 @@
-/* experts.h: keys and functions that families with experts share. */
+/* experts.h: keys that families with experts share. */
 #ifndef HEED_MODEL_FAMILY_EXPERTS_H
 #define HEED_MODEL_FAMILY_EXPERTS_H
 
@@ -22,10 +22,5 @@
     HEED_TENSOR(EXPERT_UP_WEIGHT, DECODER, "layers.{i}.mlp.experts.{j}.up_proj.weight"), \
     HEED_TENSOR(EXPERT_DOWN_WEIGHT, DECODER, "layers.{i}.mlp.experts.{j}.down_proj.weight")
 /* clang-format on */
-
-/* Read and write the list mlp_only_layers: the layers without experts. */
-heed_status heed_dense_layers_read(heed_config *config, const json_t *json, const char *where,
-                                   heed_error *error);
-bool heed_dense_layers_write(const heed_config *config, json_t *json);
 
 #endif

@@ -26,11 +26,11 @@ static const heed_config preset = {HEED_DECODER,
 
 static const heed_key keys[] = {
     HEED_KEY("vocab_size", SIZE, vocabulary),
-    HEED_KEY_OLDER("n_embed", SIZE, d_model),
+    HEED_KEY_READ("n_embed", SIZE, d_model),
     HEED_KEY("hidden_size", SIZE, d_model),
-    HEED_KEY_OLDER("n_layer", COUNT, decoder.layers),
+    HEED_KEY_READ("n_layer", COUNT, decoder.layers),
     HEED_KEY("num_hidden_layers", COUNT, decoder.layers),
-    HEED_KEY_OLDER("n_head", SIZE, decoder.heads),
+    HEED_KEY_READ("n_head", SIZE, decoder.heads),
     HEED_KEY("num_attention_heads", SIZE, decoder.heads),
     HEED_KEY("ffn_hidden_size", COUNT, decoder.d_ff),
     HEED_KEY("activation", ACTIVATION, activation),
@@ -40,6 +40,21 @@ static const heed_key keys[] = {
     HEED_KEY("bias", FLAG, query_bias),
     HEED_KEY_DROPOUT("hidden_dropout", residual_dropout),
     HEED_KEY_DROPOUT("attention_dropout", attention_dropout),
+    HEED_KEY_EITHER("alibi", HEED_POSITION_ROTARY, HEED_POSITION_ALIBI, position),
+    HEED_KEY_READ("alibi", FLAG, alibi_scaled),
+    HEED_KEY_READ("alibi", FLAG, alibi_bf16),
+    HEED_KEY_READ("alibi", FLAG, counts_seen),
+    HEED_KEY_OTHERS("new_decoder_architecture"),
+    HEED_KEY_OTHERS("multi_query"),
+    HEED_KEY_OTHERS("parallel_attn"),
+    HEED_KEY_OTHERS("num_ln_in_parallel_attn"),
+    HEED_KEY_OTHERS("n_head_kv"),
+    HEED_KEY_OTHERS("num_kv_heads"),
+    HEED_FOLLOWS(output_bias, query_bias),
+    HEED_FOLLOWS(ffn_bias, query_bias),
+    HEED_COMPUTED(decoder.head_width),
+    HEED_CLASSIFIER_DROPOUT,
+    HEED_KEY_ROTARY,
     {0},
 };
 
@@ -69,18 +84,11 @@ static const char *const ignored[] = {"h.{i}.self_attention.rotary_emb.inv_freq"
 static const char *const prefixes[] = {"transformer.", "", NULL};
 static const heed_architecture architectures[] = {HEED_CLASSES("Falcon"), {0}};
 
-static void derive(heed_config *config)
-{
-    config->output_bias = config->ffn_bias = config->query_bias;
-    config->decoder.head_width = 0;
-}
-
 static heed_status fix(heed_config *config, const json_t *json, const char *where,
                        heed_error *error)
 {
-    bool alibi = false, groups = false, one = true, parallel = true;
+    bool groups = false, one = true, parallel = true;
     int64_t norms = 0, kv_heads = config->decoder.heads;
-    HEED_TRY(heed_json_boolean(json, "alibi", &alibi, where, error));
     HEED_TRY(heed_json_boolean(json, "new_decoder_architecture", &groups, where, error));
     HEED_TRY(heed_json_boolean(json, "multi_query", &one, where, error));
     HEED_TRY(heed_json_boolean(json, "parallel_attn", &parallel, where, error));
@@ -97,12 +105,7 @@ static heed_status fix(heed_config *config, const json_t *json, const char *wher
         config->decoder.kv_heads = kv_heads;
         if (norms != 1) config->residual = HEED_RESIDUAL_PARALLEL_TWO_NORMS;
     }
-    if (alibi) {
-        config->position = HEED_POSITION_ALIBI;
-        config->alibi_scaled = config->alibi_bf16 = config->counts_seen = true;
-    }
-    HEED_TRY(heed_classifier_dropout_read(config, json, where, error));
-    return heed_rope_read(config, json, where, error);
+    return HEED_OK;
 }
 
 static bool write_config(const heed_config *config, json_t *json)
@@ -110,23 +113,21 @@ static bool write_config(const heed_config *config, json_t *json)
     const int64_t heads = config->decoder.heads, kv_heads = config->decoder.kv_heads;
     bool two_norms = config->residual == HEED_RESIDUAL_PARALLEL_TWO_NORMS;
     bool groups = two_norms || (kv_heads > 1 && kv_heads < heads);
-    int64_t norms = two_norms ? 2 : 1;
-    if (!groups) norms = 0;
+    const int64_t norms = two_norms ? 2 : 1;
     struct {
         const char *key;
         bool value;
     } flags[] = {
-        {"alibi", config->position == HEED_POSITION_ALIBI},
         {"new_decoder_architecture", groups},
         {"multi_query", kv_heads == 1},
         {"parallel_attn", config->residual != HEED_RESIDUAL_SERIAL},
     };
     bool ok = json_object_set_new(json, "num_kv_heads", json_integer(kv_heads)) == 0 &&
-              json_object_set_new(json, "num_ln_in_parallel_attn", heed_positive_or_null(norms)) ==
-                  0;
+              json_object_set_new(json, "num_ln_in_parallel_attn",
+                                  groups ? json_integer(norms) : json_null()) == 0;
     for (size_t i = 0; ok && i < sizeof flags / sizeof *flags; i++)
         ok = json_object_set_new(json, flags[i].key, json_boolean(flags[i].value)) == 0;
-    return ok && heed_rope_write(config, json);
+    return ok;
 }
 
 /* If there are two norms, the one before attention is called the second. */
@@ -140,16 +141,13 @@ static const heed_weight_name gguf_weights[] = {
     HEED_GGUF_FEED_FORWARD,
     HEED_GGUF_OUTPUT};
 
-static void derive_gguf(heed_config *config)
-{
-    config->residual = HEED_RESIDUAL_PARALLEL;
-}
+static const heed_key gguf_keys[] = {
+    HEED_GGUF_KEYS, HEED_SETS(residual, HEED_RESIDUAL_PARALLEL), {0}};
 
 static const heed_gguf_names gguf = {
     .architecture = "falcon",
-    .keys = heed_gguf_plain_keys,
+    .keys = gguf_keys,
     .weights = gguf_weights,
-    .derive = derive_gguf,
 };
 
 const heed_family heed_family_falcon = {
@@ -164,7 +162,6 @@ const heed_family heed_family_falcon = {
     .d_ff_factor = 4,
     .d_ff_multiple = 1,
     .trains_padding = true,
-    .derive = derive,
     .fix = fix,
     .write = write_config,
 };

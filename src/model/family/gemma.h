@@ -14,13 +14,15 @@
 
 /* Names with norms before and after each sublayer, as in Gemma 2 and 3. */
 extern const heed_weight_name heed_gemma_weights[];
-/* Derives the scale of embeddings, sqrt(d_model); biases as for Llama. */
-void heed_gemma_derive(heed_config *config);
+/* Embeddings are multiplied by sqrt(d_model); the rest is Llama's. */
+/* clang-format off */
+#define HEED_GEMMA_RULES \
+    HEED_KEY_SUPPORTS("use_bidirectional_attention", "false"), \
+    HEED_FOLLOWS_ROOT(embedding_scale), HEED_FOLLOWS(output_bias, query_bias), \
+    HEED_CLASSIFIER_DROPOUT, HEED_KEY_ROTARY
+/* clang-format on */
 /* Derives what GGUF files mean: scores are divided by the root of a head's width. In the model with
    `largest` layers the width is d_model / heads instead. */
 void heed_gemma_derive_gguf(heed_config *config, int64_t largest);
-/* Reads what Llama reads, and refuses bidirectional Gemma. */
-heed_status heed_gemma_fix(heed_config *config, const json_t *json, const char *where,
-                           heed_error *error);
 
 #endif

@@ -16,14 +16,18 @@ static const heed_config preset = {
     .attention_soft_cap = 50,
     .logit_soft_cap = 30};
 
-static const heed_key keys[] = {HEED_LLAMA_KEYS,
-                                HEED_KEY("hidden_activation", ACTIVATION, activation),
-                                HEED_KEY("attention_bias", FLAG, query_bias),
-                                HEED_KEY("query_pre_attn_scalar", SIZE, scale_width),
-                                HEED_KEY("sliding_window", COUNT, window),
-                                HEED_KEY("attn_logit_softcapping", AMOUNT, attention_soft_cap),
-                                HEED_KEY("final_logit_softcapping", AMOUNT, logit_soft_cap),
-                                {0}};
+static const heed_key keys[] = {
+    HEED_LLAMA_KEYS,
+    HEED_KEY("hidden_activation", ACTIVATION, activation),
+    HEED_KEY("attention_bias", FLAG, query_bias),
+    HEED_KEY("query_pre_attn_scalar", SIZE, scale_width),
+    HEED_KEY_WINDOW("sliding_window"),
+    HEED_KEY("attn_logit_softcapping", AMOUNT, attention_soft_cap),
+    HEED_KEY("final_logit_softcapping", AMOUNT, logit_soft_cap),
+    HEED_KEY_LAYERS(EVEN, NULL, 0),
+    HEED_GEMMA_RULES,
+    {0},
+};
 
 const heed_weight_name heed_gemma_weights[] = {
     HEED_TENSOR(TOKEN_EMBEDDING, MODEL, "embed_tokens.weight"),
@@ -40,14 +44,15 @@ const heed_weight_name heed_gemma_weights[] = {
 
 static const heed_architecture architectures[] = {HEED_CLASSES_BUT_QUESTION("Gemma2"), {0}};
 
-static heed_status fix(heed_config *config, const json_t *json, const char *where,
-                       heed_error *error)
-{
-    HEED_TRY(heed_alternate_windows_read(config, json, where, error));
-    return heed_gemma_fix(config, json, where, error);
-}
-
 static const heed_key gguf_keys[] = {HEED_GGUF_KEYS, HEED_GGUF_CAPS, {0}};
+
+void heed_gemma_derive_gguf(heed_config *config, int64_t largest)
+{
+    const heed_stack *stack = &config->decoder;
+    config->scale_width = stack->head_width;
+    if (stack->layers == largest || stack->head_width == 0)
+        config->scale_width = config->d_model / stack->heads;
+}
 
 static void derive_gguf(heed_config *config)
 {
@@ -74,7 +79,4 @@ const heed_family heed_family_gemma2 = {
     .d_ff_factor = 4,
     .d_ff_multiple = 1,
     .packs_positions = true,
-    .derive = heed_gemma_derive,
-    .fix = fix,
-    .write = heed_layer_types_and_rope_write,
 };

@@ -17,38 +17,26 @@ static const heed_config preset = {
     .scale_width = 256,
     .window = 4096};
 
-static const heed_key keys[] = {HEED_LLAMA_KEYS,
-                                HEED_KEY("hidden_activation", ACTIVATION, activation),
-                                HEED_KEY("attention_bias", FLAG, query_bias),
-                                HEED_KEY("query_pre_attn_scalar", SIZE, scale_width),
-                                HEED_KEY("sliding_window", COUNT, window),
-                                HEED_KEY("final_logit_softcapping", AMOUNT, logit_soft_cap),
-                                HEED_KEY_OLDER("rope_local_base_freq", NUMBER, rope_local.base),
-                                {0}};
+/* Without a list, every layer except each sliding_window_pattern-th has the window. */
+static const char *const patterns[] = {"sliding_window_pattern", "_sliding_window_pattern", NULL};
+static const heed_key keys[] = {
+    HEED_LLAMA_KEYS,
+    HEED_KEY("hidden_activation", ACTIVATION, activation),
+    HEED_KEY("attention_bias", FLAG, query_bias),
+    HEED_KEY("query_pre_attn_scalar", SIZE, scale_width),
+    HEED_KEY_WINDOW("sliding_window"),
+    HEED_KEY("final_logit_softcapping", AMOUNT, logit_soft_cap),
+    HEED_KEY_READ("rope_local_base_freq", NUMBER, rope_local.base),
+    HEED_KEY_LAYERS(BUT_LAST_OF_N, patterns, 6),
+    HEED_GEMMA_RULES,
+    {0},
+};
 
 static const heed_architecture architectures[] = {
     HEED_CLASS("Gemma3ForCausalLM", CAUSAL_LM),
     HEED_CLASS("Gemma3TextModel", BARE),
     HEED_CLASS("Gemma3TextForSequenceClassification", SEQUENCE_CLASS),
     {0}};
-
-/* Without a list, every layer except each sliding_window_pattern-th has the window. */
-static heed_status fix(heed_config *config, const json_t *json, const char *where,
-                       heed_error *error)
-{
-    bool listed = false;
-    int64_t pattern = 6;
-    HEED_TRY(heed_json_integer(json, "sliding_window_pattern", &pattern, where, error));
-    HEED_TRY(heed_json_integer(json, "_sliding_window_pattern", &pattern, where, error));
-    if (pattern < 1)
-        return heed_fail(error, HEED_E_FORMAT,
-                         "%s: sliding_window_pattern is %lld; expected a positive number", where,
-                         (long long)pattern);
-    HEED_TRY(heed_layer_types_read(config, json, &listed, where, error));
-    for (int64_t i = 0; !listed && i < config->decoder.layers && i < HEED_MAX_LAYERS; i++)
-        if ((i + 1) % pattern != 0) heed_config_window_layer(config, i);
-    return heed_gemma_fix(config, json, where, error);
-}
 
 static const heed_key gguf_keys[] = {HEED_GGUF_KEYS,
                                      HEED_KEY("final_logit_softcapping", AMOUNT, logit_soft_cap),
@@ -80,7 +68,4 @@ const heed_family heed_family_gemma3 = {
     .d_ff_factor = 4,
     .d_ff_multiple = 1,
     .packs_positions = true,
-    .derive = heed_gemma_derive,
-    .fix = fix,
-    .write = heed_layer_types_and_rope_write,
 };

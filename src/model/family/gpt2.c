@@ -32,6 +32,9 @@ static const heed_key keys[] = {
     HEED_GPT2_KEYS,
     HEED_KEY("scale_attn_weights", FLAG, scaled),
     HEED_KEY("scale_attn_by_inverse_layer_idx", FLAG, scale_by_layer),
+    HEED_KEY_SUPPORTS("add_cross_attention", "false"),
+    HEED_MULTI_HEAD,
+    HEED_CLASSIFIER_DROPOUT,
     {0},
 };
 
@@ -68,19 +71,6 @@ static const heed_architecture architectures[] = {
     HEED_CLASS("GPT2ForQuestionAnswering", QUESTION),
     {0}};
 
-static heed_status fix(heed_config *config, const json_t *json, const char *where,
-                       heed_error *error)
-{
-    bool cross = false;
-    HEED_TRY(heed_json_boolean(json, "add_cross_attention", &cross, where, error));
-    if (cross)
-        return heed_fail(
-            error, HEED_E_UNSUPPORTED,
-            "%s: add_cross_attention is true; only GPT-2 without cross attention is supported",
-            where);
-    return heed_classifier_dropout_read(config, json, where, error);
-}
-
 static const heed_gguf_names gguf = {
     .architecture = "gpt2", .keys = heed_gguf_keys, .weights = heed_gguf_fused_weights};
 
@@ -99,6 +89,4 @@ const heed_family heed_family_gpt2 = {
     .trains_padding = true,
     .packs_positions = true,
     .is_published = true,
-    .derive = heed_multi_head_derive,
-    .fix = fix,
 };

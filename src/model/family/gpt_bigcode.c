@@ -28,7 +28,14 @@ static const heed_config preset = {HEED_DECODER,
                                    .bos_id = 50256,
                                    .eos_id = 50256};
 
-static const heed_key keys[] = {HEED_GPT2_KEYS, HEED_KEY("scale_attn_weights", FLAG, scaled), {0}};
+static const heed_key keys[] = {
+    HEED_GPT2_KEYS,
+    HEED_KEY("scale_attn_weights", FLAG, scaled),
+    HEED_KEY_EITHER_ABSENT("multi_query", 0, 1, 1, decoder.kv_heads),
+    HEED_KEY_SUPPORTS("add_cross_attention", "false"),
+    HEED_CLASSIFIER_DROPOUT,
+    {0},
+};
 
 static const heed_weight_name weights[] = {
     HEED_TENSOR(TOKEN_EMBEDDING, MODEL, "wte.weight"),
@@ -49,27 +56,6 @@ static const char *const ignored[] = {"h.{i}.attn.bias", "h.{i}.attn.masked_bias
 static const char *const prefixes[] = {"transformer.", "", NULL};
 static const heed_architecture architectures[] = {HEED_CLASSES_BUT_QUESTION("GPTBigCode"), {0}};
 
-static heed_status fix(heed_config *config, const json_t *json, const char *where,
-                       heed_error *error)
-{
-    bool one = true, cross = false;
-    HEED_TRY(heed_json_boolean(json, "multi_query", &one, where, error));
-    HEED_TRY(heed_json_boolean(json, "add_cross_attention", &cross, where, error));
-    if (cross)
-        return heed_fail(
-            error, HEED_E_UNSUPPORTED,
-            "%s: add_cross_attention is true; only models without cross attention are supported",
-            where);
-    config->decoder.kv_heads = one ? 1 : config->decoder.heads;
-    return heed_classifier_dropout_read(config, json, where, error);
-}
-
-static bool write_config(const heed_config *config, json_t *json)
-{
-    return json_object_set_new(json, "multi_query", json_boolean(config->decoder.kv_heads == 1)) ==
-           0;
-}
-
 static const heed_gguf_names gguf = {
     .architecture = "starcoder", .keys = heed_gguf_plain_keys, .weights = heed_gguf_fused_weights};
 
@@ -86,6 +72,4 @@ const heed_family heed_family_gpt_bigcode = {
     .d_ff_multiple = 1,
     .trains_padding = true,
     .packs_positions = true,
-    .fix = fix,
-    .write = write_config,
 };

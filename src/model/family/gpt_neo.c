@@ -32,7 +32,7 @@ static const heed_key keys[] = {
     HEED_KEY("num_layers", COUNT, decoder.layers),
     HEED_KEY("num_heads", SIZE, decoder.heads),
     HEED_KEY("intermediate_size", COUNT, decoder.d_ff),
-    HEED_KEY("window_size", SIZE, window),
+    HEED_KEY_AS("window_size", SIZE, HEED_KEY_NULLS, window),
     HEED_KEY("activation_function", ACTIVATION, activation),
     HEED_KEY("layer_norm_epsilon", NUMBER, norm_eps),
     HEED_KEY("initializer_range", NUMBER, initializer_range),
@@ -40,6 +40,9 @@ static const heed_key keys[] = {
     HEED_KEY_DROPOUT("embed_dropout", embedding_dropout),
     HEED_KEY_DROPOUT("attention_dropout", attention_dropout),
     HEED_KEY_DROPOUT("classifier_dropout", classifier_dropout),
+    HEED_KEY_OTHERS("attention_types"),
+    HEED_KEY_OTHERS("attention_layers"),
+    HEED_MULTI_HEAD,
     {0},
 };
 
@@ -128,7 +131,6 @@ const heed_family heed_family_gpt_neo = {
     .d_ff_multiple = 1,
     .trains_padding = true,
     .packs_positions = true,
-    .derive = heed_multi_head_derive,
     .fix = fix,
     .write = write_config,
 };

@@ -41,8 +41,14 @@ static const heed_key keys[] = {
     HEED_KEY_DROPOUT("attention_dropout", attention_dropout),
     HEED_KEY_DROPOUT("hidden_dropout", residual_dropout),
     HEED_KEY_DROPOUT("classifier_dropout", classifier_dropout),
-    HEED_KEY_OLDER("rotary_pct", NUMBER, rope.fraction),
-    HEED_KEY_OLDER("rotary_emb_base", NUMBER, rope.base),
+    HEED_KEY_READ("rotary_pct", NUMBER, rope.fraction),
+    HEED_KEY_READ("rotary_emb_base", NUMBER, rope.base),
+    HEED_KEY_EITHER("use_parallel_residual", HEED_RESIDUAL_SERIAL, HEED_RESIDUAL_PARALLEL_TWO_NORMS,
+                    residual),
+    HEED_FOLLOWS(output_bias, query_bias),
+    HEED_FOLLOWS(embedding_dropout, residual_dropout),
+    HEED_MULTI_HEAD,
+    HEED_KEY_ROTARY,
     {0},
 };
 
@@ -68,29 +74,6 @@ static const char *const ignored[] = {"layers.{i}.attention.bias",
 static const char *const prefixes[] = {"gpt_neox.", "", NULL};
 static const heed_architecture architectures[] = {HEED_CLASSES("GPTNeoX"), {0}};
 
-static void derive(heed_config *config)
-{
-    config->output_bias = config->query_bias;
-    config->embedding_dropout = config->residual_dropout;
-    heed_multi_head_derive(config);
-}
-
-static heed_status fix(heed_config *config, const json_t *json, const char *where,
-                       heed_error *error)
-{
-    bool parallel = true;
-    HEED_TRY(heed_json_boolean(json, "use_parallel_residual", &parallel, where, error));
-    config->residual = parallel ? HEED_RESIDUAL_PARALLEL_TWO_NORMS : HEED_RESIDUAL_SERIAL;
-    return heed_rope_read(config, json, where, error);
-}
-
-static bool write_config(const heed_config *config, json_t *json)
-{
-    return json_object_set_new(json, "use_parallel_residual",
-                               json_boolean(config->residual != HEED_RESIDUAL_SERIAL)) == 0 &&
-           heed_rope_write(config, json);
-}
-
 static const heed_key gguf_keys[] = {HEED_GGUF_KEYS,
                                      HEED_KEY_EITHER("use_parallel_residual", HEED_RESIDUAL_SERIAL,
                                                      HEED_RESIDUAL_PARALLEL_TWO_NORMS, residual),
@@ -113,7 +96,4 @@ const heed_family heed_family_gpt_neox = {
     .rotary_coverage = HEED_ROTARY_ROUNDED_UP,
     .trains_padding = true,
     .packs_positions = true,
-    .derive = derive,
-    .fix = fix,
-    .write = write_config,
 };

@@ -36,14 +36,20 @@ static const heed_config preset = {
     .bos_id = -1,
     .eos_id = -1};
 
-static const heed_key keys[] = {HEED_LLAMA_KEYS,
-                                HEED_EXPERT_KEYS,
-                                HEED_KEY("num_local_experts", SIZE, experts),
-                                HEED_KEY("sliding_window", COUNT, window),
-                                HEED_KEY("attention_bias", FLAG, query_bias),
-                                HEED_KEY("swiglu_alpha", NUMBER, swiglu_alpha),
-                                HEED_KEY("swiglu_limit", NUMBER, swiglu_limit),
-                                {0}};
+static const heed_key keys[] = {
+    HEED_LLAMA_KEYS,
+    HEED_EXPERT_KEYS,
+    HEED_KEY("num_local_experts", SIZE, experts),
+    HEED_KEY_WINDOW("sliding_window"),
+    HEED_KEY("attention_bias", FLAG, query_bias),
+    HEED_KEY("swiglu_alpha", NUMBER, swiglu_alpha),
+    HEED_KEY("swiglu_limit", NUMBER, swiglu_limit),
+    HEED_KEY_LAYERS(EVEN, NULL, 0),
+    HEED_FOLLOWS(output_bias, query_bias),
+    HEED_CLASSIFIER_DROPOUT,
+    HEED_KEY_ROTARY,
+    {0},
+};
 
 static const heed_weight_name weights[] = {
     HEED_TENSOR(TOKEN_EMBEDDING, MODEL, "embed_tokens.weight"),
@@ -65,13 +71,6 @@ static const heed_weight_name weights[] = {
     {0}};
 
 static const heed_architecture architectures[] = {HEED_CLASSES_BUT_QUESTION("GptOss"), {0}};
-
-static heed_status fix(heed_config *config, const json_t *json, const char *where,
-                       heed_error *error)
-{
-    HEED_TRY(heed_alternate_windows_read(config, json, where, error));
-    return heed_llama_fix(config, json, where, error);
-}
 
 static const heed_key gguf_keys[] = {HEED_GGUF_KEYS,
                                      HEED_GGUF_EXPERT_KEYS,
@@ -101,7 +100,4 @@ const heed_family heed_family_gpt_oss = {
     .gguf = &gguf,
     .d_ff_factor = 1,
     .d_ff_multiple = 32,
-    .derive = heed_llama_derive,
-    .fix = fix,
-    .write = heed_layer_types_and_rope_write,
 };

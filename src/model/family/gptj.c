@@ -25,7 +25,12 @@ static const heed_config preset = {
     .bos_id = 50256,
     .eos_id = 50256};
 
-static const heed_key keys[] = {HEED_GPT2_KEYS, {0}};
+static const heed_key keys[] = {
+    HEED_GPT2_KEYS,
+    HEED_KEY_ROTARY_CHANNELS("rotary_dim", 64),
+    HEED_MULTI_HEAD,
+    {0},
+};
 
 static const heed_weight_name weights[] = {
     HEED_TENSOR(TOKEN_EMBEDDING, MODEL, "wte.weight"),
@@ -53,29 +58,6 @@ static const heed_architecture architectures[] = {
     HEED_CLASS("GPTJForQuestionAnswering", QUESTION),
     {0}};
 
-/* rotary_dim is a number of channels; null means all of them. */
-static heed_status fix(heed_config *config, const json_t *json, const char *where,
-                       heed_error *error)
-{
-    int64_t channels = 64, width = config->d_model / config->decoder.heads;
-    HEED_TRY(heed_json_integer(json, "rotary_dim", &channels, where, error));
-    if (json_is_null(json_object_get(json, "rotary_dim"))) channels = width;
-    if (channels < 2 || channels > width || channels % 2)
-        return heed_fail(
-            error, HEED_E_FORMAT,
-            "%s: rotary_dim is %lld; expected an even number from 2 to the width of a head, %lld",
-            where, (long long)channels, (long long)width);
-    config->rope.fraction = heed_rope_share(channels, width);
-    return HEED_OK;
-}
-
-static bool write_config(const heed_config *config, json_t *json)
-{
-    return json_object_set_new(
-               json, "rotary_dim",
-               json_integer(heed_rope_channels(&config->rope, config->decoder.head_width))) == 0;
-}
-
 const heed_family heed_family_gptj = {
     .name = "gptj",
     .preset = &preset,
@@ -89,7 +71,4 @@ const heed_family heed_family_gptj = {
     .rotary_coverage = HEED_ROTARY_PAIRS,
     .trains_padding = true,
     .packs_positions = true,
-    .derive = heed_multi_head_derive,
-    .fix = fix,
-    .write = write_config,
 };

@@ -79,7 +79,7 @@ static const heed_key keys[] = {
     HEED_KEY("attention_scale", NUMBER, attention_scale),
     HEED_KEY("attention_scale_width", COUNT, scale_width),
     HEED_KEY("scale_attention_by_layer", FLAG, scale_by_layer),
-    HEED_KEY("sliding_window", COUNT, window),
+    HEED_KEY_WINDOW("sliding_window"),
     HEED_KEY("qkv_clip", NUMBER, qkv_clip),
     HEED_KEY("attention_soft_cap", NUMBER, attention_soft_cap),
     HEED_KEY("logit_soft_cap", NUMBER, logit_soft_cap),
@@ -121,6 +121,8 @@ static const heed_key keys[] = {
     HEED_KEY_DROPOUT("classifier_dropout", classifier_dropout),
     HEED_KEY("initializer_range", NUMBER, initializer_range),
     HEED_KEY("decoder_start_token_id", ID, decoder_start_id),
+    HEED_EVERY_WINDOW,
+    HEED_KEY_ROTARY,
     {0},
 };
 
@@ -205,7 +207,4 @@ const heed_family heed_family_heed = {
     .rotary_coverage = HEED_ROTARY_ROUNDED_UP,
     .trains_padding = true,
     .packs_positions = true,
-    .derive = heed_config_window_all,
-    .fix = heed_rope_read,
-    .write = heed_rope_write,
 };

@@ -14,10 +14,15 @@ static const heed_config preset = {HEED_LLAMA_PRESET,
                                    .bos_id = 1,
                                    .eos_id = 2};
 
-static const heed_key keys[] = {HEED_LLAMA_KEYS,
-                                HEED_KEY("attention_bias", FLAG, query_bias),
-                                HEED_KEY("mlp_bias", FLAG, ffn_bias),
-                                {0}};
+static const heed_key keys[] = {
+    HEED_LLAMA_KEYS,
+    HEED_KEY("attention_bias", FLAG, query_bias),
+    HEED_KEY("mlp_bias", FLAG, ffn_bias),
+    HEED_FOLLOWS(output_bias, query_bias),
+    HEED_CLASSIFIER_DROPOUT,
+    HEED_KEY_ROTARY,
+    {0},
+};
 
 const heed_weight_name heed_llama_weights[] = {
     HEED_TENSOR(TOKEN_EMBEDDING, MODEL, "embed_tokens.weight"),
@@ -35,18 +40,6 @@ const char *const heed_llama_prefixes[] = {"model.", "transformer.", "", NULL};
 
 static const heed_architecture architectures[] = {HEED_CLASSES("Llama"), {0}};
 
-void heed_llama_derive(heed_config *config)
-{
-    config->output_bias = config->query_bias;
-}
-
-heed_status heed_llama_fix(heed_config *config, const json_t *json, const char *where,
-                           heed_error *error)
-{
-    HEED_TRY(heed_classifier_dropout_read(config, json, where, error));
-    return heed_rope_read(config, json, where, error);
-}
-
 static const heed_gguf_names gguf = {
     .architecture = "llama", .keys = heed_gguf_keys, .weights = heed_gguf_paired_weights};
 
@@ -63,7 +56,4 @@ const heed_family heed_family_llama = {
     .d_ff_multiple = 32,
     .packs_positions = true,
     .is_published = true,
-    .derive = heed_llama_derive,
-    .fix = heed_llama_fix,
-    .write = heed_rope_write,
 };

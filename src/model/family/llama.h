@@ -42,19 +42,9 @@ extern const char *const heed_llama_ignored[], *const heed_llama_prefixes[];
     HEED_LINEAR(GATE, "layers.{i}.mlp.gate_proj"), HEED_LINEAR(UP, "layers.{i}.mlp.up_proj"), \
     HEED_LINEAR(DOWN, "layers.{i}.mlp.down_proj")
 /* clang-format on */
-/* Derives biases: attention_bias holds for q, k, v and for the projection after attention. */
-void heed_llama_derive(heed_config *config);
-/* Read and write the window, which counts only if use_sliding_window is true; *sliding becomes
-   that. */
-heed_status heed_qwen_window_read(heed_config *config, const json_t *json, bool *sliding,
-                                  const char *where, heed_error *error);
-bool heed_qwen_window_write(const heed_config *config, json_t *json);
-/* Reads from which layer on the window holds, and what Llama reads. */
-heed_status heed_qwen2_fix(heed_config *config, const json_t *json, const char *where,
-                           heed_error *error);
-bool heed_qwen2_write(const heed_config *config, json_t *json);
-/* Reads rotary settings and the classifier's dropout. */
-heed_status heed_llama_fix(heed_config *config, const json_t *json, const char *where,
-                           heed_error *error);
+/* Qwen's window: it counts only if use_sliding_window is true. */
+#define HEED_QWEN_WINDOW HEED_KEY_SWITCHED_WINDOW("sliding_window", 4096, "use_sliding_window")
+/* The key that says from which layer on, or up to which layer, layers have the window. */
+extern const char *const heed_qwen_bounds[];
 
 #endif

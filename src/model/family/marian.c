@@ -2,8 +2,6 @@
    sinusoidal positions and one embedding. */
 #include "model/family/decoder_internal.h"
 
-#include <math.h>
-
 static const heed_config preset = {
     .arrangement = HEED_ENCODER_DECODER,
     .vocabulary = 58101,
@@ -52,6 +50,16 @@ static const heed_key keys[] = {
     HEED_KEY_DROPOUT("activation_dropout", activation_dropout),
     HEED_KEY("init_std", NUMBER, initializer_range),
     HEED_KEY("decoder_start_token_id", ID, decoder_start_id),
+    HEED_KEY("scale_embedding", ROOT, embedding_scale),
+    HEED_KEY_FIXED("is_encoder_decoder", "true"),
+    HEED_KEY_FIXED("static_position_embeddings", "true"),
+    HEED_KEY_WRITTEN("forced_eos_token_id", ID, eos_id),
+    HEED_KEY_OTHERS("decoder_vocab_size"),
+    HEED_KEY_OTHERS("share_encoder_decoder_embeddings"),
+    HEED_MULTI_HEAD,
+    HEED_FOLLOWS(encoder.kv_heads, encoder.heads),
+    HEED_COMPUTED(encoder.head_width),
+    HEED_FOLLOWS(embedding_dropout, residual_dropout),
     {0},
 };
 
@@ -93,48 +101,27 @@ static const char *const prefixes[] = {"model.", "", NULL};
 static const heed_architecture architectures[] = {
     HEED_CLASS("MarianMTModel", CAUSAL_LM), HEED_CLASS("MarianModel", BARE), {0}};
 
-static void derive(heed_config *config)
-{
-    heed_stack *stacks[] = {&config->encoder, &config->decoder};
-    for (int i = 0; i < 2; i++) {
-        stacks[i]->kv_heads = stacks[i]->heads;
-        stacks[i]->head_width = 0;
-    }
-    config->embedding_dropout = config->residual_dropout;
-    if (config->embedding_scale != 1) config->embedding_scale = sqrt((double)config->d_model);
-}
-
+/* A model with an embedding for each stack has two vocabularies. Untied models have two as well. */
 static heed_status fix(heed_config *config, const json_t *json, const char *where,
                        heed_error *error)
 {
-    bool scale = false, shared = true;
+    bool shared = true;
     int64_t vocabulary = config->vocabulary;
-    HEED_TRY(heed_json_boolean(json, "scale_embedding", &scale, where, error));
     HEED_TRY(heed_json_boolean(json, "share_encoder_decoder_embeddings", &shared, where, error));
     HEED_TRY(heed_json_integer(json, "decoder_vocab_size", &vocabulary, where, error));
-    if (scale) config->embedding_scale = sqrt((double)config->d_model);
-    /* untied models also have an embedding for each stack */
-    if (!shared || !config->tied) {
-        config->source_vocabulary = config->vocabulary;
-        config->vocabulary = vocabulary;
-    }
+    if (shared && config->tied) return HEED_OK;
+    config->source_vocabulary = config->vocabulary;
+    config->vocabulary = vocabulary;
     return HEED_OK;
 }
 
 static bool write_config(const heed_config *config, json_t *json)
 {
     int64_t source = config->source_vocabulary > 0 ? config->source_vocabulary : config->vocabulary;
-    return json_object_set_new(json, "is_encoder_decoder", json_true()) == 0 &&
-           json_object_set_new(json, "vocab_size", json_integer(source)) == 0 &&
+    return json_object_set_new(json, "vocab_size", json_integer(source)) == 0 &&
            json_object_set_new(json, "decoder_vocab_size", json_integer(config->vocabulary)) == 0 &&
            json_object_set_new(json, "share_encoder_decoder_embeddings",
-                               json_boolean(config->source_vocabulary == 0)) == 0 &&
-           json_object_set_new(json, "static_position_embeddings", json_true()) == 0 &&
-           json_object_set_new(json, "forced_eos_token_id",
-                               config->eos_id >= 0 ? json_integer(config->eos_id) : json_null()) ==
-               0 &&
-           json_object_set_new(json, "scale_embedding",
-                               json_boolean(config->embedding_scale != 1)) == 0;
+                               json_boolean(config->source_vocabulary == 0)) == 0;
 }
 
 const heed_family heed_family_marian = {
@@ -148,7 +135,6 @@ const heed_family heed_family_marian = {
     .d_ff_factor = 4,
     .d_ff_multiple = 1,
     .is_published = true,
-    .derive = derive,
     .fix = fix,
     .write = write_config,
 };

@@ -15,7 +15,11 @@ static const heed_config preset = {
     .bos_id = 1,
     .eos_id = 2};
 
-static const heed_key keys[] = {HEED_LLAMA_KEYS, HEED_KEY("sliding_window", COUNT, window), {0}};
+static const heed_key keys[] = {
+    HEED_LLAMA_KEYS,   HEED_KEY_WINDOW("sliding_window"),
+    HEED_EVERY_WINDOW, HEED_CLASSIFIER_DROPOUT,
+    HEED_KEY_ROTARY,   {0},
+};
 
 static const heed_architecture architectures[] = {HEED_CLASSES("Mistral"), {0}};
 
@@ -35,7 +39,4 @@ const heed_family heed_family_mistral = {
     .d_ff_multiple = 32,
     .packs_positions = true,
     .is_published = true,
-    .derive = heed_config_window_all,
-    .fix = heed_llama_fix,
-    .write = heed_rope_write,
 };

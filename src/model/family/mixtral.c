@@ -22,11 +22,17 @@ static const heed_config preset = {
     .bos_id = 1,
     .eos_id = 2};
 
-static const heed_key keys[] = {HEED_LLAMA_KEYS,
-                                HEED_EXPERT_KEYS,
-                                HEED_KEY("num_local_experts", SIZE, experts),
-                                HEED_KEY("sliding_window", COUNT, window),
-                                {0}};
+static const heed_key keys[] = {
+    HEED_LLAMA_KEYS,
+    HEED_EXPERT_KEYS,
+    HEED_KEY("num_local_experts", SIZE, experts),
+    HEED_KEY_WINDOW("sliding_window"),
+    HEED_KEY_SUPPORTS("router_jitter_noise", "0"),
+    HEED_EVERY_WINDOW,
+    HEED_CLASSIFIER_DROPOUT,
+    HEED_KEY_ROTARY,
+    {0},
+};
 
 static const heed_weight_name weights[] = {
     HEED_TENSOR(TOKEN_EMBEDDING, MODEL, "embed_tokens.weight"),
@@ -43,19 +49,6 @@ static const heed_weight_name weights[] = {
     {0}};
 
 static const heed_architecture architectures[] = {HEED_CLASSES("Mixtral"), {0}};
-
-static heed_status fix(heed_config *config, const json_t *json, const char *where,
-                       heed_error *error)
-{
-    double noise = 0;
-    HEED_TRY(heed_json_number(json, "router_jitter_noise", &noise, where, error));
-    if (noise != 0)
-        return heed_fail(error, HEED_E_UNSUPPORTED,
-                         "%s: router_jitter_noise is %g; training adds no noise to what the router "
-                         "reads: expected 0",
-                         where, noise);
-    return heed_llama_fix(config, json, where, error);
-}
 
 static const heed_key gguf_keys[] = {HEED_GGUF_KEYS, HEED_GGUF_SCALE, HEED_GGUF_EXPERT_KEYS, {0}};
 
@@ -75,7 +68,4 @@ const heed_family heed_family_mixtral = {
     .d_ff_factor = 3.5,
     .d_ff_multiple = 32,
     .packs_positions = true,
-    .derive = heed_config_window_all,
-    .fix = fix,
-    .write = heed_rope_write,
 };

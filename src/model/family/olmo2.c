@@ -16,7 +16,14 @@ static const heed_config preset = {HEED_LLAMA_PRESET,
                                    .bos_id = -1,
                                    .eos_id = 50279};
 
-static const heed_key keys[] = {HEED_LLAMA_KEYS, HEED_KEY("attention_bias", FLAG, query_bias), {0}};
+static const heed_key keys[] = {
+    HEED_LLAMA_KEYS,
+    HEED_KEY("attention_bias", FLAG, query_bias),
+    HEED_FOLLOWS(output_bias, query_bias),
+    HEED_CLASSIFIER_DROPOUT,
+    HEED_KEY_ROTARY,
+    {0},
+};
 
 static const heed_weight_name weights[] = {
     HEED_TENSOR(TOKEN_EMBEDDING, MODEL, "embed_tokens.weight"),
@@ -60,7 +67,4 @@ const heed_family heed_family_olmo2 = {
     .d_ff_multiple = 32,
     .packs_positions = true,
     .is_published = true,
-    .derive = heed_llama_derive,
-    .fix = heed_llama_fix,
-    .write = heed_rope_write,
 };

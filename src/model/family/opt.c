@@ -38,6 +38,12 @@ static const heed_key keys[] = {
     HEED_KEY("init_std", NUMBER, initializer_range),
     HEED_KEY_DROPOUT("dropout", residual_dropout),
     HEED_KEY_DROPOUT("attention_dropout", attention_dropout),
+    HEED_KEY_EITHER("do_layer_norm_before", HEED_NORM_POST, HEED_NORM_PRE, norm_place),
+    HEED_KEY_OTHERS("_remove_final_layer_norm"),
+    HEED_KEY_SUPPORTS("layer_norm_elementwise_affine", "true"),
+    HEED_FOLLOWS(output_bias, query_bias),
+    HEED_FOLLOWS(ffn_bias, query_bias),
+    HEED_MULTI_HEAD,
     {0},
 };
 
@@ -68,35 +74,20 @@ static const heed_architecture architectures[] = {
     HEED_CLASS("OPTForQuestionAnswering", QUESTION),
     {0}};
 
-static void derive(heed_config *config)
-{
-    config->output_bias = config->ffn_bias = config->query_bias;
-    heed_multi_head_derive(config);
-}
-
+/* Models with norms after the sublayers have no last norm, whatever the key says. */
 static heed_status fix(heed_config *config, const json_t *json, const char *where,
                        heed_error *error)
 {
-    bool before = true, removed = false, gains = true;
-    HEED_TRY(heed_json_boolean(json, "do_layer_norm_before", &before, where, error));
+    bool removed = false;
     HEED_TRY(heed_json_boolean(json, "_remove_final_layer_norm", &removed, where, error));
-    HEED_TRY(heed_json_boolean(json, "layer_norm_elementwise_affine", &gains, where, error));
-    if (!gains)
-        return heed_fail(
-            error, HEED_E_UNSUPPORTED,
-            "%s: layer_norm_elementwise_affine is false; only norms with gains are supported",
-            where);
-    config->norm_place = before ? HEED_NORM_PRE : HEED_NORM_POST;
-    config->final_norm = before && !removed;
+    config->final_norm = config->norm_place == HEED_NORM_PRE && !removed;
     return HEED_OK;
 }
 
 static bool write_config(const heed_config *config, json_t *json)
 {
-    bool before = config->norm_place == HEED_NORM_PRE;
-    return json_object_set_new(json, "do_layer_norm_before", json_boolean(before)) == 0 &&
-           json_object_set_new(json, "_remove_final_layer_norm",
-                               json_boolean(before && !config->final_norm)) == 0;
+    bool removed = config->norm_place == HEED_NORM_PRE && !config->final_norm;
+    return json_object_set_new(json, "_remove_final_layer_norm", json_boolean(removed)) == 0;
 }
 
 const heed_family heed_family_opt = {
@@ -109,7 +100,6 @@ const heed_family heed_family_opt = {
     .architectures = architectures,
     .d_ff_factor = 4,
     .d_ff_multiple = 1,
-    .derive = derive,
     .fix = fix,
     .write = write_config,
 };

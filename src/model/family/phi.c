@@ -27,11 +27,17 @@ static const heed_config preset = {HEED_DECODER,
                                    .bos_id = 1,
                                    .eos_id = 2};
 
-static const heed_key keys[] = {HEED_LLAMA_SIZES,
-                                HEED_KEY("layer_norm_eps", NUMBER, norm_eps),
-                                HEED_KEY_DROPOUT("resid_pdrop", residual_dropout),
-                                HEED_KEY_DROPOUT("embd_pdrop", embedding_dropout),
-                                {0}};
+static const heed_key keys[] = {
+    HEED_LLAMA_SIZES,
+    HEED_KEY("layer_norm_eps", NUMBER, norm_eps),
+    HEED_KEY_DROPOUT("resid_pdrop", residual_dropout),
+    HEED_KEY_DROPOUT("embd_pdrop", embedding_dropout),
+    HEED_KEY_EITHER("qk_layernorm", HEED_QK_NORM_NONE, HEED_QK_NORM_HEAD, qk_norm),
+    HEED_KEY_READ("qk_layernorm", FLAG, qk_norm_bias),
+    HEED_CLASSIFIER_DROPOUT,
+    HEED_KEY_ROTARY,
+    {0},
+};
 
 static const heed_weight_name weights[] = {
     HEED_TENSOR(TOKEN_EMBEDDING, MODEL, "embed_tokens.weight"),
@@ -52,25 +58,6 @@ static const heed_weight_name weights[] = {
 
 static const heed_architecture architectures[] = {HEED_CLASSES_BUT_QUESTION("Phi"), {0}};
 
-static heed_status fix(heed_config *config, const json_t *json, const char *where,
-                       heed_error *error)
-{
-    bool normed = false;
-    HEED_TRY(heed_json_boolean(json, "qk_layernorm", &normed, where, error));
-    if (normed) {
-        config->qk_norm = HEED_QK_NORM_HEAD;
-        config->qk_norm_bias = true;
-    }
-    return heed_llama_fix(config, json, where, error);
-}
-
-static bool write_config(const heed_config *config, json_t *json)
-{
-    return json_object_set_new(json, "qk_layernorm",
-                               json_boolean(config->qk_norm != HEED_QK_NORM_NONE)) == 0 &&
-           heed_rope_write(config, json);
-}
-
 static const heed_gguf_names gguf = {
     .architecture = "phi2", .keys = heed_gguf_plain_keys, .weights = heed_gguf_weights};
 
@@ -87,6 +74,4 @@ const heed_family heed_family_phi = {
     .d_ff_multiple = 1,
     .rotary_coverage = HEED_ROTARY_PAIRS,
     .packs_positions = true,
-    .fix = fix,
-    .write = write_config,
 };

@@ -15,10 +15,16 @@ static const heed_config preset = {
     .bos_id = 1,
     .eos_id = 32000};
 
-static const heed_key keys[] = {HEED_LLAMA_KEYS,
-                                HEED_KEY("sliding_window", COUNT, window),
-                                HEED_KEY_DROPOUT("resid_pdrop", residual_dropout),
-                                {0}};
+static const heed_key keys[] = {
+    HEED_LLAMA_KEYS,
+    HEED_KEY_WINDOW("sliding_window"),
+    HEED_KEY_DROPOUT("resid_pdrop", residual_dropout),
+    HEED_KEY_WRITTEN("original_max_position_embeddings", COUNT, rope.original_context),
+    HEED_EVERY_WINDOW,
+    HEED_CLASSIFIER_DROPOUT,
+    HEED_KEY_ROTARY,
+    {0},
+};
 
 static const heed_weight_name weights[] = {
     HEED_TENSOR(TOKEN_EMBEDDING, MODEL, "embed_tokens.weight"),
@@ -34,13 +40,6 @@ static const heed_weight_name weights[] = {
     {0}};
 
 static const heed_architecture architectures[] = {HEED_CLASSES_BUT_QUESTION("Phi3"), {0}};
-
-static bool write_config(const heed_config *config, json_t *json)
-{
-    return json_object_set_new(json, "original_max_position_embeddings",
-                               json_integer(config->rope.original_context)) == 0 &&
-           heed_rope_write(config, json);
-}
 
 static const heed_weight_name gguf_weights[] = {HEED_GGUF_EMBEDDINGS,
                                                 HEED_GGUF_NORMS,
@@ -66,7 +65,4 @@ const heed_family heed_family_phi3 = {
     .d_ff_multiple = 32,
     .rotary_coverage = HEED_ROTARY_ROUNDED_UP,
     .packs_positions = true,
-    .derive = heed_config_window_all,
-    .fix = heed_llama_fix,
-    .write = write_config,
 };

@@ -24,12 +24,19 @@ static const heed_config preset = {
     .bos_id = -1,
     .eos_id = -1};
 
-static const heed_key keys[] = {HEED_LLAMA_KEYS,
-                                HEED_QWEN_EXPERT_KEYS,
-                                HEED_KEY("shared_expert_intermediate_size", SIZE, shared_d_ff),
-                                HEED_KEY("num_experts", SIZE, experts),
-                                HEED_KEY("qkv_bias", FLAG, query_bias),
-                                {0}};
+static const heed_key keys[] = {
+    HEED_LLAMA_KEYS,
+    HEED_QWEN_EXPERT_KEYS,
+    HEED_KEY("shared_expert_intermediate_size", SIZE, shared_d_ff),
+    HEED_KEY("num_experts", SIZE, experts),
+    HEED_KEY("qkv_bias", FLAG, query_bias),
+    HEED_QWEN_WINDOW,
+    HEED_KEY_LAYERS(EVEN_BELOW, heed_qwen_bounds, 28),
+    HEED_KEY("mlp_only_layers", LAYER_LIST, dense),
+    HEED_CLASSIFIER_DROPOUT,
+    HEED_KEY_ROTARY,
+    {0},
+};
 
 static const heed_weight_name weights[] = {
     HEED_TENSOR(TOKEN_EMBEDDING, MODEL, "embed_tokens.weight"),
@@ -48,35 +55,6 @@ static const heed_weight_name weights[] = {
     {0}};
 
 static const heed_architecture architectures[] = {HEED_CLASSES("Qwen2Moe"), {0}};
-
-/* Unless layer_types lists the layers with the window, every other layer below max_window_layers
-   has it. */
-static heed_status fix(heed_config *config, const json_t *json, const char *where,
-                       heed_error *error)
-{
-    bool sliding = false, listed = false;
-    int64_t window = 4096, end = 28;
-    HEED_TRY(heed_json_boolean(json, "use_sliding_window", &sliding, where, error));
-    HEED_TRY(heed_json_integer(json, "sliding_window", &window, where, error));
-    HEED_TRY(heed_json_integer(json, "max_window_layers", &end, where, error));
-    if (sliding && (window < 1 || window > INT32_MAX))
-        return heed_fail(error, HEED_E_FORMAT,
-                         "%s: sliding_window is %lld; expected a positive number", where,
-                         (long long)window);
-    if (sliding && !json_is_null(json_object_get(json, "sliding_window"))) config->window = window;
-    HEED_TRY(heed_layer_types_read(config, json, &listed, where, error));
-    for (int64_t i = 0; !listed && config->window > 0 && i < end && i < config->decoder.layers &&
-                        i < HEED_MAX_LAYERS;
-         i += 2)
-        heed_config_window_layer(config, i);
-    HEED_TRY(heed_dense_layers_read(config, json, where, error));
-    return heed_llama_fix(config, json, where, error);
-}
-
-static bool write_config(const heed_config *config, json_t *json)
-{
-    return heed_qwen2_write(config, json) && heed_dense_layers_write(config, json);
-}
 
 static const heed_key gguf_keys[] = {
     HEED_GGUF_KEYS,
@@ -100,6 +78,4 @@ const heed_family heed_family_qwen2_moe = {
     .d_ff_factor = 2.75,
     .d_ff_multiple = 32,
     .packs_positions = true,
-    .fix = fix,
-    .write = write_config,
 };

@@ -15,7 +15,16 @@ static const heed_config preset = {
     .bos_id = -1,
     .eos_id = -1};
 
-static const heed_key keys[] = {HEED_LLAMA_KEYS, HEED_KEY("attention_bias", FLAG, query_bias), {0}};
+static const heed_key keys[] = {
+    HEED_LLAMA_KEYS,
+    HEED_KEY("attention_bias", FLAG, query_bias),
+    HEED_QWEN_WINDOW,
+    HEED_KEY_LAYERS(FROM, heed_qwen_bounds, 28),
+    HEED_FOLLOWS(output_bias, query_bias),
+    HEED_CLASSIFIER_DROPOUT,
+    HEED_KEY_ROTARY,
+    {0},
+};
 
 static const heed_architecture architectures[] = {HEED_CLASSES("Qwen3"), {0}};
 
@@ -35,7 +44,4 @@ const heed_family heed_family_qwen3 = {
     .d_ff_multiple = 32,
     .packs_positions = true,
     .is_published = true,
-    .derive = heed_llama_derive,
-    .fix = heed_qwen2_fix,
-    .write = heed_qwen2_write,
 };

@@ -24,12 +24,20 @@ static const heed_config preset = {
     .eos_id = -1};
 
 /* The number of experts has two spellings. */
-static const heed_key keys[] = {HEED_LLAMA_KEYS,
-                                HEED_QWEN_EXPERT_KEYS,
-                                HEED_KEY("num_local_experts", SIZE, experts),
-                                HEED_KEY("num_experts", SIZE, experts),
-                                HEED_KEY("attention_bias", FLAG, query_bias),
-                                {0}};
+static const heed_key keys[] = {
+    HEED_LLAMA_KEYS,
+    HEED_QWEN_EXPERT_KEYS,
+    HEED_KEY("num_local_experts", SIZE, experts),
+    HEED_KEY("num_experts", SIZE, experts),
+    HEED_KEY("attention_bias", FLAG, query_bias),
+    HEED_QWEN_WINDOW,
+    HEED_EVERY_WINDOW,
+    HEED_KEY("mlp_only_layers", LAYER_LIST, dense),
+    HEED_FOLLOWS(output_bias, query_bias),
+    HEED_CLASSIFIER_DROPOUT,
+    HEED_KEY_ROTARY,
+    {0},
+};
 
 static const heed_weight_name weights[] = {
     HEED_TENSOR(TOKEN_EMBEDDING, MODEL, "embed_tokens.weight"),
@@ -45,39 +53,17 @@ static const heed_weight_name weights[] = {
 
 static const heed_architecture architectures[] = {HEED_CLASSES("Qwen3Moe"), {0}};
 
-/* Every layer has the window if use_sliding_window is true. */
-static heed_status fix(heed_config *config, const json_t *json, const char *where,
-                       heed_error *error)
-{
-    bool sliding = false;
-    HEED_TRY(heed_qwen_window_read(config, json, &sliding, where, error));
-    heed_config_window_all(config);
-    HEED_TRY(heed_dense_layers_read(config, json, where, error));
-    return heed_llama_fix(config, json, where, error);
-}
-
-static bool write_config(const heed_config *config, json_t *json)
-{
-    return heed_qwen_window_write(config, json) && heed_dense_layers_write(config, json) &&
-           heed_rope_write(config, json);
-}
-
+/* The configurations of the published models renormalize; their GGUF files do not say it. */
 static const heed_key gguf_keys[] = {HEED_GGUF_KEYS,
                                      HEED_GGUF_EXPERT_KEYS,
                                      HEED_KEY("expert_feed_forward_length", SIZE, expert_d_ff),
+                                     HEED_SETS(router_renormalized, true),
                                      {0}};
-
-/* Sets what the configurations of the published models say. */
-static void derive_gguf(heed_config *config)
-{
-    config->router_renormalized = true;
-}
 
 static const heed_gguf_names gguf = {
     .architecture = "qwen3moe",
     .keys = gguf_keys,
     .weights = heed_gguf_weights,
-    .derive = derive_gguf,
 };
 
 const heed_family heed_family_qwen3_moe = {
@@ -92,7 +78,4 @@ const heed_family heed_family_qwen3_moe = {
     .d_ff_factor = 3,
     .d_ff_multiple = 32,
     .packs_positions = true,
-    .derive = heed_llama_derive,
-    .fix = fix,
-    .write = write_config,
 };

@@ -24,13 +24,20 @@ static const heed_config preset = {
     .bos_id = 50256,
     .eos_id = 50256};
 
-static const heed_key keys[] = {HEED_LLAMA_SIZES,
-                                HEED_KEY("norm_epsilon", NUMBER, norm_eps),
-                                HEED_KEY("use_bias", FLAG, query_bias),
-                                HEED_KEY("sliding_window", COUNT, window),
-                                HEED_KEY_DROPOUT("residual_dropout", residual_dropout),
-                                HEED_KEY_DROPOUT("embedding_dropout", embedding_dropout),
-                                {0}};
+static const heed_key keys[] = {
+    HEED_LLAMA_SIZES,
+    HEED_KEY("norm_epsilon", NUMBER, norm_eps),
+    HEED_KEY("use_bias", FLAG, query_bias),
+    HEED_KEY_WINDOW("sliding_window"),
+    HEED_KEY_DROPOUT("residual_dropout", residual_dropout),
+    HEED_KEY_DROPOUT("embedding_dropout", embedding_dropout),
+    HEED_FOLLOWS(output_bias, query_bias),
+    HEED_FOLLOWS(ffn_bias, query_bias),
+    HEED_EVERY_WINDOW,
+    HEED_CLASSIFIER_DROPOUT,
+    HEED_KEY_ROTARY,
+    {0},
+};
 
 static const heed_weight_name weights[] = {
     HEED_TENSOR(TOKEN_EMBEDDING, MODEL, "embed_tokens.weight"),
@@ -45,12 +52,6 @@ static const heed_weight_name weights[] = {
     {0}};
 
 static const heed_architecture architectures[] = {HEED_CLASSES_BUT_QUESTION("Starcoder2"), {0}};
-
-static void derive(heed_config *config)
-{
-    config->output_bias = config->ffn_bias = config->query_bias;
-    heed_config_window_all(config);
-}
 
 static const heed_gguf_names gguf = {
     .architecture = "starcoder2", .keys = heed_gguf_plain_keys, .weights = heed_gguf_weights};
@@ -67,7 +68,4 @@ const heed_family heed_family_starcoder2 = {
     .d_ff_factor = 4,
     .d_ff_multiple = 1,
     .packs_positions = true,
-    .derive = derive,
-    .fix = heed_llama_fix,
-    .write = heed_rope_write,
 };

@@ -42,6 +42,18 @@ static const heed_key keys[] = {
     HEED_KEY("activation", ACTIVATION, activation),
     HEED_KEY("layer_norm_eps", NUMBER, norm_eps),
     HEED_KEY("bias", FLAG, query_bias),
+    HEED_KEY_EITHER("norm_first", HEED_NORM_POST, HEED_NORM_PRE, norm_place),
+    HEED_KEY_FIXED("batch_first", "true"),
+    HEED_MULTI_HEAD,
+    HEED_FOLLOWS(encoder.heads, decoder.heads),
+    HEED_FOLLOWS(encoder.kv_heads, decoder.heads),
+    HEED_COMPUTED(encoder.head_width),
+    HEED_FOLLOWS(encoder.d_ff, decoder.d_ff),
+    HEED_FOLLOWS(output_bias, query_bias),
+    HEED_FOLLOWS(ffn_bias, query_bias),
+    HEED_FOLLOWS(norm_bias, query_bias),
+    HEED_FOLLOWS(attention_dropout, residual_dropout),
+    HEED_FOLLOWS(activation_dropout, residual_dropout),
     {0},
 };
 
@@ -74,38 +86,6 @@ static const char *const ignored[] = {NULL};
 static const char *const prefixes[] = {"", NULL};
 static const heed_architecture architectures[] = {HEED_CLASS("Transformer", BARE), {0}};
 
-static void derive(heed_config *config)
-{
-    heed_multi_head_derive(config);
-    int64_t layers = config->encoder.layers;
-    config->encoder = config->decoder;
-    config->encoder.layers = layers;
-    config->output_bias = config->ffn_bias = config->norm_bias = config->query_bias;
-    config->attention_dropout = config->activation_dropout = config->residual_dropout;
-}
-
-static heed_status fix(heed_config *config, const json_t *json, const char *where,
-                       heed_error *error)
-{
-    bool first = false, batch_first = true;
-    HEED_TRY(heed_json_boolean(json, "norm_first", &first, where, error));
-    HEED_TRY(heed_json_boolean(json, "batch_first", &batch_first, where, error));
-    if (!batch_first)
-        return heed_fail(error, HEED_E_UNSUPPORTED,
-                         "%s: batch_first is false; inputs are read as (batch, tokens, width): "
-                         "transpose them and set batch_first",
-                         where);
-    config->norm_place = first ? HEED_NORM_PRE : HEED_NORM_POST;
-    return HEED_OK;
-}
-
-static bool write_config(const heed_config *config, json_t *json)
-{
-    return json_object_set_new(json, "norm_first",
-                               json_boolean(config->norm_place == HEED_NORM_PRE)) == 0 &&
-           json_object_set_new(json, "batch_first", json_true()) == 0;
-}
-
 const heed_family heed_family_torch_transformer = {
     .name = "torch-transformer",
     .preset = &preset,
@@ -117,7 +97,4 @@ const heed_family heed_family_torch_transformer = {
     .d_ff_factor = 4,
     .d_ff_multiple = 1,
     .initial = HEED_INITIAL_XAVIER,
-    .derive = derive,
-    .fix = fix,
-    .write = write_config,
 };

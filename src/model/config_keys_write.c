@@ -1,0 +1,105 @@
+/* Writes the fields of a configuration as a table of keys says. */
+#include "model/key_internal.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Returns a number as JSON; as an integer if it is whole and the key wants that, because
+   transformers accepts nothing else for some keys. */
+static json_t *real_value(const heed_key *key, double number)
+{
+    bool whole = fabs(number) < 0x1p53 && number == (double)(json_int_t)number;
+    if (whole && (key->flags & HEED_KEY_INTEGRAL)) return json_integer((json_int_t)number);
+    return json_real(number);
+}
+
+/* Returns the value `only`: a flag, a number or a text. */
+static json_t *only_value(const char *only)
+{
+    if (strcmp(only, "true") == 0) return json_true();
+    if (strcmp(only, "false") == 0) return json_false();
+    if (*only >= '0' && *only <= '9') return json_integer(strtoll(only, NULL, 10));
+    return json_string(only);
+}
+
+/* Returns the number of channels that rotate. */
+static json_t *channels_value(const heed_config *config)
+{
+    const heed_stack *stack = heed_config_main(config);
+    return json_integer(heed_rope_channels(&config->rope, stack->head_width));
+}
+
+static json_t *key_value(const heed_config *config, const heed_key *key)
+{
+    const int64_t integer = key->field.real ? 0 : heed_config_integer(config, key->field);
+    const double number = key->field.real ? heed_config_real(config, key->field) : 0;
+    switch ((heed_key_type)key->type) {
+    case HEED_KEY_SIZE:
+    case HEED_KEY_SWITCHED:
+    case HEED_KEY_COUNT: return json_integer(integer);
+    case HEED_KEY_ID: return integer < 0 ? json_null() : json_integer(integer);
+    case HEED_KEY_NUMBER:
+    case HEED_KEY_RATE: return real_value(key, number);
+    case HEED_KEY_AMOUNT: return number > 0 ? real_value(key, number) : json_null();
+    case HEED_KEY_FLAG: return json_boolean(integer != 0);
+    case HEED_KEY_ACTIVATION: return json_string(heed_activation_name((heed_unary_kind)integer));
+    case HEED_KEY_KIND: return json_string(key->names[integer]);
+    case HEED_KEY_CHOICE: return json_boolean(integer == key->yes);
+    case HEED_KEY_ROOT: return json_boolean(number != 1);
+    case HEED_KEY_CHANNELS: return channels_value(config);
+    case HEED_KEY_ONLY: return only_value(key->only);
+    default: return NULL;
+    }
+}
+
+/* Is the field 0? */
+static bool is_zero(const heed_config *config, const heed_key *key)
+{
+    if (key->field.real) return heed_config_real(config, key->field) == 0;
+    return key->field.bytes > 0 && heed_config_integer(config, key->field) == 0;
+}
+
+/* Sets a member whose name may be a path; the objects on it are made. Takes the value. */
+static bool set_member(json_t *json, const char *name, json_t *value)
+{
+    char outer[64];
+    const char *dot = strchr(name, '.');
+    if (!dot) return json_object_set_new(json, name, value) == 0;
+    snprintf(outer, sizeof outer, "%.*s", (int)(dot - name), name);
+    if (!json_object_get(json, outer) && json_object_set_new(json, outer, json_object()) != 0) {
+        json_decref(value);
+        return false;
+    }
+    return json_object_set_new(json_object_get(json, outer), dot + 1, value) == 0;
+}
+
+static bool write_value(const heed_config *config, const heed_key *key, json_t *json)
+{
+    if (key->flags & HEED_KEY_SPARSE && (key->type == HEED_KEY_ONLY || is_zero(config, key)))
+        return true;
+    bool none = (key->flags & HEED_KEY_NULLS) && is_zero(config, key);
+    if (key->type == HEED_KEY_SWITCHED && !set_member(json, key->only, json_boolean(!none)))
+        return false;
+    return set_member(json, key->name, none ? json_null() : key_value(config, key));
+}
+
+static bool write_key(const heed_config *config, const heed_key *key, json_t *json)
+{
+    if (!heed_key_is_named(key) || (key->flags & HEED_KEY_READ_ONLY)) return true;
+    switch ((heed_key_type)key->type) {
+    case HEED_KEY_KNOWN: return true;
+    case HEED_KEY_ROPE: return heed_rope_write(config, json);
+    case HEED_KEY_LAYER_TYPES: return heed_layer_types_write(config, key, json);
+    case HEED_KEY_LAYER_LIST: return heed_layer_list_write(config, key, json);
+    default: return write_value(config, key, json);
+    }
+}
+
+bool heed_config_write_keys(const heed_config *config, const heed_key *keys, json_t *json)
+{
+    for (; keys->name; keys++)
+        if (!write_key(config, keys, json)) return false;
+    return true;
+}

@@ -282,6 +282,7 @@ static void derive(heed_config *config)
     if (!config->lm_transform.dense) config->lm_transform = (heed_transform){0};
     if (!config->pooler.dense) config->pooler = (heed_transform){0};
     if (config->embedding_width == 0) config->embedding_width = config->d_model;
+    if (!config->mask_scaling) config->mask_id = -1; /* it is not read */
     if (config->rope.original_context == 0) config->rope.original_context = config->context;
     if (config->rope_local.original_context == 0)
         config->rope_local.original_context = config->context;

@@ -376,6 +376,7 @@ heed_status heed_model_load(heed_model **out, const char *path, const heed_model
     if (status == HEED_OK) status = load_weights(model, file, options, error);
     heed_weights_file_close(file);
     if (model) model->cancel = (heed_cancel){0};
+    if (model) model->frozen = NULL;
     if (status == HEED_OK) *out = model;
     else heed_model_release(model);
     return status;

@@ -20,6 +20,7 @@ heed_status heed_model_create(heed_model **out, const heed_config *config,
     model->config = *config;
     model->backend = options->backend;
     model->training = options->training;
+    model->frozen = options->training ? options->frozen : NULL;
     model->narrows = options->narrows;
     model->narrow_dtype = options->narrow_dtype;
     model->cache = options->cache;
@@ -228,6 +229,7 @@ heed_status heed_model_new_random(heed_model **out, const heed_config *config,
         if (!model->tensors[i].absent)
             status = heed_weights_initialize(model, &model->tensors[i], options->seed, error);
     model->cancel = (heed_cancel){0};
+    model->frozen = NULL;
     if (status == HEED_OK) *out = model;
     else heed_model_release(model);
     return status;

@@ -19,6 +19,11 @@ typedef struct heed_model_options {
     /* true: parameters are f32 rows, and gradients can be allocated; false: weights keep their
        stored type and are packed if the backend has a kernel for that */
     bool training;
+    /* With `training`: tensors that are not trained, as patterns of their names on disk, in which
+       "*" is any run of characters. They have no gradients and keep the type and layout that they
+       have for inference; those that are quantized become f32 if a gradient has to pass them. A
+       NULL ends the list; NULL: all are trained. Borrowed while the model is made. */
+    const char *const *frozen;
     heed_head head; /* the only head instead of those that `architectures` names; 0: those */
     /* true: a head that the file lacks is initialized from `seed` and listed among the notes;
        false: it is an error */

@@ -84,7 +84,8 @@ enum {
     HEED_USE_LOOKED_UP = 2,  /* rows are gathered, and no matmul reads the weight */
     /* a parameter that published files have and that no graph reads: a model has it only if its
        file has it */
-    HEED_USE_SPARE = 4
+    HEED_USE_SPARE = 4,
+    HEED_USE_AT_END = 8 /* after the last layer */
 };
 
 /* One role in the list of a record. A weight is (rows,columns) = (O,I). */

@@ -155,9 +155,8 @@ static void list_sources(const save_state *state, heed_dtype dtype, heed_tensor_
         const heed_weight *first = &state->written->weights[tensor->first_weight];
         int32_t own = heed_weights_find(state->model, &first->place, (heed_role)first->use->role);
         if (own < 0) continue;
-        heed_dtype stored = state->model->training
-                                ? HEED_F32
-                                : state->model->tensors[state->model->weights[own].tensor].stored;
+        const heed_tensor *source = &state->model->tensors[state->model->weights[own].tensor];
+        heed_dtype stored = source->trained ? HEED_F32 : source->stored;
         if (heed_dtype_is_quantized(stored) &&
             state->written->names == state->written->config.family->weights)
             stored = HEED_F32;

@@ -221,7 +221,7 @@ static heed_status check_rounding(const heed_model *model, const heed_tensor *te
         .columns = tensor->columns,
         .may_quantize = true,
     };
-    if (model->training || !heed_dtype_may_overflow(first->dtype, source->stored)) return HEED_OK;
+    if (tensor->trained || !heed_dtype_may_overflow(first->dtype, source->stored)) return HEED_OK;
     if (!heed_dtype_is_quantized(first->dtype))
         return heed_stored_values_fit(&target, source->window, tensor->elements, error);
     heed_weight row = {.rows = 1, .columns = tensor->columns, .dtype = HEED_F32};
@@ -329,7 +329,7 @@ heed_status heed_weights_fill(heed_model *model, heed_tensor *tensor, heed_store
 {
     fill_source source = source_of(model, tensor, window);
     heed_status status = check_rounding(model, tensor, &source, error);
-    if (status == HEED_OK && model->training) status = fill_training(model, tensor, &source, error);
+    if (status == HEED_OK && tensor->trained) status = fill_training(model, tensor, &source, error);
     else if (status == HEED_OK) status = fill_weights(model, tensor, &source, error);
     free(source.converted);
     free(source.row);

@@ -14,7 +14,8 @@
 #include <stdatomic.h>
 
 typedef struct heed_tensor {
-    const char *name; /* name on disk */
+    const char *name;   /* name on disk */
+    const char *listed; /* the name that the family writes */
     const heed_weight_name *entry;
     heed_weight_place place;
     const heed_role_use *use; /* of the first weight in it */
@@ -33,6 +34,9 @@ typedef struct heed_tensor {
     int32_t first_weight, weights;
     /* for HEED_NAME_GROUPED: query heads per key/value head, and rows per head; else 0 */
     int64_t group, head_width;
+    /* its values are f32 rows that training may change; else it has the type and layout of
+       inference */
+    bool trained;
     bool absent;                      /* optional, and the file lacks it */
     bool initialize;                  /* the file lacks it, and it is initialized from the seed */
     const heed_stored_tensor *source; /* only while loading */
@@ -58,7 +62,7 @@ typedef struct heed_weight {
        after the other. NULL unless training with `bf16`: matmuls read the rows */
     void *copy;
     size_t copy_bytes; /* bytes of the copy of one matrix */
-    bool parameter;
+    bool parameter;    /* its tensor is no buffer and not frozen */
 } heed_weight;
 
 /* A note to the user. A warning is shown at once, any other note only on request. */
@@ -72,6 +76,7 @@ struct heed_model {
     heed_config config;
     const heed_backend *backend;
     bool training;
+    const char *const *frozen; /* patterns of tensors that are not trained; NULL: there are none */
     /* matrices are converted to narrow_dtype if that is narrower than their stored type */
     bool narrows;
     heed_dtype narrow_dtype; /* meaningful if `narrows` */
@@ -109,6 +114,14 @@ heed_status heed_weights_choose_prefix(heed_model *model, heed_weights_file *fil
 /* Lists the tensors and weights that the configuration wants, with names, shapes and places, and
    fills none. `prefix` comes before the names that are marked HEED_NAME_BASE. */
 heed_status heed_weights_list(heed_model *model, const char *prefix, heed_error *error);
+/* Returns whether the tensor of this name is not trained. */
+bool heed_weights_is_frozen(const heed_model *model, const char *name);
+/* Checks the patterns against the listed tensors. Errors: HEED_E_ARG for a pattern that fits none,
+   and if nothing is left to train. */
+heed_status heed_weights_check_frozen(const heed_model *model, heed_error *error);
+/* Returns whether gradients may pass what is computed with this weight, on their way to a trained
+   one. */
+bool heed_weights_passes_gradients(const heed_model *model, const heed_weight *weight);
 /* Lists the trained tensors. It must be known which tensors the file has. */
 heed_status heed_weights_list_parameters(heed_model *model, heed_error *error);
 /* Returns the index of a weight, or -1 if the model has none in that role. */

@@ -182,7 +182,8 @@ static heed_status add_tensor_weight(heed_model *model, heed_tensor *tensor, hee
         .use = heed_role_find(config, &tensor->place, role),
         .tensor = (int32_t)model->n_tensors,
         .first_row = tensor->rows,
-        .parameter = !(tensor->entry->flags & HEED_NAME_BUFFER),
+        .parameter = !(tensor->entry->flags & HEED_NAME_BUFFER) &&
+                     !heed_weights_is_frozen(model, tensor->listed),
     };
     heed_role_shape(config, &weight.place, weight.use, &weight.rows, &weight.columns);
     HEED_TRY(add_index(model, &weight.place, role, error));
@@ -217,6 +218,8 @@ static heed_status add_tensor(heed_model *model, const heed_weight_name *entry,
     if (!tensor.name ||
         !heed_grow(&model->tensors, &model->tensors_capacity, model->n_tensors + 1, sizeof tensor))
         return heed_fail_memory(error, sizeof tensor, "the list of tensors");
+    tensor.listed = tensor.name;
+    tensor.trained = model->training && !heed_weights_is_frozen(model, tensor.name);
     if (expert > 0) return add_expert_tensor(model, &tensor);
     tensor.absent = tensor.use->flags & HEED_USE_SPARE;
     for (int i = 0; i < fused; i++)
@@ -304,9 +307,11 @@ heed_status heed_weights_list_parameters(heed_model *model, heed_error *error)
     if (!model->parameters)
         return heed_fail_memory(error, model->n_tensors * sizeof *model->parameters,
                                 "the list of parameters");
-    for (size_t i = 0; i < model->n_tensors; i++)
-        if (!(model->tensors[i].entry->flags & HEED_NAME_BUFFER) && !model->tensors[i].absent)
+    for (size_t i = 0; i < model->n_tensors; i++) {
+        const heed_tensor *tensor = &model->tensors[i];
+        if (model->weights[tensor->first_weight].parameter && !tensor->absent)
             model->parameters[model->n_parameters++] = i;
+    }
     return HEED_OK;
 }
 
@@ -333,7 +338,8 @@ heed_status heed_weights_list(heed_model *model, const char *prefix, heed_error 
                 if (is_spelled(config, one)) HEED_TRY(add_tensors(model, one, layer, error));
         entry = end;
     }
-    return add_computed(model, error);
+    HEED_TRY(add_computed(model, error));
+    return heed_weights_check_frozen(model, error);
 }
 
 int32_t heed_weights_find(const heed_model *model, const heed_weight_place *place, heed_role role)

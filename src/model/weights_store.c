@@ -86,7 +86,7 @@ static bool multiplies_panels(const heed_model *model, const heed_weight *weight
    embedding. */
 static bool wants_panels(const heed_model *model, const heed_weight *weight, heed_dtype dtype)
 {
-    if (!model->backend || model->training || weight->tensor < 0 ||
+    if (!model->backend || weight->tensor < 0 || model->tensors[weight->tensor].trained ||
         !multiplies_panels(model, weight, dtype, HEED_LAYOUT_PANELS, false))
         return false;
     if (!(weight->use->flags & HEED_USE_LOOKED_UP)) return true;
@@ -123,13 +123,14 @@ static heed_dtype stored_type(const heed_model *model, const heed_weight *weight
     return tensor->stored;
 }
 
-/* Returns the type in memory. It is the stored type if graphs can compute with that, or what the
-   options ask for matrices that a matmul reads. */
-static heed_dtype resident_type(const heed_model *model, const heed_weight *weight)
+/* Returns the type that a weight has for inference, if it is not trained. It is the stored type if
+   graphs can compute with that, or what the options ask for matrices that a matmul reads. */
+static heed_dtype wanted_type(const heed_model *model, const heed_weight *weight)
 {
     heed_dtype stored = stored_type(model, weight);
     bool kept = stored == HEED_F16 || stored == HEED_BF16 || heed_dtype_is_quantized(stored);
-    if (model->training || weight->columns == 0) return HEED_F32;
+    if (weight->columns == 0) return HEED_F32;
+    if (weight->tensor >= 0 && model->tensors[weight->tensor].trained) return HEED_F32;
     if (!kept) stored = HEED_F32;
     if (!model->narrows || weight->tensor < 0 || !heed_weight_is_multiplied(&model->config, weight))
         return stored;
@@ -138,6 +139,15 @@ static heed_dtype resident_type(const heed_model *model, const heed_weight *weig
         heed_dtype_width(wanted) < heed_dtype_width(HEED_Q8_0))
         wanted = heed_dtype_fit(HEED_Q8_0, weight->columns);
     return heed_dtype_width(wanted) < heed_dtype_width(stored) ? wanted : stored;
+}
+
+/* Returns the type in memory of a weight. Gradients do not pass quantized ones. */
+static heed_dtype resident_type(const heed_model *model, const heed_weight *weight)
+{
+    heed_dtype wanted = wanted_type(model, weight), stored = stored_type(model, weight);
+    if (!heed_dtype_is_quantized(wanted) || !heed_weights_passes_gradients(model, weight))
+        return wanted;
+    return heed_dtype_is_quantized(stored) ? HEED_F32 : stored;
 }
 
 /* Sets type, layout and bytes of a weight that has no memory yet. */
@@ -245,7 +255,7 @@ heed_status heed_weights_allocate(heed_model *model, heed_error *error)
 {
     HEED_TRY(heed_weights_list_parameters(model, error));
     for (size_t i = 0; i < model->n_tensors; i++)
-        if (model->training && !model->tensors[i].absent)
+        if (model->tensors[i].trained && !model->tensors[i].absent)
             HEED_TRY(allocate_tensor(model, &model->tensors[i], error));
     HEED_TRY(allocate_weights(model, error));
     return allocate_copies(model, error);

@@ -79,10 +79,12 @@ const heed_role_use heed_front_roles[] = {
                 has_types),
     HEED_USE_VECTOR(EMBEDDING_NORM_GAIN, "embedding.norm.gain", INPUT, ONE, has_norm),
     HEED_USE_VECTOR(EMBEDDING_NORM_BIAS, "embedding.norm.bias", INPUT, ZERO, has_norm_bias),
-    HEED_USE_VECTOR(FINAL_NORM_GAIN, "final_norm.gain", D_MODEL, ONE, has_last_norm),
-    HEED_USE_VECTOR(FINAL_NORM_BIAS, "final_norm.bias", D_MODEL, ZERO, has_last_norm_bias),
-    HEED_USE_MATRIX(OUTPUT_PROJECTION, "output_projection", EMBEDDING, D_MODEL, NORMAL,
-                    is_projected_back),
+    HEED_USE_AS(HEED_USE_AT_END, FINAL_NORM_GAIN, "final_norm.gain", D_MODEL, NONE, ONE,
+                has_last_norm),
+    HEED_USE_AS(HEED_USE_AT_END, FINAL_NORM_BIAS, "final_norm.bias", D_MODEL, NONE, ZERO,
+                has_last_norm_bias),
+    HEED_USE_AS(HEED_USE_AT_END, OUTPUT_PROJECTION, "output_projection", EMBEDDING, D_MODEL, NORMAL,
+                is_projected_back),
     {0},
 };
 

@@ -13,6 +13,7 @@
    Source: Pisarchyk & Lee 2020, "Efficient memory management for deep neural net inference" (greedy
    by size). */
 #include "graph/attributes.h"
+#include "graph/gaps.h"
 #include "graph/plan_internal.h"
 #include "tensor/alignment.h"
 #include "tensor/dtype.h"
@@ -35,11 +36,11 @@ bool heed_plan_value_bytes(const heed_plan *plan, heed_value value, size_t *byte
     return *bytes <= SIZE_MAX / 4;
 }
 
-/* One root value: its life in regions, both ends included, its size, and where it is placed. */
+/* One root value: its life in regions, both ends included, and its size. */
 typedef struct {
     heed_value root;
     int32_t from, to;
-    size_t bytes, offset;
+    size_t bytes;
 } life;
 
 typedef struct {
@@ -181,51 +182,30 @@ static int by_size(const void *a, const void *b)
     return x->root < y->root ? -1 : 1;
 }
 
-static int by_offset(const void *a, const void *b)
-{
-    const life *x = *(life *const *)a, *y = *(life *const *)b;
-    return (x->offset > y->offset) - (x->offset < y->offset);
-}
-
-/* The lowest offset from `base` on where `wanted` fits between the lives already placed that
-   overlap it in time. */
-static size_t lowest_gap(const life *wanted, life **overlapping, size_t count, size_t base)
-{
-    size_t offset = base;
-    qsort(overlapping, count, sizeof *overlapping, by_offset);
-    for (size_t i = 0; i < count; i++) {
-        if (overlapping[i]->offset >= offset + wanted->bytes) break;
-        size_t end = overlapping[i]->offset + overlapping[i]->bytes;
-        if (end > offset) offset = end;
-    }
-    return offset;
-}
-
 /* Places all lives, from `base` on: greedily by size, or one after another if memory is not to be
    reused. */
 static heed_status place_lives(liveness *state, life *lives, size_t count, size_t base,
                                heed_error *error)
 {
     const bool reuse = state->plan->reuse;
-    life **overlapping = heed_allocate(count, sizeof *overlapping);
-    if (!overlapping)
-        return heed_fail_memory(error, count * sizeof *overlapping, "the memory plan");
+    heed_gaps *gaps = heed_gaps_new((int32_t)state->plan->n_regions);
+    bool ok = gaps != NULL;
     size_t end = base;
     if (reuse) qsort(lives, count, sizeof *lives, by_size);
-    for (size_t i = 0; i < count; i++) {
-        size_t n = 0;
-        for (size_t k = 0; reuse && k < i; k++)
-            if (lives[k].bytes && lives[k].from <= lives[i].to && lives[i].from <= lives[k].to)
-                overlapping[n++] = &lives[k];
-        lives[i].offset = reuse ? lowest_gap(&lives[i], overlapping, n, base) : end;
-        if (!heed_add_size(lives[i].offset, lives[i].bytes, &(size_t){0})) {
-            free(overlapping);
+    for (size_t i = 0; ok && i < count; i++) {
+        const life *own = &lives[i];
+        const size_t offset = reuse ? heed_gaps_lowest(gaps, own->from, own->to, own->bytes, base)
+                                    : end;
+        if (!heed_add_size(offset, own->bytes, &(size_t){0})) {
+            heed_gaps_free(gaps);
             return heed_fail_memory(error, SIZE_MAX, "the activations");
         }
-        if (lives[i].offset + lives[i].bytes > end) end = lives[i].offset + lives[i].bytes;
-        state->plan->places[lives[i].root].offset = lives[i].offset;
+        if (reuse) ok = heed_gaps_take(gaps, own->from, own->to, own->bytes, offset);
+        if (offset + own->bytes > end) end = offset + own->bytes;
+        state->plan->places[own->root].offset = offset;
     }
-    free(overlapping);
+    heed_gaps_free(gaps);
+    if (!ok) return heed_fail_memory(error, count * sizeof *lives, "the memory plan");
     state->plan->values_bytes = end;
     return HEED_OK;
 }
@@ -261,7 +241,7 @@ static heed_status place_all(liveness *state, life *lives, int32_t *sharers, hee
         size_t bytes;
         if (!heed_plan_value_bytes(plan, (heed_value)i, &bytes))
             return heed_fail_memory(error, SIZE_MAX, "an activation");
-        lives[count++] = (life){(heed_value)i, state->from[i], state->to[i], heed_align(bytes), 0};
+        lives[count++] = (life){(heed_value)i, state->from[i], state->to[i], heed_align(bytes)};
     }
     HEED_TRY(place_lives(state, lives, count, inputs_end, error));
     /* values that share memory get the offset of their root, plus their own shift if they are

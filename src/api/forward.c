@@ -68,7 +68,12 @@ heed_status heed_forward_files(heed_context *context, const heed_forward_task *t
                          task->load.weights);
     HEED_TRY(heed_load_options_read(&task->load, &load, error));
     HEED_TRY(heed_path_check_output(task->output, error));
-    heed_forward_options options = {.gradients = task->gradients, .attentions = true};
+    heed_forward_options options = {
+        .gradients = task->gradients,
+        .attentions = true,
+        .note = task->load.note,
+        .note_argument = task->load.note_argument,
+    };
     heed_status status = read_inputs(task->input, &file, &tensors, &count, error);
     if (status == HEED_OK) status = heed_model_load(&model, task->model, &load, error);
     if (status == HEED_OK) heed_load_emit_warnings(&task->load, model);

@@ -129,6 +129,7 @@ heed_status heed_forward(heed_model *model, const heed_backend *backend,
     if (status == HEED_OK && options->gradients && !heed_model_is_training(model))
         status = heed_fail(error, HEED_E_ARG,
                            "gradients need a model that was opened for training");
+    if (status == HEED_OK) heed_forward_tell_unused(&call, options);
     if (status == HEED_OK) status = run_outputs(&call, backend, options, outputs, error);
     if (status == HEED_OK && (call.scored || call.n_cotangents))
         status = run_loss(&call, backend, options, outputs, error);

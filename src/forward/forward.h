@@ -33,16 +33,18 @@ typedef struct heed_forward_options {
     bool attentions; /* returns out.attentions.* too */
     /* runs the graph without passes */
     bool no_passes;
+    /* called with a sentence about each input that the model does not use; may be NULL */
+    void (*note)(void *argument, const char *text);
+    void *note_argument; /* first argument of `note` */
 } heed_forward_options;
 
 /* Runs a model over a padded batch and returns its outputs, and, if the inputs have labels or
    cotangents, the loss and gradients. *outputs is emptied first and stays empty on failure; free it
    with heed_tensor_list_free.
 
-   Inputs: input_ids (B,T), attention_mask, token_type_ids, position_ids, decoder_input_ids,
-   decoder_attention_mask, labels, next_sentence_label, start_positions, end_positions, w,
-   cotangent.<output>; for float models src, tgt and their *_key_padding_mask (1 marks padding).
-   Every name begins with "in."; tensors with other names are not read.
+   Inputs: input_ids (B,T) and what else inputs.def lists; the labels that the model's heads name
+   (labels, next_sentence_label, start_positions, end_positions); w, cotangent.<output>. Every name
+   begins with "in."; tensors with other names are not read.
 
    Outputs are padded too; masked tokens are zeros in all of them.
 

@@ -44,45 +44,51 @@ static heed_status add_rows(const heed_forward_stack *stack, heed_input_id id,
     return heed_batch_ints(batch, heed_input_name(id, reader), stack->rows.count, 0, values, error);
 }
 
-/* Appends the ids of all rows, or their vectors. */
-static heed_status put_tokens(const heed_forward_stack *stack, heed_input_stack reader,
-                              heed_batch *batch, heed_error *error)
+/* Appends the columns that have one number a token. */
+static heed_status put_columns(const heed_forward_stack *stack, heed_input_stack reader,
+                               heed_batch *batch, heed_error *error)
 {
-    const int64_t *places = stack->rows.place;
-    if (!stack->vectors) {
-        int32_t *ids;
-        HEED_TRY(add_rows(stack, HEED_INPUT_IDS, reader, batch, &ids, error));
+    for (int c = 0; c < HEED_FORWARD_COLUMNS; c++) {
+        const heed_forward_column *column = &heed_forward_columns[c];
+        int32_t *values;
+        if (!column->is_there(stack)) continue;
+        HEED_TRY(add_rows(stack, column->id, reader, batch, &values, error));
         for (int64_t row = 0; row < stack->rows.count; row++)
-            ids[row] = (int32_t)heed_forward_token(stack, places[row]);
-        return HEED_OK;
+            values[row] = (int32_t)column->value(stack, stack->rows.place[row]);
     }
+    return HEED_OK;
+}
+
+/* Appends the vectors of all rows, if the stack is given vectors. */
+static heed_status put_vectors(const heed_forward_stack *stack, heed_input_stack reader,
+                               heed_batch *batch, heed_error *error)
+{
+    const heed_named_tensor *given = stack->given[HEED_GIVEN_VECTORS];
     float *vectors;
-    const int64_t width = stack->vectors->shape[2];
+    if (!given) return HEED_OK;
+    const int64_t width = given->shape[2];
     const size_t bytes = (size_t)width * sizeof *vectors;
     HEED_TRY(heed_batch_floats(batch, heed_input_name(HEED_INPUT_VECTORS, reader),
                                stack->rows.count, width, &vectors, error));
     for (int64_t row = 0; row < stack->rows.count; row++)
         memcpy(vectors + row * width,
-               (const char *)stack->vectors->data + (size_t)places[row] * bytes, bytes);
+               (const char *)given->data + (size_t)stack->rows.place[row] * bytes, bytes);
     return HEED_OK;
 }
 
-/* Appends positions and mask indices. ALiBi's distances are those of mask indices: if positions
-   count the tokens seen, the indices do so too. */
-static heed_status put_positions(const heed_forward_call *call, const heed_forward_stack *stack,
-                                 heed_input_stack reader, heed_batch *batch, heed_error *error)
+/* Appends mask indices. ALiBi's distances are those of mask indices: if positions count the tokens
+   seen, the indices do so too. */
+static heed_status put_indices(const heed_forward_call *call, const heed_forward_stack *stack,
+                               heed_input_stack reader, heed_batch *batch, heed_error *error)
 {
     const bool counted = stack->seen && call->config->position == HEED_POSITION_ALIBI;
-    int32_t *positions, *query, *key;
-    HEED_TRY(add_rows(stack, HEED_INPUT_POSITIONS, reader, batch, &positions, error));
+    int32_t *query, *key;
     HEED_TRY(add_rows(stack, HEED_INPUT_QUERY_INDEX, reader, batch, &query, error));
     HEED_TRY(add_rows(stack, HEED_INPUT_KEY_INDEX, reader, batch, &key, error));
     for (int64_t row = 0; row < stack->rows.count; row++) {
-        const int64_t place = stack->rows.place[row], t = place % stack->padded.length;
-        const int32_t index = counted ? stack->seen[place] - 1 : (int32_t)t;
-        positions[row] = (int32_t)heed_forward_position(stack, place);
-        query[row] = index;
-        key[row] = stack->padded.keep[place] ? index : -1;
+        const int64_t place = stack->rows.place[row];
+        query[row] = counted ? stack->seen[place] - 1 : (int32_t)(place % stack->padded.length);
+        key[row] = stack->padded.keep[place] ? query[row] : -1;
     }
     return HEED_OK;
 }
@@ -90,16 +96,11 @@ static heed_status put_positions(const heed_forward_call *call, const heed_forwa
 static heed_status put_stack(const heed_forward_call *call, const heed_forward_stack *stack,
                              heed_input_stack reader, heed_batch *batch, heed_error *error)
 {
-    int32_t *types;
     batch->count[heed_stack_extent(reader)] = stack->rows.count;
     HEED_TRY(put_sequences(stack, reader, batch, error));
-    HEED_TRY(put_tokens(stack, reader, batch, error));
-    HEED_TRY(put_positions(call, stack, reader, batch, error));
-    if (!stack->types) return HEED_OK;
-    HEED_TRY(add_rows(stack, HEED_INPUT_TYPES, reader, batch, &types, error));
-    for (int64_t row = 0; row < stack->rows.count; row++)
-        types[row] = (int32_t)heed_tensor_integer(stack->types, stack->rows.place[row]);
-    return HEED_OK;
+    HEED_TRY(put_columns(stack, reader, batch, error));
+    HEED_TRY(put_vectors(stack, reader, batch, error));
+    return put_indices(call, stack, reader, batch, error);
 }
 
 /* ---- what heads read ---- */

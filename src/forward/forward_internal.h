@@ -7,13 +7,24 @@
 #include "forward/forward.h"
 #include "forward/padded.h"
 
+/* What a tensor of a call holds. */
+typedef enum heed_given {
+    HEED_GIVEN_IDS,     /* (B,T) token ids, (B,choices,T) if sequences are compared */
+    HEED_GIVEN_VECTORS, /* (B,T,D) f32 instead of token ids */
+    HEED_GIVEN_MASK,    /* (B,T): tokens with 0 are masked */
+    HEED_GIVEN_PADDING, /* (B,T): tokens with 1 are masked, as in torch */
+    HEED_GIVEN_MEMORY_PADDING,
+    HEED_GIVEN_POSITIONS, /* (B,T) or (1,T) */
+    HEED_GIVEN_TYPES,     /* (B,T) */
+    HEED_GIVEN_COUNT
+} heed_given;
+
 /* The inputs of one stack, the encoder or the decoder. A place is an element of the padded batch, b
    * T + t. */
 typedef struct heed_forward_stack {
     heed_padded padded;
     heed_rows rows;
-    const heed_named_tensor *ids, *vectors, *mask, *positions, *types;
-    bool mask_is_padding; /* 1 marks padding, as in torch */
+    const heed_named_tensor *given[HEED_GIVEN_COUNT]; /* NULL: not given */
     /* by place: how many tokens the mask shows up to there; NULL if positions do not count them */
     int32_t *seen;
     int64_t *shifted; /* by place: decoder input made of the labels; NULL if it is given */
@@ -43,6 +54,15 @@ typedef struct heed_forward_call {
 
 /* Returns the input "in.<name>"; NULL if there is none. */
 const heed_named_tensor *heed_forward_input(const heed_forward_call *call, const char *name);
+/* Finds what the stacks are given (inputs.def). */
+void heed_forward_find_given(heed_forward_call *call);
+/* Returns the name of what a stack of this model may be given; "" if it is not read. */
+const char *heed_forward_name(const heed_forward_call *call, heed_input_stack stack,
+                              heed_given given);
+/* Returns HEED_E_ARG or HEED_E_DTYPE for an input of an unknown name or type. */
+heed_status heed_forward_check_names(const heed_forward_call *call, heed_error *error);
+/* Tells about inputs that the model does not use. */
+void heed_forward_tell_unused(const heed_forward_call *call, const heed_forward_options *options);
 /* Is the tensor f32? The functions after it return element `at` as an integer or a number, and the
    number of elements. */
 bool heed_tensor_is_float(const heed_named_tensor *tensor);
@@ -69,11 +89,29 @@ heed_status heed_forward_open(heed_forward_call *call, heed_error *error);
 void heed_forward_close(heed_forward_call *call);
 /* Returns the sizes of a program for this call. */
 heed_program_spec heed_forward_spec(const heed_forward_call *call, heed_purpose purpose);
-/* Returns the token of a place: as given, or made of the labels. */
+/* A column of integers with one number a token: as the call gives it, or made of other inputs. */
+typedef struct heed_forward_column {
+    heed_input_id id;
+    /* Can the column be made for this stack? */
+    bool (*is_there)(const heed_forward_stack *stack);
+    /* returns the number of a place */
+    int64_t (*value)(const heed_forward_stack *stack, int64_t place);
+    /* returns the range of its numbers in a stack of the model */
+    heed_value_range (*range)(const heed_forward_call *call, heed_stack_id stack_id);
+    heed_given given;
+    const char *otherwise; /* names it in messages if it is not given */
+} heed_forward_column;
+enum { HEED_FORWARD_COLUMNS = 3 };
+extern const heed_forward_column heed_forward_columns[HEED_FORWARD_COLUMNS];
+/* Returns the token of a place: as given, or made of other inputs. */
 int64_t heed_forward_token(const heed_forward_stack *stack, int64_t place);
 /* Returns the position of a place: as given, its place in the sequence, or, if the model counts
    them, the number of tokens seen before it. */
 int64_t heed_forward_position(const heed_forward_stack *stack, int64_t place);
+/* Returns HEED_E_ARG if a number of a row of the stack is outside the range of its column. */
+heed_status heed_forward_check_columns(const heed_forward_call *call,
+                                       const heed_forward_stack *stack, heed_stack_id stack_id,
+                                       heed_error *error);
 
 /* Finds the labels, or the cotangents if nothing is scored. */
 heed_status heed_forward_read_targets(heed_forward_call *call, heed_error *error);

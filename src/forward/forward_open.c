@@ -1,97 +1,11 @@
-/* forward_open.c: reads the inputs of a forward call: shapes, ranges, masks, and which tokens
-   become rows. */
+/* forward_open.c: reads the inputs of a forward call: shapes, masks, and which tokens become
+   rows. */
 #include "forward/forward_internal.h"
 #include "base/number.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* ---- checks ---- */
-
-/* Returns an error for an input of an unknown name or type. */
-static heed_status check_names(const heed_forward_call *call, heed_error *error)
-{
-    static const char *const known[] = {"input_ids",
-                                        "attention_mask",
-                                        "token_type_ids",
-                                        "position_ids",
-                                        "decoder_input_ids",
-                                        "decoder_attention_mask",
-                                        "labels",
-                                        "next_sentence_label",
-                                        "start_positions",
-                                        "end_positions",
-                                        "w",
-                                        "src",
-                                        "tgt",
-                                        "src_key_padding_mask",
-                                        "tgt_key_padding_mask",
-                                        "memory_key_padding_mask",
-                                        "use_cache",
-                                        NULL};
-    for (size_t i = 0; i < call->inputs->count; i++) {
-        const heed_named_tensor *tensor = &call->inputs->tensors[i];
-        if (strncmp(tensor->name, "in.", 3) != 0) continue;
-        bool found = strncmp(tensor->name + 3, "cotangent.", 10) == 0;
-        for (int j = 0; known[j]; j++) found = found || strcmp(tensor->name + 3, known[j]) == 0;
-        if (!found)
-            return heed_fail(error, HEED_E_ARG, "input \"%s\" is not known to models of type %s",
-                             tensor->name, call->config->model_type);
-        if (tensor->dtype != HEED_I64 && tensor->dtype != HEED_I32 && tensor->dtype != HEED_U8 &&
-            tensor->dtype != HEED_BOOL && tensor->dtype != HEED_F32)
-            return heed_fail(error, HEED_E_DTYPE, "input \"%s\": expected i64, i32, u8 or f32",
-                             tensor->name);
-    }
-    return HEED_OK;
-}
-
-int64_t heed_forward_token(const heed_forward_stack *stack, int64_t place)
-{
-    return stack->ids ? heed_tensor_integer(stack->ids, place) : stack->shifted[place];
-}
-
-int64_t heed_forward_position(const heed_forward_stack *stack, int64_t place)
-{
-    int64_t t = place % stack->padded.length;
-    if (!stack->positions && stack->seen)
-        return stack->padded.keep[place] ? stack->seen[place] - 1 : -1;
-    if (!stack->positions) return t;
-    bool broadcast = heed_tensor_elements(stack->positions) == stack->padded.length;
-    return heed_tensor_integer(stack->positions, broadcast ? t : place);
-}
-
-/* Checks tokens, types and positions of every row against the tables of the model. */
-static heed_status check_tokens(const heed_forward_call *call, const heed_forward_stack *stack,
-                                heed_stack_id stack_id, heed_error *error)
-{
-    const heed_config *config = call->config;
-    heed_value_range tokens = {0, config->vocabulary - 1, "the vocabulary"};
-    heed_value_range types = {0, config->token_types - 1, "the table of token types"};
-    heed_value_range positions = {-(1 << 30), 1 << 30, "the table of positions"};
-    if (stack_id == HEED_STACK_ENCODER && config->source_vocabulary > 0)
-        tokens.most = config->source_vocabulary - 1;
-    if (config->position == HEED_POSITION_LEARNED || config->position == HEED_POSITION_SINUSOIDAL) {
-        positions.least = 0;
-        positions.most = config->context - 1;
-    }
-    const char *tokens_name = stack->ids ? stack->ids->name : "in.labels";
-    const char *positions_name = stack->positions ? stack->positions->name : "position";
-    int64_t length = stack->padded.length;
-    for (int64_t row = 0; row < stack->rows.count; row++) {
-        int64_t place = stack->rows.place[row];
-        if (stack->ids || stack->shifted)
-            HEED_TRY(heed_forward_check_range(tokens_name, heed_forward_token(stack, place), tokens,
-                                              place, length, error));
-        if (stack->types)
-            HEED_TRY(heed_forward_check_range(stack->types->name,
-                                              heed_tensor_integer(stack->types, place), types,
-                                              place, length, error));
-        HEED_TRY(heed_forward_check_range(positions_name, heed_forward_position(stack, place),
-                                          positions, place, length, error));
-    }
-    return HEED_OK;
-}
 
 /* ---- the inputs of a stack ---- */
 
@@ -103,18 +17,23 @@ static int64_t width_of(const heed_forward_call *call, const heed_forward_stack 
                             source ? &call->config->encoder : heed_config_main(call->config));
 }
 
-/* Finds the inputs of a stack and checks their shapes. */
-static heed_status open_stack(heed_forward_call *call, heed_forward_stack *stack, const char *ids,
-                              const char *vectors, const char *mask, heed_error *error)
+/* Checks the shape of what masks a stack's tokens. */
+static heed_status check_masks(const heed_forward_stack *stack, heed_error *error)
 {
+    HEED_TRY(heed_forward_check_grid(stack->given[HEED_GIVEN_MASK], &stack->padded, false, error));
+    return heed_forward_check_grid(stack->given[HEED_GIVEN_PADDING], &stack->padded, false, error);
+}
+
+/* Checks the shapes of a stack's inputs. */
+static heed_status open_stack(heed_forward_call *call, heed_input_stack reader, heed_error *error)
+{
+    heed_forward_stack *stack = reader == HEED_MAIN_STACK ? &call->main : &call->source;
     bool floats = call->config->float_inputs;
-    const heed_named_tensor *tokens = heed_forward_input(call, floats ? vectors : ids);
-    if (floats) stack->vectors = tokens;
-    else stack->ids = tokens;
-    stack->mask = heed_forward_input(call, mask);
-    stack->mask_is_padding = floats;
+    heed_given given = floats ? HEED_GIVEN_VECTORS : HEED_GIVEN_IDS;
+    const heed_named_tensor *tokens = stack->given[given];
     if (!tokens)
-        return heed_fail(error, HEED_E_ARG, "input \"in.%s\" is missing", floats ? vectors : ids);
+        return heed_fail(error, HEED_E_ARG, "input \"in.%s\" is missing",
+                         heed_forward_name(call, reader, given));
     bool choice = heed_head_any(call->config, HEED_TRAIT_COMPARES) && !floats;
     int rank = choice || floats ? 3 : 2;
     const char *expected = "integers (batch, tokens)";
@@ -126,7 +45,7 @@ static heed_status open_stack(heed_forward_call *call, heed_forward_stack *stack
     call->choices = choice ? tokens->shape[1] : 1;
     int64_t batch = tokens->shape[0] * call->choices, length = tokens->shape[choice ? 2 : 1];
     HEED_TRY(heed_padded_new(&stack->padded, batch, length, error));
-    return heed_forward_check_grid(stack->mask, &stack->padded, false, error);
+    return check_masks(stack, error);
 }
 
 /* Finds what the decoder's input is made of if it is not given: the labels of a language model, the
@@ -136,7 +55,7 @@ static heed_status find_targets(const heed_forward_call *call, const heed_named_
 {
     const heed_config *config = call->config;
     bool words = heed_head_any(config, HEED_TRAIT_PREDICTS_TOKENS);
-    *targets = words ? heed_forward_input(call, "labels") : call->source.ids;
+    *targets = words ? heed_forward_input(call, "labels") : call->source.given[HEED_GIVEN_IDS];
     if (!*targets || (*targets)->rank != 2)
         return heed_fail(error, HEED_E_ARG,
                          "input \"in.decoder_input_ids\" is missing, and there is no in.labels "
@@ -184,16 +103,18 @@ static heed_status shift_targets(heed_forward_call *call, heed_error *error)
         stack->shifted[place] = first ? start_of(call, targets, place / stack->padded.length)
                                       : target_at(call, targets, place - 1);
     }
-    stack->mask = heed_forward_input(call, "decoder_attention_mask");
-    return heed_forward_check_grid(stack->mask, &stack->padded, false, error);
+    return check_masks(stack, error);
 }
 
 /* Sets which tokens are seen; without a mask, all are. */
 static void read_mask(heed_forward_stack *stack)
 {
+    const heed_named_tensor *mask = stack->given[HEED_GIVEN_MASK];
+    const heed_named_tensor *padding = stack->given[HEED_GIVEN_PADDING];
     for (int64_t place = 0; place < stack->padded.batch * stack->padded.length; place++) {
-        bool set = !stack->mask || heed_tensor_number(stack->mask, place) != 0;
-        stack->padded.keep[place] = stack->mask && stack->mask_is_padding ? !set : set;
+        bool masked = mask && heed_tensor_number(mask, place) == 0;
+        bool padded = padding && heed_tensor_number(padding, place) != 0;
+        stack->padded.keep[place] = !masked && !padded;
     }
 }
 
@@ -201,7 +122,7 @@ static void read_mask(heed_forward_stack *stack)
    row, so the target cannot see it either. */
 static heed_status check_memory_mask(const heed_forward_call *call, heed_error *error)
 {
-    const heed_named_tensor *mask = heed_forward_input(call, "memory_key_padding_mask");
+    const heed_named_tensor *mask = call->source.given[HEED_GIVEN_MEMORY_PADDING];
     const heed_padded *source = &call->source.padded;
     if (!mask) return HEED_OK;
     HEED_TRY(heed_forward_check_grid(mask, source, false, error));
@@ -238,7 +159,8 @@ static void read_segments(const heed_forward_call *call, heed_forward_stack *sta
 {
     const heed_named_tensor *cache = heed_forward_input(call, "use_cache");
     bool cached = cache ? heed_tensor_number(cache, 0) != 0 : call->config->use_cache;
-    if (!stack->positions || stack->mask || cached || !call->config->family->packs_positions)
+    if (!stack->given[HEED_GIVEN_POSITIONS] || stack->given[HEED_GIVEN_MASK] || cached ||
+        !call->config->family->packs_positions)
         return;
     for (int64_t place = 0; place < stack->padded.batch * stack->padded.length; place++)
         if (place % stack->padded.length > 0)
@@ -276,13 +198,9 @@ static void mark_fully_masked(heed_forward_call *call)
 /* Opens the two stacks of an encoder-decoder. */
 static heed_status open_encoder_decoder(heed_forward_call *call, heed_error *error)
 {
-    bool floats = call->config->float_inputs;
-    bool given = floats || heed_forward_input(call, "decoder_input_ids");
-    const char *source_mask = floats ? "src_key_padding_mask" : "attention_mask";
-    const char *mask = floats ? "tgt_key_padding_mask" : "decoder_attention_mask";
-    HEED_TRY(open_stack(call, &call->source, "input_ids", "src", source_mask, error));
-    if (given) HEED_TRY(open_stack(call, &call->main, "decoder_input_ids", "tgt", mask, error));
-    else HEED_TRY(shift_targets(call, error));
+    bool given = call->config->float_inputs || call->main.given[HEED_GIVEN_IDS];
+    HEED_TRY(open_stack(call, HEED_SOURCE_STACK, error));
+    HEED_TRY(given ? open_stack(call, HEED_MAIN_STACK, error) : shift_targets(call, error));
     if (call->main.padded.batch != call->source.padded.batch)
         return heed_fail(error, HEED_E_SHAPE,
                          "%lld source sequences, %lld target sequences; expected equal numbers",
@@ -295,16 +213,16 @@ static heed_status open_encoder_decoder(heed_forward_call *call, heed_error *err
 static heed_status open_single(heed_forward_call *call, heed_error *error)
 {
     heed_forward_stack *stack = &call->main;
-    HEED_TRY(open_stack(call, stack, "input_ids", "src", "attention_mask", error));
-    stack->positions = heed_forward_input(call, "position_ids");
-    stack->types = heed_forward_input(call, "token_type_ids");
-    if (stack->types && call->config->token_types == 0)
+    const heed_named_tensor *types = stack->given[HEED_GIVEN_TYPES];
+    HEED_TRY(open_stack(call, HEED_MAIN_STACK, error));
+    if (types && call->config->token_types == 0)
         return heed_fail(error, HEED_E_UNSUPPORTED,
                          "input \"in.token_type_ids\": models of type %s have no table of token "
                          "types here; leave it out",
                          call->config->model_type);
-    HEED_TRY(heed_forward_check_grid(stack->positions, &stack->padded, true, error));
-    return heed_forward_check_grid(stack->types, &stack->padded, false, error);
+    HEED_TRY(
+        heed_forward_check_grid(stack->given[HEED_GIVEN_POSITIONS], &stack->padded, true, error));
+    return heed_forward_check_grid(types, &stack->padded, false, error);
 }
 
 heed_status heed_forward_open(heed_forward_call *call, heed_error *error)
@@ -312,8 +230,9 @@ heed_status heed_forward_open(heed_forward_call *call, heed_error *error)
     const heed_config *config = call->config;
     call->both = config->arrangement == HEED_ENCODER_DECODER;
     call->choices = 1;
-    HEED_TRY(check_names(call, error));
     HEED_TRY(heed_forward_read_targets(call, error));
+    HEED_TRY(heed_forward_check_names(call, error));
+    heed_forward_find_given(call);
     if (call->both) HEED_TRY(open_encoder_decoder(call, error));
     else HEED_TRY(open_single(call, error));
     read_mask(&call->main);
@@ -325,15 +244,15 @@ heed_status heed_forward_open(heed_forward_call *call, heed_error *error)
     mark_fully_masked(call);
     if (call->both) {
         HEED_TRY(heed_rows_new(&call->source.rows, &call->source.padded, false, error));
-        HEED_TRY(check_tokens(call, &call->source, HEED_STACK_ENCODER, error));
+        HEED_TRY(heed_forward_check_columns(call, &call->source, HEED_STACK_ENCODER, error));
     }
     bool encoder = config->arrangement == HEED_ENCODER_ONLY;
     /* the mean is taken over seen rows */
     bool seen_first = (encoder && heed_head_any(config, HEED_TRAIT_BARE)) ||
                       config->pooled_row == HEED_POOLED_MEAN;
     HEED_TRY(heed_rows_new(&call->main.rows, &call->main.padded, seen_first, error));
-    return check_tokens(call, &call->main, encoder ? HEED_STACK_ENCODER : HEED_STACK_DECODER,
-                        error);
+    heed_stack_id stack_id = encoder ? HEED_STACK_ENCODER : HEED_STACK_DECODER;
+    return heed_forward_check_columns(call, &call->main, stack_id, error);
 }
 
 void heed_forward_close(heed_forward_call *call)

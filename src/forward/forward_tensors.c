@@ -46,16 +46,6 @@ int64_t heed_tensor_elements(const heed_named_tensor *tensor)
     return elements;
 }
 
-const heed_named_tensor *heed_forward_input(const heed_forward_call *call, const char *name)
-{
-    for (size_t i = 0; i < call->inputs->count; i++) {
-        const heed_named_tensor *tensor = &call->inputs->tensors[i];
-        if (strncmp(tensor->name, "in.", 3) == 0 && strcmp(tensor->name + 3, name) == 0)
-            return tensor;
-    }
-    return NULL;
-}
-
 heed_status heed_forward_check_grid(const heed_named_tensor *tensor, const heed_padded *padded,
                                     bool broadcast, heed_error *error)
 {

@@ -141,13 +141,13 @@ static void set(void *data, heed_dtype dtype, size_t at, double value)
     }
 }
 
-static void check_call(const wrong_call *call)
+/* Makes the tensors of a call in `memory`; returns how many. */
+static size_t make_inputs(const given *from, heed_named_tensor *inputs)
 {
     static int64_t memory[MOST][ELEMENTS * 8];
-    heed_named_tensor inputs[MOST];
     size_t count = 0;
-    for (; count < MOST && call->inputs[count].name; count++) {
-        const given *g = &call->inputs[count];
+    for (; count < MOST && from[count].name; count++) {
+        const given *g = &from[count];
         inputs[count] = (heed_named_tensor){
             .name = (char *)g->name, .dtype = g->dtype, .rank = g->rank, .data = memory[count]};
         size_t elements = 1;
@@ -156,6 +156,13 @@ static void check_call(const wrong_call *call)
         assert_true(elements <= ELEMENTS * 8);
         for (size_t i = 0; i < elements; i++) set(memory[count], g->dtype, i, g->fill);
     }
+    return count;
+}
+
+static void check_call(const wrong_call *call)
+{
+    heed_named_tensor inputs[MOST];
+    size_t count = make_inputs(call->inputs, inputs);
     heed_backend reference = {.name = "reference"};
     heed_model *model = NULL;
     heed_tensor_list outputs = {0};
@@ -173,6 +180,64 @@ static void check_call(const wrong_call *call)
     heed_model_release(model);
 }
 
+/* Inputs that the model does not use, and the names that the notes tell, each after a blank. */
+typedef struct {
+    const char *fixture;
+    given inputs[MOST];
+    const char *told;
+} idle_call;
+
+#define PLAIN(name)                        \
+    {                                      \
+        "in." name, HEED_I64, 2, {2, 3}, 1 \
+    }
+
+static const idle_call idle[] = {
+    {"gpt2", {IDS(1), PLAIN("labels"), PLAIN("position_ids"), PLAIN("attention_mask")}, ""},
+    {"gpt2", {IDS(1), PLAIN("decoder_attention_mask")}, " in.decoder_attention_mask"},
+    {"gpt2", {IDS(1), PLAIN("start_positions")}, " in.start_positions"},
+    {"bloom", {IDS(1), PLAIN("position_ids")}, " in.position_ids"},
+    {"marian",
+     {IDS(1), PLAIN("labels"), PLAIN("position_ids"), PLAIN("token_type_ids")},
+     " in.position_ids in.token_type_ids"},
+    {"marian", {IDS(1), PLAIN("decoder_input_ids"), PLAIN("labels")}, ""},
+    {"bert-qa", {IDS(1), {"in.start_positions", HEED_I64, 1, {2}, 1}}, " in.start_positions"},
+    {"torch-transformer",
+     {ROWS("src", 3), ROWS("tgt", 2), MASK("attention_mask", 3, 1)},
+     " in.attention_mask"},
+};
+
+/* Collects the quoted name of a note. */
+static void take_note(void *argument, const char *text)
+{
+    const char *name = strchr(text, '"') + 1;
+    strcat(argument, " ");
+    strncat(argument, name, (size_t)(strchr(name, '"') - name));
+}
+
+static void inputs_that_a_model_does_not_use_are_told(void **state)
+{
+    (void)state;
+    heed_backend reference = {.name = "reference"};
+    for (size_t i = 0; i < sizeof idle / sizeof *idle; i++) {
+        heed_named_tensor inputs[MOST];
+        size_t count = make_inputs(idle[i].inputs, inputs);
+        heed_model *model = NULL;
+        heed_tensor_list outputs = {0};
+        char path[512], told[256] = "";
+        heed_forward_options options = {.note = take_note, .note_argument = told};
+        fixture_path(path, idle[i].fixture, "");
+        assert_ok(
+            heed_model_load(&model, path, &(heed_model_options){.backend = &reference}, &error));
+        assert_ok(heed_forward(model, &reference, &(heed_forward_inputs){inputs, count}, &options,
+                               &outputs, &error));
+        if (strcmp(told, idle[i].told) != 0)
+            fail_msg("%s: told \"%s\", expected \"%s\"", idle[i].fixture, told, idle[i].told);
+        heed_tensor_list_free(&outputs);
+        heed_model_release(model);
+    }
+}
+
 static void wrong_inputs_are_named(void **state)
 {
     (void)state;
@@ -181,6 +246,7 @@ static void wrong_inputs_are_named(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(wrong_inputs_are_named)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(wrong_inputs_are_named),
+                                       cmocka_unit_test(inputs_that_a_model_does_not_use_are_told)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,7 @@
 #include "model/batch.h"
 
 #include "base/memory.h"
+#include "base/number.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -135,6 +136,30 @@ heed_status heed_batch_label(heed_batch *batch, int64_t row, int32_t label, heed
     *labels = label;
     batch->count[HEED_EXTENT_GATHERED]++;
     return HEED_OK;
+}
+
+/* Returns how many labels of a column are scored. */
+static int64_t labels_in(const heed_column *column)
+{
+    const int32_t *labels = column->data;
+    int64_t scored = 0;
+    if (column->dtype == HEED_F32) return column->rows * heed_larger(column->columns, 1);
+    for (int64_t i = 0; i < column->rows; i++) scored += labels[i] != HEED_IGNORE;
+    return scored;
+}
+
+int64_t heed_batch_count_labels(const heed_batch *batch, const heed_loss_terms *terms,
+                                int64_t counts[HEED_MAX_LOSS_TERMS])
+{
+    int64_t total = 0;
+    for (int i = 0; i < terms->count; i++) {
+        const heed_label_use *use = terms->items[i].labels;
+        const heed_column *column = use ? heed_batch_column(batch, use->column) : NULL;
+        counts[i] = column ? labels_in(column) : 0;
+        total += counts[i];
+        if (!use) counts[i] = batch->count[HEED_EXTENT_ROWS];
+    }
+    return total;
 }
 
 int64_t heed_batch_tokens(const heed_batch *batch)

@@ -71,6 +71,10 @@ heed_status heed_batch_sequence(heed_batch *batch, heed_input_stack stack, int64
 /* Lets row `row` of the main stack predict `label`; the head sees no rows without a label. Errors:
    HEED_E_NOMEM. */
 heed_status heed_batch_label(heed_batch *batch, int64_t row, int32_t label, heed_error *error);
+/* Writes how many labels each term of the loss has: those that are not HEED_IGNORE, all numbers,
+   and for a term without labels the rows of the main stack. Returns the number of labels. */
+int64_t heed_batch_count_labels(const heed_batch *batch, const heed_loss_terms *terms,
+                                int64_t counts[HEED_MAX_LOSS_TERMS]);
 /* Returns the tokens that the model reads: the rows of all stacks. */
 int64_t heed_batch_tokens(const heed_batch *batch);
 

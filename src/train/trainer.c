@@ -171,39 +171,63 @@ static double speed(heed_trainer *t, double seconds, double tokens)
     return t->seconds_window > 0 ? t->tokens_window / t->seconds_window : 0;
 }
 
-/* Writes the log fields about the updates since the last line, and resets their sums. Returns the
-   number of fields. */
-static size_t put_updates(heed_trainer *t, const heed_train_progress *p, heed_log_field *fields)
+enum { MOST_FIELDS = 12 + 2 * HEED_MAX_LOSS_TERMS, NAME = 48 };
+
+/* A line of the log, and the names of the fields that are made for it. */
+typedef struct log_line {
+    heed_log_field fields[MOST_FIELDS];
+    size_t count;
+    char names[2 * HEED_MAX_LOSS_TERMS][NAME];
+    size_t names_count;
+} log_line;
+
+static void put(log_line *line, heed_log_field field)
+{
+    line->fields[line->count++] = field;
+}
+
+/* Puts the mean of each term of the loss, if there are several: "loss_tokens". */
+static void put_terms(const heed_trainer *t, const char *what, const heed_term_sums *sums,
+                      log_line *line)
+{
+    for (int i = 0; t->terms.count > 1 && i < t->terms.count; i++) {
+        char *name = line->names[line->names_count++];
+        double count = (double)sums->count[i];
+        snprintf(name, NAME, "%s_%s", what, t->terms.items[i].name);
+        put(line, HEED_LOG_F(name, count > 0 ? sums->sum[i] / count : NAN));
+    }
+}
+
+/* Puts what the updates since the last line did, and resets their sums. */
+static void put_updates(heed_trainer *t, const heed_train_progress *p, log_line *line)
 {
     heed_train_place *place = &t->place;
-    double labels = (double)place->pending_labels;
     double speed = t->line_seconds > 0 ? t->line_tokens / t->line_seconds : 0;
-    size_t n = 0;
-    fields[n++] = HEED_LOG_F("loss", labels > 0 ? place->pending_loss / labels : NAN);
-    fields[n++] = HEED_LOG_F("lr", heed_real_or(p->learning_rate, NAN));
-    fields[n++] = HEED_LOG_F("grad_norm", heed_real_or(p->grad_norm, NAN));
-    fields[n++] = HEED_LOG_I("tokens", (int64_t)place->tokens);
-    fields[n++] = HEED_LOG_F("tokens_per_second", speed);
-    place->pending_loss = 0;
-    place->pending_labels = 0;
+    put(line, HEED_LOG_F("loss", heed_trainer_loss(t, &place->pending, NAN)));
+    put_terms(t, "loss", &place->pending, line);
+    put(line, HEED_LOG_F("lr", heed_real_or(p->learning_rate, NAN)));
+    put(line, HEED_LOG_F("grad_norm", heed_real_or(p->grad_norm, NAN)));
+    put(line, HEED_LOG_I("tokens", (int64_t)place->tokens));
+    put(line, HEED_LOG_F("tokens_per_second", speed));
+    place->pending = (heed_term_sums){0};
     t->line_seconds = t->line_tokens = 0;
-    return n;
 }
 
 /* Writes a line of the log. If it cannot be written, it waits for the next one, and the training
    continues. */
 static heed_status write_line(heed_trainer *t, const heed_train_progress *p, heed_error *error)
 {
-    heed_log_field fields[10];
-    size_t n = 0;
-    fields[n++] = HEED_LOG_I("step", p->step);
-    fields[n++] = HEED_LOG_F("epoch", p->epoch);
-    if (t->place.step % t->options.logging_steps == 0 && p->loss.set)
-        n += put_updates(t, p, fields + n);
-    if (p->eval_loss.set) fields[n++] = HEED_LOG_F("eval_loss", p->eval_loss.value);
-    if (n <= 2) return HEED_OK;
+    log_line line = {.count = 0};
+    put(&line, HEED_LOG_I("step", p->step));
+    put(&line, HEED_LOG_F("epoch", p->epoch));
+    if (t->place.step % t->options.logging_steps == 0 && p->loss.set) put_updates(t, p, &line);
+    if (p->eval_loss.set) {
+        put(&line, HEED_LOG_F("eval_loss", p->eval_loss.value));
+        put_terms(t, "eval_loss", &t->evaluated, &line);
+    }
+    if (line.count <= 2) return HEED_OK;
     heed_error problem = {0};
-    (void)heed_log_write(t->log, fields, n, &problem);
+    (void)heed_log_write(t->log, line.fields, line.count, &problem);
     return heed_trainer_tell(t, &t->log_troubled, &problem, error);
 }
 

@@ -24,6 +24,12 @@
 #include "train/schedule.h"
 #include "train/trainer.h"
 
+/* Sums of the losses of each term, in nats, and how many labels (or rows) they are of. */
+typedef struct heed_term_sums {
+    double sum[HEED_MAX_LOSS_TERMS];
+    int64_t count[HEED_MAX_LOSS_TERMS];
+} heed_term_sums;
+
 /* The progress of a training: all that a checkpoint holds beside weights and optimizer state. */
 typedef struct heed_train_place {
     int64_t step; /* finished updates */
@@ -32,8 +38,7 @@ typedef struct heed_train_place {
     uint64_t tokens;  /* tokens read so far */
     double best_loss; /* NaN: never evaluated */
     int64_t best_step;
-    double pending_loss; /* sum of losses since the last line of the log, in nats */
-    uint64_t pending_labels;
+    heed_term_sums pending; /* sums since the last line of the log */
     /* The evaluation after this update was cancelled; the resumed training does it first. */
     bool unevaluated;
 } heed_train_place;
@@ -57,7 +62,8 @@ struct heed_trainer {
     heed_dataset *data, *valid;
     heed_batch *batches; /* one per micro-batch of an update */
     heed_batch eval_batch;
-    float balance_weight;              /* weight of the experts' load balance; 0: none */
+    heed_loss_terms terms;             /* terms of the loss */
+    heed_term_sums evaluated;          /* sums of the last evaluation */
     heed_program_spec spec, eval_spec; /* specs with extents for any batch */
     heed_train_place place;
     int64_t steps, first_step;
@@ -137,6 +143,9 @@ heed_status heed_trainer_rule(const heed_trainer *t, heed_optimizer_options *rul
 /* ---- trainer_step.c ---- */
 
 heed_status heed_trainer_update(heed_trainer *t, heed_error *error);
+/* Returns the loss: each term's mean times its weight, without the experts' load balance; `none`
+   without labels. */
+double heed_trainer_loss(const heed_trainer *t, const heed_term_sums *sums, double none);
 /* Writes the mean loss in nats per label over all validation data. Errors: HEED_E_CANCELLED if the
    watcher stops it. */
 heed_status heed_trainer_evaluate(heed_trainer *t, double *loss, heed_error *error);

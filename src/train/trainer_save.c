@@ -26,6 +26,38 @@ static heed_status with_path(heed_trainer *t, const char *folder, const char *na
 
 /* ---- trainer.json ---- */
 
+/* Writes the pending sums and counts of the terms after the first one. */
+static void write_other_terms(const heed_trainer *t, heed_buffer *out)
+{
+    const heed_term_sums *pending = &t->place.pending;
+    if (t->terms.count < 2) return;
+    heed_buffer_text(out, ",\n  \"pending_terms\": [");
+    for (int i = 1; i < t->terms.count; i++) {
+        heed_buffer_text(out, i == 1 ? "[" : ", [");
+        heed_json_put_number(out, pending->sum[i]);
+        heed_buffer_printf(out, ", %" PRId64 "]", pending->count[i]);
+    }
+    heed_buffer_text(out, "]");
+}
+
+/* Reads them back. Checkpoints without them count from zero. */
+static heed_status read_other_terms(heed_trainer *t, const json_t *json, const char *path,
+                                    heed_error *error)
+{
+    const json_t *list = json_object_get(json, "pending_terms");
+    for (int i = 1; list != NULL && i < t->terms.count; i++) {
+        const json_t *pair = json_array_get(list, (size_t)i - 1);
+        const json_t *sum = json_array_get(pair, 0), *count = json_array_get(pair, 1);
+        if (!json_is_number(sum) || !json_is_integer(count) || json_integer_value(count) < 0)
+            return heed_fail(error, HEED_E_FORMAT,
+                             "%s: pending_terms: expected %d pairs of a sum and a count", path,
+                             t->terms.count - 1);
+        t->place.pending.sum[i] = json_number_value(sum);
+        t->place.pending.count[i] = json_integer_value(count);
+    }
+    return HEED_OK;
+}
+
 static heed_status write_state(heed_trainer *t, const char *path, heed_error *error)
 {
     const heed_train_place *p = &t->place;
@@ -37,12 +69,13 @@ static heed_status write_state(heed_trainer *t, const char *path, heed_error *er
     heed_buffer_printf(&out, "  \"best_step\": %" PRId64 ",\n  \"best_eval_loss\": ", p->best_step);
     heed_json_put_number(&out, p->best_loss); /* NaN becomes null */
     heed_buffer_text(&out, ",\n  \"pending_loss\": ");
-    heed_json_put_number(&out, p->pending_loss);
+    heed_json_put_number(&out, p->pending.sum[0]);
+    write_other_terms(t, &out);
     if (p->unevaluated) heed_buffer_text(&out, ",\n  \"unevaluated\": true");
     heed_buffer_printf(&out,
                        ",\n  \"pending_labels\": %" PRIu64
                        ",\n  \"data_fingerprint\": \"%016" PRIx64 "\"\n}\n",
-                       p->pending_labels, t->fingerprint);
+                       (uint64_t)p->pending.count[0], t->fingerprint);
     heed_status status;
     if (out.failed) status = heed_fail_memory(error, out.length, state_file);
     else status = heed_file_write(path, out.data, out.length, error);
@@ -76,11 +109,12 @@ static heed_status read_place(heed_trainer *t, const json_t *json, const char *p
         .tokens = (uint64_t)integers[3].value,
         .best_loss = NAN,
         .best_step = integers[4].value,
-        .pending_labels = (uint64_t)integers[5].value,
+        .pending.count[0] = integers[5].value,
     };
     HEED_TRY(heed_json_number(json, "best_eval_loss", &p->best_loss, path, error));
-    HEED_TRY(heed_json_number(json, "pending_loss", &p->pending_loss, path, error));
+    HEED_TRY(heed_json_number(json, "pending_loss", &p->pending.sum[0], path, error));
     HEED_TRY(heed_json_boolean(json, "unevaluated", &p->unevaluated, path, error));
+    HEED_TRY(read_other_terms(t, json, path, error));
     HEED_TRY(heed_json_string(json, "data_fingerprint", &fingerprint, path, error));
     snprintf(expected, sizeof expected, "%016" PRIx64, t->fingerprint);
     if (fingerprint == NULL || strcmp(fingerprint, expected) != 0)

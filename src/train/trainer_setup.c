@@ -77,17 +77,9 @@ static heed_status open_optimizer(heed_trainer *t, heed_error *error)
 static heed_status open_engine(heed_trainer *t, heed_error *error)
 {
     const heed_run_options *o = &t->options;
-    heed_loss_terms terms;
     HEED_TRY(heed_engine_new(&t->engine, t->model, t->backend, error));
     heed_engine_set_cancel(t->engine, heed_trainer_cancel(t));
-    heed_engine_loss_terms(t->model, &terms);
-    bool balances = terms.count == 2 && strcmp(terms.items[1].name, "balance") == 0;
-    t->balance_weight = balances ? terms.items[1].weight : 0;
-    if (terms.count != 1 && !balances)
-        return heed_fail(
-            error, HEED_E_UNSUPPORTED,
-            "the head of this model has more than one loss: it cannot be trained with objective %s",
-            o->objective);
+    heed_engine_loss_terms(t->model, &t->terms);
     t->spec = (heed_program_spec){
         .purpose = HEED_PURPOSE_TRAIN,
         .losses_only = true,

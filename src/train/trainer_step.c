@@ -3,10 +3,10 @@
 #include "base/number.h"
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
-/* Collates the micro-batches of the next update and moves the place after them. *labels becomes the
-   number of labels. */
-static heed_status collate_update(heed_trainer *t, uint64_t *labels, heed_error *error)
+/* Collates the micro-batches of the next update and moves the place after them. */
+static heed_status collate_update(heed_trainer *t, heed_error *error)
 {
     heed_train_place *place = &t->place;
     if (place->unit >= heed_dataset_units(t->data)) {
@@ -15,40 +15,29 @@ static heed_status collate_update(heed_trainer *t, uint64_t *labels, heed_error 
         place->unit = 0;
     }
     size_t sample = 0, units = heed_dataset_units(t->data), batch = (size_t)t->options.batch_size;
-    *labels = 0;
     for (int64_t i = 0; i < t->options.gradient_accumulation_steps; i++) {
         heed_batch_clear(&t->batches[i], (int32_t)sample);
         HEED_TRY(heed_dataset_collate(t->data, place->unit, batch, &t->batches[i], error));
         place->unit += units - place->unit < batch ? units - place->unit : batch;
         place->tokens += (uint64_t)heed_batch_tokens(&t->batches[i]);
         sample += (size_t)t->batches[i].count[HEED_EXTENT_SEQUENCES];
-        *labels += (uint64_t)t->batches[i].count[HEED_EXTENT_GATHERED];
     }
     return HEED_OK;
 }
 
-/* Counts by which the terms of an update's loss are divided. */
-typedef struct {
-    uint64_t labels, rows;
-} update_counts;
-
-/* Gives the batch the scale of each term of the loss: one over its labels, or the weight of the
-   load balance over its rows. */
-static heed_status put_scales(const heed_trainer *t, heed_batch *batch, update_counts counts,
-                              heed_error *error)
+/* Adds the labels of a batch to the counts, unless it has none. Returns whether it has any. */
+static bool count_labels(const heed_trainer *t, const heed_batch *batch, heed_term_sums *sums)
 {
-    heed_loss_terms terms;
-    float *scales;
-    heed_engine_loss_terms(t->model, &terms);
-    HEED_TRY(heed_batch_floats(batch, "loss_scale", terms.count, 0, &scales, error));
-    scales[0] = 1.0f / (float)counts.labels;
-    if (terms.count > 1) scales[1] = t->balance_weight / (float)counts.rows;
-    return HEED_OK;
+    int64_t counts[HEED_MAX_LOSS_TERMS];
+    if (heed_batch_count_labels(batch, &t->terms, counts) == 0) return false;
+    for (int i = 0; i < t->terms.count; i++) sums->count[i] += counts[i];
+    return true;
 }
 
-/* Runs the model over one batch; adds the sum of its labels' losses, in nats, to *sum. */
-static heed_status run_batch(heed_trainer *t, const heed_program_spec *usual, heed_batch *batch,
-                             update_counts counts, double *sum, heed_error *error)
+/* Runs the model over one batch, whose term_counts are set; adds the losses of each term, in nats,
+   to the sums. */
+static heed_status run_batch(heed_trainer *t, const heed_program_spec *usual,
+                             const heed_batch *batch, heed_term_sums *sums, heed_error *error)
 {
     heed_program_spec spec = *usual;
     spec.rows = heed_larger(spec.rows, batch->count[HEED_EXTENT_ROWS]);
@@ -57,31 +46,44 @@ static heed_status run_batch(heed_trainer *t, const heed_program_spec *usual, he
     spec.gathered = heed_larger(spec.gathered, batch->count[HEED_EXTENT_GATHERED]);
     HEED_TRY(heed_engine_prepare(t->engine, &spec, error));
     heed_runtime runtime = {.seed = (uint64_t)t->options.seed, .step = (uint64_t)t->place.step + 1};
-    HEED_TRY(put_scales(t, batch, counts, error));
     HEED_TRY(heed_engine_feed(t->engine, batch, &runtime, error));
     heed_status status = heed_engine_run(t->engine, &runtime, error);
     if (status == HEED_E_ARG) t->unsavable = true; /* the observer found NaN or infinity */
     HEED_TRY(status);
     heed_operand terms;
     HEED_TRY(heed_engine_output(t->engine, "loss_terms", &terms, error));
-    *sum += ((const float *)terms.data)[0];
+    for (int i = 0; i < t->terms.count; i++) sums->sum[i] += ((const float *)terms.data)[i];
     return HEED_OK;
 }
 
-static heed_status run_update(heed_trainer *t, uint64_t labels, double *sum, heed_error *error)
+/* Runs all micro-batches with labels. Each term is divided by its labels in all of them. */
+static heed_status run_update(heed_trainer *t, heed_term_sums *sums, heed_error *error)
 {
-    update_counts counts = {.labels = labels};
-    for (int64_t i = 0; i < t->options.gradient_accumulation_steps; i++)
-        if (t->batches[i].count[HEED_EXTENT_GATHERED] > 0)
-            counts.rows += (uint64_t)t->batches[i].count[HEED_EXTENT_ROWS];
-    for (int64_t i = 0; i < t->options.gradient_accumulation_steps; i++) {
-        if (t->batches[i].count[HEED_EXTENT_GATHERED] == 0) continue;
+    int64_t batches = t->options.gradient_accumulation_steps;
+    for (int64_t i = 0; i < batches; i++) count_labels(t, &t->batches[i], sums);
+    for (int64_t i = 0; i < batches; i++) {
+        heed_batch *batch = &t->batches[i];
+        heed_term_sums own = {0};
+        if (!count_labels(t, batch, &own)) continue;
         if (heed_trainer_stopped(t))
             return heed_fail(error, HEED_E_CANCELLED, "stopped within update %lld",
                              (long long)t->place.step + 1);
-        HEED_TRY(run_batch(t, &t->spec, &t->batches[i], counts, sum, error));
+        memcpy(batch->term_counts, sums->count, sizeof batch->term_counts);
+        HEED_TRY(run_batch(t, &t->spec, batch, sums, error));
     }
     return HEED_OK;
+}
+
+double heed_trainer_loss(const heed_trainer *t, const heed_term_sums *sums, double none)
+{
+    double loss = 0;
+    bool any = false;
+    for (int i = 0; i < t->terms.count; i++) {
+        if (!t->terms.items[i].labels || sums->count[i] == 0) continue;
+        loss += (double)t->terms.items[i].weight * (sums->sum[i] / (double)sums->count[i]);
+        any = true;
+    }
+    return any ? loss : none;
 }
 
 static heed_status check_finite(heed_trainer *t, heed_error *error)
@@ -100,13 +102,12 @@ static heed_status check_finite(heed_trainer *t, heed_error *error)
 heed_status heed_trainer_update(heed_trainer *t, heed_error *error)
 {
     heed_train_place before = t->place;
-    uint64_t labels = 0;
-    double sum = 0;
-    heed_status status = collate_update(t, &labels, error);
-    if (status == HEED_OK) status = run_update(t, labels, &sum, error);
+    heed_term_sums sums = {0};
+    heed_status status = collate_update(t, error);
+    if (status == HEED_OK) status = run_update(t, &sums, error);
     if (status == HEED_OK) {
         t->rate = heed_schedule_rate(&t->schedule, t->place.step);
-        t->loss = labels > 0 ? sum / (double)labels : 0;
+        t->loss = heed_trainer_loss(t, &sums, 0);
         t->grad_norm = heed_optimizer_norm(t->optimizer);
         status = check_finite(t, error);
     }
@@ -119,27 +120,29 @@ heed_status heed_trainer_update(heed_trainer *t, heed_error *error)
     heed_optimizer_step(t->optimizer, t->rate,
                         heed_clip_factor(t->grad_norm, t->options.max_grad_norm));
     t->place.step++;
-    t->place.pending_loss += sum;
-    t->place.pending_labels += labels;
+    for (int i = 0; i < t->terms.count; i++) {
+        t->place.pending.sum[i] += sums.sum[i];
+        t->place.pending.count[i] += sums.count[i];
+    }
     return HEED_OK;
 }
 
 heed_status heed_trainer_evaluate(heed_trainer *t, double *loss, heed_error *error)
 {
-    const update_counts one = {.labels = 1, .rows = 1};
-    double sum = 0;
-    uint64_t labels = 0;
+    heed_term_sums sums = {0};
+    heed_batch *rows = &t->eval_batch;
     size_t units = heed_dataset_units(t->valid), batch = (size_t)t->options.batch_size;
     for (size_t first = 0; first < units; first += batch) {
         if (heed_trainer_stopped(t))
             return heed_fail(error, HEED_E_CANCELLED, "stopped while evaluating");
-        heed_batch_clear(&t->eval_batch, 0);
-        HEED_TRY(heed_dataset_collate(t->valid, first, batch, &t->eval_batch, error));
-        if (t->eval_batch.count[HEED_EXTENT_GATHERED] > 0)
-            HEED_TRY(run_batch(t, &t->eval_spec, &t->eval_batch, one, &sum, error));
-        labels += (uint64_t)t->eval_batch.count[HEED_EXTENT_GATHERED];
+        heed_batch_clear(rows, 0);
+        HEED_TRY(heed_dataset_collate(t->valid, first, batch, rows, error));
+        bool labelled = count_labels(t, rows, &sums);
+        for (int i = 0; i < t->terms.count; i++) rows->term_counts[i] = 1;
+        if (labelled) HEED_TRY(run_batch(t, &t->eval_spec, rows, &sums, error));
         if (t->watcher.evaluating != NULL) t->watcher.evaluating(t->watcher.context, first, units);
     }
-    *loss = labels > 0 ? sum / (double)labels : NAN;
+    t->evaluated = sums;
+    *loss = heed_trainer_loss(t, &sums, NAN);
     return HEED_OK;
 }

@@ -268,9 +268,8 @@ heed_status heed_config_size(const heed_config *config, heed_dtype dtype, heed_m
         size->inference_bytes = inference_bytes(model, dtype);
         size->training_bytes = 4 * sizeof(float) * size->parameters;
         const heed_stack *stack = &complete.decoder;
-        size->cache_bytes_per_position = (size_t)(2 * stack->layers * stack->kv_heads *
-                                                  stack->head_width) *
-                                         sizeof(float);
+        int64_t columns = heed_stack_runs(stack) * stack->kv_heads * stack->head_width;
+        size->cache_bytes_per_position = (size_t)(2 * columns) * sizeof(float);
     }
     heed_model_release(model);
     return status;

@@ -313,6 +313,26 @@ static void runs_of_shared_layers_follow_the_groups(void **state)
     for (int64_t run = 0; run < 3; run++) assert_int_equal(heed_stack_layer_of(&stack, run), run);
 }
 
+/* Layers of an encoder that have the window rotate by its own base. A window that is wider than the
+   text hides nothing. */
+static void windows_of_encoders_have_a_rotary_base(void **state)
+{
+    (void)state;
+    heed_model *one = new_model(ENCODER(", \"rope_parameters\": {\"rope_type\": \"default\", "
+                                        "\"rope_theta\": 100.0}"),
+                                &reference);
+    heed_model *two = new_model(
+        ENCODER(", \"sliding_window\": 9, \"rope_parameters\": {\"full_attention\": "
+                "{\"rope_type\": \"default\", \"rope_theta\": 7.0}, \"sliding_attention\": "
+                "{\"rope_type\": \"default\", \"rope_theta\": 100.0}}"),
+        &reference);
+    assert_true(two->rotary_local[HEED_STACK_ENCODER] >= 0);
+    scored a = score(one), b = score(two);
+    assert_float_equal(evaluate_get(&a.e, a.loss, 0), evaluate_get(&b.e, b.loss, 0), 1e-14);
+    scored_free(&a);
+    scored_free(&b);
+}
+
 /* ---- rows ---- */
 
 /* A sequence of 5 tokens, one of them a mask, and one of 2 masks: factors are 0 for masks and 0.88
@@ -419,6 +439,7 @@ int main(void)
         cmocka_unit_test(macaron_layers_add_half_of_each_feed_forward),
         cmocka_unit_test(shared_layers_are_equal_layers),
         cmocka_unit_test(runs_of_shared_layers_follow_the_groups),
+        cmocka_unit_test(windows_of_encoders_have_a_rotary_base),
         cmocka_unit_test(token_rows_are_scaled_by_the_share_of_masks),
         cmocka_unit_test(written_models_read_back),
         cmocka_unit_test(wrong_sizes_are_refused_by_name),

@@ -32,6 +32,14 @@ typedef enum heed_head {
 } heed_head;
 enum { HEED_MAX_HEADS = 4 };
 
+/* The order of a layer's sublayers. */
+typedef enum heed_residual_kind {
+#define HEED_LAYER_ORDER(symbol, name, list) HEED_RESIDUAL_##symbol,
+#include "model/layer_orders.def"
+#undef HEED_LAYER_ORDER
+    HEED_RESIDUAL_KINDS
+} heed_residual_kind;
+
 /* How sequence classification is scored. */
 typedef enum heed_problem {
     HEED_PROBLEM_UNKNOWN,

@@ -15,16 +15,6 @@ typedef enum heed_norm_place {
     HEED_NORM_PLACES
 } heed_norm_place;
 
-/* The order of a layer's sublayers. */
-typedef enum heed_residual_kind {
-    HEED_RESIDUAL_SERIAL,             /* attention, cross-attention, feed-forward */
-    HEED_RESIDUAL_PARALLEL,           /* x + attention(norm(x)) + ffn(norm(x)) with one norm */
-    HEED_RESIDUAL_PARALLEL_TWO_NORMS, /* the same with a norm for each */
-    /* half a feed-forward, attention, cross-attention, half a feed-forward (Lu et al. 2019) */
-    HEED_RESIDUAL_MACARON,
-    HEED_RESIDUAL_KINDS
-} heed_residual_kind;
-
 /* Where token rows that are narrower than the model are projected to its width. */
 typedef enum heed_embedding_order {
     HEED_EMBEDDING_PROJECTED_FIRST, /* project, then add types and positions, then the norm (OPT) */

@@ -3,8 +3,11 @@
 
 const char *const heed_norm_names[] = {"layer", "rms", NULL};
 const char *const heed_norm_place_names[] = {"pre", "post", "sandwich", "output", "stream", NULL};
-const char *const heed_residual_names[] = {"serial", "parallel", "parallel_two_norms", "macaron",
-                                           NULL};
+const char *const heed_residual_names[] = {
+#define HEED_LAYER_ORDER(symbol, name, list) name,
+#include "model/layer_orders.def"
+#undef HEED_LAYER_ORDER
+    NULL};
 const char *const heed_position_names[] = {"none",   "learned", "sinusoidal",
                                            "rotary", "alibi",   NULL};
 

@@ -54,10 +54,9 @@ static const heed_slot macaron[] = {
 };
 
 static const heed_slot *const lists[HEED_RESIDUAL_KINDS] = {
-    [HEED_RESIDUAL_SERIAL] = serial,
-    [HEED_RESIDUAL_PARALLEL] = parallel,
-    [HEED_RESIDUAL_PARALLEL_TWO_NORMS] = parallel_two_norms,
-    [HEED_RESIDUAL_MACARON] = macaron,
+#define HEED_LAYER_ORDER(symbol, name, list) list,
+#include "model/layer_orders.def"
+#undef HEED_LAYER_ORDER
 };
 
 const heed_slot *heed_layer_slots(const heed_config *config)

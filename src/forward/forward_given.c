@@ -76,25 +76,11 @@ static bool is_cotangent(const char *name)
     return strncmp(name, "cotangent.", 10) == 0 || strcmp(name, "w") == 0;
 }
 
-/* Is this a label of a head of this model, or of a class of transformers? */
-static bool is_label(const heed_forward_call *call, const char *name)
-{
-    static const char *const names[] = {"labels", "next_sentence_label", "start_positions",
-                                        "end_positions"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(name, names[i]) == 0) return true;
-    for (int i = 0; i < call->terms.count; i++) {
-        const heed_label_use *use = call->terms.items[i].labels;
-        if (use && (strcmp(name, use->name) == 0 || strcmp(name, use->name_beside) == 0))
-            return true;
-    }
-    return false;
-}
-
 /* Is "in.<name>" an input of some model? */
-static bool is_known(const heed_forward_call *call, const char *name)
+static bool is_known(const char *name)
 {
-    if (is_cotangent(name) || is_label(call, name) || strcmp(name, "use_cache") == 0) return true;
+    if (is_cotangent(name) || heed_head_names_labels(name) || strcmp(name, "use_cache") == 0)
+        return true;
     for (int i = 0; i < KINDS; i++)
         if (strcmp(name, kinds[i].name) == 0) return true;
     return false;
@@ -105,7 +91,7 @@ heed_status heed_forward_check_names(const heed_forward_call *call, heed_error *
     for (size_t i = 0; i < call->inputs->count; i++) {
         const heed_named_tensor *tensor = &call->inputs->tensors[i];
         if (strncmp(tensor->name, "in.", 3) != 0) continue;
-        if (!is_known(call, tensor->name + 3))
+        if (!is_known(tensor->name + 3))
             return heed_fail(error, HEED_E_ARG, "input \"%s\" is not known to models of type %s",
                              tensor->name, call->config->model_type);
         if (tensor->dtype != HEED_I64 && tensor->dtype != HEED_I32 && tensor->dtype != HEED_U8 &&

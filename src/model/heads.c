@@ -52,6 +52,27 @@ void heed_loss_terms_add(heed_loss_terms *terms, heed_loss_term term)
     if (terms->count < HEED_MAX_LOSS_TERMS) terms->items[terms->count++] = term;
 }
 
+static bool has_labels(const heed_loss_terms *terms, const char *name)
+{
+    for (int i = 0; i < terms->count; i++) {
+        const heed_label_use *use = terms->items[i].labels;
+        if (strcmp(use->name, name) == 0 || strcmp(use->name_beside, name) == 0) return true;
+    }
+    return false;
+}
+
+bool heed_head_names_labels(const char *name)
+{
+    const heed_config any = {0};
+    for (int kind = HEED_HEAD_NONE + 1; kind < HEED_HEAD_COUNT; kind++) {
+        heed_loss_terms terms = {0};
+        if (!heads[kind]->list_terms) continue;
+        heads[kind]->list_terms(&any, HEED_PROBLEM_SINGLE, &terms);
+        if (has_labels(&terms, name)) return true;
+    }
+    return false;
+}
+
 /* Does any layer have experts? */
 static bool routes(const heed_config *config)
 {

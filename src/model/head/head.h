@@ -88,6 +88,8 @@ bool heed_head_lists_equal(const uint8_t *a, const uint8_t *b);
 void heed_loss_terms_list(const heed_config *config, heed_problem problem, heed_loss_terms *terms);
 /* Adds a term. There is room: heads have at most HEED_MAX_LOSS_TERMS / HEED_MAX_HEADS - 1 terms. */
 void heed_loss_terms_add(heed_loss_terms *terms, heed_loss_term term);
+/* Returns whether some head, of this model or not, has labels of this name for `heed forward`. */
+bool heed_head_names_labels(const char *name);
 /* Returns how sequence classification is scored: `asked`, unless it is HEED_PROBLEM_UNKNOWN, else
    as config.json says, or as the number of labels tells. */
 heed_problem heed_loss_problem(const heed_config *config, heed_problem asked);

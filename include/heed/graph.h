@@ -50,8 +50,10 @@ typedef enum heed_extent {
     HEED_EXTENT_SOURCE_ROWS, /* S: rows on the key side if they are not N: those of the encoder */
     HEED_EXTENT_SEQUENCES,   /* B: sequences */
     HEED_EXTENT_GATHERED,    /* R: rows picked out of N, for example those with a label */
-    HEED_EXTENT_COUNT
+    HEED_EXTENT_COUNT        /* the first that heed_extent_new returns */
 } heed_extent;
+
+enum { HEED_MAX_EXTENTS = 16 }; /* the most extents of a graph, those above included */
 
 typedef struct heed_shape {
     int8_t rank;                /* number of axes; 0 is a scalar with one element */
@@ -74,6 +76,14 @@ void heed_graph_free(heed_graph *graph);
 /* Returns the status of the first builder that failed and copies its message to *error; HEED_OK if
    none failed. */
 heed_status heed_graph_status(const heed_graph *graph, heed_error *error);
+
+/* Declares a further extent of this graph, such as patches or characters. With a multiple, its
+   count is always `multiple` times that of `base`, another live extent, and callers do not set it;
+   with base HEED_EXTENT_FIXED and multiple 1, it has a count of its own. The letter, A to Z, stands
+   for it in dumps and errors. Returns HEED_EXTENT_FIXED after an error: HEED_E_ARG for a letter or
+   a multiple out of range, a base that the graph does not have, or more than HEED_MAX_EXTENTS
+   extents. */
+heed_extent heed_extent_new(heed_graph *graph, char letter, heed_extent base, int64_t multiple);
 
 /* Declares a run-time argument: the caller fills its memory before each run. Names are copied and
    must be unique in a graph. */
@@ -176,7 +186,8 @@ heed_value heed_slice(heed_graph *graph, heed_value x, int64_t begin, int64_t en
 heed_value heed_concatenate(heed_graph *graph, const heed_value *parts, int count);
 /* Transposes x (A,B) to (B,A). Both extents must be fixed. */
 heed_value heed_transpose(heed_graph *graph, heed_value x);
-/* Returns the elements of x in another shape. If axis 0 is live, it keeps its extent. */
+/* Returns the elements of x in another shape. If axis 0 is live, it keeps its extent, or becomes a
+   multiple of it or what it is a multiple of (heed_extent_new): (N,4*E) becomes (4N,E). */
 heed_value heed_reshape(heed_graph *graph, heed_value x, heed_shape shape);
 /* Repeats x to the shape of `like`. The shapes must fit as b and a of heed_add do. */
 heed_value heed_broadcast(heed_graph *graph, heed_value x, heed_value like);

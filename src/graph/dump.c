@@ -68,14 +68,14 @@ void heed_graph_dump_text(const heed_graph *graph, heed_buffer *out)
         const heed_value_info *info = &graph->values[i];
         if (info->kind == HEED_VALUE_COMPUTED) continue;
         heed_buffer_printf(out, "%-9s %s %s%s%s\n", kinds[info->kind], info->name,
-                           heed_dtypes[info->dtype].name, heed_shape_text(info->shape, shape),
-                           layouts[info->layout]);
+                           heed_dtypes[info->dtype].name,
+                           heed_shape_text(graph, info->shape, shape), layouts[info->layout]);
     }
     for (size_t i = 0; i < graph->n_nodes; i++) {
         const heed_node *node = &graph->nodes[i];
         for (int j = 0; j < node->n_out; j++)
             heed_buffer_printf(out, "%s%%%d%s", j ? ", " : "", node->out[j],
-                               heed_shape_text(graph->values[node->out[j]].shape, shape));
+                               heed_shape_text(graph, graph->values[node->out[j]].shape, shape));
         heed_buffer_printf(out, " = %s", node->op->name);
         heed_node_put_attributes(out, node);
         for (int j = 0; j < node->n_in; j++)
@@ -110,16 +110,16 @@ void heed_graph_dump_dot(const heed_graph *graph, heed_buffer *out)
     for (size_t i = 1; i < graph->n_values; i++) {
         const heed_value_info *info = &graph->values[i];
         if (info->kind != HEED_VALUE_COMPUTED)
-            heed_buffer_printf(out,
-                               "  v%zu [label=\"%s\\n%s\", shape=ellipse, fillcolor=\"%s\"];\n", i,
-                               info->name, heed_shape_text(info->shape, shape), colors[info->kind]);
+            heed_buffer_printf(
+                out, "  v%zu [label=\"%s\\n%s\", shape=ellipse, fillcolor=\"%s\"];\n", i,
+                info->name, heed_shape_text(graph, info->shape, shape), colors[info->kind]);
     }
     for (size_t i = 0; i < graph->n_nodes; i++) {
         const heed_node *node = &graph->nodes[i];
         heed_buffer_printf(out, "  n%zu [label=\"%s", i, node->op->name);
         heed_node_put_attributes(out, node);
         heed_buffer_printf(out, "\\n%s\", fillcolor=\"%s\"",
-                           heed_shape_text(graph->values[node->out[0]].shape, shape),
+                           heed_shape_text(graph, graph->values[node->out[0]].shape, shape),
                            color_of_node(node));
         if (node->note) heed_buffer_printf(out, ", tooltip=\"not fused: %s\"", node->note);
         heed_buffer_text(out, "];\n");

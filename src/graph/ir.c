@@ -13,6 +13,7 @@ heed_graph *heed_graph_new(void)
     if (!graph) return NULL;
     graph->arena = heed_arena_new();
     graph->scope = "";
+    graph->n_extents = HEED_EXTENT_COUNT;
     /* values[HEED_NONE] is no value: numbers begin with 1 */
     bool ok = heed_grow(&graph->values, &graph->values_capacity, 1, sizeof *graph->values);
     if (graph->arena && ok) {
@@ -72,6 +73,42 @@ static heed_value add_value(heed_graph *graph, heed_value_info info)
     return (heed_value)graph->n_values++;
 }
 
+heed_extent_rule heed_extent_rule_of(const heed_graph *graph, int extent)
+{
+    if (extent >= HEED_EXTENT_COUNT && graph->extents[extent].base != HEED_EXTENT_FIXED)
+        return graph->extents[extent];
+    return (heed_extent_rule){.base = (heed_extent)extent, .multiple = 1};
+}
+
+heed_extent heed_extent_new(heed_graph *graph, char letter, heed_extent base, int64_t multiple)
+{
+    enum { MOST_MULTIPLE = 1 << 30 };
+    if (graph->error.status != HEED_OK) return HEED_EXTENT_FIXED;
+    if (letter < 'A' || letter > 'Z') {
+        heed_graph_fail(graph, HEED_E_ARG, "the letter of an extent is %d; expected A to Z",
+                        letter);
+        return HEED_EXTENT_FIXED;
+    }
+    if ((int)base < 0 || (int)base >= graph->n_extents || multiple < 1 ||
+        multiple > MOST_MULTIPLE || (base == HEED_EXTENT_FIXED && multiple != 1)) {
+        heed_graph_fail(graph, HEED_E_ARG,
+                        "an extent of %lld times extent %d: expected a live "
+                        "extent of this graph, and a multiple from 1 to %d",
+                        (long long)multiple, (int)base, MOST_MULTIPLE);
+        return HEED_EXTENT_FIXED;
+    }
+    heed_extent_rule rule = heed_extent_rule_of(graph, base);
+    if (graph->n_extents == HEED_MAX_EXTENTS || rule.multiple > MOST_MULTIPLE / multiple) {
+        heed_graph_fail(graph, HEED_E_ARG, "a graph has at most %d extents, and multiples up to %d",
+                        HEED_MAX_EXTENTS, MOST_MULTIPLE);
+        return HEED_EXTENT_FIXED;
+    }
+    rule.multiple *= multiple;
+    rule.letter = letter;
+    graph->extents[graph->n_extents] = rule; /* base HEED_EXTENT_FIXED: a count of its own */
+    return (heed_extent)graph->n_extents++;
+}
+
 heed_value heed_graph_find(const heed_graph *graph, const char *name)
 {
     const int32_t value = heed_name_table_find(&graph->named, name);
@@ -91,6 +128,10 @@ static bool may_add(heed_graph *graph, const char *name, heed_shape shape)
         if (shape.dim[i] >= 0) continue;
         heed_graph_fail(graph, HEED_E_SHAPE, "%s: extent %lld of axis %d is negative", name,
                         (long long)shape.dim[i], i);
+        return false;
+    }
+    if (shape.extent >= graph->n_extents) {
+        heed_graph_fail(graph, HEED_E_SHAPE, "%s: the graph has no extent %d", name, shape.extent);
         return false;
     }
     if (heed_graph_find(graph, name) == HEED_NONE) return true;
@@ -250,7 +291,7 @@ heed_status heed_infer_fail(const heed_infer *infer, heed_error *error, heed_sta
         used += (size_t)snprintf(
             operands + used, sizeof operands - used, "%s%s %s %s", used ? ", " : "",
             heed_value_label(infer->graph, infer->in[i], label), heed_dtypes[infer->dtype[i]].name,
-            heed_shape_text(infer->shape[i], shape));
+            heed_shape_text(infer->graph, infer->shape[i], shape));
     }
     return heed_fail(error, status, "%s: %s do not fit: expected %s", infer->op->name,
                      used ? operands : "no inputs", expected);
@@ -397,6 +438,8 @@ heed_graph *heed_graph_copy(const heed_graph *source)
     heed_graph *copy = heed_graph_new();
     if (!copy) return NULL;
     copy->streams = source->streams;
+    memcpy(copy->extents, source->extents, sizeof copy->extents);
+    copy->n_extents = source->n_extents;
     copy->clone = source->clone;
     copy->in_gradient = source->in_gradient;
     if (copy_values(copy, source) && copy_nodes(copy, source) && copy_externals(copy, source) &&

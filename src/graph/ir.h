@@ -43,6 +43,13 @@ struct heed_node {
     heed_value in[HEED_MAX_INPUTS], out[HEED_MAX_OUTPUTS];
 };
 
+/* An extent whose count is `multiple` times that of `base`, which is not such an extent itself. */
+typedef struct heed_extent_rule {
+    heed_extent base;
+    int64_t multiple;
+    char letter; /* in dumps and errors */
+} heed_extent_rule;
+
 struct heed_graph {
     heed_arena *arena;
     heed_error error; /* the error of the first builder that failed */
@@ -59,6 +66,9 @@ struct heed_graph {
     heed_name_table named;         /* the values of inputs and externals */
     heed_name_table named_outputs; /* indices in outputs */
     const char *scope;
+    /* from HEED_EXTENT_COUNT on; base HEED_EXTENT_FIXED: a count of its own */
+    heed_extent_rule extents[HEED_MAX_EXTENTS];
+    int n_extents;   /* those before HEED_EXTENT_COUNT included */
     int32_t streams; /* the number of random streams handed out */
     int32_t clone;   /* the clone id that new nodes get */
     bool in_gradient;
@@ -74,6 +84,8 @@ heed_value heed_graph_fail(heed_graph *graph, heed_status status, const char *fo
     HEED_PRINTF(3, 4);
 /* The input or external of this name, or HEED_NONE. */
 heed_value heed_graph_find(const heed_graph *graph, const char *name);
+/* The extent that this one is a multiple of, and the multiple; itself and 1 if it is none. */
+heed_extent_rule heed_extent_rule_of(const heed_graph *graph, int extent);
 /* A fresh stream number for a random op. */
 int32_t heed_graph_stream(heed_graph *graph);
 /* "name", or "%12" for a value without a name, for which `text` is the memory. */

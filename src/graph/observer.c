@@ -129,7 +129,8 @@ static heed_status check_step(const heed_plan *plan, const heed_node *node,
         "learning rate, or check the weights",
         *node->scope ? node->scope : "the graph", node->op->name,
         (double)((const float *)args->out[bad].data)[row * args->out[bad].row_stride + column],
-        (long long)row, (long long)column, heed_shape_text(args->out[bad].shape, shape), cause);
+        (long long)row, (long long)column,
+        heed_shape_text(plan->graph, args->out[bad].shape, shape), cause);
 }
 
 heed_status heed_observer_region(const heed_observer *observer, const heed_plan *plan,
@@ -196,7 +197,7 @@ void heed_trace_text(const heed_graph *graph, const heed_node *node, const heed_
     for (int j = 0; j < args->n_out; j++) {
         const heed_operand *operand = &args->out[j];
         heed_buffer_printf(out, "%%%d %s %s %s", node->out[j], node->op->name,
-                           heed_shape_text(operand->shape, shape),
+                           heed_shape_text(graph, operand->shape, shape),
                            heed_dtypes[operand->dtype].name);
         heed_node_put_attributes(out, node);
         if (*node->scope) heed_buffer_printf(out, " @%s", node->scope);

@@ -48,7 +48,7 @@ typedef struct heed_operand {
    share. */
 typedef struct heed_runtime {
     /* the live count of each extent; count[HEED_EXTENT_FIXED] is not used */
-    int64_t count[HEED_EXTENT_COUNT];
+    int64_t count[HEED_MAX_EXTENTS];
     uint64_t seed, step; /* seed and step of the random ops */
 } heed_runtime;
 
@@ -206,9 +206,9 @@ struct heed_op {
 heed_status heed_infer_fail(const heed_infer *infer, heed_error *error, heed_status status,
                             const char *expected);
 /* Writes a shape like "(N:48,32)" to text and returns text. A live extent is shown by its
-   letter. */
+   letter in the graph. */
 enum { HEED_SHAPE_TEXT = 96 };
-const char *heed_shape_text(heed_shape shape, char text[HEED_SHAPE_TEXT]);
+const char *heed_shape_text(const heed_graph *graph, heed_shape shape, char text[HEED_SHAPE_TEXT]);
 bool heed_shape_equal(heed_shape a, heed_shape b); /* compares rank, extent and dims */
 int64_t heed_shape_elements(heed_shape shape);     /* product of dims; 1 for a scalar */
 /* product of all dims but the first; 1 for rank <= 1 */

@@ -132,7 +132,7 @@ heed_status heed_observer_region(const heed_observer *observer, const heed_plan 
 struct heed_workspace {
     char *data;
     size_t bytes;
-    int64_t count[HEED_EXTENT_COUNT]; /* live counts of the last run */
+    int64_t count[HEED_MAX_EXTENTS]; /* live counts of the last run */
     /* the plan whose inputs lie here, and which of them are filled, by index in plan->inputs; the
        pointer is compared only, since the plan may be gone */
     const heed_plan *filled_for;

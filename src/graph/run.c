@@ -247,10 +247,25 @@ static void walk(void *argument, int thread, int threads)
     }
 }
 
+/* The runtime with the counts of extents that are multiples of others. A count that is out of range
+   stays so. */
+static heed_runtime complete_counts(const heed_plan *plan, const heed_runtime *runtime)
+{
+    heed_runtime complete = *runtime;
+    for (int i = HEED_EXTENT_COUNT; i < plan->graph->n_extents; i++) {
+        const heed_extent_rule rule = heed_extent_rule_of(plan->graph, i);
+        const int64_t count = runtime->count[rule.base];
+        if ((int)rule.base == i) continue;
+        complete.count[i] = count > INT64_MAX / rule.multiple ? INT64_MAX : count * rule.multiple;
+    }
+    return complete;
+}
+
 heed_status heed_plan_run(const heed_plan *plan, heed_workspace *workspace,
-                          const heed_binding *binding, const heed_runtime *runtime,
+                          const heed_binding *binding, const heed_runtime *counts,
                           const heed_observer *observer, heed_error *error)
 {
+    const heed_runtime complete = complete_counts(plan, counts), *runtime = &complete;
     HEED_TRY(check_binding(plan, binding, error));
     HEED_TRY(check_counts(plan, runtime, error));
     if (workspace->bytes < plan->total_bytes)

@@ -1,5 +1,5 @@
 /* shape.c: shapes: making, comparing and printing them. */
-#include "graph/op.h"
+#include "graph/ir.h"
 #include "tensor/qblock_dot.h"
 
 #include <stdio.h>
@@ -60,12 +60,14 @@ int64_t heed_shape_rows(heed_shape shape)
     return shape.rank ? shape.dim[0] : 1;
 }
 
-const char *heed_shape_text(heed_shape shape, char text[HEED_SHAPE_TEXT])
+const char *heed_shape_text(const heed_graph *graph, heed_shape shape, char text[HEED_SHAPE_TEXT])
 {
     static const char letters[HEED_EXTENT_COUNT] = {0, 'N', 'S', 'B', 'R'};
+    char letter = '?';
+    if (shape.extent < HEED_EXTENT_COUNT) letter = letters[shape.extent];
+    else if (shape.extent < graph->n_extents) letter = graph->extents[shape.extent].letter;
     size_t used = (size_t)snprintf(text, HEED_SHAPE_TEXT, "(");
-    if (shape.extent && shape.extent < HEED_EXTENT_COUNT)
-        used += (size_t)snprintf(text + used, HEED_SHAPE_TEXT - used, "%c:", letters[shape.extent]);
+    if (letter) used += (size_t)snprintf(text + used, HEED_SHAPE_TEXT - used, "%c:", letter);
     for (int i = 0; i < shape.rank && used < HEED_SHAPE_TEXT; i++)
         used += (size_t)snprintf(text + used, HEED_SHAPE_TEXT - used, "%s%lld", i ? "," : "",
                                  (long long)shape.dim[i]);

@@ -31,7 +31,7 @@ typedef struct heed_column {
 /* Zero-initialize it; free it with heed_batch_free. */
 typedef struct heed_batch {
     /* live rows of each extent; heed_batch_sequence and heed_batch_label count them */
-    int64_t count[HEED_EXTENT_COUNT];
+    int64_t count[HEED_MAX_EXTENTS];
     heed_column *columns;
     size_t n_columns, columns_capacity;
     /* What each term of the loss is divided by, in the order of heed_engine_loss_terms: its labels,

@@ -74,7 +74,7 @@ static inline heed_shape_attributes heed_attributes_of_shape(heed_shape shape)
    elements? */
 static inline bool heed_shape_is_valid(heed_shape shape)
 {
-    if (shape.rank < 0 || shape.rank > HEED_MAX_RANK || shape.extent >= HEED_EXTENT_COUNT)
+    if (shape.rank < 0 || shape.rank > HEED_MAX_RANK || shape.extent >= HEED_MAX_EXTENTS)
         return false;
     if (shape.rank == 0) return shape.extent == HEED_EXTENT_FIXED;
     int64_t elements = 1;

@@ -1,7 +1,8 @@
 /* Reshape: the same elements, in the same order, in another shape.
    Inputs:   x f32
    Output:   y f32; a view if its rows are those of x, or if x has no gaps. A live axis 0 stays as
-             it is and only the axes after it change; fixed shapes hold equally many elements.
+             it is, or becomes another multiple of the same extent, (N,H*E) to (HN,E); fixed shapes
+             hold equally many elements.
    Gradient: dy reshaped back
    Errors:   HEED_E_SHAPE if elements or live rows differ; HEED_E_DTYPE unless f32 */
 #include "op/check.h"
@@ -17,17 +18,29 @@ void REAL(heed_reshape_reference)(const heed_kernel_args *args)
 }
 
 #if !HEED_REAL_DOUBLE
+/* Are the rows of both fixed, or live rows of one extent or of multiples of one, so that any count
+   of rows holds equally many elements? */
+static bool rows_fit(const heed_graph *graph, heed_shape x, heed_shape y)
+{
+    const heed_extent_rule of_x = heed_extent_rule_of(graph, x.extent),
+                           of_y = heed_extent_rule_of(graph, y.extent);
+    if (of_x.base != of_y.base) return false;
+    if (x.extent == HEED_EXTENT_FIXED) return true;
+    return x.dim[0] % of_x.multiple == 0 && y.dim[0] % of_y.multiple == 0 &&
+           x.dim[0] / of_x.multiple == y.dim[0] / of_y.multiple &&
+           heed_shape_columns(x) * of_x.multiple == heed_shape_columns(y) * of_y.multiple;
+}
+
 static heed_status infer(heed_infer *infer, heed_error *error)
 {
     heed_shape x = infer->shape[0], y = ((const heed_shape_attributes *)infer->attributes)->shape;
     HEED_TRY(heed_check_f32(infer, error));
-    bool fits = heed_shape_is_valid(y) && x.extent == y.extent &&
-                heed_shape_elements(x) == heed_shape_elements(y);
-    if (fits && x.extent != HEED_EXTENT_FIXED)
-        fits = x.dim[0] == y.dim[0] && heed_shape_columns(x) == heed_shape_columns(y);
+    bool fits = heed_shape_is_valid(y) && y.extent < infer->graph->n_extents &&
+                heed_shape_elements(x) == heed_shape_elements(y) && rows_fit(infer->graph, x, y);
     if (!fits)
         return heed_infer_fail(infer, error, HEED_E_SHAPE,
-                               "as many elements in the new shape, and a live axis 0 unchanged");
+                               "as many elements in the new shape, and a live axis 0 unchanged or "
+                               "with a multiple of its rows");
     infer->out_shape[0] = y;
     return HEED_OK;
 }

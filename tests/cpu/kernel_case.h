@@ -21,7 +21,7 @@ typedef struct kernel_case {
     const char *name;
     heed_graph *graph;
     heed_op_id op;
-    int64_t count[HEED_EXTENT_COUNT]; /* live counts */
+    int64_t count[HEED_MAX_EXTENTS]; /* live counts */
     /* Element (row, column) of input `input`; NULL: normal numbers for floats, 0 for integers. */
     double (*element)(const struct kernel_case *c, int input, int64_t row, int64_t column,
                       heed_rng *rng);

@@ -102,15 +102,27 @@ static void restore_weights(const heed_forward_stack *query, const heed_forward_
             }
 }
 
-/* Restores attention weights to (B,H,T,S). The name tells which stacks the queries and keys are
-   from. */
+static heed_status fail_layout(const char *name, const heed_operand *from, heed_error *error)
+{
+    return heed_fail(error, HEED_E_UNSUPPORTED,
+                     "output \"%s\" with %d axes has no padded layout: expected (rows,columns), "
+                     "(sequences,columns), attention weights or a fixed shape",
+                     name, from->shape.rank);
+}
+
+static const heed_forward_stack *stack_of(const heed_forward_call *call, heed_input_stack reader)
+{
+    return reader == HEED_MAIN_STACK ? &call->main : &call->source;
+}
+
+/* Restores attention weights to (B,H,T,S). */
 static heed_status restore_attention(const heed_forward_call *call, const char *name,
                                      const heed_operand *from, heed_tensor_list *outputs,
                                      heed_error *error)
 {
-    bool cross = strncmp(name, "cross_", 6) == 0, encoder = strncmp(name, "encoder_", 8) == 0;
-    const heed_forward_stack *query = encoder ? &call->source : &call->main;
-    const heed_forward_stack *key = cross ? &call->source : query;
+    heed_input_stack queries, keys;
+    if (!heed_output_find_weights(name, &queries, &keys)) return fail_layout(name, from, error);
+    const heed_forward_stack *query = stack_of(call, queries), *key = stack_of(call, keys);
     int64_t sizes[] = {query->padded.batch, from->shape.dim[1], query->padded.length,
                        key->padded.length};
     float *values = NULL;
@@ -120,18 +132,48 @@ static heed_status restore_attention(const heed_forward_call *call, const char *
     return HEED_OK;
 }
 
-/* Restores one output by its rank and extent. */
+/* Adds an output of a fixed extent as it is. */
+static heed_status copy_fixed(const char *name, const heed_operand *from, heed_tensor_list *outputs,
+                              heed_error *error)
+{
+    const int64_t columns = heed_shape_columns(from->shape);
+    float *values = NULL;
+    HEED_TRY(heed_tensor_list_add(outputs, "out.", name, from->shape, &values, error));
+    for (int64_t row = 0; from->present && row < heed_shape_rows(from->shape); row++)
+        memcpy(values + row * columns, (const float *)from->data + row * from->row_stride,
+               (size_t)columns * sizeof *values);
+    return HEED_OK;
+}
+
+/* Is this an output (rows,columns) with the rows that a run of the call has? */
+static bool has_rows(const heed_operand *from, int64_t rows)
+{
+    return from->shape.rank == 2 && (!from->present || from->shape.dim[0] == rows);
+}
+
+/* Restores one output by its extent. */
 static heed_status restore_one(const heed_forward_call *call, const char *name,
                                const heed_operand *from, heed_tensor_list *outputs,
                                heed_error *error)
 {
-    if (from->shape.rank == 4) return restore_attention(call, name, from, outputs, error);
-    if (from->shape.extent == HEED_EXTENT_SOURCE_ROWS)
-        return restore_rows(&call->source, name, from, false, outputs, error);
-    if (from->shape.extent == HEED_EXTENT_SEQUENCES)
-        return restore_sequences(call, name, from, outputs, error);
+    const int64_t rows = call->main.rows.count, sequences = call->main.rows.sequences;
     bool squeeze = heed_head_any(call->config, HEED_TRAIT_SCORES_ROWS) && from->shape.dim[1] == 1;
-    return restore_rows(&call->main, name, from, squeeze, outputs, error);
+    switch ((heed_extent)from->shape.extent) {
+    case HEED_EXTENT_FIXED: return copy_fixed(name, from, outputs, error);
+    case HEED_EXTENT_ROWS:
+    case HEED_EXTENT_GATHERED:
+        if (!has_rows(from, rows)) break;
+        return restore_rows(&call->main, name, from, squeeze, outputs, error);
+    case HEED_EXTENT_SOURCE_ROWS:
+        if (!has_rows(from, call->source.rows.count)) break;
+        return restore_rows(&call->source, name, from, false, outputs, error);
+    case HEED_EXTENT_SEQUENCES:
+        if (from->shape.rank == 4) return restore_attention(call, name, from, outputs, error);
+        if (!has_rows(from, sequences)) break;
+        return restore_sequences(call, name, from, outputs, error);
+    default: break;
+    }
+    return fail_layout(name, from, error);
 }
 
 heed_status heed_forward_restore(const heed_forward_call *call, const heed_plan *plan,

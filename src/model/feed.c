@@ -1,6 +1,7 @@
 /* feed.c: fills the inputs of a program from a batch. The functions named in program.def fill what
    the batch leaves out. */
 #include "model/feed.h"
+#include "graph/ir.h"
 #include "model/engine.h"
 #include "tensor/dtype.h"
 
@@ -286,6 +287,14 @@ static heed_status fill_input(feed *to, heed_error *error)
     return fillers[id](to, error);
 }
 
+/* Returns the rows of an extent, which may be a multiple of another one. */
+static int64_t live_rows(const heed_plan *plan, const heed_batch *batch, int extent)
+{
+    const heed_extent_rule rule = heed_extent_rule_of(heed_plan_graph(plan), extent);
+    const int64_t count = batch->count[rule.base];
+    return count > INT64_MAX / rule.multiple ? INT64_MAX : count * rule.multiple;
+}
+
 heed_status heed_program_feed(const heed_model *model, const heed_plan *plan,
                               heed_workspace *workspace, const heed_batch *batch, heed_error *error)
 {
@@ -299,7 +308,8 @@ heed_status heed_program_feed(const heed_model *model, const heed_plan *plan,
                    .shape = inputs[i].shape};
         int64_t most = to.shape.dim[0];
         if (!inputs[i].is_read) continue;
-        if (to.shape.extent != HEED_EXTENT_FIXED) to.shape.dim[0] = batch->count[to.shape.extent];
+        if (to.shape.extent != HEED_EXTENT_FIXED)
+            to.shape.dim[0] = live_rows(plan, batch, to.shape.extent);
         if (to.shape.dim[0] < 0 || to.shape.dim[0] > most)
             return heed_fail(error, HEED_E_ARG,
                              "\"%s\": %lld live rows, the plan was made for at most %lld", to.name,

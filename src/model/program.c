@@ -1,4 +1,4 @@
-/* program.c: the table of the inputs that programs have. */
+/* program.c: the tables of the inputs and outputs that programs have. */
 #include "model/program.h"
 
 #include <string.h>
@@ -53,4 +53,28 @@ bool heed_input_find(const char *name, heed_input_id *id, heed_input_stack *stac
 heed_extent heed_stack_extent(heed_input_stack stack)
 {
     return stack == HEED_MAIN_STACK ? HEED_EXTENT_ROWS : HEED_EXTENT_SOURCE_ROWS;
+}
+
+/* Outputs (B,H,T,S): the weights with which rows of one stack attend to rows of one stack. There is
+   one for each layer, "attentions.0" and so on. */
+static const struct {
+    const char *name;
+    heed_input_stack queries, keys;
+} weights[] = {
+    {"attentions", HEED_MAIN_STACK, HEED_MAIN_STACK},
+    {"decoder_attentions", HEED_MAIN_STACK, HEED_MAIN_STACK},
+    {"encoder_attentions", HEED_SOURCE_STACK, HEED_SOURCE_STACK},
+    {"cross_attentions", HEED_MAIN_STACK, HEED_SOURCE_STACK},
+};
+
+bool heed_output_find_weights(const char *name, heed_input_stack *queries, heed_input_stack *keys)
+{
+    for (size_t i = 0; i < sizeof weights / sizeof *weights; i++) {
+        size_t length = strlen(weights[i].name);
+        if (strncmp(name, weights[i].name, length) != 0 || name[length] != '.') continue;
+        *queries = weights[i].queries;
+        *keys = weights[i].keys;
+        return true;
+    }
+    return false;
 }

@@ -1,5 +1,5 @@
-/* program.h: the table of the inputs that programs have (program.def). batch.h makes what they are
-   filled from, feed.h fills them. */
+/* program.h: the tables of the inputs (program.def) and outputs that programs have. batch.h makes
+   what inputs are filled from, feed.h fills them. */
 #ifndef HEED_MODEL_PROGRAM_H
 #define HEED_MODEL_PROGRAM_H
 
@@ -48,6 +48,9 @@ extern const heed_input_kind heed_input_kinds[HEED_INPUTS];
 const char *heed_input_name(heed_input_id id, heed_input_stack stack);
 /* Finds the input of this name; false if program.def does not have it. */
 bool heed_input_find(const char *name, heed_input_id *id, heed_input_stack *stack);
+/* Finds the stacks whose rows are the queries and the keys of an output (B,H,T,S) of attention
+   weights; false for another output, whose rows are those of its extent. */
+bool heed_output_find_weights(const char *name, heed_input_stack *queries, heed_input_stack *keys);
 /* Returns the extent of the rows of a stack. */
 heed_extent heed_stack_extent(heed_input_stack stack);
 

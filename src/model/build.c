@@ -1,5 +1,6 @@
 /* Builds the graph of a purpose: externals, inputs, stacks, head, loss, gradients. */
-#include "model/build.h"
+#include "model/front/front.h"
+#include "model/sublayer/sublayer.h"
 #include "graph/plan.h"
 #include "tensor/dtype.h"
 
@@ -151,18 +152,31 @@ static void declare_rotary(heed_build *b, heed_stack_inputs *inputs)
                                                  heed_rope_table_factor(&b->config->rope_local));
 }
 
+/* Returns which inputs of program.def the front and the layers of a stack read (HEED_READS). */
+static uint64_t inputs_read(const heed_config *config, heed_stack_id stack_id)
+{
+    uint64_t read = heed_front_of(config)->inputs;
+    heed_weight_place place = {.stack_id = (uint8_t)stack_id};
+    for (; place.layer < heed_stack_layers(config, stack_id); place.layer++)
+        for (const heed_slot *slot = heed_layer_slots(config); slot->id; slot++)
+            if (!slot->when || slot->when(config, &place)) read |= slot->kind->inputs;
+    return read;
+}
+
 static void declare_inputs(heed_build *b, heed_stack_inputs *inputs)
 {
-    const heed_program_spec *spec = b->spec;
-    inputs->sequences = heed_build_input(b, inputs, HEED_INPUT_SEQUENCES, 0);
-    if (spec->indexed) {
+    const heed_position_kind position = (heed_position_kind)b->config->position;
+    uint64_t read = inputs_read(b->config, inputs->stack_id);
+    bool placed = position != HEED_POSITION_NONE && position != HEED_POSITION_ALIBI;
+    if (read & HEED_READS(SEQUENCES))
+        inputs->sequences = heed_build_input(b, inputs, HEED_INPUT_SEQUENCES, 0);
+    if ((read & HEED_READS(QUERY_INDEX)) && b->spec->indexed)
         inputs->query_index = heed_build_input(b, inputs, HEED_INPUT_QUERY_INDEX, 0);
+    if ((read & HEED_READS(KEY_INDEX)) && b->spec->indexed)
         inputs->key_index = heed_build_input(b, inputs, HEED_INPUT_KEY_INDEX, 0);
-    }
     if (heed_build_drops(b)) inputs->samples = heed_build_input(b, inputs, HEED_INPUT_SAMPLES, 0);
-    bool placed = b->config->position != HEED_POSITION_NONE &&
-                  b->config->position != HEED_POSITION_ALIBI;
-    if (placed) inputs->positions = heed_build_input(b, inputs, HEED_INPUT_POSITIONS, 0);
+    if ((read & HEED_READS(POSITIONS)) && placed)
+        inputs->positions = heed_build_input(b, inputs, HEED_INPUT_POSITIONS, 0);
     int32_t slopes = b->model->slopes[inputs->stack_id];
     if (slopes >= 0) inputs->slopes = b->weights[slopes];
     if (b->model->rotary[inputs->stack_id] >= 0) declare_rotary(b, inputs);
@@ -195,7 +209,8 @@ static void declare_stack_inputs(heed_build *b)
     };
     if (both && !decodes) declare_inputs(b, &b->source);
     if (b->spec->purpose != HEED_PURPOSE_ENCODE) declare_inputs(b, &b->main);
-    if (both && b->spec->purpose != HEED_PURPOSE_ENCODE)
+    bool crosses = inputs_read(config, b->main.stack_id) & HEED_READS(CROSS_SEQUENCES);
+    if (crosses && b->spec->purpose != HEED_PURPOSE_ENCODE)
         b->cross_sequences = heed_build_input(b, NULL, HEED_INPUT_CROSS_SEQUENCES, 0);
     if (decodes) {
         heed_shape table = heed_shape_2(b->spec->table_rows, b->spec->table_columns);

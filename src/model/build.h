@@ -93,6 +93,8 @@ heed_value heed_build_token_table(const heed_build *b, heed_stack_id stack_id);
    ANY. */
 heed_value heed_build_input(const heed_build *b, const heed_stack_inputs *inputs, heed_input_id id,
                             int64_t columns);
+/* A bit for an input of program.def. */
+#define HEED_READS(symbol) (UINT64_C(1) << HEED_INPUT_##symbol)
 /* Returns the spec's maximum of rows of an extent. */
 int64_t heed_build_rows(const heed_build *b, heed_extent extent);
 /* Declares an input of program.def in a shape of the program's own. */

@@ -110,7 +110,7 @@ typedef struct heed_config {
     /* Token rows are scaled by the share of masks in their sequence, and those of masks are zeros
        (ESM). */
     bool mask_scaling;
-    int64_t mask_id; /* the id of masks if they are scaled by; else -1 */
+    int64_t mask_id; /* the id of masks; 0: it is not known */
     /* rows of a learned or computed table of positions, else the length the model was trained on */
     int64_t context;
     int64_t token_types;         /* rows of the token type table; 0: none */

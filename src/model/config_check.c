@@ -259,7 +259,7 @@ static heed_status check_front(const heed_config *config, const char *where, hee
                          where);
     if (config->mask_scaling)
         HEED_TRY(
-            check_range(where, "mask_token_id", config->mask_id, 0, config->vocabulary - 1, error));
+            check_range(where, "mask_token_id", config->mask_id, 1, config->vocabulary - 1, error));
     if (last && !config->lm_transform.dense && heed_head_any(config, HEED_TRAIT_PREDICTS_TOKENS) &&
         config->embedding_width != config->d_model)
         return heed_fail(
@@ -282,7 +282,7 @@ static void derive(heed_config *config)
     if (!config->lm_transform.dense) config->lm_transform = (heed_transform){0};
     if (!config->pooler.dense) config->pooler = (heed_transform){0};
     if (config->embedding_width == 0) config->embedding_width = config->d_model;
-    if (!config->mask_scaling) config->mask_id = -1; /* it is not read */
+    if (config->mask_id < 0) config->mask_id = 0;
     if (config->rope.original_context == 0) config->rope.original_context = config->context;
     if (config->rope_local.original_context == 0)
         config->rope_local.original_context = config->context;

@@ -42,7 +42,7 @@ const heed_role_use *heed_role_in(const heed_role_use *list, const heed_config *
                                   const heed_weight_place *place, heed_role role)
 {
     for (; list->name; list++)
-        if (list->role == role) return !list->when || list->when(config, place) ? list : NULL;
+        if (list->role == role && (!list->when || list->when(config, place))) return list;
     return NULL;
 }
 

@@ -420,7 +420,7 @@ static void wrong_sizes_are_refused_by_name(void **state)
         {ENCODER(", \"embedding_order\": \"projected_last\", \"embedding_width\": 6"),
          HEED_E_UNSUPPORTED, "hidden states are 8 wide and token rows 6"},
         {ENCODER(", \"mask_scaling\": true"), HEED_E_FORMAT,
-         "mask_token_id is -1; expected 0 to 10"},
+         "mask_token_id is 0; expected 1 to 10"},
         {ENCODER(", \"mask_scaling\": true, \"mask_token_id\": 11"), HEED_E_FORMAT,
          "mask_token_id is 11"},
         {ENCODER(", \"first_norm_absent\": true, \"norm_place\": \"post\""), HEED_E_UNSUPPORTED,

@@ -9,6 +9,7 @@
 typedef struct heed_front_kind {
     const char *name;
     const heed_role_use *roles;
+    uint64_t inputs; /* HEED_READS of the inputs that it reads besides those that it declares */
     /* Declares the input of the stack at this place, and says in *embedding what the rows are. */
     void (*read)(heed_build *b, const heed_weight_place *place, heed_nn_embedding *embedding);
 } heed_front_kind;

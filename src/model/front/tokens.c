@@ -32,5 +32,6 @@ static void read(heed_build *b, const heed_weight_place *place, heed_nn_embeddin
 const heed_front_kind heed_front_tokens = {
     .name = "tokens",
     .roles = roles,
+    .inputs = HEED_READS(POSITIONS),
     .read = read,
 };

@@ -14,5 +14,6 @@ static void read(heed_build *b, const heed_weight_place *place, heed_nn_embeddin
 const heed_front_kind heed_front_vectors = {
     .name = "vectors",
     .roles = roles,
+    .inputs = HEED_READS(POSITIONS),
     .read = read,
 };

@@ -139,5 +139,7 @@ static heed_value build(heed_build *b, const heed_weight_place *place, heed_valu
 const heed_sublayer_kind heed_sublayer_attention = {
     .name = "attention",
     .roles = roles,
+    .inputs = HEED_READS(SEQUENCES) | HEED_READS(QUERY_INDEX) | HEED_READS(KEY_INDEX) |
+              HEED_READS(POSITIONS),
     .build = build,
 };

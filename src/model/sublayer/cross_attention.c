@@ -51,6 +51,7 @@ static void fill(heed_build *b, const heed_weight_place *place)
 const heed_sublayer_kind heed_sublayer_cross_attention = {
     .name = "cross_attention",
     .roles = roles,
+    .inputs = HEED_READS(CROSS_SEQUENCES),
     .build = build,
     .fill = fill,
 };

@@ -185,10 +185,9 @@ void heed_forward_mark_needed(heed_forward_call *call)
 
 /* Checks labels of tokens: their shape (B,T), and that they are classes of the head. */
 static heed_status check_tokens(const heed_forward_call *call, const heed_named_tensor *labels,
-                                int64_t classes, heed_error *error)
+                                heed_value_range range, heed_error *error)
 {
     const heed_padded *padded = &call->main.padded;
-    heed_value_range range = {0, classes - 1, "the model"};
     HEED_TRY(heed_forward_check_grid(labels, padded, false, error));
     for (int64_t place = 0; place < padded->batch * padded->length; place++) {
         int64_t label = token_label(call, place);
@@ -213,10 +212,9 @@ static heed_status check_count(const heed_named_tensor *labels, int64_t lines, i
 }
 
 /* Checks that labels of sequences or questions are among the classes of the head. */
-static heed_status check_classes(const heed_named_tensor *labels, int64_t classes,
+static heed_status check_classes(const heed_named_tensor *labels, heed_value_range range,
                                  heed_error *error)
 {
-    heed_value_range range = {0, classes - 1, "the model"};
     for (int64_t b = 0; b < heed_tensor_elements(labels); b++) {
         int64_t label = heed_tensor_integer(labels, b);
         if (label != HEED_IGNORE)
@@ -234,18 +232,19 @@ static heed_status check_term(const heed_forward_call *call, int term, heed_erro
 {
     const heed_label_use *use = call->terms.items[term].labels;
     const heed_named_tensor *labels = call->labels[term];
-    int64_t batch = call->main.padded.batch, classes = 0;
-    if (use->classes) classes = use->classes(call->config);
+    int64_t batch = call->main.padded.batch;
+    int64_t classes = use->classes ? use->classes(call->config) : call->choices;
+    heed_value_range range = {0, classes - 1, call->terms.items[term].head->name};
     switch ((heed_label_kind)use->kind) {
-    case HEED_LABEL_TOKEN: return check_tokens(call, labels, classes, error);
+    case HEED_LABEL_TOKEN: return check_tokens(call, labels, range, error);
     case HEED_LABEL_NUMBERS: return check_count(labels, batch, classes, "sequences", error);
     case HEED_LABEL_POSITION: return check_count(labels, batch, 1, "sequences", error);
     case HEED_LABEL_SEQUENCE:
         HEED_TRY(check_count(labels, batch, 1, "sequences", error));
-        return check_classes(labels, classes, error);
+        return check_classes(labels, range, error);
     case HEED_LABEL_CHOICE:
         HEED_TRY(check_count(labels, questions(call), 1, "questions", error));
-        return check_classes(labels, call->choices, error);
+        return check_classes(labels, range, error);
     }
     return HEED_OK;
 }

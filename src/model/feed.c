@@ -295,11 +295,50 @@ static int64_t live_rows(const heed_plan *plan, const heed_batch *batch, int ext
     return count > INT64_MAX / rule.multiple ? INT64_MAX : count * rule.multiple;
 }
 
+/* Returns how many classes the labels of a column have; -1 if any number will do. */
+static int64_t classes_of(const heed_batch *batch, const heed_config *config,
+                          const heed_label_use *use)
+{
+    const heed_column *grid = heed_batch_column(batch, "grid_bias");
+    if (use->classes) return use->classes(config);
+    return grid ? grid->columns : -1;
+}
+
+/* Checks that the labels of a term are classes of its head. */
+static heed_status check_labels(const heed_batch *batch, const heed_config *config,
+                                const heed_loss_term *term, heed_error *error)
+{
+    const heed_column *column = heed_batch_column(batch, term->labels->column);
+    int64_t classes = classes_of(batch, config, term->labels);
+    if (!column || column->dtype != HEED_I32 || classes < 0) return HEED_OK;
+    const int32_t *labels = column->data;
+    for (int64_t i = 0; i < column->rows; i++)
+        if (labels[i] != HEED_IGNORE && (labels[i] < 0 || labels[i] >= classes))
+            return heed_fail(error, HEED_E_ARG,
+                             "column \"%s\" of the batch has the label %d in row %lld; the head "
+                             "\"%s\" has 0 to %lld",
+                             column->name, labels[i], (long long)i, term->head->name,
+                             (long long)classes - 1);
+    return HEED_OK;
+}
+
+static heed_status check_all_labels(const heed_model *model, const heed_batch *batch,
+                                    heed_error *error)
+{
+    const heed_config *config = heed_model_config(model);
+    heed_loss_terms terms;
+    heed_loss_terms_list(config, HEED_PROBLEM_UNKNOWN, &terms);
+    for (int i = 0; i < terms.count; i++)
+        if (terms.items[i].labels) HEED_TRY(check_labels(batch, config, &terms.items[i], error));
+    return HEED_OK;
+}
+
 heed_status heed_program_feed(const heed_model *model, const heed_plan *plan,
                               heed_workspace *workspace, const heed_batch *batch, heed_error *error)
 {
     size_t count;
     const heed_plan_input_info *inputs = heed_plan_inputs(plan, &count);
+    HEED_TRY(check_all_labels(model, batch, error));
     for (size_t i = 0; i < count; i++) {
         feed to = {.model = model,
                    .batch = batch,

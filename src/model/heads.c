@@ -81,13 +81,21 @@ static bool routes(const heed_config *config)
     return false;
 }
 
+static void list_head(const heed_config *config, heed_problem problem, const heed_head_kind *head,
+                      heed_loss_terms *terms)
+{
+    int first = terms->count;
+    if (head->list_terms) head->list_terms(config, problem, terms);
+    for (int i = first; i < terms->count; i++) terms->items[i].head = head;
+}
+
 void heed_loss_terms_list(const heed_config *config, heed_problem problem, heed_loss_terms *terms)
 {
     const heed_head_kind *head;
     terms->count = 0;
     for (int at = 0; (head = heed_head_at(config, at)) != NULL; at++)
-        if (head->list_terms) head->list_terms(config, problem, terms);
+        list_head(config, problem, head, terms);
     if (heed_head_any(config, HEED_TRAIT_GENERATES) && config->router_outputs && routes(config))
         heed_loss_terms_add(terms,
-                            (heed_loss_term){"balance", (float)config->balance_weight, NULL});
+                            (heed_loss_term){"balance", (float)config->balance_weight, NULL, NULL});
 }

@@ -327,35 +327,79 @@ heed_status heed_trainer_average(heed_trainer *t, heed_error *error)
 
 /* ---- picture ---- */
 
+enum { MOST_CURVES = 8, CURVE_NAME = 48 };
+
+/* What the picture shows: fields of the log. */
+typedef struct curves {
+    heed_log_series points[MOST_CURVES];
+    heed_plot_series series[MOST_CURVES];
+    char names[MOST_CURVES][CURVE_NAME]; /* labels */
+    size_t count;
+} curves;
+
+/* Adds a field of the log as a curve; one that no line has is added if it must be there. */
+static heed_status add_curve(curves *c, const char *log, const char *field, const char *label,
+                             heed_error *error)
+{
+    bool training = strcmp(field, "loss") == 0, valid = strcmp(field, "eval_loss") == 0;
+    heed_log_series points = {0};
+    if (c->count == MOST_CURVES) return HEED_OK;
+    HEED_TRY(heed_log_read(&points, log, field, error));
+    if (points.count == 0 && !training) {
+        heed_log_series_free(&points);
+        return HEED_OK;
+    }
+    snprintf(c->names[c->count], CURVE_NAME, "%s", label);
+    c->points[c->count] = points;
+    c->series[c->count] = (heed_plot_series){
+        .label = c->names[c->count],
+        .x = points.x,
+        .y = points.y,
+        .count = points.count,
+        .smooth = !valid,
+        .markers = valid,
+    };
+    c->count++;
+    return HEED_OK;
+}
+
+/* Reads the losses, and if several heads have labels, the loss of each of their terms. */
+static heed_status read_curves(const heed_trainer *t, const char *log, curves *c, heed_error *error)
+{
+    int labelled = 0;
+    HEED_TRY(add_curve(c, log, "loss", "training", error));
+    HEED_TRY(add_curve(c, log, "eval_loss", "validation", error));
+    for (int i = 0; i < t->terms.count; i++) labelled += t->terms.items[i].labels != NULL;
+    for (int i = 0; labelled > 1 && i < t->terms.count; i++) {
+        char field[CURVE_NAME];
+        snprintf(field, sizeof field, "loss_%s", t->terms.items[i].name);
+        if (t->terms.items[i].labels)
+            HEED_TRY(add_curve(c, log, field, t->terms.items[i].name, error));
+    }
+    return HEED_OK;
+}
+
 static heed_status draw(heed_trainer *t, const char *path, heed_error *error)
 {
     char *log = heed_path_join(t->options.out, "log.jsonl");
     if (log == NULL) return heed_fail_memory(error, 256, "a path");
-    heed_log_series loss = {0}, eval = {0};
+    curves c = {.count = 0};
     heed_buffer svg = {0};
-    heed_status status = heed_log_read(&loss, log, "loss", error);
-    if (status == HEED_OK) status = heed_log_read(&eval, log, "eval_loss", error);
+    heed_status status = read_curves(t, log, &c, error);
     if (status == HEED_OK) {
-        /* clang-format off */
-        heed_plot_series series[] = {
-            {.label = "training", .x = loss.x, .y = loss.y, .count = loss.count, .smooth = true},
-            {.label = "validation", .x = eval.x, .y = eval.y, .count = eval.count, .markers = true},
-        };
-        /* clang-format on */
         heed_line_chart chart = {
             .title = "Loss",
             .subtitle = t->objective->what,
             .x_label = "update",
             .y_label = "nats per label",
-            .series = series,
-            .count = eval.count > 0 ? 2 : 1,
+            .series = c.series,
+            .count = c.count,
         };
         status = heed_plot_lines(&svg, &chart, error);
     }
     if (status == HEED_OK) status = heed_file_write(path, svg.data, svg.length, error);
     heed_buffer_free(&svg);
-    heed_log_series_free(&loss);
-    heed_log_series_free(&eval);
+    for (size_t i = 0; i < c.count; i++) heed_log_series_free(&c.points[i]);
     free(log);
     return status;
 }

@@ -135,6 +135,39 @@ static void pretraining_on_a_batch_is_that_of_torch(void **state)
     oracle_close(&o);
 }
 
+/* A label that is no class of its head is refused by name. */
+static void labels_out_of_range_are_refused(void **state)
+{
+    (void)state;
+    heed_backend *backend = backend_of(1);
+    heed_model *model = NULL;
+    heed_engine *engine = NULL;
+    heed_batch batch = {0};
+    heed_runtime runtime = {0};
+    heed_batch_rows rows;
+    int32_t *follows = NULL;
+    heed_program_spec spec = {
+        .purpose = HEED_PURPOSE_LOSS, .rows = 3, .sequences = 1, .gathered = 1};
+    assert_ok(heed_model_load(&model, HEED_FIXTURES "/bert",
+                              &(heed_model_options){.backend = backend}, &error));
+    assert_ok(heed_engine_new(&engine, model, backend, &error));
+    assert_ok(heed_batch_sequence(&batch, HEED_MAIN_STACK, 3, &rows, &error));
+    assert_ok(heed_batch_label(&batch, 1, 7, &error));
+    assert_ok(heed_batch_ints(&batch, "class_labels", 1, 0, &follows, &error));
+    *follows = 2;
+    assert_ok(heed_engine_prepare(engine, &spec, &error));
+    assert_fails(HEED_E_ARG,
+                 "column \"class_labels\" of the batch has the label 2 in row 0; the head "
+                 "\"next-sentence classifier\" has 0 to 1",
+                 heed_engine_feed(engine, &batch, &runtime, &error));
+    *follows = HEED_IGNORE;
+    assert_ok(heed_engine_feed(engine, &batch, &runtime, &error));
+    heed_batch_free(&batch);
+    heed_engine_free(engine);
+    heed_model_release(model);
+    heed_cpu_backend_free(backend);
+}
+
 static void labels_are_counted_by_term(void **state)
 {
     (void)state;
@@ -213,6 +246,7 @@ static void the_log_has_every_term(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(pretraining_on_a_batch_is_that_of_torch),
+                                       cmocka_unit_test(labels_out_of_range_are_refused),
                                        cmocka_unit_test(labels_are_counted_by_term),
                                        cmocka_unit_test(the_log_has_every_term)};
     return cmocka_run_group_tests(tests, NULL, NULL);

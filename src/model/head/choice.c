@@ -26,7 +26,7 @@ static void list_terms(const heed_config *config, heed_problem problem, heed_los
                                           .name = "labels",
                                           .name_beside = "choice_labels"};
     (void)config, (void)problem;
-    heed_loss_terms_add(terms, (heed_loss_term){"sentences", 1, &labels});
+    heed_loss_terms_add(terms, (heed_loss_term){"sentences", 1, &labels, NULL});
 }
 
 const heed_head_kind heed_head_choice = {

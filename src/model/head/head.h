@@ -47,6 +47,7 @@ typedef struct heed_loss_term {
     const char *name; /* names it in logs */
     float weight;
     const heed_label_use *labels; /* NULL: it counts rows ("balance") */
+    const heed_head_kind *head;   /* the head that has it; NULL: none has ("balance") */
 } heed_loss_term;
 
 enum { HEED_MAX_LOSS_TERMS = 16 };

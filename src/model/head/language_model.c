@@ -129,7 +129,7 @@ static void list_causal_terms(const heed_config *config, heed_problem problem,
                                           .name_beside = "labels",
                                           .classes = vocabulary};
     (void)config, (void)problem;
-    heed_loss_terms_add(terms, (heed_loss_term){"tokens", 1, &labels});
+    heed_loss_terms_add(terms, (heed_loss_term){"tokens", 1, &labels, NULL});
 }
 
 static void list_masked_terms(const heed_config *config, heed_problem problem,
@@ -141,7 +141,7 @@ static void list_masked_terms(const heed_config *config, heed_problem problem,
                                           .name_beside = "labels",
                                           .classes = vocabulary};
     (void)config, (void)problem;
-    heed_loss_terms_add(terms, (heed_loss_term){"tokens", 1, &labels});
+    heed_loss_terms_add(terms, (heed_loss_term){"tokens", 1, &labels, NULL});
 }
 
 const heed_head_kind heed_head_causal_lm = {

@@ -36,7 +36,7 @@ static void list_next(const heed_config *config, heed_problem problem, heed_loss
                                           .name_beside = "next_sentence_label",
                                           .classes = two};
     (void)config, (void)problem;
-    heed_loss_terms_add(terms, (heed_loss_term){"sentences", 1, &labels});
+    heed_loss_terms_add(terms, (heed_loss_term){"sentences", 1, &labels, NULL});
 }
 
 const heed_head_kind heed_head_next_sentence = {
@@ -68,7 +68,7 @@ static void list_order(const heed_config *config, heed_problem problem, heed_los
                                           .name_beside = "sentence_order_label",
                                           .classes = two};
     (void)config, (void)problem;
-    heed_loss_terms_add(terms, (heed_loss_term){"sentences", 1, &labels});
+    heed_loss_terms_add(terms, (heed_loss_term){"sentences", 1, &labels, NULL});
 }
 
 const heed_head_kind heed_head_sentence_order = {

@@ -36,8 +36,8 @@ static void list_terms(const heed_config *config, heed_problem problem, heed_los
                                         .name = "end_positions",
                                         .name_beside = "end_positions"};
     (void)config, (void)problem;
-    heed_loss_terms_add(terms, (heed_loss_term){"start", 0.5f, &starts});
-    heed_loss_terms_add(terms, (heed_loss_term){"end", 0.5f, &ends});
+    heed_loss_terms_add(terms, (heed_loss_term){"start", 0.5f, &starts, NULL});
+    heed_loss_terms_add(terms, (heed_loss_term){"end", 0.5f, &ends, NULL});
 }
 
 const heed_head_kind heed_head_question = {

@@ -44,7 +44,7 @@ static void list_terms(const heed_config *config, heed_problem problem, heed_los
                                           .name_beside = "labels",
                                           .classes = two};
     (void)config, (void)problem;
-    heed_loss_terms_add(terms, (heed_loss_term){"tokens", 1, &labels});
+    heed_loss_terms_add(terms, (heed_loss_term){"tokens", 1, &labels, NULL});
 }
 
 const heed_head_kind heed_head_replaced_token = {

@@ -51,8 +51,8 @@ static void list_terms(const heed_config *config, heed_problem problem, heed_los
                                            .name_beside = "class_labels",
                                            .classes = classes};
     if (heed_loss_problem(config, problem) == HEED_PROBLEM_SINGLE)
-        heed_loss_terms_add(terms, (heed_loss_term){"sentences", 1, &labels});
-    else heed_loss_terms_add(terms, (heed_loss_term){"targets", 1, &targets});
+        heed_loss_terms_add(terms, (heed_loss_term){"sentences", 1, &labels, NULL});
+    else heed_loss_terms_add(terms, (heed_loss_term){"targets", 1, &targets, NULL});
 }
 
 const heed_head_kind heed_head_sequence_class = {

@@ -34,7 +34,7 @@ static void list_terms(const heed_config *config, heed_problem problem, heed_los
                                           .name_beside = "tag_labels",
                                           .classes = classes};
     (void)config, (void)problem;
-    heed_loss_terms_add(terms, (heed_loss_term){"tokens", 1, &labels});
+    heed_loss_terms_add(terms, (heed_loss_term){"tokens", 1, &labels, NULL});
 }
 
 const heed_head_kind heed_head_token_class = {

@@ -5,24 +5,21 @@
 #include "base/number.h"
 #include "tensor/alignment.h"
 
-/* The most cells of a grid, with several row tiles and with one. */
-enum { MAX_PARTS = 64, MAX_SKINNY_PARTS = 32 };
-
 int64_t heed_gemm_panels_per_group(int64_t tile_columns, int64_t nr)
 {
     return heed_larger(tile_columns, 1) / heed_common_divisor(heed_larger(tile_columns, 1), nr);
 }
 
 /* If there is one row tile, cells are ranges of panel groups: as many as give each at least
-   costs.skinny_part / (1 + m / 8) elements of B, but at most MAX_SKINNY_PARTS. Larger weights have
-   larger ranges. */
+   costs.skinny_part / (1 + m / 8) elements of B, but at most costs.most_skinny_parts. Larger
+   weights have larger ranges. */
 static void cut_skinny(heed_gemm_cut *c, const heed_gemm *g)
 {
+    const heed_gemm_costs *costs = &c->kernels->costs;
     const double work = (double)g->n * (double)heed_larger(g->k, 1) * (1 + (double)g->m / 8) /
-                        c->kernels->costs.skinny_part;
-    const int64_t wanted = heed_larger(
-        heed_smaller((int64_t)(work < MAX_SKINNY_PARTS ? work : MAX_SKINNY_PARTS), c->panel_groups),
-        1);
+                        costs->skinny_part;
+    const int64_t most = heed_smaller(costs->most_skinny_parts, c->panel_groups);
+    const int64_t wanted = heed_larger(work < (double)most ? (int64_t)work : most, 1);
     c->grid_rows = 1;
     c->grid_columns = heed_divide_up(c->panel_groups, heed_divide_up(c->panel_groups, wanted));
 }
@@ -41,28 +38,35 @@ static double cell_cost(const heed_gemm_cut *c, const heed_gemm *g, int64_t row_
     return cost * (double)g->k + costs->part;
 }
 
-/* Chooses a grid of about equal cells, in powers of two: the one that takes the least time,
-   averaged over 2, 4, 8 and 16 threads. More cells balance better; fewer cells pack less often. */
+/* The number of cells that the thread with most cells runs, times the number of threads: averaged
+   over 2, 4, 8 and 16 threads by costs.thread_weights. */
+static double longest_shares(const heed_gemm_cut *c, int64_t cells)
+{
+    double shares = 0;
+    for (int i = 0; i < HEED_GEMM_THREAD_COUNTS; i++) {
+        const int64_t threads = (int64_t)2 << i;
+        shares += c->kernels->costs.thread_weights[i] * (double)threads *
+                  (double)heed_divide_up(cells, threads);
+    }
+    return shares;
+}
+
+/* Chooses a grid of about equal cells, in powers of two: the one that takes the least time on the
+   numbers of threads that are weighed. More cells balance better; fewer cells pack less often. */
 static void cut_many(heed_gemm_cut *c, const heed_gemm *g)
 {
-    /* weight of each number of threads, times that number */
-    static const double weights[] = {2 * 1, 4 * 0.4, 8 * 0.3, 16 * 0.1};
+    const int64_t most = c->kernels->costs.most_parts;
     double best = 0;
-    for (int64_t grid_rows = 1; grid_rows <= MAX_PARTS && grid_rows < 2 * c->row_tiles;
-         grid_rows *= 2) {
+    for (int64_t grid_rows = 1; grid_rows <= most && grid_rows < 2 * c->row_tiles; grid_rows *= 2) {
         const int64_t rows = heed_smaller(grid_rows, c->row_tiles),
                       row_tiles = heed_divide_up(c->row_tiles, rows);
         for (int64_t grid_columns = 1;
-             grid_rows * grid_columns <= MAX_PARTS && grid_columns < 2 * c->panel_groups;
+             grid_rows * grid_columns <= most && grid_columns < 2 * c->panel_groups;
              grid_columns *= 2) {
-            const int64_t columns = heed_smaller(grid_columns, c->panel_groups),
-                          cells = rows * columns;
-            double shares = 0;
-            for (int i = 0; i < 4; i++)
-                shares += weights[i] * (double)((cells + ((int64_t)2 << i) - 1) >> (i + 1));
-            const double total = shares * cell_cost(c, g, row_tiles,
-                                                    heed_divide_up(c->panel_groups, columns) *
-                                                        c->panels_per_group);
+            const int64_t columns = heed_smaller(grid_columns, c->panel_groups);
+            const int64_t cells = rows * columns;
+            const int64_t panels = heed_divide_up(c->panel_groups, columns) * c->panels_per_group;
+            const double total = longest_shares(c, cells) * cell_cost(c, g, row_tiles, panels);
             if (best == 0 || total < best) {
                 best = total;
                 c->grid_rows = rows;

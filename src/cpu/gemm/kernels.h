@@ -12,7 +12,9 @@ enum {
     HEED_GEMM_MAX_WIDTH = 128, /* columns of the widest register tile */
     /* tiles are 1, 2, 4 or 8 vectors wide: width index i means 2^i vectors */
     HEED_GEMM_WIDTHS = 4,
-    HEED_GEMM_PANEL_VECTORS = 2 /* nr in vectors */
+    HEED_GEMM_PANEL_VECTORS = 2, /* nr in vectors */
+    /* numbers of threads that a grid is made for: number i means 2^(i + 1) threads */
+    HEED_GEMM_THREAD_COUNTS = 4
 };
 
 /* Element types of B. An element of PAIRS has 4 bytes and holds a k_group of two, (k, k + 1), in
@@ -117,20 +119,24 @@ typedef struct heed_gemm_costs {
        lies */
     double pack_b[HEED_GEMM_B_NN + 1], read_b;
     double skinny_part; /* elements of B that make a cell worthwhile if one row tile covers M */
+    int64_t most_parts, most_skinny_parts; /* the most cells, and if one row tile covers M */
+    /* how much the time on 2, 4, 8 and 16 threads counts */
+    double thread_weights[HEED_GEMM_THREAD_COUNTS];
 } heed_gemm_costs;
 
 /* Set by hand with bench/gemm.c on AVX-512. Packing is bound by memory: an element takes 0.25 to
    0.5 cycles if it comes from the second- or third-level cache and 1.2 to 2.4 if it comes from
    memory (measured with bf16 operands); the costs lie in between. Other instruction sets use the
    same costs, but nothing was measured there. */
-#define HEED_GEMM_COSTS_OF_AVX512                       \
-    {                                                   \
-        .part = 4000, .pack_a = 0.8, .read_a = 0.25,    \
-        .pack_b = {[HEED_GEMM_B_PANELS] = 0.8,          \
-                   [HEED_GEMM_B_PANELS_TRANSPOSED] = 1, \
-                   [HEED_GEMM_B_NT] = 1.3,              \
-                   [HEED_GEMM_B_NN] = 1.1},             \
-        .read_b = 0.15, .skinny_part = 1 << 16,         \
+#define HEED_GEMM_COSTS_OF_AVX512                                                          \
+    {                                                                                      \
+        .part = 4000, .pack_a = 0.8, .read_a = 0.25,                                       \
+        .pack_b = {[HEED_GEMM_B_PANELS] = 0.8,                                             \
+                   [HEED_GEMM_B_PANELS_TRANSPOSED] = 1,                                    \
+                   [HEED_GEMM_B_NT] = 1.3,                                                 \
+                   [HEED_GEMM_B_NN] = 1.1},                                                \
+        .read_b = 0.15, .skinny_part = 1 << 16, .most_parts = 64, .most_skinny_parts = 32, \
+        .thread_weights = {1, 0.4, 0.3, 0.1},                                              \
     }
 
 /* When operands that are rounded to bf16 are packed once for all parts, in a phase of its own. */
@@ -155,12 +161,40 @@ typedef struct heed_gemm_prepacking {
         .own_columns = 2048                                                           \
     }
 
+/* How matmuls by expert are shared among parts. Each expert that has rows gets parts by its share
+   of the work. */
+typedef struct heed_gemm_expert_costs {
+    int64_t parts;      /* about as many for all experts together */
+    int64_t fixed_rows; /* reading the weights of an expert costs as much as so many of its rows */
+    int64_t part_elements; /* elements of weights that make a part worthwhile for fixed_rows */
+} heed_gemm_expert_costs;
+
+/* The bits of a matmul do not depend on its parts, so neither do those of experts. */
+#define HEED_GEMM_EXPERT_COSTS_OF_AVX512                       \
+    {                                                          \
+        .parts = 64, .fixed_rows = 8, .part_elements = 1 << 16 \
+    }
+
+/* Rows of logits that linear_cross_entropy makes at once: a chunk. */
+typedef struct heed_gemm_loss_chunks {
+    int64_t most_bytes;            /* of logits, as long as rows are at least least_rows */
+    int64_t least_rows, most_rows; /* chunks are multiples of least_rows */
+} heed_gemm_loss_chunks;
+
+/* Sums go on from chunk to chunk, so the rows of a chunk change no bit. */
+#define HEED_GEMM_LOSS_CHUNKS_OF_AVX512                            \
+    {                                                              \
+        .most_bytes = 1 << 27, .least_rows = 64, .most_rows = 1024 \
+    }
+
 typedef struct heed_gemm_kernels {
     /* lanes: floats of a vector; nr: columns of a panel; mr: rows of the tallest tile */
     int lanes, nr, mr;
     heed_gemm_blocking blocking;
     heed_gemm_costs costs;
     heed_gemm_prepacking prepacking;
+    heed_gemm_expert_costs experts;
+    heed_gemm_loss_chunks loss_chunks;
     heed_gemm_tiles tile[HEED_GEMM_TYPES];
     heed_gemm_packers floats; /* packed elements are floats */
     heed_gemm_packers bf16;   /* packed elements are floats rounded to bf16 */

@@ -10,7 +10,6 @@
 #include "cpu/gemm/cut_internal.h"
 #include "tensor/alignment.h"
 
-enum { MAX_PARTS = 64 };
 enum { TILE_BYTES = HEED_QGEMM_MC * HEED_QGEMM_MAX_WIDTH * (int)sizeof(float) };
 
 static const heed_qgemm_kernels *kernels_for(heed_isa isa)
@@ -43,9 +42,10 @@ heed_qgemm_cut heed_qgemm_cut_of(const heed_gemm *g, heed_isa isa)
     c.grid_rows = heed_larger(heed_divide_up(g->m, HEED_QGEMM_MC), 1);
     const double work = (double)g->n * (double)heed_larger(g->k, 1) * (1 + (double)g->m / 8) /
                         (double)c.kernels->part_work;
-    int64_t wanted = (int64_t)(work < MAX_PARTS ? work : MAX_PARTS);
+    const int64_t most_parts = c.kernels->most_parts;
+    int64_t wanted = work < (double)most_parts ? (int64_t)work : most_parts;
     if (c.grid_rows > 1) wanted = g->n / c.kernels->part_columns;
-    const int64_t most = heed_smaller(c.panel_groups, heed_larger(MAX_PARTS / c.grid_rows, 1));
+    const int64_t most = heed_smaller(c.panel_groups, heed_larger(most_parts / c.grid_rows, 1));
     c.grid_columns = heed_larger(heed_smaller(wanted, most), 1);
     return c;
 }
@@ -54,7 +54,7 @@ int heed_qgemm_parts(const heed_gemm *gemm, heed_isa isa)
 {
     if (gemm->m <= 0 || gemm->n <= 0) return 1;
     const heed_qgemm_cut c = heed_qgemm_cut_of(gemm, isa);
-    return (int)heed_smaller(c.grid_rows * c.grid_columns, MAX_PARTS);
+    return (int)heed_smaller(c.grid_rows * c.grid_columns, c.kernels->most_parts);
 }
 
 size_t heed_qgemm_quantized_bytes(int64_t m, int64_t k)

@@ -62,13 +62,13 @@ typedef enum heed_qgemm_shape {
 /* With several row blocks a range of panels has about `part_columns` columns or more. It has fewer
    if N is less, or if it is the last one and a panel group is wide. If there is only one row block,
    of m rows, there are as many ranges as give each at least part_work / (1 + m / 8) elements of B,
-   but at most 64 (floats: 32); larger weights have larger ranges. An element costs more work the
+   but at most most_parts; larger weights have larger ranges. An element costs more work the
    more rows there are. Blocks of 64 rows were chosen by measurement: they reach 71 to 80 % of
    the peak of int8 on AVX-512, where tiles of 8 rows reach 42 %. */
-#define HEED_QGEMM_PARTS .part_columns = 128, .part_work = 1 << 16
+#define HEED_QGEMM_PARTS .part_columns = 128, .part_work = 1 << 16, .most_parts = 64
 typedef struct heed_qgemm_kernels {
     int lanes;
-    int64_t part_columns, part_work;
+    int64_t part_columns, part_work, most_parts;
     /* in the order of heed_qblock_traits_table; NULL: use a narrower tile */
     heed_qgemm_tile_kernel *tile[HEED_QBLOCK_TRAITS][HEED_QGEMM_SHAPES];
     heed_qgemm_quantize_kernel *quantize;

@@ -9,16 +9,12 @@
 #include "cpu/kernel/expert_rows.h"
 #include "cpu/kernel/matmul.h"
 
-/* All experts together have about EXPERT_PARTS parts. Reading the weights of an expert costs as
-   much as FIXED_ROWS rows of work. A part pays for itself from EXPERT_PART_WORK elements of weights
-   on. */
-enum { EXPERT_PARTS = 64, FIXED_ROWS = 8, EXPERT_PART_WORK = 1 << 16 };
-
 /* How the work is shared among experts: the slots of each, the elements of its weights, the work of
    all (add_up_work), and the most parts of one. */
 typedef struct {
     const heed_operand *offsets;
     int64_t experts, slots, elements, total, most;
+    const heed_gemm_expert_costs *costs; /* by which parts are counted */
     bool idle_works; /* experts without slots have work too: they write their result */
 } expert_shares;
 
@@ -41,7 +37,7 @@ static inline int64_t expert_work(const expert_shares *all, int64_t expert)
 {
     int64_t begin, end;
     slots_of_expert(all->offsets, expert, all->slots, &begin, &end);
-    return end > begin || all->idle_works ? end - begin + FIXED_ROWS : 0;
+    return end > begin || all->idle_works ? end - begin + all->costs->fixed_rows : 0;
 }
 
 /* The shares of the step, with the work of all experts: offsets have their elements by now. */
@@ -57,8 +53,9 @@ static inline int64_t parts_of_expert(const expert_shares *all, int64_t expert)
 {
     int64_t work = expert_work(all, expert);
     if (work == 0) return 0;
-    int64_t parts = (work * EXPERT_PARTS + all->total - 1) / all->total,
-            worth = all->elements / EXPERT_PART_WORK * work / FIXED_ROWS;
+    const heed_gemm_expert_costs *costs = all->costs;
+    int64_t parts = heed_divide_up(work * costs->parts, all->total),
+            worth = all->elements / costs->part_elements * work / costs->fixed_rows;
     parts = parts > worth ? worth : parts;
     parts = parts > all->most ? all->most : parts;
     return parts < 1 ? 1 : parts;
@@ -152,7 +149,8 @@ static inline void expert_matmul_prepare(const heed_kernel_args *args)
     *experts = (prepared_experts){
         .gemm = first_expert_gemm(args),
         .weight_bytes = weight_bytes(w, args->isa),
-        .shares = {.offsets = offsets,
+        .shares = {.costs = &heed_gemm_kernels_for(args->isa)->experts,
+                   .offsets = offsets,
                    .experts = offsets->shape.dim[0] - 1,
                    .slots = y->shape.dim[0] * y->shape.dim[1],
                    .elements = w->shape.dim[1] * w->shape.dim[2],
@@ -265,7 +263,8 @@ static inline void expert_outer_prepare(const heed_kernel_args *args)
     *experts = (prepared_experts){
         .gemm = first_outer_gemm(args),
         .in_one_part = outer_in_one_part(args),
-        .shares = {.offsets = offsets,
+        .shares = {.costs = &heed_gemm_kernels_for(args->isa)->experts,
+                   .offsets = offsets,
                    .experts = offsets->shape.dim[0] - 1,
                    .slots = a->shape.dim[0] * a->shape.dim[1],
                    .elements = y->shape.dim[1] * y->shape.dim[2],

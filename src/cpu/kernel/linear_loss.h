@@ -1,6 +1,6 @@
 /* linear_loss.h: the output projection with cross-entropy (op/linear_cross_entropy.c). Rows are
-   worked through in chunks whose logits fit into LOGITS_BYTES of shared memory. Each chunk takes
-   three phases:
+   worked through in chunks whose logits lie in shared memory; heed_gemm_loss_chunks limits them.
+   Each chunk takes three phases:
    1. LOSS_LOGITS     logits = x weight^T + bias
    2. LOSS_DLOGITS    the losses, and dlogits in the place of the logits
    3. LOSS_GRADIENTS  dx = dlogits weight, dweight += dlogits^T x, dbias += sums of dlogits
@@ -13,13 +13,7 @@
 #include "cpu/kernel/matmul.h"
 #include "cpu/kernel/softmax.h"
 
-enum {
-    LOGITS_BYTES = 1 << 27,
-    LEAST_CHUNK = 64,
-    MOST_CHUNK = 1024,
-    LOGITS_PER_PART = 1 << 15,
-    BIAS_PER_PART = 4096
-};
+enum { LOGITS_PER_PART = 1 << 15, BIAS_PER_PART = 4096 };
 enum { LOSS_LOGITS, LOSS_DLOGITS, LOSS_GRADIENTS, LOSS_PHASES };
 /* The matmuls of a chunk. */
 enum { LOGITS_MATMUL, DX_MATMUL, DWEIGHT_MATMUL, LOSS_MATMULS };
@@ -54,10 +48,10 @@ static inline int64_t loss_stride(const heed_kernel_args *args)
 
 static inline int64_t rows_of_chunk(const heed_kernel_args *args)
 {
-    int64_t rows = LOGITS_BYTES / ((int64_t)sizeof(float) * loss_stride(args)) &
-                   ~(int64_t)(LEAST_CHUNK - 1);
-    if (rows < LEAST_CHUNK) return LEAST_CHUNK;
-    return rows > MOST_CHUNK ? MOST_CHUNK : rows;
+    const heed_gemm_loss_chunks *limits = &heed_gemm_kernels_for(args->isa)->loss_chunks;
+    const int64_t rows = limits->most_bytes / ((int64_t)sizeof(float) * loss_stride(args));
+    const int64_t whole = rows / limits->least_rows * limits->least_rows;
+    return heed_larger(heed_smaller(whole, limits->most_rows), limits->least_rows);
 }
 
 static inline bool loss_is_backward(const heed_kernel_args *args)

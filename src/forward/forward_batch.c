@@ -81,13 +81,13 @@ static heed_status put_vectors(const heed_forward_stack *stack, heed_input_stack
 static heed_status put_indices(const heed_forward_call *call, const heed_forward_stack *stack,
                                heed_input_stack reader, heed_batch *batch, heed_error *error)
 {
-    const bool counted = stack->seen && call->config->position == HEED_POSITION_ALIBI;
+    const bool counted = stack->counted && call->config->position == HEED_POSITION_ALIBI;
     int32_t *query, *key;
     HEED_TRY(add_rows(stack, HEED_INPUT_QUERY_INDEX, reader, batch, &query, error));
     HEED_TRY(add_rows(stack, HEED_INPUT_KEY_INDEX, reader, batch, &key, error));
     for (int64_t row = 0; row < stack->rows.count; row++) {
         const int64_t place = stack->rows.place[row];
-        query[row] = counted ? stack->seen[place] - 1 : (int32_t)(place % stack->padded.length);
+        query[row] = counted ? stack->counted[place] - 1 : (int32_t)(place % stack->padded.length);
         key[row] = stack->padded.keep[place] ? query[row] : -1;
     }
     return HEED_OK;

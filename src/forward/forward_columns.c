@@ -48,12 +48,20 @@ static bool has_positions(const heed_forward_stack *stack)
     return true;
 }
 
+/* Returns the position of a place if positions count tokens. Tokens that are not counted have the
+   one before the first. */
+static int64_t counted_position(const heed_forward_stack *stack, int64_t place)
+{
+    int32_t before = place % stack->padded.length > 0 ? stack->counted[place - 1] : 0;
+    bool counts = stack->counted[place] > before;
+    return stack->first_position - 1 + (counts ? stack->counted[place] : 0);
+}
+
 int64_t heed_forward_position(const heed_forward_stack *stack, int64_t place)
 {
     const heed_named_tensor *positions = stack->given[HEED_GIVEN_POSITIONS];
     int64_t t = place % stack->padded.length;
-    if (!positions && stack->seen) return stack->padded.keep[place] ? stack->seen[place] - 1 : -1;
-    if (!positions) return t;
+    if (!positions) return stack->counted ? counted_position(stack, place) : t;
     bool broadcast = heed_tensor_elements(positions) == stack->padded.length;
     return heed_tensor_integer(positions, broadcast ? t : place);
 }
@@ -62,8 +70,9 @@ static heed_value_range position_range(const heed_forward_call *call, heed_stack
 {
     const heed_config *config = call->config;
     (void)stack_id;
+    int64_t rows = config->context + (config->counts_tokens ? config->position_offset : 0);
     if (config->position == HEED_POSITION_LEARNED || config->position == HEED_POSITION_SINUSOIDAL)
-        return (heed_value_range){0, config->context - 1, "the table of positions"};
+        return (heed_value_range){0, rows - 1, "the table of positions"};
     return (heed_value_range){-(1 << 30), 1 << 30, "the table of positions"};
 }
 

@@ -25,9 +25,10 @@ typedef struct heed_forward_stack {
     heed_padded padded;
     heed_rows rows;
     const heed_named_tensor *given[HEED_GIVEN_COUNT]; /* NULL: not given */
-    /* by place: how many tokens the mask shows up to there; NULL if positions do not count them */
-    int32_t *seen;
-    int64_t *shifted; /* by place: decoder input made of the labels; NULL if it is given */
+    /* by place: how many tokens there are up to it that positions count; NULL if they count none */
+    int32_t *counted;
+    int32_t first_position; /* that of the first token that is counted */
+    int64_t *shifted;       /* by place: decoder input made of the labels; NULL if it is given */
 } heed_forward_stack;
 
 enum { HEED_FORWARD_COTANGENTS = 64 };
@@ -105,8 +106,8 @@ enum { HEED_FORWARD_COLUMNS = 3 };
 extern const heed_forward_column heed_forward_columns[HEED_FORWARD_COLUMNS];
 /* Returns the token of a place: as given, or made of other inputs. */
 int64_t heed_forward_token(const heed_forward_stack *stack, int64_t place);
-/* Returns the position of a place: as given, its place in the sequence, or, if the model counts
-   them, the number of tokens seen before it. */
+/* Returns the position of a place: as given, its place in the sequence, or what follows from the
+   tokens before it, if the model counts them. */
 int64_t heed_forward_position(const heed_forward_stack *stack, int64_t place);
 /* Returns HEED_E_ARG if a number of a row of the stack is outside the range of its column. */
 heed_status heed_forward_check_columns(const heed_forward_call *call,

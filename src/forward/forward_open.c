@@ -136,18 +136,29 @@ static heed_status check_memory_mask(const heed_forward_call *call, heed_error *
     return HEED_OK;
 }
 
-/* Counts the seen tokens up to each place, for models whose positions count them. */
-static heed_status count_seen(const heed_forward_call *call, heed_forward_stack *stack,
-                              heed_error *error)
+/* Do positions count the token? They count those that the mask shows, or those that are not
+   padding. */
+static bool is_counted(const heed_forward_call *call, const heed_forward_stack *stack,
+                       int64_t place)
 {
+    if (!call->config->counts_tokens) return stack->padded.keep[place];
+    return heed_forward_token(stack, place) != call->config->pad_id;
+}
+
+/* Counts the tokens up to each place, for models whose positions count them. */
+static heed_status count_tokens(const heed_forward_call *call, heed_forward_stack *stack,
+                                heed_error *error)
+{
+    const heed_config *config = call->config;
     int64_t places = stack->padded.batch * stack->padded.length;
-    if (!call->config->counts_seen) return HEED_OK;
-    stack->seen = heed_allocate((size_t)places + 1, sizeof *stack->seen);
-    if (!stack->seen)
-        return heed_fail_memory(error, (size_t)places * sizeof *stack->seen, "a batch");
+    if (!config->counts_seen && !config->counts_tokens) return HEED_OK;
+    stack->counted = heed_allocate((size_t)places + 1, sizeof *stack->counted);
+    if (!stack->counted)
+        return heed_fail_memory(error, (size_t)places * sizeof *stack->counted, "a batch");
+    if (config->counts_tokens) stack->first_position = (int32_t)config->position_offset;
     for (int64_t place = 0; place < places; place++) {
-        int32_t before = place % stack->padded.length > 0 ? stack->seen[place - 1] : 0;
-        stack->seen[place] = before + stack->padded.keep[place];
+        int32_t before = place % stack->padded.length > 0 ? stack->counted[place - 1] : 0;
+        stack->counted[place] = before + is_counted(call, stack, place);
     }
     return HEED_OK;
 }
@@ -236,7 +247,8 @@ heed_status heed_forward_open(heed_forward_call *call, heed_error *error)
     if (call->both) HEED_TRY(open_encoder_decoder(call, error));
     else HEED_TRY(open_single(call, error));
     read_mask(&call->main);
-    HEED_TRY(count_seen(call, &call->main, error));
+    HEED_TRY(count_tokens(call, &call->main, error));
+    if (call->both) HEED_TRY(count_tokens(call, &call->source, error));
     read_segments(call, &call->main);
     HEED_TRY(heed_forward_check_labels(call, error));
     HEED_TRY(heed_forward_choose_pooled(call, error));
@@ -262,7 +274,7 @@ void heed_forward_close(heed_forward_call *call)
         heed_padded_free(&stacks[i]->padded);
         heed_rows_free(&stacks[i]->rows);
         free(stacks[i]->shifted);
-        free(stacks[i]->seen);
+        free(stacks[i]->counted);
     }
     free(call->pooled);
 }

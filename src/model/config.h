@@ -156,6 +156,10 @@ typedef struct heed_config {
     bool alibi_scaled, alibi_bf16; /* biases are scaled as scores are; biases are rounded to bf16 */
     /* position ids count the tokens that the mask shows, not the columns of the batch */
     bool counts_seen;
+    /* position ids are rows of the table, and count the tokens that are not padding, whatever the
+       mask shows: row pad_id is for padding, and the first token has the row after it, which is
+       position_offset */
+    bool counts_tokens;
     /* attention */
     bool causal;                           /* in the only stack, or in the decoder */
     bool scaled;                           /* scores are divided by sqrt(E) */

@@ -252,6 +252,9 @@ static heed_status check_combinations(const heed_config *config, const char *whe
 static heed_status check_front(const heed_config *config, const char *where, heed_error *error)
 {
     bool last = config->embedding_order == HEED_EMBEDDING_PROJECTED_LAST;
+    if (config->counts_tokens && !config->float_inputs)
+        HEED_TRY(
+            check_range(where, "pad_token_id", config->pad_id, 0, config->vocabulary - 1, error));
     if (config->mask_scaling && config->float_inputs)
         return heed_fail(error, HEED_E_UNSUPPORTED,
                          "%s: scaling by masks is of models that read tokens, and this one reads "
@@ -282,6 +285,7 @@ static void derive(heed_config *config)
     if (!config->lm_transform.dense) config->lm_transform = (heed_transform){0};
     if (!config->pooler.dense) config->pooler = (heed_transform){0};
     if (config->embedding_width == 0) config->embedding_width = config->d_model;
+    if (config->counts_tokens) config->position_offset = config->pad_id + 1;
     if (config->mask_id < 0) config->mask_id = 0;
     if (config->rope.original_context == 0) config->rope.original_context = config->context;
     if (config->rope_local.original_context == 0)

@@ -294,6 +294,20 @@ static heed_status read_switched(heed_config *config, const heed_key *key, const
     return HEED_OK;
 }
 
+static heed_status read_table_rows(heed_config *config, const heed_key *key, const json_t *json,
+                                   const char *where, heed_error *error)
+{
+    int64_t rows = key->absent, before = config->pad_id + 1;
+    HEED_TRY(heed_json_integer(json, key->name, &rows, where, error));
+    if (rows <= before || rows > INT32_MAX)
+        return heed_fail(error, HEED_E_FORMAT,
+                         "%s: %s is %lld; expected an integer from %lld to %d, because positions "
+                         "begin after pad_token_id",
+                         where, key->name, (long long)rows, (long long)before + 1, INT32_MAX);
+    heed_config_set_integer(config, key->field, rows - before);
+    return HEED_OK;
+}
+
 static heed_status read_key(heed_config *config, const heed_key *key, const json_t *json,
                             const char *where, heed_error *error)
 {
@@ -304,6 +318,7 @@ static heed_status read_key(heed_config *config, const heed_key *key, const json
     case HEED_KEY_LAYER_TYPES: return heed_layer_types_read(config, key, json, where, error);
     case HEED_KEY_CHANNELS: return heed_rope_channels_read(config, key, json, where, error);
     case HEED_KEY_SWITCHED: return read_switched(config, key, json, where, error);
+    case HEED_KEY_TABLE_ROWS: return read_table_rows(config, key, json, where, error);
     default: return read_one(config, key, json, where, error);
     }
 }

@@ -48,6 +48,7 @@ static json_t *key_value(const heed_config *config, const heed_key *key)
     case HEED_KEY_KIND: return json_string(key->names[integer]);
     case HEED_KEY_CHOICE: return json_boolean(integer == key->yes);
     case HEED_KEY_ROOT: return json_boolean(number != 1);
+    case HEED_KEY_TABLE_ROWS: return json_integer(integer + config->pad_id + 1);
     case HEED_KEY_CHANNELS: return channels_value(config);
     case HEED_KEY_ONLY: return only_value(key->only);
     default: return NULL;

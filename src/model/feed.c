@@ -94,6 +94,27 @@ static heed_status count_positions(const feed *to, heed_error *error)
     return fill_by_sequence(to, positions_of, error);
 }
 
+static void token_positions_of(const feed *to, const sequence *of)
+{
+    const heed_config *config = heed_model_config(to->model);
+    const int32_t *ids = heed_batch_read(to->batch, heed_input_name(HEED_INPUT_IDS, to->stack));
+    int32_t next = (int32_t)config->position_offset + of->fields[HEED_SEQUENCE_FIRST_INDEX];
+    for (int64_t row = of->first; row < of->first + of->count; row++) {
+        bool padding = ids[row] == config->pad_id;
+        ((int32_t *)to->data)[row] = padding ? (int32_t)config->pad_id : next++;
+    }
+}
+
+/* Positions count rows, or the tokens that are not padding. */
+static heed_status place_rows(const feed *to, heed_error *error)
+{
+    const heed_column *ids;
+    if (!heed_model_config(to->model)->counts_tokens) return count_positions(to, error);
+    ids = heed_batch_column(to->batch, heed_input_name(HEED_INPUT_IDS, to->stack));
+    if (!ids || ids->rows != to->shape.dim[0]) return required(to, error);
+    return fill_by_sequence(to, token_positions_of, error);
+}
+
 static void samples_of(const feed *to, const sequence *of)
 {
     int32_t *samples = (int32_t *)to->data + 2 * of->first;

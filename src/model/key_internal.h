@@ -21,6 +21,9 @@ typedef enum heed_key_type {
     HEED_KEY_CHOICE,     /* a flag that chooses one of two values: `no` or `yes` */
     HEED_KEY_SWITCHED,   /* a size, or 0 unless the flag `only` is true */
     HEED_KEY_ROOT,       /* a flag; true means sqrt(d_model), false means 1 */
+    /* rows of a table of positions whose first pad_id + 1 rows are no token's; the field is the
+       number of tokens. A row for pad_token_id stands before it. */
+    HEED_KEY_TABLE_ROWS,
     /* number of channels that rotate, as a share of the width of a head; null means all of them */
     HEED_KEY_CHANNELS,
     /* several fields */
@@ -114,6 +117,9 @@ typedef struct heed_key {
 #define HEED_KEY_SWITCHED_WINDOW(key, default_value, flag) \
     {.name = (key), .type = HEED_KEY_SWITCHED, .flags = HEED_KEY_NULLS | HEED_KEY_HAS_ABSENT, \
      .field = HEED_PLACE(window), .only = (flag), .absent = (default_value)}
+#define HEED_KEY_TABLE(key, default_value, at) \
+    {.name = (key), .type = HEED_KEY_TABLE_ROWS, .field = HEED_PLACE(at), \
+     .absent = (default_value)}
 #define HEED_KEY_ROTARY_CHANNELS(key, default_value) \
     {.name = (key), .type = HEED_KEY_CHANNELS, .flags = HEED_KEY_HAS_ABSENT, \
      .field = HEED_PLACE(rope.fraction), .absent = (default_value)}

@@ -192,7 +192,8 @@ static heed_status add_tensor_weight(heed_model *model, heed_tensor *tensor, hee
     tensor->rows += weight.rows * (tensor->experts ? tensor->experts : 1);
     tensor->columns = weight.columns;
     if (weight.experts) weight.rows *= weight.experts;
-    if (role == HEED_ROLE_POSITION_EMBEDDING) weight.hidden_rows = config->position_offset;
+    if (role == HEED_ROLE_POSITION_EMBEDDING && !config->counts_tokens)
+        weight.hidden_rows = config->position_offset;
     return add_weight(model, weight, NULL, error);
 }
 

@@ -71,6 +71,7 @@ typedef struct heed_nn_embedding {
     int64_t padding;    /* the token whose row is not trained; -1 if all are */
     heed_value vectors; /* (N,D) instead of ids */
     heed_value positions, position_table;
+    int64_t padding_position; /* the row of that table that is not trained; -1 if all are */
     heed_value types, type_table;
     double scale;
     heed_value row_scale; /* (N,1): factor of each token row, or HEED_NONE */

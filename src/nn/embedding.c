@@ -14,7 +14,9 @@ heed_value heed_nn_embedding_build(heed_graph *graph, const heed_nn_embedding *e
     if (embedding->type_table != HEED_NONE)
         x = heed_add(graph, x, heed_gather(graph, embedding->type_table, embedding->types));
     if (embedding->position_table != HEED_NONE)
-        x = heed_add(graph, x, heed_gather(graph, embedding->position_table, embedding->positions));
+        x = heed_add(graph, x,
+                     heed_embedding(graph, embedding->position_table, embedding->positions,
+                                    embedding->padding_position));
     x = heed_nn_normalize(graph, x, &embedding->norm);
     x = heed_nn_dropout(graph, x, embedding->samples, embedding->dropout);
     return projected && last ? heed_nn_apply(graph, x, &embedding->projection) : x;

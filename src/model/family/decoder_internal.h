@@ -35,6 +35,11 @@
      .flags = HEED_NAME_BASE | (how), .name = text}
 #define HEED_TENSOR_HEAD(symbol, kinds, text) \
     {.role = HEED_ROLE_##symbol, .stack_id = HEED_STACK_MODEL, .heads = (kinds), .name = text}
+#define HEED_LINEAR_OF(symbol, kinds, how, stem) \
+    {.role = HEED_ROLE_##symbol##_WEIGHT, .stack_id = HEED_STACK_MODEL, .flags = (how), \
+     .heads = (kinds), .name = stem ".weight"}, \
+    {.role = HEED_ROLE_##symbol##_BIAS, .stack_id = HEED_STACK_MODEL, .flags = (how), \
+     .heads = (kinds), .name = stem ".bias"}
 #define HEED_LINEAR_IN(in, symbol, stem) HEED_WEIGHT_LINEAR(symbol, in, HEED_NAME_BASE, stem)
 #define HEED_NORM_IN(in, symbol, stem) HEED_WEIGHT_NORM(symbol, in, HEED_NAME_BASE, stem)
 #define HEED_LINEAR(symbol, stem) HEED_LINEAR_IN(DECODER, symbol, stem)

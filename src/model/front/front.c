@@ -20,6 +20,12 @@ static bool has_positions(const heed_config *config, const heed_weight_place *pl
     return in_stack(config, place) && config->position == HEED_POSITION_LEARNED;
 }
 
+/* The table has a row for padding. */
+static bool has_padding_position(const heed_config *config, const heed_weight_place *place)
+{
+    return has_positions(config, place) && config->counts_tokens;
+}
+
 static bool is_projected(const heed_config *config, const heed_weight_place *place)
 {
     return in_stack(config, place) &&
@@ -74,6 +80,8 @@ const heed_role_use heed_front_roles[] = {
     HEED_USE_VECTOR(EMBEDDING_PROJECTION_BIAS, "embedding.projection.bias", D_MODEL, ZERO,
                     has_projection_bias),
     HEED_USE_AS(HEED_USE_LOOKED_UP, POSITION_EMBEDDING, "embedding.position", CONTEXT, INPUT,
+                EMBEDDING, has_padding_position),
+    HEED_USE_AS(HEED_USE_LOOKED_UP, POSITION_EMBEDDING, "embedding.position", CONTEXT, INPUT,
                 NORMAL, has_positions),
     HEED_USE_AS(HEED_USE_LOOKED_UP, TYPE_EMBEDDING, "embedding.type", TOKEN_TYPES, INPUT, NORMAL,
                 has_types),
@@ -110,11 +118,13 @@ heed_value heed_front_build(heed_build *b, const heed_weight_place *place)
         .type_table = heed_build_weight_at(b, place, HEED_ROLE_TYPE_EMBEDDING),
         .position_table = position_table(b, place),
         .positions = inputs->positions,
+        .padding_position = -1,
         .scale = config->embedding_scale,
         .norm = heed_build_norm_at(b, place, HEED_ROLE_EMBEDDING_NORM_GAIN),
         .dropout = heed_build_rate(b, config->embedding_dropout, true),
         .samples = inputs->samples,
     };
+    if (config->counts_tokens) embedding.padding_position = embedding.padding;
     heed_front_of(config)->read(b, place, &embedding);
     if (embedding.type_table != HEED_NONE)
         embedding.types = heed_build_input(b, inputs, HEED_INPUT_TYPES, 0);

@@ -7,6 +7,7 @@
 #include "tensor/dtype.h"
 
 #include <dirent.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,6 +32,18 @@ heed_status heed_config_set_head(heed_config *config, heed_head head, const char
     return HEED_OK;
 }
 
+/* Writes the names of a family's classes, cut to `room` bytes, and returns text. */
+static const char *list_classes(const heed_family *family, char *text, size_t room)
+{
+    size_t at = 0;
+    for (const heed_architecture *known = family->architectures; known->name && at < room;
+         known++) {
+        const char *before = known == family->architectures ? "" : ", ";
+        at += (size_t)snprintf(text + at, room - at, "%s%s", before, known->name);
+    }
+    return text;
+}
+
 static heed_status read_heads(heed_config *config, const json_t *json, const char *where,
                               heed_error *error)
 {
@@ -40,7 +53,7 @@ static heed_status read_heads(heed_config *config, const json_t *json, const cha
     heed_config_set_class(config, known);
     if (!list || json_is_null(list) || (json_is_array(list) && json_array_size(list) == 0))
         return HEED_OK;
-    if (!name)
+    if (!name || json_array_size(list) > 1)
         return heed_fail(error, HEED_E_FORMAT,
                          "%s: architectures: expected a list with one class name", where);
     for (; known->name; known++)
@@ -48,9 +61,10 @@ static heed_status read_heads(heed_config *config, const json_t *json, const cha
             heed_config_set_class(config, known);
             return HEED_OK;
         }
+    char classes[600];
     return heed_fail(error, HEED_E_UNSUPPORTED,
-                     "%s: architectures is \"%s\"; of family %s, \"%s\" and its like are supported",
-                     where, name, config->family->name, config->family->architectures->name);
+                     "%s: architectures is \"%s\"; family %s has the classes %s", where, name,
+                     config->family->name, list_classes(config->family, classes, sizeof classes));
 }
 
 static heed_status read_labels(heed_config *config, const json_t *json, const char *where,

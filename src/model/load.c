@@ -4,6 +4,7 @@
 #include "tensor/dtype.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,6 +60,21 @@ static bool is_head(const heed_model *model, const heed_weight_name *entry)
     return !(entry->flags & HEED_NAME_BASE) || (entry->flags & HEED_NAME_HEAD);
 }
 
+/* Writes which head needs a tensor, and returns text; "" if none does. */
+static const char *head_reason(const heed_model *model, const heed_tensor *tensor, char *text,
+                               size_t room)
+{
+    heed_role role = (heed_role)tensor->entry->role;
+    const heed_head_kind *head = heed_head_of_role(&model->config, &tensor->place, role);
+    if (tensor->place.stack_id != HEED_STACK_MODEL) head = NULL;
+    *text = 0;
+    if (!head || !is_head(model, tensor->entry)) return text;
+    snprintf(text, room,
+             " for the head that architectures names (%s); only training initializes a new head",
+             head->name);
+    return text;
+}
+
 /* Fails with the name of the tensor, and suggests a tensor of the file whose name differs only by a
    wrapper's. */
 static heed_status fail_missing(const heed_model *model, const heed_weights_file *file,
@@ -80,10 +96,11 @@ static heed_status fail_missing(const heed_model *model, const heed_weights_file
             "\"%.*s\" into some of the names; save the unwrapped model (in Python: the "
             "module inside the wrapper), or rename the tensors",
             where, name, similar, (int)(strlen(similar) - strlen(wanted)), similar + at);
+    char head[160];
     return heed_fail(error, HEED_E_FORMAT,
                      "%s: tensor \"%s\" is missing; %s (model_type %s) needs it%s", where, name,
                      configuration(model), model->config.model_type,
-                     is_head(model, tensor->entry) ? "; only training initializes a new head" : "");
+                     head_reason(model, tensor, head, sizeof head));
 }
 
 /* Handles a tensor that the file lacks: it is optional, or part of a new head, or an error. */

@@ -55,14 +55,20 @@ static const heed_role_use *find_in_layer(const heed_config *config, const heed_
     return norm ? norm : heed_role_in(slot->kind->roles, config, place, role);
 }
 
+const heed_head_kind *heed_head_of_role(const heed_config *config, const heed_weight_place *place,
+                                        heed_role role)
+{
+    const heed_head_kind *head;
+    for (int at = 0; (head = heed_head_at(config, at)) != NULL; at++)
+        if (heed_role_in(head->roles, config, place, role)) return head;
+    return NULL;
+}
+
 static const heed_role_use *find_in_heads(const heed_config *config, const heed_weight_place *place,
                                           heed_role role)
 {
-    const heed_role_use *use = NULL;
-    const heed_head_kind *head;
-    for (int at = 0; !use && (head = heed_head_at(config, at)) != NULL; at++)
-        use = heed_role_in(head->roles, config, place, role);
-    return use;
+    const heed_head_kind *head = heed_head_of_role(config, place, role);
+    return head ? heed_role_in(head->roles, config, place, role) : NULL;
 }
 
 const heed_role_use *heed_role_find(const heed_config *config, const heed_weight_place *place,

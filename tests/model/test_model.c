@@ -63,7 +63,10 @@ static void wrong_files_are_refused_by_name(void **state)
     assert_ok(load(copy_write(&c), &plain, &error));
     heed_tensor_source *head = item(&c, "lm_head.weight");
     *head = c.items[--c.count];
-    assert_fails(HEED_E_FORMAT, "only training initializes a new head",
+    assert_fails(HEED_E_FORMAT,
+                 "\"lm_head.weight\" is missing; config.json (model_type llama) needs it for the "
+                 "head that architectures names (causal language model); only training initializes "
+                 "a new head",
                  load(copy_write(&c), &plain, &error));
     heed_model *model = NULL;
     assert_ok(heed_model_load(&model, copy_write(&c), &training, &error));

@@ -81,6 +81,9 @@ bool heed_head_any(const heed_config *config, uint32_t traits);
 bool heed_head_has_others(const heed_config *config);
 /* Returns the name of a head's logits in this model; NULL if it has none. */
 const char *heed_head_output(const heed_config *config, const heed_head_kind *head);
+/* Returns the head that has a weight in this role; NULL if none has (roles.c). */
+const heed_head_kind *heed_head_of_role(const heed_config *config, const heed_weight_place *place,
+                                        heed_role role);
 /* Returns whether two lists of heads are equal. */
 bool heed_head_lists_equal(const uint8_t *a, const uint8_t *b);
 

@@ -78,13 +78,11 @@ heed_nn_linear heed_build_linear_at(const heed_build *b, const heed_weight_place
 /* Returns a norm, whose bias has the role after `gain`. */
 heed_nn_norm heed_build_norm_at(const heed_build *b, const heed_weight_place *place,
                                 heed_role gain);
-/* The same for weights outside of layers; `layer` is 0. */
-heed_value heed_build_weight(const heed_build *b, heed_stack_id stack_id, heed_role role,
-                             int64_t layer);
+/* The same for weights outside of layers. */
+heed_value heed_build_weight(const heed_build *b, heed_stack_id stack_id, heed_role role);
 heed_nn_linear heed_build_linear(const heed_build *b, heed_stack_id stack_id, heed_role weight,
-                                 heed_role bias, int64_t layer);
-heed_nn_norm heed_build_norm(const heed_build *b, heed_stack_id stack_id, heed_role gain,
-                             int64_t layer);
+                                 heed_role bias);
+heed_nn_norm heed_build_norm(const heed_build *b, heed_stack_id stack_id, heed_role gain);
 /* Returns the inputs of the stack at this place. */
 const heed_stack_inputs *heed_build_inputs_at(const heed_build *b, const heed_weight_place *place);
 heed_value heed_build_token_table(const heed_build *b, heed_stack_id stack_id);

@@ -31,24 +31,22 @@ heed_nn_norm heed_build_norm_at(const heed_build *b, const heed_weight_place *pl
     };
 }
 
-heed_value heed_build_weight(const heed_build *b, heed_stack_id stack_id, heed_role role,
-                             int64_t layer)
+heed_value heed_build_weight(const heed_build *b, heed_stack_id stack_id, heed_role role)
 {
-    heed_weight_place place = {.stack_id = (uint8_t)stack_id, .layer = layer};
+    heed_weight_place place = {.stack_id = (uint8_t)stack_id};
     return heed_build_weight_at(b, &place, role);
 }
 
 heed_nn_linear heed_build_linear(const heed_build *b, heed_stack_id stack_id, heed_role weight,
-                                 heed_role bias, int64_t layer)
+                                 heed_role bias)
 {
-    heed_weight_place place = {.stack_id = (uint8_t)stack_id, .layer = layer};
+    heed_weight_place place = {.stack_id = (uint8_t)stack_id};
     return heed_build_linear_at(b, &place, weight, bias);
 }
 
-heed_nn_norm heed_build_norm(const heed_build *b, heed_stack_id stack_id, heed_role gain,
-                             int64_t layer)
+heed_nn_norm heed_build_norm(const heed_build *b, heed_stack_id stack_id, heed_role gain)
 {
-    heed_weight_place place = {.stack_id = (uint8_t)stack_id, .layer = layer};
+    heed_weight_place place = {.stack_id = (uint8_t)stack_id};
     return heed_build_norm_at(b, &place, gain);
 }
 
@@ -59,9 +57,9 @@ const heed_stack_inputs *heed_build_inputs_at(const heed_build *b, const heed_we
 
 heed_value heed_build_token_table(const heed_build *b, heed_stack_id stack_id)
 {
-    heed_value own = heed_build_weight(b, stack_id, HEED_ROLE_TOKEN_EMBEDDING, 0);
+    heed_value own = heed_build_weight(b, stack_id, HEED_ROLE_TOKEN_EMBEDDING);
     if (own != HEED_NONE) return own;
-    return heed_build_weight(b, HEED_STACK_MODEL, HEED_ROLE_TOKEN_EMBEDDING, 0);
+    return heed_build_weight(b, HEED_STACK_MODEL, HEED_ROLE_TOKEN_EMBEDDING);
 }
 
 /* Returns the extent of an input's rows, if `stack` reads it. */

@@ -1,19 +1,27 @@
 /* Which tensors of a model opened for training stay as they are, and what gradients pass. */
 #include "model/weights_internal.h"
 
-/* Does the name fit a pattern, in which "*" stands for any characters? */
+/* Does the name fit a pattern, in which "*" stands for any characters? After a mismatch the last
+   "*" takes one character more. */
 static bool fits(const char *name, const char *pattern)
 {
-    for (; *pattern; pattern++, name++) {
+    const char *star = NULL, *taken = NULL;
+    while (*name) {
         if (*pattern == '*') {
-            for (;; name++) {
-                if (fits(name, pattern + 1)) return true;
-                if (!*name) return false;
-            }
+            star = pattern++;
+            taken = name;
+        } else if (*pattern == *name) {
+            pattern++;
+            name++;
+        } else if (star) {
+            pattern = star + 1;
+            name = ++taken;
+        } else {
+            return false;
         }
-        if (*name != *pattern) return false;
     }
-    return *name == 0;
+    while (*pattern == '*') pattern++;
+    return *pattern == 0;
 }
 
 bool heed_weights_is_frozen(const heed_model *model, const char *name)

@@ -84,6 +84,47 @@ static void test_cpu(void **state)
         check_cpu((heed_isa)isa, isa == HEED_ISA_GENERIC ? 1 : 2);
 }
 
+/* Returns the outputs of a fixture's oracle inputs with gradients. */
+static heed_tensor_list with_gradients(const char *fixture, const char *const *frozen)
+{
+    char path[512];
+    heed_model *model = NULL;
+    heed_tensor_list outputs = {0};
+    oracle o = oracle_open(fixture);
+    heed_forward_options options = {.gradients = true};
+    fixture_path(path, fixture, "");
+    assert_ok(heed_model_load(
+        &model, path,
+        &(heed_model_options){.backend = &reference, .training = true, .frozen = frozen}, &error));
+    assert_ok(heed_forward(model, &reference, &(heed_forward_inputs){o.inputs, o.n_inputs},
+                           &options, &outputs, &error));
+    heed_model_release(model);
+    oracle_close(&o);
+    return outputs;
+}
+
+/* Frozen tensors have no gradient, and all other outputs are as if nothing was frozen. */
+static void test_frozen_tensors_have_no_gradient(void **state)
+{
+    (void)state;
+    static const char *const frozen[] = {"*attention*", NULL};
+    heed_tensor_list all = with_gradients("bert", NULL), some = with_gradients("bert", frozen);
+    size_t at = 0;
+    for (size_t i = 0; i < all.count; i++) {
+        const heed_named_tensor *one = &all.items[i];
+        if (strncmp(one->name, "grad.", 5) == 0 && strstr(one->name, "attention")) continue;
+        assert_true(at < some.count);
+        const heed_named_tensor *other = &some.items[at++];
+        size_t elements = 1;
+        for (int d = 0; d < one->rank; d++) elements *= (size_t)one->shape[d];
+        assert_string_equal(one->name, other->name);
+        assert_memory_equal(one->data, other->data, elements * sizeof(float));
+    }
+    assert_true(at == some.count && at < all.count);
+    heed_tensor_list_free(&all);
+    heed_tensor_list_free(&some);
+}
+
 /* No family without a fixture. */
 static void test_every_family_has_a_fixture(void **state)
 {
@@ -103,9 +144,11 @@ static void test_every_family_has_a_fixture(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_family_has_a_fixture),
-        cmocka_unit_test(test_reference_inference), cmocka_unit_test(test_reference),
-        cmocka_unit_test(test_reference_without_passes), cmocka_unit_test(test_cpu)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_family_has_a_fixture),
+                                       cmocka_unit_test(test_frozen_tensors_have_no_gradient),
+                                       cmocka_unit_test(test_reference_inference),
+                                       cmocka_unit_test(test_reference),
+                                       cmocka_unit_test(test_reference_without_passes),
+                                       cmocka_unit_test(test_cpu)};
     return cmocka_run_group_tests(tests, read_fixtures, NULL);
 }

@@ -220,6 +220,7 @@ static void wrong_patterns_are_refused_by_name(void **state)
     } cases[] = {
         {"llama", {"model.layer.0.*"}, "nothing is frozen by \"model.layer.0.*\""},
         {"llama", {"*norm*", ""}, "nothing is frozen by \"\""},
+        {"llama", {"*e*e*e*e*e*e*e*e*e*e*e*e*e*e*!"}, "nothing is frozen by \"*e*e"},
         {"llama", {"*"}, "all tensors of the model are frozen"},
         {"mixtral", {"*.experts.1.*"}, "are experts of one layer"},
     };

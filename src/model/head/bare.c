@@ -8,7 +8,7 @@ static void build(heed_build *b, const heed_head_kind *head, heed_value x)
 {
     (void)head;
     if (b->config->arrangement != HEED_ENCODER_ONLY) return;
-    if (heed_build_weight(b, HEED_STACK_MODEL, HEED_ROLE_POOLER_WEIGHT, 0) != HEED_NONE)
+    if (heed_build_weight(b, HEED_STACK_MODEL, HEED_ROLE_POOLER_WEIGHT) != HEED_NONE)
         heed_build_publish(b, heed_head_pool(b, x), "pooler_output");
     heed_scope(b->graph, "head.mean");
     heed_value mean = heed_head_mean(b, x);

@@ -82,7 +82,7 @@ static bool needs_no_logits(const heed_build *b, const heed_nn_linear *matrix, h
 static heed_nn_linear output_matrix(const heed_build *b)
 {
     heed_nn_linear matrix = heed_build_linear(b, HEED_STACK_MODEL, HEED_ROLE_LM_WEIGHT,
-                                              HEED_ROLE_LM_BIAS, 0);
+                                              HEED_ROLE_LM_BIAS);
     if (b->config->tied) matrix.weight = heed_build_token_table(b, b->main.stack_id);
     return matrix;
 }
@@ -94,7 +94,7 @@ static void build(heed_build *b, const heed_head_kind *head, heed_value x)
     x = heed_head_transform(b, heed_head_gather(b, x), &config->lm_transform,
                             HEED_ROLE_TRANSFORM_WEIGHT);
     heed_nn_linear matrix = output_matrix(b);
-    heed_value bias = heed_build_weight(b, HEED_STACK_MODEL, HEED_ROLE_LOGITS_BIAS, 0);
+    heed_value bias = heed_build_weight(b, HEED_STACK_MODEL, HEED_ROLE_LOGITS_BIAS);
     if (needs_no_logits(b, &matrix, bias)) {
         heed_value labels = heed_head_labels(b, x, "labels");
         heed_value own = bias != HEED_NONE ? bias : matrix.bias;

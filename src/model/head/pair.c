@@ -22,7 +22,7 @@ static void build_next(heed_build *b, const heed_head_kind *head, heed_value x)
     heed_value pooled = heed_head_pool(b, x);
     heed_scope(b->graph, "head.relation");
     heed_nn_linear linear = heed_build_linear(b, HEED_STACK_MODEL, HEED_ROLE_RELATION_WEIGHT,
-                                              HEED_ROLE_RELATION_BIAS, 0);
+                                              HEED_ROLE_RELATION_BIAS);
     heed_value logits = heed_nn_apply(b->graph, pooled, &linear);
     heed_build_publish(b, logits, "%s", heed_head_output(b->config, head));
     heed_head_score(b, logits, "class_labels", 0);

@@ -14,7 +14,7 @@ static void build(heed_build *b, const heed_head_kind *head, heed_value x)
     heed_scope(b->graph, "head.span");
     if (b->config->pooler.every_row) x = heed_head_prepare_rows(b, x);
     heed_nn_linear linear = heed_build_linear(b, HEED_STACK_MODEL, HEED_ROLE_SPAN_WEIGHT,
-                                              HEED_ROLE_SPAN_BIAS, 0);
+                                              HEED_ROLE_SPAN_BIAS);
     heed_value logits = heed_nn_apply(b->graph, x, &linear);
     heed_value start = heed_slice(b->graph, logits, 0, 1), end = heed_slice(b->graph, logits, 1, 2);
     heed_build_publish(b, start, "start_logits");

@@ -22,7 +22,7 @@ static void build(heed_build *b, const heed_head_kind *head, heed_value x)
     const heed_transform transform = {.dense = true, .bias = true};
     heed_scope(b->graph, "head.replaced");
     heed_nn_linear linear = heed_build_linear(b, HEED_STACK_MODEL, HEED_ROLE_CLASS_WEIGHT,
-                                              HEED_ROLE_CLASS_BIAS, 0);
+                                              HEED_ROLE_CLASS_BIAS);
     x = heed_head_transform(b, heed_head_gather(b, x), &transform, HEED_ROLE_TRANSFORM_WEIGHT);
     heed_value scores = heed_nn_apply(b->graph, x, &linear);
     heed_build_publish(b, scores, "%s", heed_head_output(b->config, head));

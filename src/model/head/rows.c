@@ -36,9 +36,8 @@ heed_value heed_head_gather(heed_build *b, heed_value x)
 heed_value heed_head_transform(heed_build *b, heed_value x, const heed_transform *transform,
                                heed_role weight)
 {
-    heed_nn_linear dense = heed_build_linear(b, HEED_STACK_MODEL, weight, (heed_role)(weight + 1),
-                                             0);
-    heed_nn_norm norm = heed_build_norm(b, HEED_STACK_MODEL, (heed_role)(weight + 2), 0);
+    heed_nn_linear dense = heed_build_linear(b, HEED_STACK_MODEL, weight, (heed_role)(weight + 1));
+    heed_nn_norm norm = heed_build_norm(b, HEED_STACK_MODEL, (heed_role)(weight + 2));
     int64_t kind = transform->own_activation ? transform->activation : b->config->activation;
     if (dense.weight == HEED_NONE) return x;
     return heed_nn_transform(b->graph, x, &dense, (heed_unary_kind)kind, &norm);
@@ -98,7 +97,6 @@ heed_value heed_head_prepare_rows(heed_build *b, heed_value x)
 heed_value heed_head_classify(heed_build *b, heed_value pooled, heed_role weight)
 {
     heed_value x = drop_pooled(b, pooled);
-    heed_nn_linear linear = heed_build_linear(b, HEED_STACK_MODEL, weight, (heed_role)(weight + 1),
-                                              0);
+    heed_nn_linear linear = heed_build_linear(b, HEED_STACK_MODEL, weight, (heed_role)(weight + 1));
     return heed_nn_apply(b->graph, x, &linear);
 }

@@ -15,7 +15,7 @@ static void build(heed_build *b, const heed_head_kind *head, heed_value x)
        on each row by itself. */
     x = heed_head_gather(b, heed_head_prepare_rows(b, x));
     heed_nn_linear linear = heed_build_linear(b, HEED_STACK_MODEL, HEED_ROLE_CLASS_WEIGHT,
-                                              HEED_ROLE_CLASS_BIAS, 0);
+                                              HEED_ROLE_CLASS_BIAS);
     heed_value logits = heed_nn_apply(b->graph, x, &linear);
     heed_build_publish(b, logits, "%s", heed_head_output(b->config, head));
     heed_head_score_tokens(b, logits);

@@ -70,8 +70,7 @@ static heed_status read_heads(heed_config *config, const json_t *json, const cha
 static heed_status read_labels(heed_config *config, const json_t *json, const char *where,
                                heed_error *error)
 {
-    static const char *const problems[] = {"", "regression", "single_label_classification",
-                                           "multi_label_classification"};
+    const char *const *problems = heed_problem_names;
     const char *problem = NULL;
     const json_t *names = json_object_get(json, "id2label");
     HEED_TRY(heed_json_integer(json, "num_labels", &config->labels, where, error));

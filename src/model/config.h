@@ -89,114 +89,24 @@ typedef struct heed_transform {
     bool bias, norm, dropout;
     bool own_activation; /* false: the activation is the model's */
     bool every_row;      /* heads that pool no row have it too */
-    int64_t activation;  /* heed_unary_kind */
+    heed_unary_kind activation;
 } heed_transform;
 
+/* The fields are those of config.def, in its order. */
 typedef struct heed_config {
     const heed_family *family;
     char model_type[32];
-    int64_t arrangement; /* heed_arrangement */
-    /* list of heed_head, in the order of their loss terms; HEED_HEAD_NONE follows the last one, if
-       there is room */
-    uint8_t heads[HEED_MAX_HEADS];
-    int64_t vocabulary; /* V; of the decoder if there are two vocabularies */
-    /* V of the encoder if it has a table of its own; 0: one table serves both */
-    int64_t source_vocabulary;
-    int64_t d_model;         /* D */
-    int64_t embedding_width; /* width of the token embedding and the output matrix; 0: D */
-    int64_t embedding_order; /* heed_embedding_order */
-    /* token rows are projected even if they are as wide as the model; the projection has a bias */
-    bool embedding_projected, projection_bias;
-    /* Token rows are scaled by the share of masks in their sequence, and those of masks are zeros
-       (ESM). */
-    bool mask_scaling;
-    int64_t mask_id; /* the id of masks; 0: it is not known */
-    /* rows of a learned or computed table of positions, else the length the model was trained on */
-    int64_t context;
-    int64_t token_types;         /* rows of the token type table; 0: none */
-    heed_stack encoder, decoder; /* unused ones are zero */
-    /* normalization */
-    int64_t norm;       /* heed_norm_kind */
-    int64_t norm_place; /* heed_norm_place */
-    int64_t residual;   /* heed_residual_kind */
-    int64_t qk_norm;    /* heed_qk_norm */
-    bool qk_norm_bias;
-    double norm_eps;
-    double norm_offset;    /* 1: gains are stored as g - 1 */
-    double residual_scale; /* factor of what a sublayer adds to the residual stream; 0: 1 */
-    bool norm_bias, embedding_norm, final_norm;
-    bool first_norm_absent; /* layer 0 has no norm before attention */
-    /* feed-forward */
-    int64_t activation; /* heed_unary_kind */
-    bool gated;
-    /* experts instead of the feed-forward */
-    int64_t experts;           /* X; 0: none */
-    int64_t experts_per_token; /* J, chosen by every row */
-    int64_t expert_d_ff;       /* F of an expert; 0: decoder.d_ff */
-    /* F of the shared expert, which every row uses besides and which has its own gate; 0: there is
-       none */
-    int64_t shared_d_ff;
-    int64_t router;           /* heed_router_kind */
-    bool router_renormalized; /* the weights of the chosen experts are divided by their sum */
-    bool router_bias, expert_bias;
-    /* if the limit is > 0, experts are gated by clamped_swiglu, whatever the activation */
-    double swiglu_alpha, swiglu_limit;
-    /* router_logits are outputs, and training balances the experts' load */
-    bool router_outputs;
-    double balance_weight;              /* factor of that loss term */
-    int64_t expert_step;                /* layer i has experts if (i + 1) % step == 0 */
-    uint8_t dense[HEED_MAX_LAYERS / 8]; /* bit i: layer i has no experts, whatever the step */
-    /* positions */
-    int64_t position;        /* heed_position_kind */
-    int64_t position_offset; /* row of position 0 in the table */
-    int64_t sinusoid_order;  /* heed_sinusoid_order */
-    heed_rope rope;
-    heed_rope rope_local; /* if its base is > 0: positions of the layers that have the window */
-    double alibi_most;    /* largest exponent of the slopes of ALiBi; 0: 8 */
-    bool alibi_scaled, alibi_bf16; /* biases are scaled as scores are; biases are rounded to bf16 */
-    /* position ids count the tokens that the mask shows, not the columns of the batch */
-    bool counts_seen;
-    /* position ids are rows of the table, and count the tokens that are not padding, whatever the
-       mask shows: row pad_id is for padding, and the first token has the row after it, which is
-       position_offset */
-    bool counts_tokens;
-    /* attention */
-    bool causal;                           /* in the only stack, or in the decoder */
-    bool scaled;                           /* scores are divided by sqrt(E) */
-    double attention_scale;                /* > 0: scores are multiplied by this instead */
-    int64_t scale_width;                   /* > 0: scores are divided by its square root instead */
-    bool scale_by_layer;                   /* scores of layer i are divided by i + 1 */
-    int64_t window;                        /* 0: none */
-    uint8_t windowed[HEED_MAX_LAYERS / 8]; /* bit i: layer i has the window */
-    bool sinks;      /* every head has a sink: a score in the softmax that belongs to no key */
-    double qkv_clip; /*  */
-    double attention_soft_cap, logit_soft_cap;
-    double logit_scale; /* factor of the language model's logits; 0: 1 */
-    /* biases, embedding, output */
-    /* biases of q, k and v; of the projection after attention; of the feed-forward */
-    bool query_bias, output_bias, ffn_bias;
-    bool lm_bias;                /* of the output matrix */
-    heed_transform lm_transform; /* before the output matrix; its result has embedding_width */
-    int64_t pooled_row;          /* heed_pooled_row */
-    heed_transform pooler;       /* of the row that stands for a sequence */
-    double embedding_scale;
-    bool tied;         /* the output matrix is the token embedding */
-    bool logits_bias;  /* final_logits_bias */
-    bool float_inputs; /* the input rows are vectors, and there is no vocabulary */
-    /* dropout */
-    double embedding_dropout, attention_dropout, residual_dropout, activation_dropout,
-        classifier_dropout;
-    /* initial weights, tasks, and ids (-1: there is none) */
-    double initializer_range;
-    int64_t labels;  /* classes of a classification head */
-    int64_t problem; /* heed_problem */
-    int64_t pad_id, bos_id, eos_id, decoder_start_id;
-    /* the decoder's input starts with the last target that is not padding, the language (mBART) */
-    bool starts_with_end;
-    /* further ids if config.json lists several or a GGUF file names several */
-    heed_more_ends more_eos;
-    bool use_cache;
-    int64_t dtype; /* heed_dtype that config.json names; it is written back on saving */
+#define HEED_FIELD(type, field, key_type, key, use, what) type field;
+#define HEED_KIND(type, field, spellings, key, use, what) type field;
+#define HEED_INNER(field, key_type, key, use, what)
+#define HEED_INNER_KIND(field, spellings, key, use, what)
+#define HEED_MEMBER(declaration) declaration;
+#include "model/config.def"
+#undef HEED_FIELD
+#undef HEED_KIND
+#undef HEED_INNER
+#undef HEED_INNER_KIND
+#undef HEED_MEMBER
 } heed_config;
 
 /* Reads and checks folder/config.json, or the metadata if the path is a GGUF file. Errors:

@@ -162,7 +162,7 @@ static heed_status check_said(const heed_config *config, int64_t step, heed_erro
     heed_config as;
     bool dense = false;
     HEED_TRY(read_back(config, &as, error));
-    const char *other = heed_config_difference(config, &as);
+    const char *other = heed_config_difference(config, &as, HEED_FIELD_PROPERTY);
     for (int64_t i = 0; i < config->decoder.layers; i++)
         dense = dense || (config->experts > 0 && config->dense[i / 8] >> (i % 8) & 1);
     if (!other && config->position == HEED_POSITION_ROTARY &&

@@ -104,7 +104,8 @@ static heed_status find_member(const heed_key *key, const json_t *json, json_mem
 static heed_status read_integer(heed_config *config, const heed_key *key, const json_member *in,
                                 heed_error *error)
 {
-    int64_t least = key->type != HEED_KEY_COUNT, value = 0;
+    const bool may_be_0 = key->type == HEED_KEY_COUNT || key->type == HEED_KEY_SPAN;
+    int64_t least = may_be_0 ? 0 : 1, value = 0;
     HEED_TRY(heed_json_integer(in->owner, in->name, &value, in->where, error));
     if (value < least || value > INT32_MAX)
         return heed_fail(error, HEED_E_FORMAT,
@@ -242,8 +243,9 @@ static heed_status check_only(const heed_key *key, const json_member *in, heed_e
 /* Sets what null means: none, if the key has such a value, else the default. */
 static void read_null(heed_config *config, const heed_key *key)
 {
-    bool none = key->type == HEED_KEY_COUNT || (key->flags & HEED_KEY_NULLS);
-    if (none) heed_config_set_integer(config, key->field, 0);
+    const heed_key_type type = (heed_key_type)key->type;
+    if (type == HEED_KEY_COUNT || type == HEED_KEY_SPAN || type == HEED_KEY_SWITCHED)
+        heed_config_set_integer(config, key->field, 0);
     if (key->type == HEED_KEY_ID) heed_config_set_integer(config, key->field, -1);
     if (key->type == HEED_KEY_AMOUNT) heed_config_set_real(config, key->field, 0);
 }
@@ -253,6 +255,7 @@ static heed_status read_value(heed_config *config, const heed_key *key, const js
 {
     switch ((heed_key_type)key->type) {
     case HEED_KEY_SIZE:
+    case HEED_KEY_SPAN:
     case HEED_KEY_SWITCHED:
     case HEED_KEY_COUNT: return read_integer(config, key, in, error);
     case HEED_KEY_ID: return read_id(config, key, in, error);

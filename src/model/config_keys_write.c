@@ -1,5 +1,5 @@
 /* Writes the fields of a configuration as a table of keys says. */
-#include "model/key_internal.h"
+#include "model/family.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -37,8 +37,9 @@ static json_t *key_value(const heed_config *config, const heed_key *key)
     const double number = key->field.real ? heed_config_real(config, key->field) : 0;
     switch ((heed_key_type)key->type) {
     case HEED_KEY_SIZE:
-    case HEED_KEY_SWITCHED:
     case HEED_KEY_COUNT: return json_integer(integer);
+    case HEED_KEY_SPAN:
+    case HEED_KEY_SWITCHED: return integer > 0 ? json_integer(integer) : json_null();
     case HEED_KEY_ID: return integer < 0 ? json_null() : json_integer(integer);
     case HEED_KEY_NUMBER:
     case HEED_KEY_RATE: return real_value(key, number);
@@ -53,13 +54,6 @@ static json_t *key_value(const heed_config *config, const heed_key *key)
     case HEED_KEY_ONLY: return only_value(key->only);
     default: return NULL;
     }
-}
-
-/* Is the field 0? */
-static bool is_zero(const heed_config *config, const heed_key *key)
-{
-    if (key->field.real) return heed_config_real(config, key->field) == 0;
-    return key->field.bytes > 0 && heed_config_integer(config, key->field) == 0;
 }
 
 /* Sets a member whose name may be a path; the objects on it are made. Takes the value. */
@@ -78,12 +72,15 @@ static bool set_member(json_t *json, const char *name, json_t *value)
 
 static bool write_value(const heed_config *config, const heed_key *key, json_t *json)
 {
-    if (key->flags & HEED_KEY_SPARSE && (key->type == HEED_KEY_ONLY || is_zero(config, key)))
-        return true;
-    bool none = (key->flags & HEED_KEY_NULLS) && is_zero(config, key);
-    if (key->type == HEED_KEY_SWITCHED && !set_member(json, key->only, json_boolean(!none)))
-        return false;
-    return set_member(json, key->name, none ? json_null() : key_value(config, key));
+    const bool sparse = key->flags & HEED_KEY_SPARSE;
+    if (sparse && key->type == HEED_KEY_ONLY) return true;
+    if (sparse && heed_config_fields_equal(config, config->family->preset, key->field)) return true;
+    if (sparse && heed_config_is_idle(config, key)) return true;
+    if (key->type == HEED_KEY_SWITCHED) {
+        json_t *counts = json_boolean(heed_config_integer(config, key->field) > 0);
+        if (!set_member(json, key->only, counts)) return false;
+    }
+    return set_member(json, key->name, key_value(config, key));
 }
 
 static bool write_key(const heed_config *config, const heed_key *key, json_t *json)

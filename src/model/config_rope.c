@@ -7,12 +7,12 @@
 
 /* ---- reading ---- */
 
-static heed_status rope_kind_by_name(const char *name, int64_t *kind, const char *where,
+static heed_status rope_kind_by_name(const char *name, heed_rope_kind *kind, const char *where,
                                      heed_error *error)
 {
     for (int64_t i = 0; i < HEED_ROPE_KINDS; i++)
         if (strcmp(name, heed_rope_name(i)) == 0) {
-            *kind = i;
+            *kind = (heed_rope_kind)i;
             return HEED_OK;
         }
     return heed_fail(error, HEED_E_UNSUPPORTED,

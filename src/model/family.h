@@ -89,7 +89,7 @@ typedef struct heed_gguf_names {
     int64_t window_step;
     /* heed_qk_norm of models whose files have norms of q and k, if files of this family may lack
        them; else NONE */
-    int64_t qk_norm;
+    heed_qk_norm qk_norm;
     /* sets, after the keys are read, what such files mean without saying it; may be NULL */
     void (*derive)(heed_config *config);
 } heed_gguf_names;
@@ -170,10 +170,6 @@ heed_status heed_config_put_gguf(const heed_config *config, heed_dtype dtype,
                                  heed_error *error);
 /* Returns whether the table names the tensors of parallel layers with two norms. */
 bool heed_gguf_has_two_norms(const heed_gguf_names *names);
-/* Returns the name of the first property in which two models differ, among those that not every
-   kind of file can express; NULL if there is none. */
-const char *heed_config_difference(const heed_config *a, const heed_config *b);
-
 size_t heed_family_count(void);
 const heed_family *heed_family_at(size_t index);
 const heed_family *heed_family_find(const char *name); /* returns NULL for an unknown name */
@@ -198,8 +194,6 @@ extern const heed_weight_name heed_gguf_paired_weights[];
 extern const heed_weight_name heed_gguf_fused_weights[]; /* q, k, v in one tensor */
 
 /* Pieces that many families share (family/common.c). */
-extern const char *const heed_norm_names[],
-    *const heed_norm_place_names[], *const heed_position_names[], *const heed_residual_names[];
 extern const heed_key heed_common_keys[]; /* ids, tie_word_embeddings, use_cache */
 /* The ids that end a text: the list eos_token_id of config.json (or of the nested decoder), or what
    a GGUF file says. They are written as a list if there are several. config_ends.c */

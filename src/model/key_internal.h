@@ -11,6 +11,7 @@ typedef enum heed_key_type {
     /* values of a field */
     HEED_KEY_SIZE,   /* integer >= 1 */
     HEED_KEY_COUNT,  /* integer >= 0; null means 0 */
+    HEED_KEY_SPAN,   /* integer >= 0; null means 0, and 0 is written as null */
     HEED_KEY_ID,     /* token id; null means -1; the first id of a list */
     HEED_KEY_NUMBER, /* finite */
     HEED_KEY_AMOUNT, /* number >= 0; null means 0, and 0 is written as null */
@@ -19,7 +20,7 @@ typedef enum heed_key_type {
     HEED_KEY_ACTIVATION, /* a name of Hugging Face's ACT2FN */
     HEED_KEY_KIND,       /* one of `names` */
     HEED_KEY_CHOICE,     /* a flag that chooses one of two values: `no` or `yes` */
-    HEED_KEY_SWITCHED,   /* a size, or 0 unless the flag `only` is true */
+    HEED_KEY_SWITCHED,   /* a size or null, which counts if the flag `only` is true; else 0 */
     HEED_KEY_ROOT,       /* a flag; true means sqrt(d_model), false means 1 */
     /* rows of a table of positions whose first pad_id + 1 rows are no token's; the field is the
        number of tokens. A row for pad_token_id stands before it. */
@@ -47,10 +48,9 @@ typedef enum heed_key_type {
 enum {
     HEED_KEY_READ_ONLY = 1, /* an older spelling, or one of several keys that say the same */
     HEED_KEY_WRITE_ONLY = 2,
-    HEED_KEY_SPARSE = 4,     /* 0 and the value `only` are not written */
-    HEED_KEY_NULLS = 8,      /* 0 is written as null, and null means 0 */
-    HEED_KEY_INTEGRAL = 16,  /* a whole number is written as an integer */
-    HEED_KEY_HAS_ABSENT = 32 /* if the key is absent, the value is `absent`, not the preset's */
+    HEED_KEY_SPARSE = 4,     /* the preset's value and the value `only` are not written */
+    HEED_KEY_INTEGRAL = 8,   /* a whole number is written as an integer */
+    HEED_KEY_HAS_ABSENT = 16 /* if the key is absent, the value is `absent`, not the preset's */
 };
 
 /* Which layers have the window if no list says so; i counts from 0, and n is a number that the
@@ -76,6 +76,17 @@ typedef struct heed_config_place {
                          : false)                                                           \
     }
 
+/* What a field means for the question whether two models are the same; see config.def. */
+typedef enum heed_field_use {
+    HEED_FIELD_FREE = 1,
+    HEED_FIELD_MODEL = 2,
+    HEED_FIELD_PROPERTY = 4,
+    HEED_FIELD_RARE = 8,
+    HEED_FIELD_RARE_FREE = HEED_FIELD_RARE | HEED_FIELD_FREE,
+    HEED_FIELD_RARE_MODEL = HEED_FIELD_RARE | HEED_FIELD_MODEL,
+    HEED_FIELD_RARE_PROPERTY = HEED_FIELD_RARE | HEED_FIELD_PROPERTY
+} heed_field_use;
+
 typedef struct heed_key {
     /* "attn_config.alibi" is the member alibi of the object attn_config; "" for rules; NULL ends a
        table */
@@ -89,7 +100,9 @@ typedef struct heed_key {
     /* HEED_KEY_ONLY: "true", "false", a number or a text; HEED_KEY_SWITCHED: the key of the flag */
     const char *only;
     int32_t no, yes, absent;
-    uint8_t rule; /* heed_layer_rule */
+    uint8_t rule;     /* heed_layer_rule */
+    uint8_t use;      /* heed_field_use; in heed_field_keys only, as what */
+    const char *what; /* the name of the field in messages */
 } heed_key;
 
 /* clang-format off */
@@ -111,11 +124,9 @@ typedef struct heed_key {
     {.name = (key), .type = HEED_KEY_CHOICE, .flags = HEED_KEY_HAS_ABSENT, \
      .field = HEED_PLACE(at), .no = (int32_t)(false_value), .yes = (int32_t)(true_value), \
      .absent = (int32_t)(default_value)}
-/* A size of which null means that there is none. */
-#define HEED_KEY_WINDOW(key) HEED_KEY_AS(key, COUNT, HEED_KEY_NULLS, window)
 /* A window that counts only if the key `flag` is true. */
 #define HEED_KEY_SWITCHED_WINDOW(key, default_value, flag) \
-    {.name = (key), .type = HEED_KEY_SWITCHED, .flags = HEED_KEY_NULLS | HEED_KEY_HAS_ABSENT, \
+    {.name = (key), .type = HEED_KEY_SWITCHED, .flags = HEED_KEY_HAS_ABSENT, \
      .field = HEED_PLACE(window), .only = (flag), .absent = (default_value)}
 #define HEED_KEY_TABLE(key, default_value, at) \
     {.name = (key), .type = HEED_KEY_TABLE_ROWS, .field = HEED_PLACE(at), \
@@ -153,6 +164,31 @@ double heed_config_real(const heed_config *config, heed_config_place place);
 void heed_config_set_real(heed_config *config, heed_config_place place, double value);
 void heed_config_copy_field(heed_config *to, const heed_config *from, heed_config_place place);
 bool heed_config_fields_equal(const heed_config *a, const heed_config *b, heed_config_place place);
+
+/* ---- the fields of heed_config ---- */
+
+/* Spellings of the enumerations of config.def; NULL ends each list. */
+extern const char *const heed_arrangement_names[],
+    *const heed_embedding_order_names[],
+        *const heed_norm_names[], *const heed_norm_place_names[],
+                                      *const heed_residual_names[],
+                                          *const heed_qk_norm_names[],
+                                              *const heed_router_names[],
+                                                  *const heed_position_names[],
+                                                      *const heed_sinusoid_order_names[],
+                                                          *const heed_pooled_row_names[],
+                                                              *const heed_problem_names[];
+
+/* The keys of the family heed: a row for each field of config.def, also for those without a key. */
+extern const heed_key heed_field_keys[];
+
+/* Is the field a setting of what the model does not have: rotary positions, a transform? */
+bool heed_config_is_idle(const heed_config *config, const heed_key *key);
+/* Returns the name of the first field with one of these uses (heed_field_use, or-ed) in which two
+   configurations differ; NULL if there is none. Idle settings do not differ. */
+const char *heed_config_difference(const heed_config *a, const heed_config *b, uint32_t uses);
+
+/* ---- rows ---- */
 
 /* Does the row name a key? Else it is a rule. */
 bool heed_key_is_named(const heed_key *key);

@@ -13,8 +13,8 @@ enum { HEED_ROPE_FACTORS = 128 };
 /* Rotary positions of a model, with the fields of Hugging Face's rope_parameters. A field is 0 if
    its key is absent. */
 typedef struct heed_rope {
-    int64_t kind; /* heed_rope_kind */
-    double base;  /* rope_theta */
+    heed_rope_kind kind;
+    double base; /* rope_theta */
     /* partial_rotary_factor: the share of a head's channels that is rotated */
     double fraction;
     bool interleaved; /* pairs are (2i,2i+1); else (i,i+half) */
@@ -62,6 +62,8 @@ void heed_rope_frequencies(const heed_rope *rope, int64_t head_width, int64_t le
 float heed_rope_table_factor(const heed_rope *rope);
 /* Returns "default", "linear" ...; NULL for a number that is not a heed_rope_kind. */
 const char *heed_rope_name(int64_t kind);
+/* The same names in order; NULL ends the list. */
+extern const char *const heed_rope_names[];
 
 /* Fills a sinusoidal table (rows,width) with sin and cos of row / 10000^(2i/width), i < width/2. An
    odd width has one sine more. Source: Vaswani et al. 2017, section 3.5. */

@@ -7,11 +7,12 @@
 
 static const double pi = 3.14159265358979323846;
 
+const char *const heed_rope_names[HEED_ROPE_KINDS + 1] = {"default", "linear",   "llama3", "yarn",
+                                                          "dynamic", "longrope", NULL};
+
 const char *heed_rope_name(int64_t kind)
 {
-    static const char *const names[HEED_ROPE_KINDS] = {"default", "linear",  "llama3",
-                                                       "yarn",    "dynamic", "longrope"};
-    return kind >= 0 && kind < HEED_ROPE_KINDS ? names[kind] : NULL;
+    return kind >= 0 && kind < HEED_ROPE_KINDS ? heed_rope_names[kind] : NULL;
 }
 
 int64_t heed_rope_asked(const heed_rope *rope, int64_t head_width)

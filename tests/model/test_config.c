@@ -424,6 +424,64 @@ static void models_are_written_as_the_family_they_coincide_with(void **state)
     assert_fails(HEED_E_ARG, "no family is called \"x\"", heed_config_preset(&c, "x", &error));
 }
 
+/* Gives a field another value that its key can express. */
+static void change_field(heed_config *c, const heed_key *key)
+{
+    if (key->field.real) {
+        heed_config_set_real(c, key->field, heed_config_real(c, key->field) + 0.25);
+        return;
+    }
+    int64_t value = heed_config_integer(c, key->field);
+    bool two = key->field.bytes == sizeof(bool) || key->type == HEED_KEY_KIND ||
+               key->type == HEED_KEY_ACTIVATION;
+    heed_config_set_integer(c, key->field, two ? value == 0 : value + 3);
+}
+
+/* The list of fields is complete: with the structs and arrays beside them they fill heed_config but
+   for padding, each field is compared, and each key of heed's config.json is written as it is
+   read. */
+static void every_field_is_listed_compared_and_written(void **state)
+{
+    (void)state;
+    static uint8_t covered[sizeof(heed_config)];
+    memset(covered, 0, sizeof covered);
+    memset(covered, 1, offsetof(heed_config, arrangement)); /* family, model_type */
+#define COVER(member) \
+    memset(covered + offsetof(heed_config, member), 1, sizeof(((heed_config *)0)->member))
+    COVER(heads);
+    COVER(rope);
+    COVER(rope_local);
+    COVER(dense);
+    COVER(windowed);
+    COVER(more_eos);
+    size_t listed = 0;
+    for (const heed_key *key = heed_field_keys; key->name; key++) {
+        if (!key->use) continue; /* a rule */
+        listed++;
+        memset(covered + key->field.offset, 1, key->field.bytes);
+        heed_config a = new_config("heed"), b;
+        a.lm_transform.dense = a.pooler.dense = true;
+        b = a;
+        change_field(&b, key);
+        const char *other = heed_config_difference(
+            &a, &b, HEED_FIELD_FREE | HEED_FIELD_MODEL | HEED_FIELD_PROPERTY);
+        if (!other || strcmp(other, key->what) != 0)
+            fail_msg("%s differs, found %s", key->what, other ? other : "nothing");
+        if (!heed_key_is_named(key)) continue;
+        json_t *json = json_object();
+        assert_true(heed_config_write_keys(&b, heed_field_keys, json));
+        assert_ok(heed_config_read_keys(&a, heed_field_keys, json, "written", &error));
+        json_decref(json);
+        if (!heed_config_fields_equal(&a, &b, key->field))
+            fail_msg("%s is not read as it was written", key->name);
+    }
+    assert_true(listed > 90);
+    for (size_t at = 0, gap = 0; at < sizeof covered; at++) {
+        gap = covered[at] ? 0 : gap + 1;
+        if (gap > 7) fail_msg("byte %zu of heed_config belongs to no field of config.def", at);
+    }
+}
+
 static bool names_head(const heed_weight_name *entry, const uint8_t heads[HEED_MAX_HEADS])
 {
     for (int at = 0; at < HEED_MAX_HEADS && heads[at] != HEED_HEAD_NONE; at++)
@@ -485,6 +543,7 @@ int main(void)
         cmocka_unit_test(every_activation_of_transformers_is_known),
         cmocka_unit_test(written_configurations_read_back),
         cmocka_unit_test(models_are_written_as_the_family_they_coincide_with),
+        cmocka_unit_test(every_field_is_listed_compared_and_written),
         cmocka_unit_test(every_wanted_role_has_one_name)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,7 +21,7 @@ static const heed_key keys[] = {
     HEED_KEY("hidden_activation", ACTIVATION, activation),
     HEED_KEY("attention_bias", FLAG, query_bias),
     HEED_KEY("query_pre_attn_scalar", SIZE, scale_width),
-    HEED_KEY_WINDOW("sliding_window"),
+    HEED_KEY("sliding_window", SPAN, window),
     HEED_KEY("attn_logit_softcapping", AMOUNT, attention_soft_cap),
     HEED_KEY("final_logit_softcapping", AMOUNT, logit_soft_cap),
     HEED_KEY_LAYERS(EVEN, NULL, 0),

@@ -32,7 +32,7 @@ static const heed_key keys[] = {
     HEED_KEY("num_layers", COUNT, decoder.layers),
     HEED_KEY("num_heads", SIZE, decoder.heads),
     HEED_KEY("intermediate_size", COUNT, decoder.d_ff),
-    HEED_KEY_AS("window_size", SIZE, HEED_KEY_NULLS, window),
+    HEED_KEY("window_size", SPAN, window),
     HEED_KEY("activation_function", ACTIVATION, activation),
     HEED_KEY("layer_norm_epsilon", NUMBER, norm_eps),
     HEED_KEY("initializer_range", NUMBER, initializer_range),

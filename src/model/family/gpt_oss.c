@@ -40,7 +40,7 @@ static const heed_key keys[] = {
     HEED_LLAMA_KEYS,
     HEED_EXPERT_KEYS,
     HEED_KEY("num_local_experts", SIZE, experts),
-    HEED_KEY_WINDOW("sliding_window"),
+    HEED_KEY("sliding_window", SPAN, window),
     HEED_KEY("attention_bias", FLAG, query_bias),
     HEED_KEY("swiglu_alpha", NUMBER, swiglu_alpha),
     HEED_KEY("swiglu_limit", NUMBER, swiglu_limit),

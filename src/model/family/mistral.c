@@ -16,7 +16,7 @@ static const heed_config preset = {
     .eos_id = 2};
 
 static const heed_key keys[] = {
-    HEED_LLAMA_KEYS,   HEED_KEY_WINDOW("sliding_window"),
+    HEED_LLAMA_KEYS,   HEED_KEY("sliding_window", SPAN, window),
     HEED_EVERY_WINDOW, HEED_CLASSIFIER_DROPOUT,
     HEED_KEY_ROTARY,   {0},
 };

@@ -26,7 +26,7 @@ static const heed_key keys[] = {
     HEED_LLAMA_KEYS,
     HEED_EXPERT_KEYS,
     HEED_KEY("num_local_experts", SIZE, experts),
-    HEED_KEY_WINDOW("sliding_window"),
+    HEED_KEY("sliding_window", SPAN, window),
     HEED_KEY_SUPPORTS("router_jitter_noise", "0"),
     HEED_EVERY_WINDOW,
     HEED_CLASSIFIER_DROPOUT,

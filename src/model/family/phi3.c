@@ -17,7 +17,7 @@ static const heed_config preset = {
 
 static const heed_key keys[] = {
     HEED_LLAMA_KEYS,
-    HEED_KEY_WINDOW("sliding_window"),
+    HEED_KEY("sliding_window", SPAN, window),
     HEED_KEY_DROPOUT("resid_pdrop", residual_dropout),
     HEED_KEY_WRITTEN("original_max_position_embeddings", COUNT, rope.original_context),
     HEED_EVERY_WINDOW,

@@ -28,7 +28,7 @@ static const heed_key keys[] = {
     HEED_LLAMA_SIZES,
     HEED_KEY("norm_epsilon", NUMBER, norm_eps),
     HEED_KEY("use_bias", FLAG, query_bias),
-    HEED_KEY_WINDOW("sliding_window"),
+    HEED_KEY("sliding_window", SPAN, window),
     HEED_KEY_DROPOUT("residual_dropout", residual_dropout),
     HEED_KEY_DROPOUT("embedding_dropout", embedding_dropout),
     HEED_FOLLOWS(output_bias, query_bias),

@@ -16,16 +16,25 @@
 /* The length of a sequence that is not held. */
 enum { UNUSED = -1 };
 
+/* One array and where it lies. */
+typedef struct {
+    heed_cache_array_kind kind;
+    size_t page_bytes;
+    size_t offset; /* in the reserved memory, a multiple of the system's page */
+} array_place;
+
 struct heed_cache {
     heed_cache_options options;
-    int64_t pages;              /* pages in each array */
-    int64_t table_pages;        /* pages that one sequence can have */
-    size_t os_page, page_bytes; /* the system's page; bytes of a page in one array */
-    size_t array_bytes;         /* bytes from one array to the next, a multiple of os_page */
-    char *memory;               /* the reserved arrays */
-    int64_t mark;               /* all pages below it are committed */
-    int32_t *references;        /* (pages) sequences that hold each page */
-    int32_t *free_pages;        /* (pages) a stack of committed pages that no sequence holds */
+    array_place *arrays;
+    int64_t pages;       /* pages in each array */
+    int64_t table_pages; /* pages that one sequence can have */
+    size_t os_page;      /* the system's page */
+    size_t page_bytes;   /* bytes of a page in all arrays */
+    size_t reserved;     /* bytes of the reserved memory */
+    char *memory;        /* the reserved arrays */
+    int64_t mark;        /* all pages below it are committed */
+    int32_t *references; /* (pages) sequences that hold each page */
+    int32_t *free_pages; /* (pages) a stack of committed pages that no sequence holds */
     int64_t free_count;
     /* (pages) how many owners are about to write into a page; all 0 between calls */
     int32_t *growing;
@@ -42,22 +51,30 @@ static int64_t pages_of(int64_t positions)
     return positions / HEED_PAGE_POSITIONS + (positions % HEED_PAGE_POSITIONS != 0);
 }
 
-/* Computes the sizes of the cache from its options, and the bytes to reserve. Fails with HEED_E_ARG
-   for options without meaning and for products that overflow. */
-static heed_status set_sizes(heed_cache *cache, size_t *reserved, heed_error *error)
+/* Returns HEED_E_ARG for options without meaning. */
+static heed_status check_options(const heed_cache_options *options, heed_error *error)
+{
+    bool ok = options->array_count >= 0 && options->sequences >= 1 && options->positions >= 1;
+    int64_t columns = 1;
+    for (int64_t i = 0; ok && i < options->array_count; i++) {
+        columns = options->arrays[i].columns;
+        ok = columns >= 1;
+    }
+    if (ok) return HEED_OK;
+    return heed_fail(error, HEED_E_ARG,
+                     "KV cache: %lld arrays of %lld columns for %lld sequences of %lld positions: "
+                     "expected positive numbers",
+                     (long long)options->array_count, (long long)columns,
+                     (long long)options->sequences, (long long)options->positions);
+}
+
+/* Computes the pages of the cache. HEED_E_ARG if they are too many: the page table and the slots
+   number the rows of an array by 32 bits. */
+static heed_status count_pages(heed_cache *cache, heed_error *error)
 {
     const heed_cache_options *options = &cache->options;
-    if (options->arrays < 0 || options->columns < 1 || options->sequences < 1 ||
-        options->positions < 1)
-        return heed_fail(
-            error, HEED_E_ARG,
-            "KV cache: %lld arrays of %lld columns for %lld sequences of %lld positions: expected "
-            "positive numbers",
-            (long long)options->arrays, (long long)options->columns, (long long)options->sequences,
-            (long long)options->positions);
-    cache->table_pages = pages_of(options->positions);
-    /* The page table and the slots number the rows of an array by 32 bits. */
     int64_t most = INT32_MAX / HEED_PAGE_POSITIONS;
+    cache->table_pages = pages_of(options->positions);
     if (options->positions > INT32_MAX - HEED_PAGE_POSITIONS ||
         cache->table_pages > most / options->sequences)
         return heed_fail(error, HEED_E_ARG,
@@ -67,34 +84,64 @@ static heed_status set_sizes(heed_cache *cache, size_t *reserved, heed_error *er
                          (long long)options->sequences, (long long)options->positions,
                          (long long)most * HEED_PAGE_POSITIONS);
     cache->pages = cache->table_pages * options->sequences;
-    cache->os_page = (size_t)sysconf(_SC_PAGESIZE);
-    size_t bytes;
-    if (!heed_multiply_size((size_t)options->columns, HEED_PAGE_POSITIONS * options->element,
-                            &cache->page_bytes) ||
-        !heed_multiply_size(cache->page_bytes, (size_t)cache->pages, &bytes) ||
-        bytes > SIZE_MAX / 2 ||
-        !heed_multiply_size(heed_round_up(bytes, cache->os_page), (size_t)options->arrays,
-                            reserved))
-        return heed_fail(
-            error, HEED_E_ARG,
-            "KV cache: %lld arrays of %lld columns for %lld sequences of %lld positions exceed the "
-            "address space",
-            (long long)options->arrays, (long long)options->columns, (long long)options->sequences,
-            (long long)options->positions);
-    cache->array_bytes = heed_round_up(bytes, cache->os_page);
     return HEED_OK;
 }
 
-/* Reserves address space for every sequence at `pages` pages; *bytes is its size. Returns NULL and
-   sets errno if the system refuses. */
-static char *reserve(const heed_cache *cache, int64_t pages, size_t *bytes)
+/* Places an array after the first *end bytes, which it adds itself to. Returns false if the bytes
+   overflow. */
+static bool place_array(const heed_cache *cache, array_place *array, size_t *end)
 {
-    size_t array = heed_round_up(cache->page_bytes * (size_t)(pages * cache->options.sequences),
-                                 cache->os_page);
-    *bytes = array * (size_t)cache->options.arrays;
-    void *memory = mmap(NULL, *bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
-                        0);
+    size_t rows = array->kind.per_page ? 1 : HEED_PAGE_POSITIONS, bytes;
+    array->offset = *end;
+    if (!heed_multiply_size((size_t)array->kind.columns, rows * array->kind.element,
+                            &array->page_bytes) ||
+        !heed_multiply_size(array->page_bytes, (size_t)cache->pages, &bytes) ||
+        bytes > SIZE_MAX / 2)
+        return false;
+    return heed_add_size(*end, heed_round_up(bytes, cache->os_page), end);
+}
+
+/* Copies the arrays of the options and places them. HEED_E_ARG if their bytes overflow. */
+static heed_status place_arrays(heed_cache *cache, heed_error *error)
+{
+    const heed_cache_options *options = &cache->options;
+    bool ok = true;
+    cache->os_page = (size_t)sysconf(_SC_PAGESIZE);
+    cache->arrays = heed_allocate((size_t)options->array_count, sizeof *cache->arrays);
+    if (!cache->arrays)
+        return heed_fail_memory(error, (size_t)options->array_count * sizeof *cache->arrays,
+                                "a KV cache");
+    for (int64_t i = 0; ok && i < options->array_count; i++) {
+        array_place *array = &cache->arrays[i];
+        array->kind = options->arrays[i];
+        if (!array->kind.element) array->kind.element = sizeof(float);
+        ok = place_array(cache, array, &cache->reserved) &&
+             heed_add_size(cache->page_bytes, array->page_bytes, &cache->page_bytes);
+    }
+    if (ok) return HEED_OK;
+    return heed_fail(error, HEED_E_ARG,
+                     "KV cache: %lld arrays for %lld sequences of %lld positions exceed the "
+                     "address space",
+                     (long long)options->array_count, (long long)options->sequences,
+                     (long long)options->positions);
+}
+
+/* Reserves address space. Returns NULL and sets errno if the system refuses. */
+static char *reserve(size_t bytes)
+{
+    void *memory = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     return memory == MAP_FAILED ? NULL : memory;
+}
+
+/* The bytes of all arrays if every sequence had `pages` pages. */
+static size_t bytes_for(const heed_cache *cache, int64_t pages)
+{
+    size_t bytes = 0;
+    for (int64_t i = 0; i < cache->options.array_count; i++)
+        bytes += heed_round_up(cache->arrays[i].page_bytes *
+                                   (size_t)(pages * cache->options.sequences),
+                               cache->os_page);
+    return bytes;
 }
 
 /* The most positions of each sequence for which the system grants address space, found by
@@ -104,8 +151,8 @@ static int64_t context_that_fits(const heed_cache *cache)
     int64_t fits = 0, refused = cache->table_pages;
     while (refused - fits > 1) {
         int64_t pages = fits + (refused - fits) / 2;
-        size_t bytes;
-        char *memory = reserve(cache, pages, &bytes);
+        size_t bytes = bytes_for(cache, pages);
+        char *memory = reserve(bytes);
         if (memory) munmap(memory, bytes);
         if (memory) fits = pages;
         else refused = pages;
@@ -120,9 +167,10 @@ heed_status heed_cache_new(heed_cache **result, const heed_cache_options *option
     heed_cache *cache = heed_allocate(1, sizeof *cache);
     if (!cache) return heed_fail_memory(error, sizeof *cache, "a KV cache");
     cache->options = *options;
-    if (!cache->options.element) cache->options.element = sizeof(float);
-    size_t reserved = 0;
-    heed_status status = set_sizes(cache, &reserved, error);
+    heed_status status = check_options(options, error);
+    if (status == HEED_OK) status = count_pages(cache, error);
+    if (status == HEED_OK) status = place_arrays(cache, error);
+    cache->options.arrays = NULL; /* the caller's */
     if (status != HEED_OK) goto done;
     cache->references = heed_allocate((size_t)cache->pages, sizeof(int32_t));
     cache->free_pages = heed_allocate((size_t)cache->pages, sizeof(int32_t));
@@ -136,7 +184,7 @@ heed_status heed_cache_new(heed_cache **result, const heed_cache_options *option
         goto done;
     }
     for (int64_t i = 0; i < options->sequences; i++) cache->lengths[i] = UNUSED;
-    if (reserved && !(cache->memory = reserve(cache, cache->table_pages, &reserved))) {
+    if (cache->reserved && !(cache->memory = reserve(cache->reserved))) {
         const char *reason = strerror(errno);
         status = heed_fail(
             error, HEED_E_NOMEM,
@@ -144,7 +192,7 @@ heed_status heed_cache_new(heed_cache **result, const heed_cache_options *option
             "positions (%s); a context of %lld positions for each would fit: hold fewer sequences "
             "or a shorter context, or "
             "raise `ulimit -v`",
-            reserved, (long long)options->sequences, (long long)options->positions, reason,
+            cache->reserved, (long long)options->sequences, (long long)options->positions, reason,
             (long long)context_that_fits(cache));
         goto done;
     }
@@ -158,7 +206,8 @@ done:
 void heed_cache_free(heed_cache *cache)
 {
     if (!cache) return;
-    if (cache->memory) munmap(cache->memory, cache->array_bytes * (size_t)cache->options.arrays);
+    if (cache->memory) munmap(cache->memory, cache->reserved);
+    free(cache->arrays);
     free(cache->references);
     free(cache->free_pages);
     free(cache->growing);
@@ -174,33 +223,42 @@ int64_t heed_cache_pages(const heed_cache *cache)
 
 void *heed_cache_array(const heed_cache *cache, int64_t array)
 {
-    return cache->memory + (size_t)array * cache->array_bytes;
+    return cache->memory + cache->arrays[array].offset;
+}
+
+const heed_cache_array_kind *heed_cache_array_kind_of(const heed_cache *cache, int64_t array)
+{
+    return &cache->arrays[array].kind;
+}
+
+size_t heed_cache_row_bytes(const heed_cache *cache, int64_t array)
+{
+    const heed_cache_array_kind *kind = &cache->arrays[array].kind;
+    return (size_t)kind->columns * kind->element;
+}
+
+/* The bytes of an array that are committed when all pages below `mark` are. */
+static size_t bytes_at_mark(const heed_cache *cache, int64_t array, int64_t mark)
+{
+    return heed_round_up((size_t)mark * cache->arrays[array].page_bytes, cache->os_page);
 }
 
 size_t heed_cache_committed(const heed_cache *cache)
 {
-    return heed_round_up((size_t)cache->mark * cache->page_bytes, cache->os_page) *
-           (size_t)cache->options.arrays;
-}
-
-size_t heed_cache_row_bytes(const heed_cache *cache)
-{
-    return cache->page_bytes / HEED_PAGE_POSITIONS;
+    size_t bytes = 0;
+    for (int64_t i = 0; i < cache->options.array_count; i++)
+        bytes += bytes_at_mark(cache, i, cache->mark);
+    return bytes;
 }
 
 size_t heed_cache_position_bytes(const heed_cache *cache)
 {
-    return heed_cache_row_bytes(cache) * (size_t)cache->options.arrays;
+    return cache->page_bytes / HEED_PAGE_POSITIONS;
 }
 
 int64_t heed_cache_arrays(const heed_cache *cache)
 {
-    return cache->options.arrays;
-}
-
-int64_t heed_cache_columns(const heed_cache *cache)
-{
-    return cache->options.columns;
+    return cache->options.array_count;
 }
 
 void heed_cache_set_cancel(heed_cache *cache, heed_cancel cancel)
@@ -224,19 +282,12 @@ static bool populate(char *begin, size_t bytes, size_t os_page)
     return true;
 }
 
-/* The bytes of one array that are committed when all pages below `mark` are. */
-static size_t bytes_at_mark(const heed_cache *cache, int64_t mark)
-{
-    return heed_round_up((size_t)mark * cache->page_bytes, cache->os_page);
-}
-
 /* The error that memory is short, with the context that would fit if all held sequences were
    equally long. */
 static heed_status fail_commit(const heed_cache *cache, int64_t wanted, size_t bytes, size_t spare,
                                int64_t growing, heed_error *error)
 {
-    size_t page_bytes = cache->page_bytes * (size_t)cache->options.arrays;
-    int64_t could = cache->mark + (int64_t)(spare / page_bytes), held = 0;
+    int64_t could = cache->mark + (int64_t)(spare / cache->page_bytes), held = 0;
     for (int64_t i = 0; i < cache->options.sequences; i++) held += cache->lengths[i] != UNUSED;
     int64_t context = could / (held ? held : 1) * HEED_PAGE_POSITIONS;
     if (context > cache->options.positions) context = cache->options.positions;
@@ -257,17 +308,19 @@ static heed_status commit(heed_cache *cache, int64_t wanted, int64_t growing, he
     if (more <= 0) return HEED_OK;
     /* The mark stays within `pages`, which hold every sequence at full length without sharing. */
     int64_t mark = cache->mark + more;
-    size_t before = bytes_at_mark(cache, cache->mark), after = bytes_at_mark(cache, mark);
-    size_t bytes = (after - before) * (size_t)cache->options.arrays;
-    size_t held = heed_cache_committed(cache);
+    size_t bytes = 0, held = heed_cache_committed(cache);
+    for (int64_t i = 0; i < cache->options.array_count; i++)
+        bytes += bytes_at_mark(cache, i, mark) - bytes_at_mark(cache, i, cache->mark);
     const size_t budget = cache->options.budget;
     size_t spare = budget > held ? budget - held : 0;
     if (!budget) spare = heed_memory_available();
     if (bytes > spare) return fail_commit(cache, more, bytes, spare, growing, error);
-    for (int64_t i = 0; i < cache->options.arrays && after > before; i++) {
+    for (int64_t i = 0; i < cache->options.array_count; i++) {
+        size_t before = bytes_at_mark(cache, i, cache->mark);
+        size_t after = bytes_at_mark(cache, i, mark);
+        if (after == before) continue;
         HEED_TRY(heed_cancel_check(cache->cancel, "making room for keys and values", error));
-        if (!populate(cache->memory + (size_t)i * cache->array_bytes + before, after - before,
-                      cache->os_page))
+        if (!populate((char *)heed_cache_array(cache, i) + before, after - before, cache->os_page))
             return fail_commit(cache, more, bytes, 0, growing, error);
     }
     for (int64_t page = mark; page-- > cache->mark;)
@@ -384,12 +437,13 @@ static void copy_last_page(heed_cache *cache, int64_t sequence)
     int64_t length = cache->lengths[sequence];
     int32_t *entry = table_of(cache, sequence) + length / HEED_PAGE_POSITIONS;
     int32_t old = *entry, new = take(cache);
-    size_t filled = cache->page_bytes / HEED_PAGE_POSITIONS *
-                    (size_t)(length % HEED_PAGE_POSITIONS);
-    for (int64_t i = 0; i < cache->options.arrays; i++) {
-        char *array = cache->memory + (size_t)i * cache->array_bytes;
-        memcpy(array + (size_t) new * cache->page_bytes, array + (size_t)old * cache->page_bytes,
-               filled);
+    size_t positions = (size_t)(length % HEED_PAGE_POSITIONS);
+    for (int64_t i = 0; i < cache->options.array_count; i++) {
+        const size_t page_bytes = cache->arrays[i].page_bytes;
+        size_t filled = heed_cache_row_bytes(cache, i);
+        if (!cache->arrays[i].kind.per_page) filled *= positions;
+        char *array = heed_cache_array(cache, i);
+        memcpy(array + (size_t) new *page_bytes, array + (size_t)old * page_bytes, filled);
     }
     release(cache, old);
     *entry = new;

@@ -1,9 +1,10 @@
 /* cache.h: the memory of keys and values of many sequences (a KV cache), in pages of
    HEED_PAGE_POSITIONS (64) positions that are addressed through a page table, as in vLLM.
 
-   A cache holds `arrays` arrays of the same shape (pages * 64, columns): one array of keys and one
-   of values for every layer. A page is 64 rows of every array; a row holds one position. The user
-   of the cache decides what an element is.
+   A cache holds arrays (rows, columns), such as one of keys and one of values for every layer. Each
+   has its own columns and type. A page is 64 rows of an array whose rows hold one position each,
+   and one row of an array that has a state for each page. The user of the cache decides what an
+   element is.
 
    The constructor reserves address space for every sequence at full length. The cache commits
    memory only for the pages that are needed. Pages below `mark` are committed, in all arrays alike:
@@ -38,11 +39,16 @@
 
 typedef struct heed_cache heed_cache;
 
+/* One array of a cache. */
+typedef struct heed_cache_array_kind {
+    int64_t columns; /* elements of a row */
+    size_t element;  /* bytes of an element; 0 means 4 */
+    bool per_page;   /* a row holds what is kept of a page; else of a position */
+} heed_cache_array_kind;
+
 typedef struct heed_cache_options {
-    int64_t arrays; /* key and value of every layer: 2 L */
-    /* elements of a row: key/value heads times the width of one head, for floats */
-    int64_t columns;
-    size_t element;    /* bytes of an element; 0 means 4 */
+    const heed_cache_array_kind *arrays; /* (array_count), copied */
+    int64_t array_count;
     int64_t sequences; /* the most sequences held at once */
     int64_t positions; /* positions of the longest sequence */
     /* bytes that may be committed; 0: as many as the system can spare at that moment */
@@ -63,12 +69,12 @@ void heed_cache_set_cancel(heed_cache *cache, heed_cancel cancel);
 int64_t heed_cache_pages(const heed_cache *cache);
 /* The first row of an array. The address stays the same for the whole life of the cache. */
 void *heed_cache_array(const heed_cache *cache, int64_t array);
-size_t heed_cache_committed(const heed_cache *cache); /* bytes; they never shrink */
-/* The bytes that one position takes in all arrays together. */
+const heed_cache_array_kind *heed_cache_array_kind_of(const heed_cache *cache, int64_t array);
+size_t heed_cache_row_bytes(const heed_cache *cache, int64_t array); /* bytes of one row */
+size_t heed_cache_committed(const heed_cache *cache);                /* bytes; they never shrink */
+/* The bytes that one position takes in all arrays together: the share of a page. */
 size_t heed_cache_position_bytes(const heed_cache *cache);
 int64_t heed_cache_arrays(const heed_cache *cache); /* as in the options */
-int64_t heed_cache_columns(const heed_cache *cache);
-size_t heed_cache_row_bytes(const heed_cache *cache); /* bytes */
 
 /* Adds an empty sequence and returns its number in *sequence. HEED_E_ARG if the cache already holds
    as many as its options allow. */
@@ -97,7 +103,8 @@ typedef struct heed_cache_growth {
 heed_status heed_cache_extend(heed_cache *cache, const heed_cache_growth *growth, int64_t count,
                               heed_error *error);
 
-/* The row of every array that holds a position below the sequence's length. */
+/* The row that holds a position below the sequence's length, in every array with a row for each
+   position. In an array with a row for each page it is this number divided by 64. */
 int64_t heed_cache_row(const heed_cache *cache, int64_t sequence, int64_t position);
 /* The page table of a sequence: *pages page numbers in order of position. It is borrowed until the
    sequence changes. */

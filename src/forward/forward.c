@@ -35,7 +35,7 @@ static heed_status program_open(program *p, const heed_forward_call *call,
     p->binding = heed_allocate(p->bound + 1, sizeof *p->binding);
     if (!p->workspace || !p->binding)
         return heed_fail_memory(error, p->bound * sizeof *p->binding, "the table of weights");
-    heed_build_bind(call->model, spec, (void *const *const[HEED_CACHE_KINDS]){0}, p->binding);
+    heed_build_bind(call->model, spec, (void *const *const[HEED_KEEP_SIDES]){0}, p->binding);
     return heed_workspace_reserve(p->workspace, p->plan, error);
 }
 

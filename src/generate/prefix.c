@@ -74,19 +74,32 @@ static heed_cache *cache_of(const heed_prefix *prefix)
     return prefix->session->caches[HEED_SESSION_SELF];
 }
 
-static heed_dtype dtype_of(const heed_prefix *prefix)
+/* Returns what an array of the cache holds. */
+static const heed_kept *kept_in(const heed_prefix *prefix, int64_t array)
 {
-    return heed_model_cache_dtype(heed_session_model(prefix->session));
+    size_t count;
+    return heed_model_keeps(heed_session_model(prefix->session), HEED_KEEP_SELF, &count) + array;
 }
 
-/* Returns the row in which an array of the cache holds a position of a sequence. */
-static char *row_at(const heed_prefix *prefix, int64_t sequence, int64_t array, int64_t position)
+/* Returns the rows that an array has for `count` positions. */
+static int64_t rows_for(const heed_prefix *prefix, int64_t array, int64_t count)
 {
+    if (!kept_in(prefix, array)->what->per_page) return count;
+    return (count + HEED_PAGE_POSITIONS - 1) / HEED_PAGE_POSITIONS;
+}
+
+/* Returns row `at` of what an array of the cache holds of a sequence: that of a position, or of a
+   page. */
+static char *row_at(const heed_prefix *prefix, int64_t sequence, int64_t array, int64_t at)
+{
+    bool per_page = kept_in(prefix, array)->what->per_page;
     heed_cache *cache = cache_of(prefix);
     int64_t in_cache =
         heed_session_find(prefix->session, sequence)->cache_sequence[HEED_SESSION_SELF];
-    size_t row = (size_t)heed_cache_row(cache, in_cache, position);
-    return (char *)heed_cache_array(cache, array) + row * heed_cache_row_bytes(cache);
+    int64_t row = heed_cache_row(cache, in_cache, per_page ? at * HEED_PAGE_POSITIONS : at);
+    if (per_page) row /= HEED_PAGE_POSITIONS;
+    return (char *)heed_cache_array(cache, array) +
+           (size_t)row * heed_cache_row_bytes(cache, array);
 }
 
 /* Writes the bytes of one tensor of the file: the ids, or the rows of an array in order of
@@ -95,16 +108,17 @@ static heed_status produce(void *context, size_t index, const heed_tensor_source
                            void *bytes, heed_error *error)
 {
     const heed_prefix *prefix = context;
-    size_t row_bytes = heed_cache_row_bytes(cache_of(prefix));
     (void)tensor;
     (void)error;
     if (index == 0) {
         memcpy(bytes, prefix->ids, (size_t)prefix->count * sizeof *prefix->ids);
         return HEED_OK;
     }
-    for (int64_t i = 0; i < prefix->count; i++)
-        memcpy((char *)bytes + (size_t)i * row_bytes,
-               row_at(prefix, prefix->sequence, (int64_t)index - 1, i), row_bytes);
+    int64_t array = (int64_t)index - 1;
+    size_t row_bytes = heed_cache_row_bytes(cache_of(prefix), array);
+    for (int64_t i = 0; i < rows_for(prefix, array, prefix->count); i++)
+        memcpy((char *)bytes + (size_t)i * row_bytes, row_at(prefix, prefix->sequence, array, i),
+               row_bytes);
     return HEED_OK;
 }
 
@@ -116,23 +130,33 @@ static heed_status check_kind(const heed_prefix *prefix, heed_error *error)
                      "prompt caches are for decoders: an encoder-decoder's prompt is its source");
 }
 
-typedef char array_name[32]; /* the name of a tensor that holds an array of the cache */
+/* Name and shape of the tensor that holds an array of the cache. */
+typedef struct stored_array {
+    char name[32];
+    int64_t shape[2];
+} stored_array;
 
-static void name_array(array_name name, int64_t index)
+/* Describes the tensor of array `index` for `count` positions. */
+static stored_array describe_array(const heed_prefix *prefix, int64_t index, int64_t count)
 {
-    snprintf(name, sizeof(array_name), "cache.%lld", (long long)index);
+    stored_array stored = {
+        .shape = {rows_for(prefix, index, count), kept_in(prefix, index)->columns}};
+    snprintf(stored.name, sizeof stored.name, "cache.%lld", (long long)index);
+    return stored;
 }
 
-/* Lists the tensors of the file: the ids, then the arrays of the cache. The ids use the first
-   number of `shape` alone. */
-static void list_tensors(const heed_prefix *prefix, const int64_t shape[2], array_name *names,
+/* Lists the tensors of the file: the ids, then the arrays of the cache. */
+static void list_tensors(const heed_prefix *prefix, stored_array *arrays,
                          heed_tensor_source *tensors)
 {
-    tensors[0] = (heed_tensor_source){.name = "ids", .dtype = HEED_I32, .rank = 1, .shape = shape};
+    tensors[0] = (heed_tensor_source){
+        .name = "ids", .dtype = HEED_I32, .rank = 1, .shape = &prefix->count};
     for (int64_t i = 0; i < heed_cache_arrays(cache_of(prefix)); i++) {
-        name_array(names[i], i);
-        tensors[i + 1] = (heed_tensor_source){
-            .name = names[i], .dtype = dtype_of(prefix), .rank = 2, .shape = shape};
+        arrays[i] = describe_array(prefix, i, prefix->count);
+        tensors[i + 1] = (heed_tensor_source){.name = arrays[i].name,
+                                              .dtype = kept_in(prefix, i)->dtype,
+                                              .rank = 2,
+                                              .shape = arrays[i].shape};
     }
 }
 
@@ -143,14 +167,13 @@ heed_status heed_prefix_save(const heed_prefix *prefix, const char *path, heed_e
     if (prefix->sequence < 0)
         return heed_fail(error, HEED_E_ARG, "%s: nothing has been read that could be saved", path);
     size_t arrays = (size_t)heed_cache_arrays(cache_of(prefix));
-    int64_t shape[2] = {prefix->count, heed_cache_columns(cache_of(prefix))};
     heed_tensor_source *tensors = heed_allocate(arrays + 1, sizeof *tensors);
-    array_name *names = heed_allocate(arrays, sizeof *names);
+    stored_array *stored = heed_allocate(arrays, sizeof *stored);
     heed_status status = HEED_OK;
-    if (!tensors || !names)
+    if (!tensors || !stored)
         status = heed_fail_memory(error, arrays * sizeof *tensors, "a prompt cache");
     if (status == HEED_OK) {
-        list_tensors(prefix, shape, names, tensors);
+        list_tensors(prefix, stored, tensors);
         heed_tensor_set set = {
             .tensors = tensors,
             .count = arrays + 1,
@@ -161,7 +184,7 @@ heed_status heed_prefix_save(const heed_prefix *prefix, const char *path, heed_e
         status = heed_safetensors_write(path, &set, error);
     }
     free(tensors);
-    free(names);
+    free(stored);
     return status;
 }
 
@@ -187,6 +210,19 @@ static heed_status fail_kind(const reading *r, const char *name, heed_error *err
                      r->path, name);
 }
 
+/* Returns the widest row of the arrays, as floats and as it is stored. */
+static size_t widest_row(const heed_prefix *prefix)
+{
+    size_t widest = 1;
+    for (int64_t i = 0; i < heed_cache_arrays(cache_of(prefix)); i++) {
+        const heed_kept *kept = kept_in(prefix, i);
+        size_t width = (size_t)(kept->width.runs * kept->width.columns);
+        if (width > widest) widest = width;
+        if ((size_t)kept->columns > widest) widest = (size_t)kept->columns;
+    }
+    return widest;
+}
+
 /* Reads the ids and allocates the scratch rows. */
 static heed_status read_ids(reading *r, heed_error *error)
 {
@@ -199,9 +235,8 @@ static heed_status read_ids(reading *r, heed_error *error)
         return heed_fail(error, HEED_E_ARG,
                          "%s: a prompt cache of %lld positions, but the context has %lld", r->path,
                          (long long)r->count, (long long)context);
-    size_t columns = (size_t)heed_cache_columns(cache_of(r->prefix));
     r->ids = heed_allocate((size_t)r->count, sizeof *r->ids);
-    r->scratch = heed_allocate(3 * columns, sizeof *r->scratch);
+    r->scratch = heed_allocate(3 * widest_row(r->prefix), sizeof *r->scratch);
     if (!r->ids || !r->scratch) return heed_fail_memory(error, tensor->bytes, "a prompt cache");
     return heed_stored_read(tensor, 0, r->ids, (size_t)r->count * sizeof *r->ids, error);
 }
@@ -211,24 +246,23 @@ static heed_status read_ids(reading *r, heed_error *error)
 static heed_status find_array(const reading *r, int64_t index, const heed_stored_tensor **found,
                               heed_error *error)
 {
-    array_name name;
-    name_array(name, index);
-    const heed_stored_tensor *tensor = heed_safetensors_find(r->file, name);
-    bool fits = tensor && tensor->dtype == dtype_of(r->prefix) && tensor->rank == 2 &&
-                tensor->shape[0] == r->count &&
-                tensor->shape[1] == heed_cache_columns(cache_of(r->prefix));
+    const stored_array wanted = describe_array(r->prefix, index, r->count);
+    const heed_stored_tensor *tensor = heed_safetensors_find(r->file, wanted.name);
+    bool fits = tensor && tensor->dtype == kept_in(r->prefix, index)->dtype && tensor->rank == 2 &&
+                tensor->shape[0] == wanted.shape[0] && tensor->shape[1] == wanted.shape[1];
     *found = tensor;
-    return fits ? HEED_OK : fail_kind(r, name, error);
+    return fits ? HEED_OK : fail_kind(r, wanted.name, error);
 }
 
 /* Copies one array of the cache out of the file. */
 static heed_status read_array(const reading *r, int64_t index, heed_error *error)
 {
-    size_t bytes = heed_cache_row_bytes(cache_of(r->prefix));
+    size_t bytes = heed_cache_row_bytes(cache_of(r->prefix), index);
+    const int64_t rows = rows_for(r->prefix, index, r->count);
     heed_stored_window window = {0};
     HEED_TRY(find_array(r, index, &window.tensor, error));
     heed_status status = HEED_OK;
-    for (int64_t i = 0; i < r->count && status == HEED_OK; i++) {
+    for (int64_t i = 0; i < rows && status == HEED_OK; i++) {
         const void *stored = NULL;
         status = heed_stored_window_get(&window, (size_t)i * bytes, bytes, &stored, error);
         if (status == HEED_OK) memcpy(row_at(r->prefix, r->sequence, index, i), stored, bytes);
@@ -252,18 +286,19 @@ static double rounding_of(heed_dtype dtype)
 /* Sets *agrees if the rows of the last position are what the file holds, up to rounding. */
 static heed_status compare_last(const reading *r, bool *agrees, heed_error *error)
 {
-    const heed_model *model = heed_session_model(r->prefix->session);
-    const double rounding = rounding_of(dtype_of(r->prefix));
-    const int64_t width = heed_model_cache_width(model), last = r->count - 1;
-    const size_t bytes = heed_cache_row_bytes(cache_of(r->prefix));
-    float *computed = r->scratch, *stored = computed + width, *row = stored + width;
     for (int64_t i = 0; i < heed_cache_arrays(cache_of(r->prefix)); i++) {
+        const heed_kept *kept = kept_in(r->prefix, i);
+        const int64_t width = kept->width.runs * kept->width.columns;
+        const int64_t last = rows_for(r->prefix, i, r->count) - 1;
+        const double rounding = rounding_of(kept->dtype);
+        const size_t bytes = heed_cache_row_bytes(cache_of(r->prefix), i);
+        float *computed = r->scratch, *stored = computed + width, *row = stored + width;
         const heed_stored_tensor *tensor = NULL;
         HEED_TRY(find_array(r, i, &tensor, error));
         memcpy(row, row_at(r->prefix, r->sequence, i, last), bytes);
-        heed_model_cache_widen(model, row, computed);
+        heed_kept_widen(kept, row, computed);
         HEED_TRY(heed_stored_read(tensor, (size_t)last * bytes, row, bytes, error));
-        heed_model_cache_widen(model, row, stored);
+        heed_kept_widen(kept, row, stored);
         double largest = 0, apart = 0;
         for (int64_t k = 0; k < width; k++) {
             largest = fmax(largest, fabs((double)stored[k]));

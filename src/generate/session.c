@@ -65,27 +65,31 @@ static heed_status set_sizes(heed_session *session, const heed_config *config,
     return HEED_OK;
 }
 
-/* Makes one of the caches and binds its arrays (2 l for keys, 2 l + 1 for values of layer l) to the
-   engine. */
-static heed_status make_cache(heed_session *session, int which, const heed_model *model,
-                              size_t budget, heed_error *error)
+/* Makes the cache of one side and binds its arrays, those of heed_model_keeps, to the engine. */
+static heed_status make_cache(heed_session *session, heed_keep_side side, size_t budget,
+                              heed_error *error)
 {
+    size_t count;
+    const heed_kept *kept = heed_model_keeps(heed_session_model(session), side, &count);
+    heed_cache_array_kind *arrays = heed_allocate(count, sizeof *arrays);
+    if (!arrays) return heed_fail_memory(error, count * sizeof *arrays, "a session");
+    for (size_t i = 0; i < count; i++)
+        arrays[i] = (heed_cache_array_kind){.columns = kept[i].columns,
+                                            .element = heed_dtypes[kept[i].dtype].bytes,
+                                            .per_page = kept[i].what->per_page};
     heed_cache_options options = {
-        .arrays = 2 * heed_model_cache_layers(model),
-        .columns = heed_model_cache_columns(model),
-        .element = heed_dtypes[heed_model_cache_dtype(model)].bytes,
+        .arrays = arrays,
+        .array_count = (int64_t)count,
         .sequences = session->capacity,
         .positions = session->context,
         .budget = budget,
     };
-    heed_cache_kind keys = which == HEED_SESSION_SELF ? HEED_CACHE_KEY : HEED_CACHE_CROSS_KEY;
-    HEED_TRY(heed_cache_new(&session->caches[which], &options, error));
-    for (int64_t layer = 0; layer < heed_model_cache_layers(model); layer++)
-        for (int value = 0; value < 2; value++) {
-            heed_engine_bind_cache(session->engine, (heed_cache_kind)(keys + value), layer,
-                                   heed_cache_array(session->caches[which], 2 * layer + value));
-        }
-    return HEED_OK;
+    heed_status status = heed_cache_new(&session->caches[side], &options, error);
+    free(arrays);
+    for (size_t i = 0; i < count && status == HEED_OK; i++)
+        heed_engine_bind_kept(session->engine, side, i,
+                              heed_cache_array(session->caches[side], (int64_t)i));
+    return status;
 }
 
 /* Makes everything that a session owns. An encoder-decoder has two caches, which share the
@@ -109,9 +113,9 @@ static heed_status make(heed_session *session, heed_model *model, const heed_bac
         return heed_fail_memory(error, (size_t)session->capacity * sizeof *session->sequences,
                                 "the tables of a session");
     if (config->arrangement != HEED_ENCODER_DECODER)
-        return make_cache(session, HEED_SESSION_SELF, model, options->cache_budget, error);
-    HEED_TRY(make_cache(session, HEED_SESSION_SELF, model, options->cache_budget / 2, error));
-    return make_cache(session, HEED_SESSION_CROSS, model, options->cache_budget / 2, error);
+        return make_cache(session, HEED_KEEP_SELF, options->cache_budget, error);
+    HEED_TRY(make_cache(session, HEED_KEEP_SELF, options->cache_budget / 2, error));
+    return make_cache(session, HEED_KEEP_SOURCE, options->cache_budget / 2, error);
 }
 
 heed_status heed_session_new(heed_session **result, heed_model *model, const heed_backend *backend,

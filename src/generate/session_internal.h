@@ -7,7 +7,7 @@
 #include "generate/session.h"
 
 /* The caches of a session: keys and values of the sequences themselves, and of their sources. */
-enum { HEED_SESSION_SELF, HEED_SESSION_CROSS };
+enum { HEED_SESSION_SELF = HEED_KEEP_SELF, HEED_SESSION_CROSS = HEED_KEEP_SOURCE };
 
 /* What a session keeps of one sequence. With LongRoPE all rotary frequencies change when a sequence
    grows past the original context. The slot of such a model also keeps the ids of the sequence, so

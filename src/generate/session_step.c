@@ -64,11 +64,21 @@ static heed_status put_piece(heed_session *session, const heed_session_piece *pi
     return put_cross(session, piece, item, start, error);
 }
 
+/* Is anything kept of a sequence in f16? */
+static bool keeps_f16(const heed_session *session)
+{
+    size_t count;
+    const heed_kept *kept = heed_model_keeps(heed_session_model(session), HEED_KEEP_SELF, &count);
+    for (size_t i = 0; i < count; i++)
+        if (kept[i].dtype == HEED_F16) return true;
+    return false;
+}
+
 /* Returns HEED_E_ARG if the logits of a run with f16 caches hold NaN. A key or value too large for
    f16 is stored as NaN, which reaches the logits of every token that attends to it. */
 static heed_status check_cache_holds(const heed_session *session, int64_t count, heed_error *error)
 {
-    if (heed_model_cache_dtype(heed_session_model(session)) != HEED_F16) return HEED_OK;
+    if (!keeps_f16(session)) return HEED_OK;
     for (int64_t i = 0; i < count; i++)
         for (int64_t j = 0; j < heed_session_vocabulary(session); j++)
             if (isnan(session->rows[i].logits[j]))

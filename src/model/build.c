@@ -26,13 +26,11 @@ static bool reads_bf16(const heed_model *model, const heed_program_spec *spec)
     return spec->bf16 || model->bf16;
 }
 
-bool heed_build_has_cache(const heed_model *model, const heed_program_spec *spec,
-                          heed_cache_kind kind)
+/* Does this program read or write what layers keep of this side? */
+static bool has_side(const heed_program_spec *spec, heed_keep_side side)
 {
-    bool decodes = spec->purpose == HEED_PURPOSE_DECODE;
-    if (kind == HEED_CACHE_KEY || kind == HEED_CACHE_VALUE) return decodes;
-    return (decodes || spec->purpose == HEED_PURPOSE_ENCODE) &&
-           model->config.arrangement == HEED_ENCODER_DECODER;
+    if (spec->purpose == HEED_PURPOSE_DECODE) return true;
+    return spec->purpose == HEED_PURPOSE_ENCODE && side == HEED_KEEP_SOURCE;
 }
 
 size_t heed_build_external_count(const heed_model *model, const heed_program_spec *spec)
@@ -41,9 +39,8 @@ size_t heed_build_external_count(const heed_model *model, const heed_program_spe
     for (size_t i = 0; i < model->n_weights; i++)
         count += (size_t)is_present(model, i) + (model->weights[i].copy != NULL) +
                  has_gradient(model, spec, i);
-    for (int kind = 0; kind < HEED_CACHE_KINDS; kind++)
-        if (heed_build_has_cache(model, spec, (heed_cache_kind)kind))
-            count += (size_t)heed_model_cache_layers(model);
+    for (int side = 0; side < HEED_KEEP_SIDES; side++)
+        if (has_side(spec, (heed_keep_side)side)) count += model->n_kept[side];
     return count;
 }
 
@@ -65,7 +62,7 @@ static float *visible_gradient(const heed_model *model, const heed_weight *weigh
 }
 
 void heed_build_bind(const heed_model *model, const heed_program_spec *spec,
-                     void *const *const caches[HEED_CACHE_KINDS], void **data)
+                     void *const *const kept[HEED_KEEP_SIDES], void **data)
 {
     for (size_t i = 0; i < model->n_weights; i++) {
         if (is_present(model, i)) *data++ = visible_rows(&model->weights[i]);
@@ -75,10 +72,9 @@ void heed_build_bind(const heed_model *model, const heed_program_spec *spec,
     for (size_t i = 0; i < model->n_weights; i++) {
         if (has_gradient(model, spec, i)) *data++ = visible_gradient(model, &model->weights[i]);
     }
-    for (int kind = 0; kind < HEED_CACHE_KINDS; kind++) {
-        if (!heed_build_has_cache(model, spec, (heed_cache_kind)kind)) continue;
-        for (int64_t layer = 0; layer < heed_model_cache_layers(model); layer++)
-            *data++ = caches[kind][layer];
+    for (int side = 0; side < HEED_KEEP_SIDES; side++) {
+        if (!has_side(spec, (heed_keep_side)side)) continue;
+        for (size_t i = 0; i < model->n_kept[side]; i++) *data++ = kept[side][i];
     }
 }
 
@@ -117,20 +113,20 @@ static void declare_weights(heed_build *b)
     }
 }
 
-static void declare_caches(heed_build *b)
+/* Declares the states in which layers keep what heed_model_keeps lists. */
+static void declare_kept(heed_build *b)
 {
-    static const char *const names[HEED_CACHE_KINDS] = {
-        "cache.%lld.key", "cache.%lld.value", "cross_cache.%lld.key", "cross_cache.%lld.value"};
-    for (int kind = 0; kind < HEED_CACHE_KINDS; kind++) {
-        if (!heed_build_has_cache(b->model, b->spec, (heed_cache_kind)kind)) continue;
-        bool cross = kind == HEED_CACHE_CROSS_KEY || kind == HEED_CACHE_CROSS_VALUE;
-        int64_t pages = cross ? b->spec->cross_pages : b->spec->cache_pages;
-        for (int64_t layer = 0; layer < heed_model_cache_layers(b->model); layer++) {
-            char name[64];
-            snprintf(name, sizeof name, names[kind], (long long)layer);
-            b->caches[kind][layer] = heed_state(
-                b->graph, name, heed_model_cache_dtype(b->model),
-                heed_shape_2(pages * HEED_PAGE_POSITIONS, heed_model_cache_columns(b->model)));
+    for (int side = 0; side < HEED_KEEP_SIDES; side++) {
+        if (!has_side(b->spec, (heed_keep_side)side)) continue;
+        int64_t pages = side == HEED_KEEP_SOURCE ? b->spec->cross_pages : b->spec->cache_pages;
+        for (size_t i = 0; i < b->model->n_kept[side]; i++) {
+            const heed_kept *kept = &b->model->kept[side][i];
+            int64_t rows = kept->what->per_page ? pages : pages * HEED_PAGE_POSITIONS;
+            char name[96];
+            snprintf(name, sizeof name, "cache.%lld.%s.%s", (long long)kept->layer, kept->slot_name,
+                     kept->what->name);
+            b->kept[side][i] = heed_state(b->graph, name, kept->dtype,
+                                          heed_shape_2(rows, kept->columns));
         }
     }
 }
@@ -290,17 +286,16 @@ heed_status heed_build_graph(heed_graph *graph, const heed_model *model,
                         .spec = spec,
                         .cotangents = cotangents};
     heed_build *b = &build;
-    size_t layers = (size_t)heed_model_cache_layers(model) + 1;
     b->weights = heed_arena_take(graph->arena, model->n_weights + 1, sizeof *b->weights);
     b->gradients = heed_arena_take(graph->arena, model->n_weights + 1, sizeof *b->gradients);
     bool ok = b->weights && b->gradients;
-    for (int kind = 0; kind < HEED_CACHE_KINDS; kind++) {
-        b->caches[kind] = heed_arena_take(graph->arena, layers, sizeof **b->caches);
-        ok = ok && b->caches[kind];
+    for (int side = 0; side < HEED_KEEP_SIDES; side++) {
+        b->kept[side] = heed_arena_take(graph->arena, model->n_kept[side] + 1, sizeof **b->kept);
+        ok = ok && b->kept[side];
     }
     if (!ok) return heed_fail_memory(error, model->n_weights * sizeof(heed_value), "a graph");
     declare_weights(b);
-    declare_caches(b);
+    declare_kept(b);
     declare_stack_inputs(b);
     bool both = model->config.arrangement == HEED_ENCODER_DECODER;
     bool scored = spec->purpose == HEED_PURPOSE_LOSS || spec->purpose == HEED_PURPOSE_TRAIN;

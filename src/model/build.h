@@ -24,8 +24,8 @@ struct heed_build {
     const heed_program_spec *spec;
     /* names of outputs that have a cotangent input, ending in NULL; or NULL */
     const char *const *cotangents;
-    heed_value *weights, *gradients;      /* by index of the weight; HEED_NONE if there is none */
-    heed_value *caches[HEED_CACHE_KINDS]; /* by layer */
+    heed_value *weights, *gradients;   /* by index of the weight; HEED_NONE if there is none */
+    heed_value *kept[HEED_KEEP_SIDES]; /* by index in heed_model_keeps */
     heed_stack_inputs main, source;
     heed_value memory; /* (S,D): last hidden states of the encoder */
     heed_value cross_sequences, cross_page_table, cross_slots, page_table, slots;
@@ -51,7 +51,8 @@ struct heed_build {
    1. every weight that is there;
    2. the bf16 working copies of those that have one;
    3. for TRAIN the gradient of every parameter that is there;
-   4. for ENCODE and DECODE the caches, kind by kind, layer by layer. */
+   4. for DECODE what layers keep of a sequence, for ENCODE and DECODE what they keep of its source
+      (heed_model_keeps). */
 heed_status heed_build_graph(heed_graph *graph, const heed_model *model,
                              const heed_program_spec *spec, const char *const *cotangents,
                              heed_error *error);
@@ -60,14 +61,11 @@ heed_status heed_build_graph(heed_graph *graph, const heed_model *model,
 heed_status heed_build_plan(const heed_model *model, const heed_backend *backend,
                             const heed_program_spec *spec, const char *const *cotangents,
                             heed_plan **plan, heed_error *error);
-/* Writes the pointers of all externals to `data` in that order; `caches` holds those of the caches
-   by kind and layer. `data` has room for heed_build_external_count pointers. */
+/* Writes the pointers of all externals to `data` in that order; `kept` holds those of what layers
+   keep, by side and index. `data` has room for heed_build_external_count pointers. */
 size_t heed_build_external_count(const heed_model *model, const heed_program_spec *spec);
 void heed_build_bind(const heed_model *model, const heed_program_spec *spec,
-                     void *const *const caches[HEED_CACHE_KINDS], void **data);
-/* Returns whether this program has caches of this kind. */
-bool heed_build_has_cache(const heed_model *model, const heed_program_spec *spec,
-                          heed_cache_kind kind);
+                     void *const *const kept[HEED_KEEP_SIDES], void **data);
 
 /* ---- what build.c, build_stack.c and build_head.c ask for ---- */
 /* Returns a weight, or HEED_NONE if the model has none in this role. */
@@ -93,6 +91,10 @@ heed_value heed_build_input(const heed_build *b, const heed_stack_inputs *inputs
                             int64_t columns);
 /* A bit for an input of program.def. */
 #define HEED_READS(symbol) (UINT64_C(1) << HEED_INPUT_##symbol)
+/* Returns the state in which the sublayer at a place keeps this array; HEED_NONE if this program
+   has none. */
+heed_value heed_build_kept(const heed_build *b, const heed_weight_place *place, heed_keep_side side,
+                           const char *name);
 /* Returns the spec's maximum of rows of an extent. */
 int64_t heed_build_rows(const heed_build *b, heed_extent extent);
 /* Declares an input of program.def in a shape of the program's own. */

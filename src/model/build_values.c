@@ -62,6 +62,18 @@ heed_value heed_build_token_table(const heed_build *b, heed_stack_id stack_id)
     return heed_build_weight(b, HEED_STACK_MODEL, HEED_ROLE_TOKEN_EMBEDDING);
 }
 
+heed_value heed_build_kept(const heed_build *b, const heed_weight_place *place, heed_keep_side side,
+                           const char *name)
+{
+    for (size_t i = 0; i < b->model->n_kept[side]; i++) {
+        const heed_kept *kept = &b->model->kept[side][i];
+        if (kept->layer == place->run && kept->slot == place->slot &&
+            strcmp(kept->what->name, name) == 0)
+            return b->kept[side][i];
+    }
+    return HEED_NONE;
+}
+
 /* Returns the extent of an input's rows, if `stack` reads it. */
 static heed_extent extent_of(heed_input_id id, heed_input_stack stack)
 {

@@ -13,9 +13,9 @@ struct heed_engine {
     const heed_backend *backend;
     heed_plan_cache *plans;
     heed_workspace *workspace;
-    heed_plan *current;              /* owned by the plan cache */
-    heed_program_spec spec;          /* spec of the current plan, rounded up to its bucket */
-    void **caches[HEED_CACHE_KINDS]; /* by layer */
+    heed_plan *current;           /* owned by the plan cache */
+    heed_program_spec spec;       /* spec of the current plan, rounded up to its bucket */
+    void **kept[HEED_KEEP_SIDES]; /* by index in heed_model_keeps */
     void **binding;
     size_t binding_capacity;
 };
@@ -31,10 +31,9 @@ heed_status heed_engine_new(heed_engine **out, heed_model *model, const heed_bac
     engine->plans = heed_plan_cache_new(CACHED_PLANS);
     engine->workspace = heed_workspace_new();
     bool ok = engine->plans && engine->workspace;
-    size_t layers = (size_t)heed_model_cache_layers(model) + 1;
-    for (int kind = 0; kind < HEED_CACHE_KINDS; kind++) {
-        engine->caches[kind] = heed_allocate(layers, sizeof **engine->caches);
-        ok = ok && engine->caches[kind];
+    for (int side = 0; side < HEED_KEEP_SIDES; side++) {
+        engine->kept[side] = heed_allocate(model->n_kept[side], sizeof **engine->kept);
+        ok = ok && engine->kept[side];
     }
     if (ok) {
         *out = engine;
@@ -49,7 +48,7 @@ void heed_engine_free(heed_engine *engine)
     if (!engine) return;
     heed_plan_cache_free(engine->plans);
     heed_workspace_free(engine->workspace);
-    for (int kind = 0; kind < HEED_CACHE_KINDS; kind++) free(engine->caches[kind]);
+    for (int side = 0; side < HEED_KEEP_SIDES; side++) free(engine->kept[side]);
     free(engine->binding);
     heed_model_release(engine->model);
     free(engine);
@@ -159,17 +158,12 @@ heed_status heed_engine_bytes(heed_engine *engine, const heed_program_spec *spec
     return HEED_OK;
 }
 
-bool heed_engine_has_input(const heed_engine *engine, const char *name)
-{
-    return engine->current && heed_plan_has_input(engine->current, name);
-}
-
 void heed_engine_loss_terms(const heed_model *model, heed_loss_terms *terms)
 {
     heed_loss_terms_list(&model->config, HEED_PROBLEM_UNKNOWN, terms);
 }
 
-void *heed_engine_input(const heed_engine *engine, const char *name)
+const void *heed_engine_fed(const heed_engine *engine, const char *name)
 {
     return engine->current ? heed_plan_input(engine->current, engine->workspace, name) : NULL;
 }
@@ -185,7 +179,7 @@ heed_status heed_engine_feed(heed_engine *engine, const heed_batch *batch, heed_
 heed_status heed_engine_run(heed_engine *engine, const heed_runtime *runtime, heed_error *error)
 {
     if (!engine->current) return heed_fail(error, HEED_E_ARG, "nothing was prepared to run");
-    heed_build_bind(engine->model, &engine->spec, (void *const *const *)engine->caches,
+    heed_build_bind(engine->model, &engine->spec, (void *const *const *)engine->kept,
                     engine->binding);
     heed_binding binding = {engine->binding,
                             heed_build_external_count(engine->model, &engine->spec)};
@@ -204,7 +198,7 @@ bool heed_engine_has_output(const heed_engine *engine, const char *name)
     return engine->current && heed_plan_has_output(engine->current, name);
 }
 
-void heed_engine_bind_cache(heed_engine *engine, heed_cache_kind kind, int64_t layer, void *data)
+void heed_engine_bind_kept(heed_engine *engine, heed_keep_side side, size_t index, void *data)
 {
-    engine->caches[kind][layer] = data;
+    engine->kept[side][index] = data;
 }

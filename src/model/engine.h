@@ -30,6 +30,7 @@
 #include "graph/plan.h"
 #include "model/batch.h"
 #include "model/head/head.h"
+#include "model/keep.h"
 #include "model/model.h"
 
 typedef enum heed_purpose {
@@ -102,9 +103,8 @@ const heed_plan *heed_engine_plan(const heed_engine *engine);
    `runtime`. */
 heed_status heed_engine_feed(heed_engine *engine, const heed_batch *batch, heed_runtime *runtime,
                              heed_error *error);
-bool heed_engine_has_input(const heed_engine *engine, const char *name);
-/* Returns the memory of an input for the caller to fill; from now on it counts as filled. */
-void *heed_engine_input(const heed_engine *engine, const char *name);
+/* Returns what an input of the current plan was fed with; NULL if it has no such input. */
+const void *heed_engine_fed(const heed_engine *engine, const char *name);
 /* Runs the current plan. Errors: HEED_E_ARG names an input of the plan that was not filled since
    the last prepare. */
 heed_status heed_engine_run(heed_engine *engine, const heed_runtime *runtime, heed_error *error);
@@ -132,24 +132,10 @@ int64_t heed_model_rotary_pairs(const heed_model *model, bool source);
 void heed_model_rotary_fill(const heed_model *model, bool source, int64_t length, int64_t rows,
                             float *frequencies);
 
-/* ---- caches ---- */
-/* The caller owns the memory of the caches (the KV cache of a session). Layer `layer` of the
-   decoder has a key cache and a value cache of (pages * 64, columns) each; an encoder-decoder has a
-   second pair for cross attention. They must be bound before DECODE or ENCODE runs. */
-typedef enum heed_cache_kind {
-    HEED_CACHE_KEY,
-    HEED_CACHE_VALUE,
-    HEED_CACHE_CROSS_KEY,
-    HEED_CACHE_CROSS_VALUE,
-    HEED_CACHE_KINDS
-} heed_cache_kind;
-int64_t heed_model_cache_layers(const heed_model *model);
-heed_dtype heed_model_cache_dtype(const heed_model *model);
-/* Returns the elements of a cache row: K * E, or K * (E + 4) for i8 (tensor/scaled_rows.h). */
-int64_t heed_model_cache_columns(const heed_model *model);
-/* Returns K * E, the width of a cache row as floats, and widens a row to them. */
-int64_t heed_model_cache_width(const heed_model *model);
-void heed_model_cache_widen(const heed_model *model, const void *row, float *values);
-void heed_engine_bind_cache(heed_engine *engine, heed_cache_kind kind, int64_t layer, void *data);
+/* ---- what layers keep ---- */
+/* The caller owns the memory of what layers keep between steps (the caches of a session): the array
+   at index i of heed_model_keeps has (pages * 64, columns), or (pages, columns) if it has a row a
+   page. All must be bound before DECODE or ENCODE runs. */
+void heed_engine_bind_kept(heed_engine *engine, heed_keep_side side, size_t index, void *data);
 
 #endif

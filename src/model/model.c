@@ -27,8 +27,10 @@ heed_status heed_model_create(heed_model **out, const heed_config *config,
     model->bf16 = options->bf16;
     model->names = config->family->weights;
     model->cancel = options->cancel;
-    *out = model;
-    return HEED_OK;
+    heed_status status = heed_keep_list(model, error);
+    if (status == HEED_OK) *out = model;
+    else heed_model_release(model);
+    return status;
 }
 
 heed_model *heed_model_retain(heed_model *model)

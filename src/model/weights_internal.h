@@ -9,6 +9,7 @@
 #include "io/stored.h"
 #include "io/weights.h"
 #include "model/head/head.h"
+#include "model/keep.h"
 #include "model/model.h"
 
 #include <stdatomic.h>
@@ -81,7 +82,9 @@ struct heed_model {
     bool narrows;
     heed_dtype narrow_dtype; /* meaningful if `narrows` */
     heed_dtype cache;        /* type of keys and values */
-    bool bf16;               /* matmuls read bf16 operands */
+    heed_kept *kept[HEED_KEEP_SIDES];
+    size_t n_kept[HEED_KEEP_SIDES];
+    bool bf16; /* matmuls read bf16 operands */
     heed_arena *arena;
     heed_tensor *tensors;
     size_t n_tensors, tensors_capacity;
@@ -106,6 +109,8 @@ struct heed_model {
     heed_cancel cancel;
 };
 
+/* Lists what the layers keep (keep.h). HEED_E_NOMEM. */
+heed_status heed_keep_list(heed_model *model, heed_error *error);
 /* Sets the model's prefix to the one with which most of its tensors are found. If the names of all
    tensors begin with that of a wrapper, and more tensors are found without it, the files lose
    it. */

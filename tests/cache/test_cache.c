@@ -7,8 +7,28 @@
 #include <sys/resource.h>
 
 enum { ARRAYS = 4, COLUMNS = 3, SEQUENCES = 6, POSITIONS = 200 };
+enum { PAGES = (POSITIONS + HEED_PAGE_POSITIONS - 1) / HEED_PAGE_POSITIONS };
+
+/* Keys and values of one width; and arrays of several widths, one of them with a row a page. */
+static const heed_cache_array_kind equal[ARRAYS] = {
+    {.columns = COLUMNS}, {.columns = COLUMNS}, {.columns = COLUMNS}, {.columns = COLUMNS}};
+static const heed_cache_array_kind mixed[ARRAYS] = {
+    {.columns = COLUMNS}, {.columns = 5, .per_page = true}, {.columns = 7}, {.columns = 1}};
 static const heed_cache_options small = {
-    .arrays = ARRAYS, .columns = COLUMNS, .sequences = SEQUENCES, .positions = POSITIONS};
+    .arrays = equal, .array_count = ARRAYS, .sequences = SEQUENCES, .positions = POSITIONS};
+static const heed_cache_options uneven = {
+    .arrays = mixed, .array_count = ARRAYS, .sequences = SEQUENCES, .positions = POSITIONS};
+
+/* Options with `count` equal arrays. They share one list. */
+static heed_cache_options with_arrays(int64_t count, heed_cache_array_kind kind)
+{
+    static heed_cache_array_kind kinds[64];
+    heed_cache_options options = small;
+    for (int64_t i = 0; i < count; i++) kinds[i] = kind;
+    options.arrays = kinds;
+    options.array_count = count;
+    return options;
+}
 
 static heed_cache *cache_new(const heed_cache_options *options)
 {
@@ -22,23 +42,37 @@ static heed_status extend(heed_cache *cache, int64_t sequence, int64_t positions
     return heed_cache_extend(cache, &(heed_cache_growth){sequence, positions}, 1, error);
 }
 
-static void write_position(heed_cache *cache, int64_t sequence, int64_t position, float value)
+/* The row of an array for a position; *columns are its elements. */
+static float *row_of(const heed_cache *cache, int64_t sequence, int64_t position, int array,
+                     int64_t *columns)
 {
+    const heed_cache_array_kind *kind = heed_cache_array_kind_of(cache, array);
     int64_t row = heed_cache_row(cache, sequence, position);
-    for (int array = 0; array < ARRAYS; array++)
-        for (int column = 0; column < COLUMNS; column++)
-            ((float *)heed_cache_array(cache, array))[row * COLUMNS + column] = value +
-                                                                                1000 * (float)array;
+    *columns = kind->columns;
+    if (kind->per_page) row /= HEED_PAGE_POSITIONS;
+    return (float *)heed_cache_array(cache, array) + row * kind->columns;
 }
 
-static bool holds(const heed_cache *cache, int64_t sequence, int64_t position, float value)
+static void write_position(heed_cache *cache, int64_t sequence, int64_t position, float value)
 {
-    int64_t row = heed_cache_row(cache, sequence, position);
-    for (int array = 0; array < ARRAYS; array++)
-        for (int column = 0; column < COLUMNS; column++)
-            if (((const float *)heed_cache_array(cache, array))[row * COLUMNS + column] !=
-                value + 1000 * (float)array)
-                return false;
+    for (int array = 0; array < ARRAYS; array++) {
+        int64_t columns;
+        float *row = row_of(cache, sequence, position, array, &columns);
+        for (int64_t i = 0; i < columns; i++) row[i] = value + 1000 * (float)array;
+    }
+}
+
+/* Do the arrays hold this value at the position, and its page what was written into it last? */
+static bool holds(const heed_cache *cache, int64_t sequence, int64_t position, float value,
+                  float of_page)
+{
+    for (int array = 0; array < ARRAYS; array++) {
+        int64_t columns;
+        const float *row = row_of(cache, sequence, position, array, &columns);
+        float wanted = heed_cache_array_kind_of(cache, array)->per_page ? of_page : value;
+        for (int64_t i = 0; i < columns; i++)
+            if (row[i] != wanted + 1000 * (float)array) return false;
+    }
     return true;
 }
 
@@ -61,11 +95,17 @@ static void positions_lie_in_pages(void **state)
     assert_int_equal(heed_cache_position_bytes(cache), ARRAYS * COLUMNS * sizeof(float));
     assert_int_equal(heed_cache_pages(cache), SEQUENCES * 4);
     heed_cache_free(cache);
-    heed_cache_options bytes = small;
-    bytes.element = 1;
+    heed_cache_options bytes = with_arrays(
+        ARRAYS, (heed_cache_array_kind){.columns = COLUMNS, .element = 1});
     cache = cache_new(&bytes);
     assert_int_equal(heed_cache_position_bytes(cache), ARRAYS * COLUMNS);
-    assert_int_equal(heed_cache_row_bytes(cache), COLUMNS);
+    assert_int_equal(heed_cache_row_bytes(cache, 0), COLUMNS);
+    heed_cache_free(cache);
+    cache = cache_new(&uneven);
+    assert_int_equal(heed_cache_row_bytes(cache, 1), 5 * sizeof(float));
+    assert_int_equal(heed_cache_row_bytes(cache, 2), 7 * sizeof(float));
+    assert_int_equal(heed_cache_position_bytes(cache),
+                     (11 * HEED_PAGE_POSITIONS + 5) * sizeof(float) / HEED_PAGE_POSITIONS);
     heed_cache_free(cache);
 }
 
@@ -73,6 +113,7 @@ typedef struct shadow {
     bool live;
     int64_t length;
     float values[POSITIONS];
+    float pages[PAGES]; /* what was written last into each page */
 } shadow;
 
 static void check_all(const heed_cache *cache, const shadow *shadows)
@@ -81,7 +122,8 @@ static void check_all(const heed_cache *cache, const shadow *shadows)
         if (!shadows[s].live) continue;
         assert_int_equal(heed_cache_length(cache, s), shadows[s].length);
         for (int64_t p = 0; p < shadows[s].length; p++)
-            assert_true(holds(cache, s, p, shadows[s].values[p]));
+            assert_true(holds(cache, s, p, shadows[s].values[p],
+                              shadows[s].pages[p / HEED_PAGE_POSITIONS]));
     }
 }
 
@@ -91,10 +133,9 @@ static int64_t pick(const shadow *shadows, heed_rng *rng)
     return shadows[s].live ? s : -1;
 }
 
-static void random_operations_keep_every_sequence(void **state)
+static void keep_every_sequence(const heed_cache_options *options)
 {
-    (void)state;
-    heed_cache *cache = cache_new(&small);
+    heed_cache *cache = cache_new(options);
     heed_rng rng = {.seed = 11};
     shadow *shadows = calloc(SEQUENCES, sizeof *shadows);
     float next = 1;
@@ -126,6 +167,7 @@ static void random_operations_keep_every_sequence(void **state)
             assert_ok(extend(cache, s, more, &error));
             for (; more > 0; more--, next++) {
                 write_position(cache, s, shadows[s].length, next);
+                shadows[s].pages[shadows[s].length / HEED_PAGE_POSITIONS] = next;
                 shadows[s].values[shadows[s].length++] = next;
             }
         }
@@ -133,6 +175,13 @@ static void random_operations_keep_every_sequence(void **state)
     }
     free(shadows);
     heed_cache_free(cache);
+}
+
+static void random_operations_keep_every_sequence(void **state)
+{
+    (void)state;
+    keep_every_sequence(&small);
+    keep_every_sequence(&uneven);
 }
 
 static void forks_share_until_they_part(void **state)
@@ -201,8 +250,8 @@ static void dropped_pages_are_used_again(void **state)
 static void a_budget_is_kept_and_explained(void **state)
 {
     (void)state;
-    heed_cache_options options = small;
-    options.columns = 16; /* a page of one array is one os_page of 4 KiB */
+    /* a page of one array is one os_page of 4 KiB */
+    heed_cache_options options = with_arrays(ARRAYS, (heed_cache_array_kind){.columns = 16});
     options.budget = 5 * ARRAYS * 16 * 64 * sizeof(float);
     heed_cache *cache = cache_new(&options);
     int64_t a, b;
@@ -231,8 +280,7 @@ static void wrong_uses_are_errors(void **state)
     assert_fails(HEED_E_ARG, "6 sequences are held already", heed_cache_add(cache, &other, &error));
     heed_cache_free(cache);
 
-    heed_cache_options options = small;
-    options.columns = 0;
+    heed_cache_options options = with_arrays(ARRAYS, (heed_cache_array_kind){.columns = 0});
     assert_fails(HEED_E_ARG, "expected positive", heed_cache_new(&cache, &options, &error));
     options = small;
     options.positions = INT64_MAX;
@@ -240,18 +288,14 @@ static void wrong_uses_are_errors(void **state)
     options = small;
     options.sequences = INT64_MAX / 2;
     assert_fails(HEED_E_ARG, "fewer sequences", heed_cache_new(&cache, &options, &error));
-    options = small;
-    options.columns = INT64_MAX / 1000;
+    options = with_arrays(ARRAYS, (heed_cache_array_kind){.columns = INT64_MAX / 1000});
     assert_fails(HEED_E_ARG, "address space", heed_cache_new(&cache, &options, &error));
-    options = small;
-    options.columns = (int64_t)1 << 40;
+    options = with_arrays(ARRAYS, (heed_cache_array_kind){.columns = (int64_t)1 << 40});
     assert_fails(HEED_E_NOMEM, "address space", heed_cache_new(&cache, &options, &error));
     assert_fails(HEED_E_NOMEM, "a context of 0 positions for each would fit",
                  heed_cache_new(&cache, &options, &error));
-    options = small;
-    options.columns = (int64_t)1 << 20;
+    options = with_arrays(32, (heed_cache_array_kind){.columns = (int64_t)1 << 20});
     options.positions = 1 << 20; /* 6 x 2^42 bytes an array: a few of them fit */
-    options.arrays = 32;
     heed_error error = {0};
     assert_int_equal(heed_cache_new(&cache, &options, &error), HEED_E_NOMEM);
     const char *said = strstr(error.message, "a context of ");
@@ -266,8 +310,9 @@ static void a_long_context_costs_nothing_until_used(void **state)
 {
     (void)state;
     /* 256 GiB when full */
-    heed_cache_options options = {
-        .arrays = 64, .columns = 1024, .sequences = 8, .positions = 131072};
+    heed_cache_options options = with_arrays(64, (heed_cache_array_kind){.columns = 1024});
+    options.sequences = 8;
+    options.positions = 131072;
     heed_cache *cache = cache_new(&options);
     struct rusage before, after;
     getrusage(RUSAGE_SELF, &before);

@@ -207,12 +207,12 @@ static void a_prompt_cache_keeps_its_type(void **state)
         assert_int_equal(kept.prompts[0].kept, 10);
         write_fresh(&f, &settings, ids, 12, &fresh);
         assert_same(&kept.items[0], &fresh.items[0]);
-        int64_t width = heed_model_cache_width(f.model),
-                heads = heed_config_main(heed_model_config(f.model))->kv_heads;
+        size_t arrays;
+        const heed_kept *keys = heed_model_keeps(f.model, HEED_KEEP_SELF, &arrays);
+        int64_t heads = keys->width.runs, width = heads * keys->width.columns;
         int64_t bytes = kinds[kind] == HEED_I8 ? width + 4 * heads
                                                : (int64_t)heed_dtypes[kinds[kind]].bytes * width;
-        assert_int_equal(heed_session_position_bytes(session),
-                         2 * heed_model_cache_layers(f.model) * bytes);
+        assert_int_equal(heed_session_position_bytes(session), (int64_t)arrays * bytes);
         heed_generation_free(&kept);
         heed_generation_free(&fresh);
         heed_prefix_free(&back);

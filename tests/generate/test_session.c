@@ -331,22 +331,18 @@ static float *forward_logits(const fixture *f, const int32_t *ids, int64_t count
     assert_ok(heed_engine_new(&engine, f->model, f->backend, &error));
     heed_program_spec spec = {
         .purpose = HEED_PURPOSE_FORWARD, .rows = count, .sequences = 1, .gathered = count};
+    heed_batch batch = {0};
+    heed_batch_rows text;
+    heed_runtime runtime = {0};
+    int32_t *types;
+    assert_ok(heed_batch_sequence(&batch, HEED_MAIN_STACK, count, &text, &error));
+    assert_ok(heed_batch_ints(&batch, "types", count, 0, &types, &error));
+    memcpy(text.ids, ids, (size_t)count * sizeof *ids);
+    batch.count[HEED_EXTENT_GATHERED] = count;
     assert_ok(heed_engine_prepare(engine, &spec, &error));
-    int32_t *positions = heed_engine_input(engine, "positions"),
-            *rows = heed_engine_input(engine, "rows"), *types = heed_engine_input(engine, "types"),
-            *sequence = heed_engine_input(engine, "sequences");
-    memcpy(heed_engine_input(engine, "ids"), ids, (size_t)count * sizeof *ids);
-    memset(types, 0, (size_t)count * sizeof *types);
-    memset(sequence, 0, HEED_SEQUENCE_FIELDS * sizeof *sequence);
-    sequence[HEED_SEQUENCE_QUERY_LENGTH] = sequence[HEED_SEQUENCE_KEY_LENGTH] = (int32_t)count;
-    for (int64_t i = 0; i < count; i++) {
-        rows[i] = (int32_t)i;
-        if (positions) positions[i] = (int32_t)i;
-    }
-    heed_runtime runtime = {.count = {[HEED_EXTENT_ROWS] = count,
-                                      [HEED_EXTENT_SEQUENCES] = 1,
-                                      [HEED_EXTENT_GATHERED] = count}};
+    assert_ok(heed_engine_feed(engine, &batch, &runtime, &error));
     assert_ok(heed_engine_run(engine, &runtime, &error));
+    heed_batch_free(&batch);
     heed_operand logits;
     assert_ok(heed_engine_output(engine, "logits", &logits, &error));
     float *copy = rows_new(1, count, vocabulary);

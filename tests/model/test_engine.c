@@ -7,6 +7,7 @@
 enum { TOKENS = 13, BLOCKS = 8, CACHE_ROWS = BLOCKS * HEED_PAGE_POSITIONS };
 
 static heed_backend *cpu;
+static heed_batch batch; /* what the next run reads */
 
 static int make_backend(void **state)
 {
@@ -19,6 +20,7 @@ static int free_backend(void **state)
 {
     (void)state;
     heed_cpu_backend_free(cpu);
+    heed_batch_free(&batch);
     return 0;
 }
 
@@ -40,45 +42,49 @@ static int32_t token(int64_t at)
     return (int32_t)(5 + at * 7 % 90);
 }
 
-static void put(const heed_engine *engine, const char *name, const int32_t *values, size_t count)
+static void put(const char *name, const int32_t *values, int64_t rows, int64_t columns)
 {
-    int32_t *input = heed_engine_input(engine, name);
-    if (input) memcpy(input, values, count * sizeof *values);
+    int32_t *column;
+    assert_ok(heed_batch_ints(&batch, name, rows, columns, &column, &error));
+    memcpy(column, values, (size_t)(rows * (columns ? columns : 1)) * sizeof *values);
+}
+
+/* Begins a batch without rows that has this many sequences and gathered rows. */
+static void begin(int64_t sequences, int64_t gathered)
+{
+    heed_batch_clear(&batch, 0);
+    batch.count[HEED_EXTENT_SEQUENCES] = sequences;
+    batch.count[HEED_EXTENT_GATHERED] = gathered;
 }
 
 /* One sequence of `count` tokens from position `first` on, as rows 0 .. count-1; keys seen: all up
    to the last. */
-static void fill_rows(const heed_engine *engine, int64_t first, int64_t count, int32_t slot_base)
+static void put_rows(int64_t first, int64_t count, int32_t slot_base)
 {
-    int32_t ids[64], positions[64], rows[64], slots[64],
-        zero[64] = {0}, table[HEED_SEQUENCE_FIELDS] = {0}, blocks[BLOCKS];
+    int32_t ids[64], slots[64], table[HEED_SEQUENCE_FIELDS] = {0}, blocks[BLOCKS];
+    begin(1, count);
+    batch.count[HEED_EXTENT_ROWS] = count;
     for (int64_t i = 0; i < count; i++) {
         ids[i] = token(first + i);
-        positions[i] = (int32_t)(first + i);
-        rows[i] = (int32_t)i;
         slots[i] = slot_base + (int32_t)(first + i);
     }
     for (int i = 0; i < BLOCKS; i++) blocks[i] = slot_base / HEED_PAGE_POSITIONS + i;
     table[HEED_SEQUENCE_QUERY_LENGTH] = (int32_t)count;
     table[HEED_SEQUENCE_KEY_LENGTH] = (int32_t)(first + count);
     table[HEED_SEQUENCE_FIRST_INDEX] = (int32_t)first;
-    put(engine, "ids", ids, (size_t)count);
-    put(engine, "positions", positions, (size_t)count);
-    put(engine, "types", zero, (size_t)count);
-    put(engine, "rows", rows, (size_t)count);
-    put(engine, "slots", slots, (size_t)count);
-    put(engine, "sequences", table, HEED_SEQUENCE_FIELDS);
-    put(engine, "page_table", blocks, BLOCKS);
+    put("ids", ids, count, 0);
+    put("slots", slots, count, 0);
+    put("sequences", table, 1, HEED_SEQUENCE_FIELDS);
+    put("page_table", blocks, 1, BLOCKS);
 }
 
-static heed_runtime counts(int64_t rows, int64_t gathered, int64_t sequences, int64_t source)
+/* Runs the batch. */
+static void run(heed_engine *engine, const heed_program_spec *spec, uint64_t seed)
 {
-    heed_runtime runtime = {.seed = 1, .step = 1};
-    runtime.count[HEED_EXTENT_ROWS] = rows;
-    runtime.count[HEED_EXTENT_GATHERED] = gathered;
-    runtime.count[HEED_EXTENT_SEQUENCES] = sequences;
-    runtime.count[HEED_EXTENT_SOURCE_ROWS] = source;
-    return runtime;
+    heed_runtime runtime = {.seed = seed, .step = 1};
+    assert_ok(heed_engine_prepare(engine, spec, &error));
+    assert_ok(heed_engine_feed(engine, &batch, &runtime, &error));
+    assert_ok(heed_engine_run(engine, &runtime, &error));
 }
 
 static void take_logits(const heed_engine *engine, int64_t rows, float *out)
@@ -95,23 +101,21 @@ static void run_forward(heed_engine *engine, int64_t count, float *logits)
 {
     heed_program_spec spec = {
         .purpose = HEED_PURPOSE_FORWARD, .rows = count, .sequences = 1, .gathered = count};
-    heed_runtime runtime = counts(count, count, 1, 0);
-    assert_ok(heed_engine_prepare(engine, &spec, &error));
-    fill_rows(engine, 0, count, 0);
-    assert_ok(heed_engine_run(engine, &runtime, &error));
+    put_rows(0, count, 0);
+    run(engine, &spec, 1);
     take_logits(engine, count, logits);
 }
 
-static void **bind_caches(heed_engine *engine, heed_cache_kind key, heed_cache_kind value)
+static void **bind_caches(heed_engine *engine, heed_keep_side side)
 {
-    const heed_model *model = heed_engine_model(engine);
-    int64_t layers = heed_model_cache_layers(model), columns = heed_model_cache_columns(model);
-    void **memory = calloc((size_t)(2 * layers + 1), sizeof *memory);
+    size_t count;
+    const heed_kept *kept = heed_model_keeps(heed_engine_model(engine), side, &count);
+    void **memory = calloc(count + 1, sizeof *memory);
     assert_non_null(memory);
-    for (int64_t i = 0; i < 2 * layers; i++) {
-        memory[i] = calloc((size_t)(CACHE_ROWS * columns), sizeof(float));
+    for (size_t i = 0; i < count; i++) {
+        memory[i] = calloc((size_t)(CACHE_ROWS * kept[i].columns), sizeof(float));
         assert_non_null(memory[i]);
-        heed_engine_bind_cache(engine, i % 2 ? value : key, i / 2, memory[i]);
+        heed_engine_bind_kept(engine, side, i, memory[i]);
     }
     return memory;
 }
@@ -134,10 +138,8 @@ static void run_decode(heed_engine *engine, int64_t first, int64_t count, int32_
         .table_rows = 1,
         .table_columns = BLOCKS,
     };
-    heed_runtime runtime = counts(count, count, 1, 0);
-    assert_ok(heed_engine_prepare(engine, &spec, &error));
-    fill_rows(engine, first, count, slot_base);
-    assert_ok(heed_engine_run(engine, &runtime, &error));
+    put_rows(first, count, slot_base);
+    run(engine, &spec, 1);
     take_logits(engine, count, logits);
 }
 
@@ -168,7 +170,7 @@ static void decoding_is_the_forward_pass(void **state)
         float *whole = calloc(TOKENS * vocabulary, sizeof *whole),
               *steps = calloc(TOKENS * vocabulary, sizeof *steps);
         run_forward(engine, TOKENS, whole);
-        void **caches = bind_caches(engine, HEED_CACHE_KEY, HEED_CACHE_VALUE);
+        void **caches = bind_caches(engine, HEED_KEEP_SELF);
         run_decode(engine, 0, TOKENS, 0, steps);
         assert_close(fixtures[f], whole, steps, TOKENS * vocabulary, 3e-6);
         for (int64_t at = 0; at < TOKENS; at++)
@@ -195,33 +197,14 @@ static void neighbors_and_buckets_change_no_bit(void **state)
     run_forward(engine, TOKENS, alone);
     heed_program_spec spec = {
         .purpose = HEED_PURPOSE_FORWARD, .rows = 300, .sequences = 9, .gathered = 300};
-    assert_ok(heed_engine_prepare(engine, &spec, &error));
-    int32_t ids[2 * TOKENS], positions[2 * TOKENS], rows[2 * TOKENS];
-    for (int i = 0; i < 2 * TOKENS; i++) {
-        ids[i] = 7;
-        positions[i] = rows[i] = i;
-    }
-    for (int i = 4; i < 4 + TOKENS; i++) {
-        ids[i] = token(i - 4);
-        positions[i] = i - 4;
-    }
-    for (int i = 4 + TOKENS; i < 2 * TOKENS; i++) {
-        ids[i] = 9;
-        positions[i] = i - 4 - TOKENS;
-    }
-    const int32_t starts[] = {0, 4, 4 + TOKENS}, lengths[] = {4, TOKENS, TOKENS - 4};
-    int32_t three[3 * HEED_SEQUENCE_FIELDS] = {0};
+    const int64_t lengths[] = {4, TOKENS, TOKENS - 4};
+    begin(0, 2 * TOKENS);
     for (int s = 0; s < 3; s++) {
-        int32_t *entry = three + s * HEED_SEQUENCE_FIELDS;
-        entry[HEED_SEQUENCE_QUERY_START] = entry[HEED_SEQUENCE_KEY_START] = starts[s];
-        entry[HEED_SEQUENCE_QUERY_LENGTH] = entry[HEED_SEQUENCE_KEY_LENGTH] = lengths[s];
+        heed_batch_rows text;
+        assert_ok(heed_batch_sequence(&batch, HEED_MAIN_STACK, lengths[s], &text, &error));
+        for (int64_t i = 0; i < lengths[s]; i++) text.ids[i] = s == 1 ? token(i) : 7 + s;
     }
-    put(engine, "ids", ids, 2 * TOKENS);
-    put(engine, "positions", positions, 2 * TOKENS);
-    put(engine, "rows", rows, 2 * TOKENS);
-    put(engine, "sequences", three, 3 * HEED_SEQUENCE_FIELDS);
-    heed_runtime runtime = counts(2 * TOKENS, 2 * TOKENS, 3, 0);
-    assert_ok(heed_engine_run(engine, &runtime, &error));
+    run(engine, &spec, 1);
     take_logits(engine, 2 * TOKENS, both);
     assert_memory_equal(both + 4 * vocabulary, alone, TOKENS * vocabulary * sizeof *alone);
     heed_engine_free(engine);
@@ -231,28 +214,27 @@ static void neighbors_and_buckets_change_no_bit(void **state)
 
 /* ---- encoder-decoder: one source, encoded once, decoded step by step ---- */
 
-static void fill_source(const heed_engine *engine, int64_t count, const char *slots)
+static void put_source(int64_t count, const char *slots)
 {
-    int32_t ids[32], positions[32], places[32], table[HEED_SEQUENCE_FIELDS] = {0};
+    int32_t ids[32], places[32], table[HEED_SEQUENCE_FIELDS] = {0};
+    batch.count[HEED_EXTENT_SOURCE_ROWS] = count;
     for (int64_t i = 0; i < count; i++) {
         ids[i] = (int32_t)(3 + i * 5);
-        positions[i] = (int32_t)i;
         places[i] = (int32_t)i + 64;
     }
     table[HEED_SEQUENCE_QUERY_LENGTH] = table[HEED_SEQUENCE_KEY_LENGTH] = (int32_t)count;
-    put(engine, "source_ids", ids, (size_t)count);
-    put(engine, "source_positions", positions, (size_t)count);
-    put(engine, "source_sequences", table, HEED_SEQUENCE_FIELDS);
-    if (slots) put(engine, slots, places, (size_t)count);
+    put("source_ids", ids, count, 0);
+    put("source_sequences", table, 1, HEED_SEQUENCE_FIELDS);
+    if (slots) put(slots, places, count, 0);
 }
 
-static void fill_cross(const heed_engine *engine, int64_t queries, int64_t keys)
+static void put_cross(int64_t queries, int64_t keys)
 {
     int32_t table[HEED_SEQUENCE_FIELDS] = {0}, blocks[BLOCKS] = {1};
     table[HEED_SEQUENCE_QUERY_LENGTH] = (int32_t)queries;
     table[HEED_SEQUENCE_KEY_LENGTH] = (int32_t)keys;
-    put(engine, "cross_sequences", table, HEED_SEQUENCE_FIELDS);
-    put(engine, "cross_page_table", blocks, BLOCKS);
+    put("cross_sequences", table, 1, HEED_SEQUENCE_FIELDS);
+    put("cross_page_table", blocks, 1, BLOCKS);
 }
 
 static void encoding_once_and_decoding_is_the_forward_pass(void **state)
@@ -270,26 +252,22 @@ static void encoding_once_and_decoding_is_the_forward_pass(void **state)
         .sequences = 1,
         .gathered = TOKENS,
     };
-    heed_runtime runtime = counts(TOKENS, TOKENS, 1, SOURCE);
-    assert_ok(heed_engine_prepare(engine, &spec, &error));
-    fill_rows(engine, 0, TOKENS, 0);
-    fill_source(engine, SOURCE, NULL);
-    fill_cross(engine, TOKENS, SOURCE);
-    assert_ok(heed_engine_run(engine, &runtime, &error));
+    put_rows(0, TOKENS, 0);
+    put_source(SOURCE, NULL);
+    run(engine, &spec, 1);
     take_logits(engine, TOKENS, whole);
 
-    void **own = bind_caches(engine, HEED_CACHE_KEY, HEED_CACHE_VALUE),
-         **cross = bind_caches(engine, HEED_CACHE_CROSS_KEY, HEED_CACHE_CROSS_VALUE);
+    void **own = bind_caches(engine, HEED_KEEP_SELF),
+         **cross = bind_caches(engine, HEED_KEEP_SOURCE);
     spec = (heed_program_spec){
         .purpose = HEED_PURPOSE_ENCODE,
         .source_rows = SOURCE,
         .sequences = 1,
         .cross_pages = BLOCKS,
     };
-    runtime = counts(0, 0, 1, SOURCE);
-    assert_ok(heed_engine_prepare(engine, &spec, &error));
-    fill_source(engine, SOURCE, "cross_slots");
-    assert_ok(heed_engine_run(engine, &runtime, &error));
+    begin(1, 0);
+    put_source(SOURCE, "cross_slots");
+    run(engine, &spec, 1);
     for (int64_t at = 0; at < TOKENS; at++) {
         spec = (heed_program_spec){
             .purpose = HEED_PURPOSE_DECODE,
@@ -301,11 +279,9 @@ static void encoding_once_and_decoding_is_the_forward_pass(void **state)
             .table_rows = 1,
             .table_columns = BLOCKS,
         };
-        runtime = counts(1, 1, 1, 0);
-        assert_ok(heed_engine_prepare(engine, &spec, &error));
-        fill_rows(engine, at, 1, 0);
-        fill_cross(engine, 1, SOURCE);
-        assert_ok(heed_engine_run(engine, &runtime, &error));
+        put_rows(at, 1, 0);
+        put_cross(1, SOURCE);
+        run(engine, &spec, 1);
         take_logits(engine, 1, steps + (size_t)at * vocabulary);
     }
     assert_close("marian", whole, steps, TOKENS * vocabulary, 3e-6);
@@ -323,20 +299,17 @@ static float run_training(heed_engine *engine, const heed_program_spec *options,
     heed_program_spec spec = *options;
     spec.rows = spec.gathered = TOKENS;
     spec.sequences = 1;
-    heed_runtime runtime = counts(TOKENS, TOKENS, 1, 0);
-    runtime.seed = seed;
-    assert_ok(heed_engine_prepare(engine, &spec, &error));
-    fill_rows(engine, 0, TOKENS, 0);
+    put_rows(0, TOKENS, 0);
     int32_t labels[TOKENS], samples[2 * TOKENS];
     for (int i = 0; i < TOKENS; i++) {
         labels[i] = i + 1 < TOKENS ? token(i + 1) : HEED_IGNORE;
         samples[2 * i] = 3;
         samples[2 * i + 1] = i;
     }
-    put(engine, "labels", labels, TOKENS);
-    put(engine, "samples", samples, 2 * TOKENS);
-    *(float *)heed_engine_input(engine, "loss_scale") = 1.0f / (TOKENS - 1);
-    assert_ok(heed_engine_run(engine, &runtime, &error));
+    put("labels", labels, TOKENS, 0);
+    put("samples", samples, TOKENS, 2);
+    batch.term_counts[0] = TOKENS - 1;
+    run(engine, &spec, seed);
     heed_operand loss;
     assert_ok(heed_engine_output(engine, "loss", &loss, &error));
     return *(float *)loss.data;
@@ -446,7 +419,9 @@ static void impossible_runs_are_refused(void **state)
 {
     (void)state;
     heed_engine *engine = open_engine("llama", false), *encoder = open_engine("bert", false);
-    heed_runtime runtime = counts(1, 1, 1, 0);
+    heed_runtime runtime = {0};
+    assert_fails(HEED_E_ARG, "nothing was prepared",
+                 heed_engine_feed(engine, &batch, &runtime, &error));
     assert_fails(HEED_E_ARG, "nothing was prepared", heed_engine_run(engine, &runtime, &error));
     assert_fails(HEED_E_ARG, "not opened for training",
                  heed_engine_prepare(engine,
@@ -467,7 +442,6 @@ static void impossible_runs_are_refused(void **state)
     heed_operand output;
     assert_fails(HEED_E_ARG, "no output",
                  heed_engine_output(engine, "hidden_states.0", &output, &error));
-    assert_null(heed_engine_input(engine, "source_ids"));
     assert_true(heed_engine_has_output(engine, "logits"));
     heed_engine_free(engine);
     heed_engine_free(encoder);

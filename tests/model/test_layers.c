@@ -273,7 +273,9 @@ static void shared_layers_are_equal_layers(void **state)
     heed_model *shared = new_model(DECODER(", \"decoder_layers\": 3, \"decoder_own_layers\": 1"),
                                    &reference);
     assert_true(heed_model_parameter_count(shared) < heed_model_parameter_count(own) / 2);
-    assert_int_equal(heed_model_cache_layers(shared), LAYERS);
+    size_t kept;
+    heed_model_keeps(shared, HEED_KEEP_SELF, &kept);
+    assert_int_equal(kept, 2 * LAYERS); /* keys and values, of each run of a layer */
     for (size_t w = 0; w < own->n_weights; w++) {
         heed_weight *to = &own->weights[w];
         if (!to->use) continue;
@@ -358,7 +360,7 @@ static void token_rows_are_scaled_by_the_share_of_masks(void **state)
     batch.count[HEED_EXTENT_GATHERED] = 7;
     assert_ok(heed_engine_prepare(engine, &spec, &error));
     assert_ok(heed_engine_feed(engine, &batch, &runtime, &error));
-    const float *found = heed_engine_input(engine, "token_scale");
+    const float *found = heed_engine_fed(engine, "token_scale");
     assert_non_null(found);
     for (int i = 0; i < 7; i++) assert_float_equal(found[i], factors[i], 1e-6);
     heed_batch_free(&batch);

@@ -130,16 +130,28 @@ static heed_value build(heed_build *b, const heed_weight_place *place, heed_valu
         .options = heed_attention_options_at(b, place, false),
     };
     if (b->spec->purpose == HEED_PURPOSE_DECODE) {
-        attention.key_cache = b->caches[HEED_CACHE_KEY][place->run];
-        attention.value_cache = b->caches[HEED_CACHE_VALUE][place->run];
+        attention.key_cache = heed_build_kept(b, place, HEED_KEEP_SELF, "key");
+        attention.value_cache = heed_build_kept(b, place, HEED_KEEP_SELF, "value");
     }
     return heed_attention_at(b, place, x, &attention, inputs->attentions);
 }
+
+heed_keep_width heed_attention_kept_width(const heed_config *config)
+{
+    return (heed_keep_width){config->decoder.kv_heads, config->decoder.head_width};
+}
+
+static const heed_keeping keeps[] = {
+    {.name = "key", .side = HEED_KEEP_SELF, .width = heed_attention_kept_width},
+    {.name = "value", .side = HEED_KEEP_SELF, .width = heed_attention_kept_width},
+    {0},
+};
 
 const heed_sublayer_kind heed_sublayer_attention = {
     .name = "attention",
     .roles = roles,
     .inputs = HEED_READS(SEQUENCES) | HEED_READS(QUERY_INDEX) | HEED_READS(KEY_INDEX) |
               HEED_READS(POSITIONS),
+    .keeps = keeps,
     .build = build,
 };

@@ -8,6 +8,8 @@
 bool heed_attention_has_query_bias(const heed_config *config, const heed_weight_place *place);
 bool heed_attention_has_output_bias(const heed_config *config, const heed_weight_place *place);
 
+/* Returns the width of keys and of values in the caches: a run for each head. */
+heed_keep_width heed_attention_kept_width(const heed_config *config);
 /* Returns the options of attention in the layer at this place; `cross`: its keys are not its
    queries' rows, all of them are seen, and no window holds. */
 heed_attention_options heed_attention_options_at(const heed_build *b,

@@ -28,8 +28,8 @@ static heed_attention_layer attention_of(const heed_build *b, const heed_weight_
         .options = heed_attention_options_at(b, place, true),
     };
     if (b->spec->purpose == HEED_PURPOSE_DECODE || b->spec->purpose == HEED_PURPOSE_ENCODE) {
-        attention.key_cache = b->caches[HEED_CACHE_CROSS_KEY][place->run];
-        attention.value_cache = b->caches[HEED_CACHE_CROSS_VALUE][place->run];
+        attention.key_cache = heed_build_kept(b, place, HEED_KEEP_SOURCE, "key");
+        attention.value_cache = heed_build_kept(b, place, HEED_KEEP_SOURCE, "value");
     } else if (b->spec->indexed) {
         attention.inputs.key_index = b->source.key_index;
     }
@@ -48,10 +48,17 @@ static void fill(heed_build *b, const heed_weight_place *place)
     heed_attention_fill_cache(b->graph, &attention);
 }
 
+static const heed_keeping keeps[] = {
+    {.name = "key", .side = HEED_KEEP_SOURCE, .width = heed_attention_kept_width},
+    {.name = "value", .side = HEED_KEEP_SOURCE, .width = heed_attention_kept_width},
+    {0},
+};
+
 const heed_sublayer_kind heed_sublayer_cross_attention = {
     .name = "cross_attention",
     .roles = roles,
     .inputs = HEED_READS(CROSS_SEQUENCES),
+    .keeps = keeps,
     .build = build,
     .fill = fill,
 };

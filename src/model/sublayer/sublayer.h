@@ -10,7 +10,8 @@
 typedef struct heed_sublayer_kind {
     const char *name;
     const heed_role_use *roles;
-    uint64_t inputs; /* HEED_READS of the inputs of its stack that it reads */
+    uint64_t inputs;           /* HEED_READS of the inputs of its stack that it reads */
+    const heed_keeping *keeps; /* what it keeps between steps; NULL: nothing */
     /* Returns what the sublayer adds to the residual stream, given its normalized input x. */
     heed_value (*build)(heed_build *b, const heed_weight_place *place, heed_value x);
     /* ENCODE: writes what the sublayer keeps of the encoder's result; NULL: it keeps nothing of

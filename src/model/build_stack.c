@@ -71,22 +71,20 @@ heed_value heed_build_stack(heed_build *b, const heed_stack_inputs *inputs)
     heed_value x = heed_front_build(b, &place);
     if (inputs == &b->main && heed_build_balances(b))
         b->counted = heed_build_input(b, NULL, HEED_INPUT_COUNTED, 0);
-    int64_t each = stack->layers ? heed_stack_runs(stack) / stack->layers : 0;
-    for (int64_t layer = 0; layer < stack->layers; layer++) {
+    const int64_t runs = heed_stack_runs(stack);
+    for (; place.run < runs; place.run++) {
         heed_checkpoint(b->graph, x);
         if (b->spec->hidden_states)
-            heed_build_publish(b, x, "%s.%lld", inputs->hidden, (long long)layer);
-        for (int64_t end = (layer + 1) * each; place.run < end; place.run++) {
-            place.layer = heed_stack_layer_of(stack, place.run);
-            x = build_layer(b, place, x);
-        }
+            heed_build_publish(b, x, "%s.%lld", inputs->hidden, (long long)place.run);
+        place.layer = heed_stack_layer_of(stack, place.run);
+        x = build_layer(b, place, x);
     }
     place.run = place.layer = 0;
     heed_checkpoint(b->graph, x);
     heed_scope(b->graph, "%s.final_norm", stack_name(&place));
     x = heed_front_end(b, &place, x);
     if (b->spec->hidden_states)
-        heed_build_publish(b, x, "%s.%lld", inputs->hidden, (long long)stack->layers);
+        heed_build_publish(b, x, "%s.%lld", inputs->hidden, (long long)runs);
     if (b->spec->hidden_states || inputs == &b->main) heed_build_publish(b, x, "%s", inputs->last);
     return x;
 }

@@ -202,6 +202,12 @@ heed_status heed_config_load(heed_config *config, const char *model, heed_error 
     return status;
 }
 
+/* Returns a stack without sizes whose layers share weights as those of another do. */
+static heed_stack sharing_of(const heed_stack *stack)
+{
+    return (heed_stack){.own_layers = stack->own_layers, .group_layers = stack->group_layers};
+}
+
 heed_status heed_config_preset(heed_config *config, const char *name, heed_error *error)
 {
     const heed_family *family = heed_family_find(name);
@@ -215,6 +221,7 @@ heed_status heed_config_preset(heed_config *config, const char *name, heed_error
     heed_config_set_class(config, family->architectures);
     config->labels = 2;
     config->vocabulary = config->d_model = config->context = 0;
-    config->encoder = config->decoder = (heed_stack){0};
+    config->encoder = sharing_of(&family->preset->encoder);
+    config->decoder = sharing_of(&family->preset->decoder);
     return HEED_OK;
 }

@@ -33,4 +33,5 @@ const heed_backend_rules heed_cpu_rules = {
     .fuses_norm = fuses_norm,
     .fuses_gate = fuses_gate,
     .fuses_tiles = fuses_tiles,
+    .rows_per_part = 16,
 };

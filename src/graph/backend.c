@@ -43,6 +43,7 @@ static const heed_backend_rules reference_rules = {
     .fuses_norm = fuses_norm,
     .fuses_gate = fuses_gate,
     .fuses_tiles = fuses_tiles,
+    .rows_per_part = 16,
 };
 
 const heed_backend_rules *heed_backend_rules_of(const heed_backend *backend)

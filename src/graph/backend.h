@@ -26,6 +26,9 @@ typedef struct heed_backend_rules {
     /* a tile producer with so many columns, cut at multiples of tile_columns: shall its consumers
        run on its tiles rather than after a barrier? */
     bool (*fuses_tiles)(int64_t tile_columns, int64_t columns);
+    /* rows of a part of a step whose kernel has no `parts`; such kernels compute each row by
+       itself, so that no bit depends on it */
+    int64_t rows_per_part;
 } heed_backend_rules;
 
 typedef struct heed_backend {

@@ -34,9 +34,6 @@ typedef struct heed_step {
     size_t prepared; /* where its kernel prepares, in bytes from prepared_offset of the plan */
 } heed_step;
 
-/* Rows of a part, if the plan cuts the rows. */
-enum { HEED_ROWS_PER_PART = 16 };
-
 /* A run of steps between two barriers. Several of its flags may be set; without any it is one step
    and views (regions.c).
    - by_rows: row-local steps, whose rows are cut into the same parts

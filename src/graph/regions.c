@@ -24,12 +24,14 @@ static bool cut_by_rows(const heed_plan *plan, const heed_step *step)
 
 /* Is this step a single part of a kernel, whatever the live counts are? False for a step that runs
    the reference: that is one part too, but has a region of its own. */
-static bool is_single_part(const heed_step *step, const heed_kernel_args *args)
+static bool is_single_part(const heed_backend *backend, const heed_step *step,
+                           const heed_kernel_args *args)
 {
     const heed_kernel *kernel = step->kernel;
+    const int64_t most = heed_backend_rules_of(backend)->rows_per_part;
     if (!kernel || kernel->phases > 1) return false;
     return kernel->parts ? kernel->single_part && kernel->single_part(args)
-                         : heed_shape_rows(args->out[0].shape) <= HEED_ROWS_PER_PART;
+                         : heed_shape_rows(args->out[0].shape) <= most;
 }
 
 /* The step of the region that makes this value, or NULL. */
@@ -205,7 +207,7 @@ static bool joins_last(const heed_plan *plan, heed_region *last, heed_step *step
     if (last->produces_tiles && overwrites_read(plan, last, step)) return false;
     if (last->produces_tiles)
         return may_consume_tiles(plan, last, step, args) || may_consume_rows(plan, last, step);
-    const bool single_part = is_single_part(step, args);
+    const bool single_part = is_single_part(plan->backend, step, args);
     if (!(last->single_part && single_part) &&
         !(last->by_rows && reads_on_rows(plan, last, step) >= 0))
         return false;
@@ -233,7 +235,7 @@ static void add_step(heed_plan *plan, const heed_node *node)
             .phases = 1,
         };
         region.by_rows = cut_by_rows(plan, step);
-        region.single_part = is_single_part(step, &args);
+        region.single_part = is_single_part(plan->backend, step, &args);
         region.produces_tiles = begins_tiles(plan, step, &args);
         if (step->kernel && step->kernel->phases > 1) region.phases = step->kernel->phases;
         if (step->kernel && step->kernel->live_phases)

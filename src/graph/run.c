@@ -167,7 +167,8 @@ static int parts_of(const run_state *state, const heed_region *region, int phase
     const heed_kernel_args *args = &state->args[region->first];
     if (step->kernel->parts) return step->kernel->parts(args, phase);
     int64_t rows = heed_shape_rows(args->out[0].shape);
-    int64_t parts = (rows + HEED_ROWS_PER_PART - 1) / HEED_ROWS_PER_PART;
+    const int64_t size = heed_backend_rules_of(state->plan->backend)->rows_per_part;
+    int64_t parts = (rows + size - 1) / size;
     if (parts < 1) return 1;
     return (int)(parts > 1 << 20 ? 1 << 20 : parts);
 }

@@ -183,7 +183,8 @@ static void the_backend_says_what_pays(void **state)
     (void)state;
     sample s;
     sample_build(&s, &(sample_options){.rows = 1, .sequences = 1, .constant = true});
-    const heed_backend_rules rules = {.fuses_norm = never, .fuses_gate = never};
+    const heed_backend_rules rules = {
+        .fuses_norm = never, .fuses_gate = never, .rows_per_part = 16};
     heed_backend backend = sample_backend;
     backend.rules = &rules;
     heed_plan *usual = NULL, *plan = NULL;

@@ -126,8 +126,12 @@ typedef struct heed_gemm_costs {
 
 /* Set by hand with bench/gemm.c on AVX-512. Packing is bound by memory: an element takes 0.25 to
    0.5 cycles if it comes from the second- or third-level cache and 1.2 to 2.4 if it comes from
-   memory (measured with bf16 operands); the costs lie in between. Other instruction sets use the
-   same costs, but nothing was measured there. */
+   memory (measured with bf16 operands); the costs lie in between.
+   AVX2 and generic use the same costs. Measured there, in multiply-adds of a vector for an element
+   of B from the caches (packed NN, NT): AVX-512 0.54, 0.73; AVX2 1.9, 2.5; generic 0.21, 0.27. So
+   these costs are two to four times too low for AVX2 and four times too high for generic. Doubled
+   on AVX2 they change 7 of the 39 grids of `bench_gemm train`, which one thread then computes 1 to
+   8 percent faster; what more threads lose by fewer parts was not measured, so they stand. */
 #define HEED_GEMM_COSTS_OF_AVX512                                                          \
     {                                                                                      \
         .part = 4000, .pack_a = 0.8, .read_a = 0.25,                                       \

@@ -179,11 +179,6 @@ static inline bool matmul_fits_plain(const heed_kernel_args *args)
     return norm_before(args) == HEED_FUSED_NORM_NONE && matmul_fits(args);
 }
 
-static inline bool matmul_fits_norm(const heed_kernel_args *args)
-{
-    return norm_before(args) != HEED_FUSED_NORM_NONE && matmul_fits(args);
-}
-
 /* The most scratch memory that one of the matmuls needs. */
 static inline size_t matmul_scratch(const heed_kernel_args *args)
 {

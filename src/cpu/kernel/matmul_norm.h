@@ -1,15 +1,12 @@
-/* matmul_norm.h: matmuls with a norm before them, and matmuls of few rows. If there are few rows,
-   every thread prepares all of them in its scratch memory, which costs less than a barrier: it
-   normalizes them, and packs bf16 operands. If there are more, a phase before the matmul normalizes
-   them once for all threads. */
+/* matmul_norm.h: matmuls of few rows, with a norm before them or without. Every thread prepares all
+   rows in its scratch memory, which costs less than a barrier: it normalizes them, and packs bf16
+   operands. Fusion puts no norm before a matmul of more rows (cpu/rules.h). */
 #ifndef HEED_CPU_KERNEL_MATMUL_NORM_H
 #define HEED_CPU_KERNEL_MATMUL_NORM_H
 
 #include "cpu/kernel/matmul_prepack.h"
 #include "cpu/kernel/norm.h"
 #include "cpu/rules.h"
-
-enum { ROWS_TO_NORMALIZE = 8 }; /* rows of a part of that phase */
 
 /* Normalizes rows [begin, end) of a into out (end - begin,K). */
 static inline void normalize_a(const heed_kernel_args *args, int64_t begin, int64_t end, float *out)
@@ -48,7 +45,7 @@ static inline bool matmul_fits_few_rows(const heed_kernel_args *args)
     const size_t packed = prepack_shared(args);
     if (!matmul_fits(args)) return false;
     return norm_before(args) != HEED_FUSED_NORM_NONE
-               ? args->out[0].shape.dim[0] <= HEED_CPU_OWN_NORM_ROWS
+               ? args->out[0].shape.dim[0] <= HEED_CPU_NORM_ROWS
                : packed > 0 && packing_parts(packed, args->isa) == 1;
 }
 
@@ -86,35 +83,6 @@ static inline void few_rows_run(const heed_kernel_args *args, const heed_kernel_
     run_numbered(&all, args->isa, call->part, room + all.packed);
 }
 
-static inline void norm_matmul_prepare(const heed_kernel_args *args)
-{
-    matmuls *all = args->prepared;
-    *all = matmuls_of(args);
-    read_normalized(all, args->shared);
-    find_parts(all, args->isa);
-}
-
-/* Parts of a kernel whose phase 0 normalizes or quantizes rows and whose phase 1 multiplies. */
-static inline int row_phase_parts(const heed_kernel_args *args, int phase)
-{
-    if (phase == 1) return prepared_matmuls(args)->all_parts;
-    int64_t parts = (args->in[HEED_FUSED_A].shape.dim[0] + ROWS_TO_NORMALIZE - 1) /
-                    ROWS_TO_NORMALIZE;
-    return parts < 1 ? 1 : (int)parts;
-}
-
-static inline void norm_matmul_run(const heed_kernel_args *args, const heed_kernel_call *call)
-{
-    if (call->phase == 0) {
-        int64_t begin, end;
-        heed_part_range(args->in[HEED_FUSED_A].shape.dim[0], call->part, call->parts, &begin, &end);
-        normalize_a(args, begin, end,
-                    (float *)args->shared + begin * args->in[HEED_FUSED_A].shape.dim[1]);
-        return;
-    }
-    run_numbered(prepared_matmuls(args), args->isa, call->part, call->scratch);
-}
-
 HEED_KERNEL(matmul_few_rows) = {
     .name = "k_matmul_few_rows",
     .op = HEED_OP_MATMUL,
@@ -136,19 +104,6 @@ HEED_KERNEL(fused_matmul_few_rows) = {
     .produces_tiles = matmul_produces_tiles,
     .parts = matmul_parts,
     .run = few_rows_run,
-};
-HEED_KERNEL(fused_matmul_norm) = {
-    .name = "k_fused_matmul_norm",
-    .op = HEED_OP_FUSED_MATMUL,
-    .fits = matmul_fits_norm,
-    .scratch = matmul_scratch,
-    .shared = normalized_bytes,
-    .phases = 2,
-    .prepared = matmul_prepared,
-    .prepare = norm_matmul_prepare,
-    .produces_tiles = matmul_produces_tiles,
-    .parts = row_phase_parts,
-    .run = norm_matmul_run,
 };
 
 #endif

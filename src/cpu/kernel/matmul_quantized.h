@@ -89,6 +89,16 @@ static inline void quantized_run(const heed_kernel_args *args, const heed_kernel
     run_numbered(all, args->isa, call->part, (char *)call->scratch + row_bytes_of_a(args));
 }
 
+enum { ROWS_TO_QUANTIZE = 8 }; /* rows of a part of phase 0 */
+
+/* Phase 0 quantizes rows, phase 1 multiplies. */
+static inline int quantized_parts(const heed_kernel_args *args, int phase)
+{
+    if (phase == 1) return prepared_matmuls(args)->all_parts;
+    int64_t parts = (args->in[HEED_FUSED_A].shape.dim[0] + ROWS_TO_QUANTIZE - 1) / ROWS_TO_QUANTIZE;
+    return parts < 1 ? 1 : (int)parts;
+}
+
 #define QUANTIZED_KERNELS(name_, op_id)                                                   \
     HEED_KERNEL(name_##_quantized_few_rows) = {.name = "k_" #name_ "_quantized_few_rows", \
                                                .op = op_id,                               \
@@ -108,7 +118,7 @@ static inline void quantized_run(const heed_kernel_args *args, const heed_kernel
                                       .prepared = matmul_prepared,                        \
                                       .prepare = quantized_prepare,                       \
                                       .produces_tiles = matmul_produces_tiles,            \
-                                      .parts = row_phase_parts,                           \
+                                      .parts = quantized_parts,                           \
                                       .run = quantized_run}
 QUANTIZED_KERNELS(matmul, HEED_OP_MATMUL);
 QUANTIZED_KERNELS(fused_matmul, HEED_OP_FUSED_MATMUL);

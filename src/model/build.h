@@ -37,7 +37,7 @@ struct heed_build {
     heed_value sums[HEED_MAX_LOSS_TERMS];
     int n_sums;
     /* what heads share; HEED_NONE until one of them needs it */
-    heed_value loss_scale, pooled_samples, mean_row;
+    heed_value loss_scale, seen_rows, pooled_samples, mean_row, pooled;
     /* (N,1): 1 for rows that count in the load balance of the experts, else 0; HEED_NONE if nothing
        is balanced */
     heed_value counted;

@@ -3,12 +3,28 @@
 
 #include <string.h>
 
+/* Refuses heads that would read the same column of labels: a batch has one of each name. */
+static void refuse_shared_labels(heed_build *b)
+{
+    const heed_loss_terms *terms = &b->scored;
+    for (int i = 0; i < terms->count; i++)
+        for (int j = 0; j < i; j++) {
+            const heed_label_use *use = terms->items[i].labels, *other = terms->items[j].labels;
+            if (use && other && strcmp(use->column, other->column) == 0)
+                heed_graph_fail(b->graph, HEED_E_UNSUPPORTED,
+                                "two heads of this model (%s, %s) read their labels from \"%s\"",
+                                terms->items[j].head->name, terms->items[i].head->name,
+                                use->column);
+        }
+}
+
 /* Lists the terms of the loss and declares their scales. */
 static void declare_scale(heed_build *b)
 {
     heed_problem problem = heed_loss_problem(b->config, (heed_problem)b->spec->problem);
     if (!heed_head_is_scored(b)) return;
     heed_loss_terms_list(b->config, problem, &b->scored);
+    refuse_shared_labels(b);
     if (b->scored.count > 0)
         b->loss_scale = heed_build_input_shaped(b, "loss_scale", heed_shape_1(b->scored.count));
 }

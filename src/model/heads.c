@@ -47,28 +47,14 @@ heed_problem heed_loss_problem(const heed_config *config, heed_problem asked)
     return config->labels == 1 ? HEED_PROBLEM_REGRESSION : HEED_PROBLEM_SINGLE;
 }
 
-void heed_loss_terms_add(heed_loss_terms *terms, heed_loss_term term)
-{
-    if (terms->count < HEED_MAX_LOSS_TERMS) terms->items[terms->count++] = term;
-}
-
-static bool has_labels(const heed_loss_terms *terms, const char *name)
-{
-    for (int i = 0; i < terms->count; i++) {
-        const heed_label_use *use = terms->items[i].labels;
-        if (strcmp(use->name, name) == 0 || strcmp(use->name_beside, name) == 0) return true;
-    }
-    return false;
-}
-
 bool heed_head_names_labels(const char *name)
 {
-    const heed_config any = {0};
     for (int kind = HEED_HEAD_NONE + 1; kind < HEED_HEAD_COUNT; kind++) {
-        heed_loss_terms terms = {0};
-        if (!heads[kind]->list_terms) continue;
-        heads[kind]->list_terms(&any, HEED_PROBLEM_SINGLE, &terms);
-        if (has_labels(&terms, name)) return true;
+        const heed_loss_term *term = heads[kind]->terms;
+        for (; term && term->name; term++)
+            if (strcmp(term->labels->name, name) == 0 ||
+                strcmp(term->labels->name_beside, name) == 0)
+                return true;
     }
     return false;
 }
@@ -81,21 +67,28 @@ static bool routes(const heed_config *config)
     return false;
 }
 
-static void list_head(const heed_config *config, heed_problem problem, const heed_head_kind *head,
-                      heed_loss_terms *terms)
+static void add(heed_loss_terms *terms, heed_loss_term term)
 {
-    int first = terms->count;
-    if (head->list_terms) head->list_terms(config, problem, terms);
-    for (int i = first; i < terms->count; i++) terms->items[i].head = head;
+    if (terms->count < HEED_MAX_LOSS_TERMS) terms->items[terms->count++] = term;
+}
+
+/* Adds the terms that a head has if sequences are scored in this way. */
+static void add_head(const heed_head_kind *head, heed_term_when scored, heed_loss_terms *terms)
+{
+    for (const heed_loss_term *term = head->terms; term && term->name; term++) {
+        heed_loss_term own = *term;
+        own.head = head;
+        if (term->when == HEED_TERM_ALWAYS || term->when == scored) add(terms, own);
+    }
 }
 
 void heed_loss_terms_list(const heed_config *config, heed_problem problem, heed_loss_terms *terms)
 {
     const heed_head_kind *head;
+    bool single = heed_loss_problem(config, problem) == HEED_PROBLEM_SINGLE;
+    heed_term_when scored = single ? HEED_TERM_CLASSES : HEED_TERM_NUMBERS;
     terms->count = 0;
-    for (int at = 0; (head = heed_head_at(config, at)) != NULL; at++)
-        list_head(config, problem, head, terms);
+    for (int at = 0; (head = heed_head_at(config, at)) != NULL; at++) add_head(head, scored, terms);
     if (heed_head_any(config, HEED_TRAIT_GENERATES) && config->router_outputs && routes(config))
-        heed_loss_terms_add(terms,
-                            (heed_loss_term){"balance", (float)config->balance_weight, NULL, NULL});
+        add(terms, (heed_loss_term){.name = "balance", .weight = (float)config->balance_weight});
 }

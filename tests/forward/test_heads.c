@@ -332,6 +332,28 @@ static void two_heads(void **state)
     heed_cpu_backend_free(backend);
 }
 
+/* Two heads with one column of labels have no loss. */
+static void heads_that_share_labels(void **state)
+{
+    (void)state;
+    static const int64_t labels[BATCH] = {1, 0};
+    heed_backend *backend = backend_of_tests();
+    heed_config config = config_of(
+        (const uint8_t[HEED_MAX_HEADS]){HEED_HEAD_NEXT_SENTENCE, HEED_HEAD_SENTENCE_ORDER});
+    heed_model *model = model_of(&config, backend);
+    heed_named_tensor inputs[] = {integers("in.input_ids", ids, 2),
+                                  integers("in.next_sentence_label", labels, 1),
+                                  integers("in.sentence_order_label", labels, 1)};
+    heed_tensor_list out = {0};
+    assert_fails(HEED_E_UNSUPPORTED,
+                 "two heads of this model (next-sentence classifier, sentence-order classifier) "
+                 "read their labels from \"class_labels\"",
+                 heed_forward(model, backend, &(heed_forward_inputs){inputs, 3},
+                              &(heed_forward_options){0}, &out, &error));
+    heed_model_release(model);
+    heed_cpu_backend_free(backend);
+}
+
 /* A family has only the heads of its classes. */
 static void heads_that_a_family_lacks(void **state)
 {
@@ -344,9 +366,11 @@ static void heads_that_a_family_lacks(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pooled_heads), cmocka_unit_test(token_classes_after_a_layer),
-        cmocka_unit_test(replaced_tokens), cmocka_unit_test(two_heads),
-        cmocka_unit_test(heads_that_a_family_lacks)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(pooled_heads),
+                                       cmocka_unit_test(token_classes_after_a_layer),
+                                       cmocka_unit_test(replaced_tokens),
+                                       cmocka_unit_test(two_heads),
+                                       cmocka_unit_test(heads_that_share_labels),
+                                       cmocka_unit_test(heads_that_a_family_lacks)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

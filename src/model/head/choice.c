@@ -19,15 +19,16 @@ static void build(heed_build *b, const heed_head_kind *head, heed_value x)
     heed_head_score(b, heed_head_place(b, scores, &grid), "grid_labels", 0);
 }
 
-static void list_terms(const heed_config *config, heed_problem problem, heed_loss_terms *terms)
-{
-    static const heed_label_use labels = {.column = "grid_labels",
-                                          .kind = HEED_LABEL_CHOICE,
-                                          .name = "labels",
-                                          .name_beside = "choice_labels"};
-    (void)config, (void)problem;
-    heed_loss_terms_add(terms, (heed_loss_term){"sentences", 1, &labels, NULL});
-}
+static const heed_label_use labels = {
+    .column = "grid_labels",
+    .kind = HEED_LABEL_CHOICE,
+    .name = "labels",
+    .name_beside = "choice_labels",
+};
+static const heed_loss_term terms[] = {
+    {.name = "sentences", .weight = 1, .labels = &labels},
+    {0},
+};
 
 const heed_head_kind heed_head_choice = {
     .name = "multiple choice",
@@ -35,6 +36,6 @@ const heed_head_kind heed_head_choice = {
     .roles = roles,
     .output = "logits",
     .output_beside = "choice_logits",
-    .list_terms = list_terms,
+    .terms = terms,
     .build = build,
 };

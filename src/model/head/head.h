@@ -42,12 +42,20 @@ typedef struct heed_label_use {
     int64_t (*classes)(const heed_config *config);
 } heed_label_use;
 
+/* In which models a head has a term. */
+typedef enum heed_term_when {
+    HEED_TERM_ALWAYS,
+    HEED_TERM_CLASSES, /* each sequence has one class */
+    HEED_TERM_NUMBERS  /* regression, or several classes at once */
+} heed_term_when;
+
 /* A term of the loss: the sum of the losses of some labels, times weight / number of labels. */
 typedef struct heed_loss_term {
-    const char *name; /* names it in logs */
+    const char *name; /* names it in logs; NULL ends a list */
     float weight;
     const heed_label_use *labels; /* NULL: it counts rows ("balance") */
-    const heed_head_kind *head;   /* the head that has it; NULL: none has ("balance") */
+    heed_term_when when;
+    const heed_head_kind *head; /* the head that has it; set when terms are listed */
 } heed_loss_term;
 
 enum { HEED_MAX_LOSS_TERMS = 16 };
@@ -62,9 +70,8 @@ struct heed_head_kind {
     const heed_role_use *roles; /* its weights, at HEED_STACK_MODEL */
     /* names of its logits: of a head alone, and of one with others beside it; NULL: it has none */
     const char *output, *output_beside;
-    /* Adds the terms of its loss; NULL: it is not scored. */
-    void (*list_terms)(const heed_config *config, heed_problem problem, heed_loss_terms *terms);
-    /* Builds the head over x (N,D): its outputs and, in the order of list_terms, the terms of its
+    const heed_loss_term *terms; /* the terms of its loss; NULL: it is not scored */
+    /* Builds the head over x (N,D): its outputs and, in the order of `terms`, the terms of its
        loss. */
     void (*build)(heed_build *b, const heed_head_kind *head, heed_value x);
 };
@@ -90,8 +97,6 @@ bool heed_head_lists_equal(const uint8_t *a, const uint8_t *b);
 /* Lists the terms of the loss in the order of the inputs loss_scale and outputs loss_terms: those
    of each head, then the experts' load balance if it is trained. */
 void heed_loss_terms_list(const heed_config *config, heed_problem problem, heed_loss_terms *terms);
-/* Adds a term. There is room: heads have at most HEED_MAX_LOSS_TERMS / HEED_MAX_HEADS - 1 terms. */
-void heed_loss_terms_add(heed_loss_terms *terms, heed_loss_term term);
 /* Returns whether some head, of this model or not, has labels of this name for `heed forward`. */
 bool heed_head_names_labels(const char *name);
 /* Returns how sequence classification is scored: `asked`, unless it is HEED_PROBLEM_UNKNOWN, else

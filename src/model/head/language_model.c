@@ -119,30 +119,30 @@ static int64_t vocabulary(const heed_config *config)
     return config->vocabulary;
 }
 
-static void list_causal_terms(const heed_config *config, heed_problem problem,
-                              heed_loss_terms *terms)
-{
-    static const heed_label_use labels = {.column = "labels",
-                                          .kind = HEED_LABEL_TOKEN,
-                                          .next = true,
-                                          .name = "labels",
-                                          .name_beside = "labels",
-                                          .classes = vocabulary};
-    (void)config, (void)problem;
-    heed_loss_terms_add(terms, (heed_loss_term){"tokens", 1, &labels, NULL});
-}
+static const heed_label_use labels_causal = {
+    .column = "labels",
+    .kind = HEED_LABEL_TOKEN,
+    .next = true,
+    .name = "labels",
+    .name_beside = "labels",
+    .classes = vocabulary,
+};
+static const heed_loss_term terms_causal[] = {
+    {.name = "tokens", .weight = 1, .labels = &labels_causal},
+    {0},
+};
 
-static void list_masked_terms(const heed_config *config, heed_problem problem,
-                              heed_loss_terms *terms)
-{
-    static const heed_label_use labels = {.column = "labels",
-                                          .kind = HEED_LABEL_TOKEN,
-                                          .name = "labels",
-                                          .name_beside = "labels",
-                                          .classes = vocabulary};
-    (void)config, (void)problem;
-    heed_loss_terms_add(terms, (heed_loss_term){"tokens", 1, &labels, NULL});
-}
+static const heed_label_use labels_masked = {
+    .column = "labels",
+    .kind = HEED_LABEL_TOKEN,
+    .name = "labels",
+    .name_beside = "labels",
+    .classes = vocabulary,
+};
+static const heed_loss_term terms_masked[] = {
+    {.name = "tokens", .weight = 1, .labels = &labels_masked},
+    {0},
+};
 
 const heed_head_kind heed_head_causal_lm = {
     .name = "causal language model",
@@ -150,7 +150,7 @@ const heed_head_kind heed_head_causal_lm = {
     .roles = roles,
     .output = "logits",
     .output_beside = "prediction_logits",
-    .list_terms = list_causal_terms,
+    .terms = terms_causal,
     .build = build,
 };
 
@@ -160,6 +160,6 @@ const heed_head_kind heed_head_masked_lm = {
     .roles = roles,
     .output = "logits",
     .output_beside = "prediction_logits",
-    .list_terms = list_masked_terms,
+    .terms = terms_masked,
     .build = build,
 };

@@ -28,16 +28,17 @@ static void build_next(heed_build *b, const heed_head_kind *head, heed_value x)
     heed_head_score(b, logits, "class_labels", 0);
 }
 
-static void list_next(const heed_config *config, heed_problem problem, heed_loss_terms *terms)
-{
-    static const heed_label_use labels = {.column = "class_labels",
-                                          .kind = HEED_LABEL_SEQUENCE,
-                                          .name = "labels",
-                                          .name_beside = "next_sentence_label",
-                                          .classes = two};
-    (void)config, (void)problem;
-    heed_loss_terms_add(terms, (heed_loss_term){"sentences", 1, &labels, NULL});
-}
+static const heed_label_use labels_next = {
+    .column = "class_labels",
+    .kind = HEED_LABEL_SEQUENCE,
+    .name = "labels",
+    .name_beside = "next_sentence_label",
+    .classes = two,
+};
+static const heed_loss_term terms_next[] = {
+    {.name = "sentences", .weight = 1, .labels = &labels_next},
+    {0},
+};
 
 const heed_head_kind heed_head_next_sentence = {
     .name = "next-sentence classifier",
@@ -45,7 +46,7 @@ const heed_head_kind heed_head_next_sentence = {
     .roles = roles,
     .output = "logits",
     .output_beside = "seq_relationship_logits",
-    .list_terms = list_next,
+    .terms = terms_next,
     .build = build_next,
 };
 
@@ -60,16 +61,17 @@ static void build_order(heed_build *b, const heed_head_kind *head, heed_value x)
     heed_head_score(b, logits, "class_labels", 0);
 }
 
-static void list_order(const heed_config *config, heed_problem problem, heed_loss_terms *terms)
-{
-    static const heed_label_use labels = {.column = "class_labels",
-                                          .kind = HEED_LABEL_SEQUENCE,
-                                          .name = "labels",
-                                          .name_beside = "sentence_order_label",
-                                          .classes = two};
-    (void)config, (void)problem;
-    heed_loss_terms_add(terms, (heed_loss_term){"sentences", 1, &labels, NULL});
-}
+static const heed_label_use labels_order = {
+    .column = "class_labels",
+    .kind = HEED_LABEL_SEQUENCE,
+    .name = "labels",
+    .name_beside = "sentence_order_label",
+    .classes = two,
+};
+static const heed_loss_term terms_order[] = {
+    {.name = "sentences", .weight = 1, .labels = &labels_order},
+    {0},
+};
 
 const heed_head_kind heed_head_sentence_order = {
     .name = "sentence-order classifier",
@@ -77,6 +79,6 @@ const heed_head_kind heed_head_sentence_order = {
     .roles = roles,
     .output = "logits",
     .output_beside = "sop_logits",
-    .list_terms = list_order,
+    .terms = terms_order,
     .build = build_order,
 };

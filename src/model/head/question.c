@@ -25,25 +25,28 @@ static void build(heed_build *b, const heed_head_kind *head, heed_value x)
     heed_head_score(b, heed_head_place(b, end, &grid), "end_labels", 0);
 }
 
-static void list_terms(const heed_config *config, heed_problem problem, heed_loss_terms *terms)
-{
-    static const heed_label_use starts = {.column = "start_labels",
-                                          .kind = HEED_LABEL_POSITION,
-                                          .name = "start_positions",
-                                          .name_beside = "start_positions"};
-    static const heed_label_use ends = {.column = "end_labels",
-                                        .kind = HEED_LABEL_POSITION,
-                                        .name = "end_positions",
-                                        .name_beside = "end_positions"};
-    (void)config, (void)problem;
-    heed_loss_terms_add(terms, (heed_loss_term){"start", 0.5f, &starts, NULL});
-    heed_loss_terms_add(terms, (heed_loss_term){"end", 0.5f, &ends, NULL});
-}
+static const heed_label_use starts = {
+    .column = "start_labels",
+    .kind = HEED_LABEL_POSITION,
+    .name = "start_positions",
+    .name_beside = "start_positions",
+};
+static const heed_label_use ends = {
+    .column = "end_labels",
+    .kind = HEED_LABEL_POSITION,
+    .name = "end_positions",
+    .name_beside = "end_positions",
+};
+static const heed_loss_term terms[] = {
+    {.name = "start", .weight = 0.5f, .labels = &starts},
+    {.name = "end", .weight = 0.5f, .labels = &ends},
+    {0},
+};
 
 const heed_head_kind heed_head_question = {
     .name = "question answering",
     .traits = HEED_TRAIT_SCORES_ROWS,
     .roles = roles,
-    .list_terms = list_terms,
+    .terms = terms,
     .build = build,
 };

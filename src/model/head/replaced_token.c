@@ -35,17 +35,18 @@ static int64_t two(const heed_config *config)
     return 2;
 }
 
-static void list_terms(const heed_config *config, heed_problem problem, heed_loss_terms *terms)
-{
-    static const heed_label_use labels = {.column = "labels",
-                                          .kind = HEED_LABEL_TOKEN,
-                                          .seen = true,
-                                          .name = "labels",
-                                          .name_beside = "labels",
-                                          .classes = two};
-    (void)config, (void)problem;
-    heed_loss_terms_add(terms, (heed_loss_term){"tokens", 1, &labels, NULL});
-}
+static const heed_label_use labels = {
+    .column = "labels",
+    .kind = HEED_LABEL_TOKEN,
+    .seen = true,
+    .name = "labels",
+    .name_beside = "labels",
+    .classes = two,
+};
+static const heed_loss_term terms[] = {
+    {.name = "tokens", .weight = 1, .labels = &labels},
+    {0},
+};
 
 const heed_head_kind heed_head_replaced_token = {
     .name = "replaced-token detector",
@@ -53,6 +54,6 @@ const heed_head_kind heed_head_replaced_token = {
     .roles = roles,
     .output = "logits",
     .output_beside = "replaced_logits",
-    .list_terms = list_terms,
+    .terms = terms,
     .build = build,
 };

@@ -30,7 +30,8 @@ bool heed_head_has_pooler_norm_bias(const heed_config *config, const heed_weight
 
 heed_value heed_head_gather(heed_build *b, heed_value x)
 {
-    return heed_gather(b->graph, x, heed_build_input(b, NULL, HEED_INPUT_ROWS, 0));
+    if (b->seen_rows == HEED_NONE) b->seen_rows = heed_build_input(b, NULL, HEED_INPUT_ROWS, 0);
+    return heed_gather(b->graph, x, b->seen_rows);
 }
 
 heed_value heed_head_transform(heed_build *b, heed_value x, const heed_transform *transform,
@@ -77,14 +78,20 @@ static heed_value one_row(heed_build *b, heed_value x)
     return heed_gather(b->graph, x, heed_build_input(b, NULL, HEED_INPUT_POOLED_ROWS, 0));
 }
 
-heed_value heed_head_pool(heed_build *b, heed_value x)
+static heed_value pool(heed_build *b, heed_value x)
 {
     const heed_transform *pooler = &b->config->pooler;
     bool mean = b->config->pooled_row == HEED_POOLED_MEAN;
-    heed_scope(b->graph, "head.pooler");
     x = mean ? heed_head_mean(b, x) : one_row(b, x);
     if (pooler->dense && pooler->dropout) x = drop_pooled(b, x);
     return heed_head_transform(b, x, pooler, HEED_ROLE_POOLER_WEIGHT);
+}
+
+heed_value heed_head_pool(heed_build *b, heed_value x)
+{
+    heed_scope(b->graph, "head.pooler");
+    if (b->pooled == HEED_NONE) b->pooled = pool(b, x);
+    return b->pooled;
 }
 
 heed_value heed_head_prepare_rows(heed_build *b, heed_value x)

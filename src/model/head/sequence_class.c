@@ -38,22 +38,25 @@ static int64_t classes(const heed_config *config)
     return config->labels;
 }
 
-static void list_terms(const heed_config *config, heed_problem problem, heed_loss_terms *terms)
-{
-    static const heed_label_use labels = {.column = "class_labels",
-                                          .kind = HEED_LABEL_SEQUENCE,
-                                          .name = "labels",
-                                          .name_beside = "class_labels",
-                                          .classes = classes};
-    static const heed_label_use targets = {.column = "targets",
-                                           .kind = HEED_LABEL_NUMBERS,
-                                           .name = "labels",
-                                           .name_beside = "class_labels",
-                                           .classes = classes};
-    if (heed_loss_problem(config, problem) == HEED_PROBLEM_SINGLE)
-        heed_loss_terms_add(terms, (heed_loss_term){"sentences", 1, &labels, NULL});
-    else heed_loss_terms_add(terms, (heed_loss_term){"targets", 1, &targets, NULL});
-}
+static const heed_label_use labels = {
+    .column = "class_labels",
+    .kind = HEED_LABEL_SEQUENCE,
+    .name = "labels",
+    .name_beside = "class_labels",
+    .classes = classes,
+};
+static const heed_label_use targets = {
+    .column = "targets",
+    .kind = HEED_LABEL_NUMBERS,
+    .name = "labels",
+    .name_beside = "class_labels",
+    .classes = classes,
+};
+static const heed_loss_term terms[] = {
+    {.name = "sentences", .weight = 1, .labels = &labels, .when = HEED_TERM_CLASSES},
+    {.name = "targets", .weight = 1, .labels = &targets, .when = HEED_TERM_NUMBERS},
+    {0},
+};
 
 const heed_head_kind heed_head_sequence_class = {
     .name = "sequence classifier",
@@ -61,6 +64,6 @@ const heed_head_kind heed_head_sequence_class = {
     .roles = roles,
     .output = "logits",
     .output_beside = "class_logits",
-    .list_terms = list_terms,
+    .terms = terms,
     .build = build,
 };

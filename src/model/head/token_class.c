@@ -26,16 +26,17 @@ static int64_t classes(const heed_config *config)
     return config->labels;
 }
 
-static void list_terms(const heed_config *config, heed_problem problem, heed_loss_terms *terms)
-{
-    static const heed_label_use labels = {.column = "labels",
-                                          .kind = HEED_LABEL_TOKEN,
-                                          .name = "labels",
-                                          .name_beside = "tag_labels",
-                                          .classes = classes};
-    (void)config, (void)problem;
-    heed_loss_terms_add(terms, (heed_loss_term){"tokens", 1, &labels, NULL});
-}
+static const heed_label_use labels = {
+    .column = "labels",
+    .kind = HEED_LABEL_TOKEN,
+    .name = "labels",
+    .name_beside = "tag_labels",
+    .classes = classes,
+};
+static const heed_loss_term terms[] = {
+    {.name = "tokens", .weight = 1, .labels = &labels},
+    {0},
+};
 
 const heed_head_kind heed_head_token_class = {
     .name = "token classifier",
@@ -43,6 +44,6 @@ const heed_head_kind heed_head_token_class = {
     .roles = roles,
     .output = "logits",
     .output_beside = "tag_logits",
-    .list_terms = list_terms,
+    .terms = terms,
     .build = build,
 };

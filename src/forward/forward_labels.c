@@ -75,7 +75,7 @@ static int64_t token_label(const heed_forward_call *call, int64_t place)
     if (!call->scored || call->token_term < 0) return HEED_IGNORE;
     int64_t length = call->main.padded.length;
     const heed_label_use *use = call->terms.items[call->token_term].labels;
-    bool next = use->next && !call->both;
+    bool next = use->next && !call->both && !heed_config_is_decoder_alone(call->config);
     if (next && place % length == length - 1) return HEED_IGNORE;
     if (use->seen && !call->main.padded.keep[place]) return HEED_IGNORE;
     return heed_tensor_integer(call->labels[call->token_term], place + next);

@@ -17,15 +17,33 @@ void heed_config_set_class(heed_config *config, const heed_architecture *known)
 {
     memcpy(config->heads, known->heads, sizeof config->heads);
     if (known->pooler) config->pooler = *known->pooler;
+    if (config->family->preset->arrangement != HEED_ENCODER_DECODER) return;
+    config->arrangement = known->is_decoder_alone ? HEED_DECODER_ONLY : HEED_ENCODER_DECODER;
+}
+
+bool heed_config_is_decoder_alone(const heed_config *config)
+{
+    return config->arrangement == HEED_DECODER_ONLY &&
+           config->family->preset->arrangement == HEED_ENCODER_DECODER;
+}
+
+const heed_architecture *heed_config_class_of(const heed_config *config, const heed_family *family,
+                                              const uint8_t *heads)
+{
+    bool alone = config->arrangement == HEED_DECODER_ONLY &&
+                 family->preset->arrangement == HEED_ENCODER_DECODER;
+    for (const heed_architecture *known = family->architectures; known->name; known++)
+        if (known->is_decoder_alone == alone && heed_head_lists_equal(known->heads, heads))
+            return known;
+    return NULL;
 }
 
 heed_status heed_config_set_head(heed_config *config, heed_head head, const char *where,
                                  heed_error *error)
 {
     const heed_config alone = {.heads = {(uint8_t)head}};
-    const heed_architecture *known = config->family->architectures;
-    while (known->name && !heed_head_lists_equal(known->heads, alone.heads)) known++;
-    if (!known->name)
+    const heed_architecture *known = heed_config_class_of(config, config->family, alone.heads);
+    if (!known)
         return heed_fail(error, HEED_E_UNSUPPORTED, "%s: models of type %s have no head \"%s\"",
                          where, config->family->name, heed_head_at(&alone, 0)->name);
     heed_config_set_class(config, known);
@@ -94,7 +112,7 @@ static heed_status read_common(heed_config *config, const json_t *json, const ch
     const char *dtype = NULL, *method = "no quant_method";
     const json_t *quantized = json_object_get(json, "quantization_config");
     heed_dtype kind = HEED_F32;
-    config->labels = 2;
+    if (config->labels == 0) config->labels = 2;
     if (json_is_object(quantized))
         HEED_TRY(heed_json_string(quantized, "quant_method", &method, where, error));
     if (quantized && !json_is_null(quantized))
@@ -219,7 +237,7 @@ heed_status heed_config_preset(heed_config *config, const char *name, heed_error
     *config = *family->preset;
     config->family = family;
     heed_config_set_class(config, family->architectures);
-    config->labels = 2;
+    if (config->labels == 0) config->labels = 2;
     config->vocabulary = config->d_model = config->context = 0;
     config->encoder = sharing_of(&family->preset->encoder);
     config->decoder = sharing_of(&family->preset->decoder);

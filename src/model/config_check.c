@@ -277,7 +277,10 @@ static heed_status check_front(const heed_config *config, const char *where, hee
 static void derive(heed_config *config)
 {
     heed_config_follow(config, config->family->keys);
-    if (config->arrangement == HEED_DECODER_ONLY) config->encoder = (heed_stack){0};
+    if (config->arrangement == HEED_DECODER_ONLY) {
+        config->encoder = (heed_stack){0};
+        config->source_vocabulary = 0;
+    }
     if (config->arrangement == HEED_ENCODER_ONLY) config->decoder = (heed_stack){0};
     complete_stack(config, &config->encoder);
     complete_stack(config, &config->decoder);

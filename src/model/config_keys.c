@@ -341,6 +341,10 @@ static void apply_rule(heed_config *config, const heed_key *key)
     case HEED_KEY_FOLLOWS:
         memcpy((char *)config + key->field.offset, at(config, key->other), key->field.bytes);
         break;
+    case HEED_KEY_FOLLOWS_UNTIED:
+        heed_config_set_integer(config, key->field,
+                                config->tied ? 0 : heed_config_integer(config, key->other));
+        break;
     case HEED_KEY_COMPUTED: heed_config_set_integer(config, key->field, 0); break;
     case HEED_KEY_MEANS:
         if (heed_config_integer(config, key->field) == key->no)

@@ -70,10 +70,19 @@ static bool set_member(json_t *json, const char *name, json_t *value)
     return json_object_set_new(json_object_get(json, outer), dot + 1, value) == 0;
 }
 
+/* Is the key of a family's encoder, and the model its decoder alone? */
+static bool is_of_absent_encoder(const heed_config *config, const heed_key *key)
+{
+    size_t begin = offsetof(heed_config, encoder), end = begin + sizeof config->encoder;
+    return heed_config_is_decoder_alone(config) && key->field.offset >= begin &&
+           key->field.offset < end;
+}
+
 static bool write_value(const heed_config *config, const heed_key *key, json_t *json)
 {
     const bool sparse = key->flags & HEED_KEY_SPARSE;
     if (sparse && key->type == HEED_KEY_ONLY) return true;
+    if (is_of_absent_encoder(config, key)) return true;
     if (sparse && heed_config_fields_equal(config, config->family->preset, key->field)) return true;
     if (sparse && heed_config_is_idle(config, key)) return true;
     if (key->type == HEED_KEY_SWITCHED) {

@@ -10,14 +10,6 @@ static void copy_keys(heed_config *to, const heed_config *from, const heed_key *
         if (heed_key_has_field(keys)) heed_config_copy_field(to, from, keys->field);
 }
 
-/* Returns the first class of a family that has these heads; NULL if there is none. */
-static const heed_architecture *class_of(const heed_family *family, const uint8_t *heads)
-{
-    for (const heed_architecture *known = family->architectures; known->name; known++)
-        if (heed_head_lists_equal(known->heads, heads)) return known;
-    return NULL;
-}
-
 /* Copies what does not make another model: every family says it, or does without. */
 static void copy_free_fields(heed_config *to, const heed_config *from)
 {
@@ -29,7 +21,7 @@ static void copy_free_fields(heed_config *to, const heed_config *from)
    its keys can express. Returns whether that is the same model. */
 static bool expressed_by(const heed_config *config, const heed_family *family, heed_config *out)
 {
-    const heed_architecture *known = class_of(family, config->heads);
+    const heed_architecture *known = heed_config_class_of(config, family, config->heads);
     if (!family->is_published || !known || family->preset->arrangement != config->arrangement)
         return false;
     heed_config as = *family->preset;
@@ -94,7 +86,7 @@ static bool write_labels(const heed_config *config, json_t *json)
 
 static const char *architecture_of(const heed_config *config)
 {
-    const heed_architecture *known = class_of(config->family, config->heads);
+    const heed_architecture *known = heed_config_class_of(config, config->family, config->heads);
     return known ? known->name : config->family->architectures->name;
 }
 

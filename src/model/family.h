@@ -30,7 +30,9 @@ enum {
        second half */
     HEED_NAME_PAIRS = 8192,
     HEED_NAME_INTERLEAVED = 16384, /* the rows of fused weights alternate */
-    HEED_NAME_VECTOR = 32768       /* a matrix of one row stored as (n) */
+    HEED_NAME_VECTOR = 32768,      /* a matrix of one row stored as (n) */
+    HEED_NAME_TWO_STACKS = 65536,  /* the spelling of models with an encoder and a decoder ... */
+    HEED_NAME_ONE_STACK = 131072   /* ... and of all others */
 };
 
 typedef struct heed_weight_name {
@@ -69,13 +71,18 @@ typedef struct heed_architecture {
     /* the pooler of this class; NULL: that of the preset. A family in which some class has one of
        its own gives one to every class that pools. */
     const heed_transform *pooler;
+    /* the class is the decoder of an encoder-decoder family without its encoder */
+    bool is_decoder_alone;
 } heed_architecture;
-/* A class with one head, with several, and with one head and a pooler of its own. */
+/* A class with one head, with several, with one head and a pooler of its own, and with one head
+   over the decoder alone. */
 /* clang-format off */
 #define HEED_CLASS(text, symbol) {.name = text, .heads = {HEED_HEAD_##symbol}}
 #define HEED_CLASS_OF(text, ...) {.name = text, .heads = {__VA_ARGS__}}
 #define HEED_CLASS_POOLED(text, symbol, own) \
     {.name = text, .heads = {HEED_HEAD_##symbol}, .pooler = (own)}
+#define HEED_CLASS_ALONE(text, symbol) \
+    {.name = text, .heads = {HEED_HEAD_##symbol}, .is_decoder_alone = true}
 /* clang-format on */
 
 /* How GGUF files name the keys and tensors of a family. Such files store the gains of norms as they
@@ -157,8 +164,14 @@ struct heed_family {
 
 /* Sets what a GGUF file of this family means before its keys are read. */
 void heed_config_begin_gguf(heed_config *config, const heed_family *family);
-/* Gives the model the heads and the pooler of a class of its family. */
+/* Gives the model the heads, the pooler and the stacks of a class of its family. */
 void heed_config_set_class(heed_config *config, const heed_architecture *known);
+/* Returns the first class of a family with these heads over the stacks of the configuration; NULL
+   if there is none. */
+const heed_architecture *heed_config_class_of(const heed_config *config, const heed_family *family,
+                                              const uint8_t *heads);
+/* Is the model the decoder of an encoder-decoder family without its encoder? */
+bool heed_config_is_decoder_alone(const heed_config *config);
 /* Gives the window to all layers but every step-th, or to all of them if step is 0. */
 void heed_config_window_step(heed_config *config, int64_t step);
 /* Adds the entries of a GGUF file that express this configuration, whose family must have GGUF

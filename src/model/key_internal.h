@@ -36,7 +36,8 @@ typedef enum heed_key_type {
     HEED_KEY_ONLY,  /* the key may be absent or have the value `only` */
     HEED_KEY_KNOWN, /* a function of the family reads it, or it has no effect on the model */
     /* rules without a key, applied when a configuration is completed */
-    HEED_KEY_FOLLOWS,      /* the field becomes `other` */
+    HEED_KEY_FOLLOWS,        /* the field becomes `other` */
+    HEED_KEY_FOLLOWS_UNTIED, /* it becomes `other` in untied models, and 0 in tied ones */
     HEED_KEY_COMPUTED,     /* the field becomes 0, so that the rule for all families computes it */
     HEED_KEY_FOLLOWS_ROOT, /* the field becomes the square root of d_model in single precision */
     HEED_KEY_MEANS,        /* the value `no` becomes `yes` */
@@ -146,6 +147,9 @@ typedef struct heed_key {
 
 #define HEED_FOLLOWS(at, source) \
     {.name = "", .type = HEED_KEY_FOLLOWS, .field = HEED_PLACE(at), .other = HEED_PLACE(source)}
+#define HEED_FOLLOWS_UNTIED(at, source) \
+    {.name = "", .type = HEED_KEY_FOLLOWS_UNTIED, .field = HEED_PLACE(at), \
+     .other = HEED_PLACE(source)}
 #define HEED_FOLLOWS_ROOT(at) \
     {.name = "", .type = HEED_KEY_FOLLOWS_ROOT, .field = HEED_PLACE(at)}
 #define HEED_MEANS(at, said, meant) \

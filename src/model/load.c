@@ -156,13 +156,24 @@ static heed_status check_source(const heed_model *model, const heed_tensor *tens
 
 /* ---- what is left over ---- */
 
+/* Is the name one of the encoder, or of what reads it, and the model has no encoder? */
+static bool is_beside_decoder(const heed_model *model, const heed_weight_name *entry)
+{
+    const heed_config *config = &model->config;
+    heed_slot_id slot = (heed_slot_id)heed_weight_name_place(entry, 0).slot;
+    if (!heed_config_is_decoder_alone(config)) return false;
+    return !heed_weight_name_is_used(config, entry) ||
+           !heed_role_wanted(config, (heed_stack_id)entry->stack_id, slot, (heed_role)entry->role);
+}
+
 /* Does the family know this name, although this model does not use it? Examples are heads of other
    tasks, older spellings and buffers. */
 static bool is_ignored(const heed_model *model, const char *name)
 {
     const heed_family *family = model->config.family;
     for (const heed_weight_name *entry = model->names; entry->name; entry++) {
-        bool other = is_head(model, entry) || (entry->flags & HEED_NAME_ALIAS);
+        bool other = is_head(model, entry) || (entry->flags & HEED_NAME_ALIAS) ||
+                     is_beside_decoder(model, entry);
         if (other && heed_weights_matches(name, entry->flags & HEED_NAME_BASE ? model->prefix : "",
                                           entry->name))
             return true;

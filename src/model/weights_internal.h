@@ -119,6 +119,8 @@ heed_status heed_weights_choose_prefix(heed_model *model, heed_weights_file *fil
 /* Lists the tensors and weights that the configuration wants, with names, shapes and places, and
    fills none. `prefix` comes before the names that are marked HEED_NAME_BASE. */
 heed_status heed_weights_list(heed_model *model, const char *prefix, heed_error *error);
+/* Does the model use this spelling of a name, if it has the role? */
+bool heed_weight_name_is_used(const heed_config *config, const heed_weight_name *entry);
 /* Returns whether the tensor of this name is not trained. */
 bool heed_weights_is_frozen(const heed_model *model, const char *name);
 /* Checks the patterns against the listed tensors. Errors: HEED_E_ARG for a pattern that fits none,

@@ -250,13 +250,14 @@ static bool names_head(const heed_config *config, const heed_weight_name *entry)
     return false;
 }
 
-/* Does the model use this spelling? */
-static bool is_spelled(const heed_config *config, const heed_weight_name *entry)
+bool heed_weight_name_is_used(const heed_config *config, const heed_weight_name *entry)
 {
     bool two_norms = config->residual == HEED_RESIDUAL_PARALLEL_TWO_NORMS;
+    bool two_stacks = config->arrangement == HEED_ENCODER_DECODER;
     int skipped = HEED_NAME_ALIAS;
     skipped |= config->tied ? HEED_NAME_UNTIED : HEED_NAME_TIED;
     skipped |= two_norms ? HEED_NAME_ONE_NORM : HEED_NAME_TWO_NORMS;
+    skipped |= two_stacks ? HEED_NAME_ONE_STACK : HEED_NAME_TWO_STACKS;
     if (entry->flags & skipped) return false;
     return !entry->heads || names_head(config, entry);
 }
@@ -336,7 +337,8 @@ heed_status heed_weights_list(heed_model *model, const char *prefix, heed_error 
         int64_t layers = layered ? heed_stack_layers(config, (heed_stack_id)entry->stack_id) : 1;
         for (int64_t layer = 0; layer < layers; layer++)
             for (const heed_weight_name *one = entry; one < end; one++)
-                if (is_spelled(config, one)) HEED_TRY(add_tensors(model, one, layer, error));
+                if (heed_weight_name_is_used(config, one))
+                    HEED_TRY(add_tensors(model, one, layer, error));
         entry = end;
     }
     HEED_TRY(add_computed(model, error));

@@ -4,33 +4,21 @@
 
 #include "generate/support.h"
 
-static const char *const names[] = {"gpt2",
-                                    "llama",
-                                    "mistral",
-                                    "qwen2",
-                                    "smollm2",
-                                    "marian",
-                                    "qwen3",
-                                    "gemma2",
-                                    "gemma3",
-                                    "gemma3-nested",
-                                    "phi",
-                                    "cohere-qk-norm",
-                                    "starcoder2",
-                                    "gpt_neo",
-                                    "gpt_neox",
-                                    "gptj-odd",
-                                    "opt",
-                                    "opt-350m",
-                                    "bloom",
-                                    "bloom-6-heads",
-                                    "mpt",
-                                    "falcon-groups",
-                                    "falcon-alibi",
-                                    "mixtral",
-                                    "qwen2_moe",
-                                    "qwen3_moe-step",
-                                    "gpt_oss-balanced"};
+static const char *const names[] = {"gpt2",           "llama",
+                                    "mistral",        "qwen2",
+                                    "smollm2",        "marian",
+                                    "bart",           "bart-causal",
+                                    "mbart",          "qwen3",
+                                    "gemma2",         "gemma3",
+                                    "gemma3-nested",  "phi",
+                                    "cohere-qk-norm", "starcoder2",
+                                    "gpt_neo",        "gpt_neox",
+                                    "gptj-odd",       "opt",
+                                    "opt-350m",       "bloom",
+                                    "bloom-6-heads",  "mpt",
+                                    "falcon-groups",  "falcon-alibi",
+                                    "mixtral",        "qwen2_moe",
+                                    "qwen3_moe-step", "gpt_oss-balanced"};
 enum { NAMES = sizeof names / sizeof names[0] };
 
 /* The same ids, reasons to end, probabilities and scores, to the bit; `likely` is how many

@@ -146,6 +146,8 @@ static void what_was_loaded_is_what_is_saved(void **state)
         {"bloom", NULL},         {"bloom-6-heads", NULL},
         {"mpt", NULL},           {"falcon", NULL},
         {"falcon-groups", NULL}, {"falcon-alibi", NULL},
+        {"bart", NULL},          {"bart-seqcls", NULL},
+        {"mbart", NULL},         {"bart-causal", ".encoder_attn"},
     };
     heed_backend *cpu = NULL;
     assert_ok(heed_cpu_backend_new(&cpu, 1, heed_isa_detect(), &error));

@@ -1,6 +1,6 @@
 /* Marian (Junczys-Dowmunt et al. 2018): the encoder-decoder of Vaswani et al. 2017, post-norm, with
    sinusoidal positions and one embedding. */
-#include "model/family/decoder_internal.h"
+#include "model/family/bart.h"
 
 static const heed_config preset = {
     .arrangement = HEED_ENCODER_DECODER,
@@ -36,70 +36,31 @@ static const heed_config preset = {
 
 static const heed_key keys[] = {
     HEED_KEY("vocab_size", SIZE, vocabulary),
-    HEED_KEY("d_model", SIZE, d_model),
-    HEED_KEY("max_position_embeddings", SIZE, context),
-    HEED_KEY("encoder_layers", COUNT, encoder.layers),
-    HEED_KEY("encoder_attention_heads", SIZE, encoder.heads),
-    HEED_KEY("encoder_ffn_dim", COUNT, encoder.d_ff),
-    HEED_KEY("decoder_layers", COUNT, decoder.layers),
-    HEED_KEY("decoder_attention_heads", SIZE, decoder.heads),
-    HEED_KEY("decoder_ffn_dim", COUNT, decoder.d_ff),
-    HEED_KEY("activation_function", ACTIVATION, activation),
-    HEED_KEY_DROPOUT("dropout", residual_dropout),
-    HEED_KEY_DROPOUT("attention_dropout", attention_dropout),
-    HEED_KEY_DROPOUT("activation_dropout", activation_dropout),
-    HEED_KEY("init_std", NUMBER, initializer_range),
-    HEED_KEY("decoder_start_token_id", ID, decoder_start_id),
-    HEED_KEY("scale_embedding", ROOT, embedding_scale),
-    HEED_KEY_FIXED("is_encoder_decoder", "true"),
+    HEED_BART_KEYS,
     HEED_KEY_FIXED("static_position_embeddings", "true"),
-    HEED_KEY_WRITTEN("forced_eos_token_id", ID, eos_id),
     HEED_KEY_OTHERS("decoder_vocab_size"),
     HEED_KEY_OTHERS("share_encoder_decoder_embeddings"),
-    HEED_MULTI_HEAD,
-    HEED_FOLLOWS(encoder.kv_heads, encoder.heads),
-    HEED_COMPUTED(encoder.head_width),
-    HEED_FOLLOWS(embedding_dropout, residual_dropout),
     {0},
 };
 
-/* clang-format off */
-#define LAYER(in, stem) \
-    HEED_LINEAR_IN(in, QUERY, stem ".layers.{i}.self_attn.q_proj"), \
-    HEED_LINEAR_IN(in, KEY, stem ".layers.{i}.self_attn.k_proj"), \
-    HEED_LINEAR_IN(in, VALUE, stem ".layers.{i}.self_attn.v_proj"), \
-    HEED_LINEAR_IN(in, OUTPUT, stem ".layers.{i}.self_attn.out_proj"), \
-    HEED_WEIGHT_NORM_AT(ATTENTION, NORM, in, HEED_NAME_BASE, \
-                        stem ".layers.{i}.self_attn_layer_norm"), \
-    HEED_LINEAR_IN(in, UP, stem ".layers.{i}.fc1"), \
-    HEED_LINEAR_IN(in, DOWN, stem ".layers.{i}.fc2"), \
-    HEED_WEIGHT_NORM_AT(FFN, NORM, in, HEED_NAME_BASE, stem ".layers.{i}.final_layer_norm")
 static const heed_weight_name weights[] = {
-    HEED_TENSOR(TOKEN_EMBEDDING, MODEL, "shared.weight"),
-    HEED_TENSOR_AS(TOKEN_EMBEDDING, MODEL, HEED_NAME_ALIAS, "decoder.embed_tokens.weight"),
-    HEED_TENSOR_AS(TOKEN_EMBEDDING, MODEL, HEED_NAME_ALIAS, "encoder.embed_tokens.weight"),
-    HEED_TENSOR(TOKEN_EMBEDDING, ENCODER, "encoder.embed_tokens.weight"),
-    HEED_TENSOR(TOKEN_EMBEDDING, DECODER, "decoder.embed_tokens.weight"),
-    HEED_TENSOR_AS(SPARE_EMBEDDING, MODEL, HEED_NAME_OPTIONAL, "shared.weight"),
-    LAYER(ENCODER, "encoder"),
-    LAYER(DECODER, "decoder"),
-    HEED_LINEAR_AT(CROSS, QUERY, "decoder.layers.{i}.encoder_attn.q_proj"),
-    HEED_LINEAR_AT(CROSS, KEY, "decoder.layers.{i}.encoder_attn.k_proj"),
-    HEED_LINEAR_AT(CROSS, VALUE, "decoder.layers.{i}.encoder_attn.v_proj"),
-    HEED_LINEAR_AT(CROSS, OUTPUT, "decoder.layers.{i}.encoder_attn.out_proj"),
-    HEED_NORM_AT(CROSS, NORM, "decoder.layers.{i}.encoder_attn_layer_norm"),
-    HEED_TENSOR_HEAD(LM_WEIGHT, 0, "lm_head.weight"),
-    HEED_WEIGHT(LOGITS_BIAS, MODEL, HEED_NAME_BUFFER | HEED_NAME_OPTIONAL | HEED_NAME_ROW,
-                "final_logits_bias"),
+    HEED_BART_EMBEDDINGS,
+    HEED_BART_LAYER(ENCODER, "encoder"),
+    HEED_BART_LAYER(DECODER, "decoder"),
+    HEED_BART_CROSS,
+    HEED_BART_HEAD,
     {0},
 };
-/* clang-format on */
 
 static const char *const ignored[] = {"encoder.embed_positions.weight",
                                       "decoder.embed_positions.weight", NULL};
 static const char *const prefixes[] = {"model.", "", NULL};
 static const heed_architecture architectures[] = {
-    HEED_CLASS("MarianMTModel", CAUSAL_LM), HEED_CLASS("MarianModel", BARE), {0}};
+    HEED_CLASS("MarianMTModel", CAUSAL_LM),
+    HEED_CLASS("MarianModel", BARE),
+    HEED_CLASS_ALONE("MarianForCausalLM", CAUSAL_LM),
+    {0},
+};
 
 /* A model with an embedding for each stack has two vocabularies. Untied models have two as well. */
 static heed_status fix(heed_config *config, const json_t *json, const char *where,

@@ -34,8 +34,9 @@ typedef enum heed_label_kind {
 typedef struct heed_label_use {
     const char *column; /* the input of programs that holds them */
     uint8_t kind;       /* heed_label_kind */
-    bool next;          /* in a single stack, the label of a token is that of the token after it */
-    bool seen;          /* labels of masked tokens are not scored */
+    /* the label of a token is that of the token after it, unless the family has two stacks */
+    bool next;
+    bool seen; /* labels of masked tokens are not scored */
     /* their names for `heed forward`: of a head alone, and of one with others beside it */
     const char *name, *name_beside;
     /* returns the number of classes; NULL for positions and choices */

@@ -47,7 +47,7 @@ static bool has_spare_bias(const heed_config *config, const heed_weight_place *p
 static bool has_logits_bias(const heed_config *config, const heed_weight_place *place)
 {
     (void)place;
-    return config->logits_bias;
+    return config->logits_bias && !heed_config_is_decoder_alone(config);
 }
 
 static const heed_role_use roles[] = {

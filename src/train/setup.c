@@ -234,6 +234,7 @@ static heed_status set_vocabulary(heed_config *config, const heed_tokenizer *tok
     config->decoder_start_id = -1;
     if (config->arrangement == HEED_ENCODER_DECODER)
         config->decoder_start_id = config->pad_id >= 0 ? config->pad_id : config->bos_id;
+    if (config->starts_with_end) config->decoder_start_id = config->eos_id;
     return HEED_OK;
 }
 

@@ -29,7 +29,7 @@ typedef struct heed_train_options {
     const char *const *valid; /* (valid_count) files on which eval_loss is measured; NULL: none */
     size_t valid_count;
     /* data, and valid if given, name two files each: line i of the second is the translation of
-       line i of the first */
+       line i of the first; for mlm it is the second text of a pair (token type 1) */
     bool pairs;
     /* the run folder, which receives log.jsonl, loss.svg, checkpoint-STEP/, last and best; it must
        not hold a training already */

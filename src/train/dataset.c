@@ -67,6 +67,7 @@ static heed_status build(heed_dataset *d, heed_error *error)
                          d->options.length);
     d->text = (heed_stream_options){.tokenizer = d->options.tokenizer, .special = true, .end = -1};
     d->packing = (heed_packing){.stream = &d->stream, .length = d->options.length};
+    d->pairs = heed_data_kind_of(d->data) == HEED_DATA_PAIRS;
     HEED_TRY(d->options.objective->prepare(d, error));
     HEED_TRY(heed_dataset_tokenize(d, error));
     if (heed_data_kind_of(d->data) != HEED_DATA_TOKENS) { /* the stream now has all texts */
@@ -104,7 +105,7 @@ heed_status heed_dataset_new(heed_dataset **dataset, heed_data *data,
 heed_status heed_dataset_begin(heed_dataset *d, int64_t epoch, heed_error *error)
 {
     d->epoch = epoch;
-    if (d->options.objective->pairs) {
+    if (d->pairs) {
         d->units = d->stream.texts;
         return HEED_OK;
     }

@@ -39,6 +39,7 @@ struct heed_dataset {
     int32_t prefix, suffix, mask;
     int32_t start; /* seq2seq: first id that the decoder reads */
     int64_t epoch;
+    bool pairs;   /* a unit is a pair; else a packed row */
     size_t units; /* units of the current epoch */
     /* records with an answer that begins inside a token (border.h) */
     size_t split;

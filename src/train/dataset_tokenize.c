@@ -264,10 +264,12 @@ static heed_status check_kind(const heed_dataset *d, heed_data_kind kind, heed_e
     const heed_objective *objective = d->options.objective;
     bool is_clm = objective == &heed_objective_clm;
     bool fits = (kind == HEED_DATA_PAIRS) == objective->pairs;
+    if (kind == HEED_DATA_PAIRS) fits = objective->pairs || objective->pairs_too;
     if (kind == HEED_DATA_CONVERSATIONS) fits = is_clm;
     if (fits) return HEED_OK;
     const char *wanted = "documents or tokens";
     if (is_clm) wanted = "documents, conversations or tokens";
+    if (objective->pairs_too) wanted = "documents, pairs or tokens";
     if (objective->pairs)
         wanted = "pairs (.tsv, .jsonl with source and target, two files with --pairs)";
     return heed_fail(error, HEED_E_ARG, "objective %s trains on %s, the data holds %s",

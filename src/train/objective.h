@@ -13,6 +13,7 @@ typedef struct heed_objective {
     heed_arrangement arrangement; /* arrangement of the models that it trains by default */
     heed_head head;               /* head of those models */
     bool pairs;                   /* true: it reads pairs; false: documents or token files */
+    bool pairs_too;               /* it reads pairs beside these */
     /* Finds the special ids that it needs and chooses how texts are tokenized. Errors: HEED_E_ARG
        names what the tokenizer or model lacks. */
     heed_status (*prepare)(heed_dataset *, heed_error *);

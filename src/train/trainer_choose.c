@@ -41,7 +41,7 @@ heed_status heed_trainer_choose(heed_trainer *t, const heed_data *data, heed_err
     if (o->context > t->config.context)
         return heed_fail(error, HEED_E_ARG, "context %lld: the model has %lld positions",
                          (long long)o->context, (long long)t->config.context);
-    choose_integer(&o->batch_size, t->objective->pairs ? 32 : 16);
+    choose_integer(&o->batch_size, heed_data_kind_of(data) == HEED_DATA_PAIRS ? 32 : 16);
     choose_number(&o->learning_rate, usual_learning_rate(o));
     choose_number(&o->weight_decay, adamw ? 0.1 : 0);
     choose_number(&o->adam_beta2, t->objective == &heed_objective_clm ? 0.95 : 0.999);

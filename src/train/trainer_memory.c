@@ -35,7 +35,7 @@ static heed_status extents(const heed_trainer *t, const heed_dataset *data, size
                            heed_program_spec *spec, heed_error *error)
 {
     spec->rows = spec->source_rows = 0;
-    if (t->objective->pairs) {
+    if (data->pairs) {
         HEED_TRY(widest_pairs(data, batch, spec, error));
         spec->rows += spec->rows / 8;
         spec->source_rows += spec->source_rows / 8;

@@ -164,11 +164,91 @@ static void pieces_stand_between_their_marks(void **state)
     close_masking(&m);
 }
 
+/* Pairs of "ab" and "cde", both 1 to 9 times, in a file of two columns. */
+static void open_pairs(masking *m, size_t length)
+{
+    heed_buffer text = {0};
+    for (int i = 0; i < 9; i++) {
+        for (int n = 0; n <= i; n++) heed_buffer_text(&text, "ab");
+        heed_buffer_text(&text, "\t");
+        for (int n = 0; n <= i; n++) heed_buffer_text(&text, "cde");
+        heed_buffer_text(&text, "\n");
+    }
+    const char *path = scratch_file(&work, "pairs.tsv", text.data, text.length);
+    heed_data *data = NULL;
+    heed_buffer_free(&text);
+    assert_ok(heed_data_open(&data, &path, 1, &error));
+    heed_tokenizer_training training = {0};
+    heed_tokenizer_training_special(&training, HEED_SPECIAL_MASKING);
+    heed_tokenizer_trainer *trainer = NULL;
+    assert_ok(heed_tokenizer_trainer_new(&trainer, "char", &training, &error));
+    assert_ok(heed_tokenizer_trainer_feed(trainer, "abcde", 5, &error));
+    assert_ok(heed_tokenizer_trainer_finish(trainer, &m->tokenizer, &error));
+    heed_tokenizer_trainer_free(trainer);
+    assert_ok(heed_config_preset(&m->config, "bert", &error));
+    m->config.vocabulary = heed_tokenizer_id_limit(m->tokenizer);
+    heed_dataset_options options = {
+        .objective = &heed_objective_mlm,
+        .config = &m->config,
+        .tokenizer = m->tokenizer,
+        .length = length,
+        .seed = 11,
+    };
+    assert_ok(heed_dataset_new(&m->data, data, &options, &error));
+}
+
+/* The token of a row is one of these letters, or hidden: then its label is one. */
+static void assert_letter(const masking *m, int32_t row, const char *letters)
+{
+    int32_t id = heed_batch_read(&m->batch, "ids")[row];
+    const int32_t *rows = heed_batch_read(&m->batch, "rows"),
+                  *labels = heed_batch_read(&m->batch, "labels");
+    for (int64_t i = 0; i < m->batch.count[HEED_EXTENT_GATHERED]; i++)
+        if (rows[i] == row) id = labels[i];
+    size_t length = 0;
+    const char *token = heed_tokenizer_token(m->tokenizer, id, &length);
+    assert_int_equal(length, 1);
+    assert_non_null(strchr(letters, *token));
+}
+
+/* [CLS] first [SEP] second [SEP]: the second has token type 1, and no text is longer than half of
+   what the marks leave. */
+static void texts_of_pairs_have_their_types(void **state)
+{
+    (void)state;
+    enum { PAIRS = 9, T = 32, HALF = (T - 3) / 2 };
+    masking m = {0};
+    open_pairs(&m, T);
+    collate_all(&m, 0);
+    const int32_t *ids = heed_batch_read(&m.batch, "ids"),
+                  *types = heed_batch_read(&m.batch, "types"),
+                  *fields = heed_batch_read(&m.batch, "sequences");
+    int32_t separator = heed_tokenizer_special(m.tokenizer, HEED_SEP);
+    assert_int_equal(m.batch.count[HEED_EXTENT_SEQUENCES], PAIRS);
+    assert_true(m.batch.count[HEED_EXTENT_GATHERED] > 0);
+    for (int pair = 0; pair < PAIRS; pair++, fields += HEED_SEQUENCE_FIELDS) {
+        int32_t row = fields[HEED_SEQUENCE_QUERY_START];
+        int32_t first = 2 * (pair + 1), second = 3 * (pair + 1);
+        if (first > HALF) first = HALF;
+        if (second > HALF) second = HALF;
+        assert_int_equal(fields[HEED_SEQUENCE_QUERY_LENGTH], first + second + 3);
+        assert_int_equal(ids[row], heed_tokenizer_special(m.tokenizer, HEED_CLS));
+        assert_int_equal(ids[row + 1 + first], separator);
+        assert_int_equal(ids[row + 2 + first + second], separator);
+        for (int32_t t = 0; t < first + second + 3; t++)
+            assert_int_equal(types[row + t], t > 1 + first);
+        for (int32_t t = 0; t < first; t++) assert_letter(&m, row + 1 + t, "ab");
+        for (int32_t t = 0; t < second; t++) assert_letter(&m, row + 2 + first + t, "cde");
+    }
+    close_masking(&m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shares_are_those_of_bert),
         cmocka_unit_test(epochs_hide_differently_and_evaluation_alike),
-        cmocka_unit_test(pieces_stand_between_their_marks)};
+        cmocka_unit_test(pieces_stand_between_their_marks),
+        cmocka_unit_test(texts_of_pairs_have_their_types)};
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

@@ -66,23 +66,24 @@ static heed_value build_layer(heed_build *b, heed_weight_place place, heed_value
 heed_value heed_build_stack(heed_build *b, const heed_stack_inputs *inputs)
 {
     const heed_stack *stack = heed_stack_by_id(b->config, inputs->stack_id);
-    heed_weight_place place = {.stack_id = (uint8_t)inputs->stack_id};
-    heed_scope(b->graph, "%s.embedding", stack_name(&place));
-    heed_value x = heed_front_build(b, &place);
+    const heed_weight_place around = {.stack_id = (uint8_t)inputs->stack_id};
+    const int64_t runs = heed_stack_runs(stack);
+    heed_scope(b->graph, "%s.embedding", stack_name(&around));
+    heed_value x = heed_front_build(b, &around);
     if (inputs == &b->main && heed_build_balances(b))
         b->counted = heed_build_input(b, NULL, HEED_INPUT_COUNTED, 0);
-    const int64_t runs = heed_stack_runs(stack);
-    for (; place.run < runs; place.run++) {
+    for (int64_t run = 0; run < runs; run++) {
+        heed_weight_place place = around;
+        place.run = run;
+        place.layer = heed_stack_layer_of(stack, run);
         heed_checkpoint(b->graph, x);
         if (b->spec->hidden_states)
-            heed_build_publish(b, x, "%s.%lld", inputs->hidden, (long long)place.run);
-        place.layer = heed_stack_layer_of(stack, place.run);
+            heed_build_publish(b, x, "%s.%lld", inputs->hidden, (long long)run);
         x = build_layer(b, place, x);
     }
-    place.run = place.layer = 0;
     heed_checkpoint(b->graph, x);
-    heed_scope(b->graph, "%s.final_norm", stack_name(&place));
-    x = heed_front_end(b, &place, x);
+    heed_scope(b->graph, "%s.final_norm", stack_name(&around));
+    x = heed_front_end(b, &around, x);
     if (b->spec->hidden_states)
         heed_build_publish(b, x, "%s.%lld", inputs->hidden, (long long)runs);
     if (b->spec->hidden_states || inputs == &b->main) heed_build_publish(b, x, "%s", inputs->last);

@@ -311,6 +311,11 @@ static void runs_of_shared_layers_follow_the_groups(void **state)
     assert_int_equal(heed_stack_own_layers(&stack), 4);
     for (int64_t run = 0; run < 12; run++)
         assert_int_equal(heed_stack_layer_of(&stack, run), expected[run]);
+    /* three groups do not divide seven layers */
+    static const int64_t uneven[7] = {0, 0, 0, 1, 1, 2, 2};
+    stack = (heed_stack){.layers = 7, .own_layers = 3};
+    for (int64_t run = 0; run < 7; run++)
+        assert_int_equal(heed_stack_layer_of(&stack, run), uneven[run]);
     stack = (heed_stack){.layers = 3};
     for (int64_t run = 0; run < 3; run++) assert_int_equal(heed_stack_layer_of(&stack, run), run);
 }

@@ -15,7 +15,7 @@
    Outputs
      logits                  (R,V); (B,C) for sequence heads, (R,C) token classes, (N,2) questions
      prediction_logits       (R,V)
-     seq_relationship_logits (B,2)
+     seq_relationship_logits (B,2); sop_logits of the order of sentences
      hidden_states.I         (N,D)      with spec.hidden_states, as the next two lines
      last_hidden_state, pooler_output, mean_pooled and sentence_embedding (B,D)
      encoder_hidden_states.I (S,D) and encoder_last_hidden_state of encoder-decoders

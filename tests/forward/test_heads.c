@@ -332,6 +332,53 @@ static void two_heads(void **state)
     heed_cpu_backend_free(backend);
 }
 
+/* The logits of a classifier with an encoder and a decoder; `given`: what the decoder reads, or
+   NULL. */
+static heed_tensor_list classify_pairs(heed_model *model, const heed_backend *backend,
+                                       const int64_t *given)
+{
+    heed_named_tensor read = integers("in.decoder_input_ids", given, 2);
+    return run(model, backend, &read, given ? 1 : 0);
+}
+
+/* A classifier with two stacks reads its source once more, shifted right, and pools the place of
+   the last end token of the source. */
+static void the_end_of_the_source_is_pooled(void **state)
+{
+    (void)state;
+    static const int64_t shifted[2][BATCH * TOKENS] = {{2, 4, END, 7, END, 2, 5, 6, END, 0},
+                                                       {9, 4, END, 7, END, END, 5, 6, END, 0}};
+    static const int64_t ends[BATCH] = {3, 2};
+    heed_backend *backend = backend_of_tests();
+    for (int with_end = 0; with_end < 2; with_end++) {
+        heed_config config = config_of((const uint8_t[HEED_MAX_HEADS]){HEED_HEAD_SEQUENCE_CLASS});
+        config.arrangement = HEED_ENCODER_DECODER;
+        config.decoder = config.encoder;
+        config.causal = true;
+        config.decoder_start_id = 2;
+        config.starts_with_end = with_end == 1;
+        config.pooled_row = HEED_POOLED_END;
+        config.pooler = tanh_layer;
+        heed_model *model = model_of(&config, backend);
+        heed_tensor_list made = classify_pairs(model, backend, NULL);
+        heed_tensor_list told = classify_pairs(model, backend, shifted[with_end]);
+        for (int64_t b = 0; b < BATCH; b++) {
+            double x[WIDTH], logits[CLASSES];
+            row_of(values(&made, "out.last_hidden_state"), b, ends[b], x);
+            pool(model, &tanh_layer, x);
+            multiply(model, "classifier", x, CLASSES, WIDTH, logits);
+            for (int i = 0; i < CLASSES; i++) {
+                compare("end", logits[i], (double)values(&made, "out.logits")[b * CLASSES + i]);
+                compare("shifted", logits[i], (double)values(&told, "out.logits")[b * CLASSES + i]);
+            }
+        }
+        heed_tensor_list_free(&made);
+        heed_tensor_list_free(&told);
+        heed_model_release(model);
+    }
+    heed_cpu_backend_free(backend);
+}
+
 /* Two heads with one column of labels have no loss. */
 static void heads_that_share_labels(void **state)
 {
@@ -370,6 +417,7 @@ int main(void)
                                        cmocka_unit_test(token_classes_after_a_layer),
                                        cmocka_unit_test(replaced_tokens),
                                        cmocka_unit_test(two_heads),
+                                       cmocka_unit_test(the_end_of_the_source_is_pooled),
                                        cmocka_unit_test(heads_that_share_labels),
                                        cmocka_unit_test(heads_that_a_family_lacks)};
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -134,13 +134,24 @@ static heed_status find_end(const heed_forward_call *call, int64_t b, int64_t *a
                      (long long)call->main.padded.length, (long long)*at);
 }
 
+/* Returns the first token of sequence b, or the first that the mask shows if sequences are
+   compared. */
+static int64_t first_token(const heed_forward_call *call, int64_t b)
+{
+    const heed_padded *padded = &call->main.padded;
+    if (!heed_head_any(call->config, HEED_TRAIT_COMPARES)) return 0;
+    for (int64_t t = 0; t < padded->length; t++)
+        if (padded->keep[b * padded->length + t]) return t;
+    return 0;
+}
+
 static heed_status find_pooled(const heed_forward_call *call, int64_t b, int64_t *at,
                                heed_error *error)
 {
     int64_t row = call->config->pooled_row;
     bool last = call->config->arrangement == HEED_DECODER_ONLY;
     if (row == HEED_POOLED_USUAL) row = last ? HEED_POOLED_LAST : HEED_POOLED_FIRST;
-    *at = 0;
+    *at = row == HEED_POOLED_FIRST ? first_token(call, b) : 0;
     if (row == HEED_POOLED_LAST) return find_last(call, b, at, error);
     return row == HEED_POOLED_END ? find_end(call, b, at, error) : HEED_OK;
 }

@@ -73,8 +73,8 @@ typedef struct heed_stack {
 /* Which row stands for a sequence. */
 typedef enum heed_pooled_row {
     HEED_POOLED_USUAL, /* the first of an encoder, the last of a decoder */
-    HEED_POOLED_FIRST,
-    HEED_POOLED_LAST, /* the last one that is not padding */
+    HEED_POOLED_FIRST, /* of sequences that are compared, the first that is seen */
+    HEED_POOLED_LAST,  /* the last one that is not padding */
     /* the last one whose token is eos_id; in an encoder-decoder, that of the same place of the
        source */
     HEED_POOLED_END,
@@ -88,7 +88,7 @@ typedef struct heed_transform {
     bool dense; /* false: nothing at all */
     bool bias, norm, dropout;
     bool own_activation; /* false: the activation is the model's */
-    bool every_row;      /* heads that pool no row have it too */
+    bool every_row;      /* heads that pool no row have it too, and the bare model has none */
     heed_unary_kind activation;
 } heed_transform;
 

@@ -104,13 +104,15 @@ static heed_status find_member(const heed_key *key, const json_t *json, json_mem
 static heed_status read_integer(heed_config *config, const heed_key *key, const json_member *in,
                                 heed_error *error)
 {
-    const bool may_be_0 = key->type == HEED_KEY_COUNT || key->type == HEED_KEY_SPAN;
+    const bool may_be_0 = key->type == HEED_KEY_COUNT || key->type == HEED_KEY_SPAN ||
+                          key->type == HEED_KEY_ABOUT;
     int64_t least = may_be_0 ? 0 : 1, value = 0;
     HEED_TRY(heed_json_integer(in->owner, in->name, &value, in->where, error));
     if (value < least || value > INT32_MAX)
         return heed_fail(error, HEED_E_FORMAT,
                          "%s: %s is %lld; expected an integer from %lld to %d", in->where, in->name,
                          (long long)value, (long long)least, INT32_MAX);
+    if (key->type == HEED_KEY_ABOUT) value = value / 2 + 1;
     heed_config_set_integer(config, key->field, value);
     return HEED_OK;
 }
@@ -192,7 +194,8 @@ static heed_status read_kind(heed_config *config, const heed_key *key, const jso
     }
     heed_buffer known = {0};
     for (int64_t i = 0; key->names[i]; i++)
-        if (*key->names[i]) heed_buffer_printf(&known, "%s%s", i ? ", " : "", key->names[i]);
+        if (*key->names[i])
+            heed_buffer_printf(&known, "%s%s", known.length ? ", " : "", key->names[i]);
     heed_fail(error, HEED_E_UNSUPPORTED, "%s: %s is \"%s\"; expected one of %s", in->where,
               in->name, name, known.data ? known.data : "");
     heed_buffer_free(&known);
@@ -257,6 +260,7 @@ static heed_status read_value(heed_config *config, const heed_key *key, const js
     case HEED_KEY_SIZE:
     case HEED_KEY_SPAN:
     case HEED_KEY_SWITCHED:
+    case HEED_KEY_ABOUT:
     case HEED_KEY_COUNT: return read_integer(config, key, in, error);
     case HEED_KEY_ID: return read_id(config, key, in, error);
     case HEED_KEY_NUMBER:

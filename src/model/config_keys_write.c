@@ -40,6 +40,7 @@ static json_t *key_value(const heed_config *config, const heed_key *key)
     case HEED_KEY_COUNT: return json_integer(integer);
     case HEED_KEY_SPAN:
     case HEED_KEY_SWITCHED: return integer > 0 ? json_integer(integer) : json_null();
+    case HEED_KEY_ABOUT: return json_integer(2 * (integer - 1));
     case HEED_KEY_ID: return integer < 0 ? json_null() : json_integer(integer);
     case HEED_KEY_NUMBER:
     case HEED_KEY_RATE: return real_value(key, number);

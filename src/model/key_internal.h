@@ -21,6 +21,7 @@ typedef enum heed_key_type {
     HEED_KEY_KIND,       /* one of `names` */
     HEED_KEY_CHOICE,     /* a flag that chooses one of two values: `no` or `yes` */
     HEED_KEY_SWITCHED,   /* a size or null, which counts if the flag `only` is true; else 0 */
+    HEED_KEY_ABOUT,      /* how far a window reaches to both sides together, n: n / 2 + 1 */
     HEED_KEY_ROOT,       /* a flag; true means sqrt(d_model), false means 1 */
     /* rows of a table of positions whose first pad_id + 1 rows are no token's; the field is the
        number of tokens. A row for pad_token_id stands before it. */
@@ -125,6 +126,8 @@ typedef struct heed_key {
     {.name = (key), .type = HEED_KEY_CHOICE, .flags = HEED_KEY_HAS_ABSENT, \
      .field = HEED_PLACE(at), .no = (int32_t)(false_value), .yes = (int32_t)(true_value), \
      .absent = (int32_t)(default_value)}
+/* The extent of a window that lies about its token: n / 2 tokens to either side. */
+#define HEED_KEY_WINDOW_ABOUT(key) HEED_KEY_AS(key, ABOUT, 0, window)
 /* A window that counts only if the key `flag` is true. */
 #define HEED_KEY_SWITCHED_WINDOW(key, default_value, flag) \
     {.name = (key), .type = HEED_KEY_SWITCHED, .flags = HEED_KEY_HAS_ABSENT, \

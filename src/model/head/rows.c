@@ -6,9 +6,10 @@
 bool heed_head_has_pooler(const heed_config *config, const heed_weight_place *place)
 {
     (void)place;
-    bool reads_it = config->pooler.every_row ||
-                    heed_head_any(config, HEED_TRAIT_POOLS | HEED_TRAIT_BARE);
-    return config->pooler.dense && reads_it;
+    bool bare = heed_head_any(config, HEED_TRAIT_BARE);
+    if (!config->pooler.dense) return false;
+    if (config->pooler.every_row) return !bare;
+    return bare || heed_head_any(config, HEED_TRAIT_POOLS);
 }
 
 bool heed_head_has_pooler_bias(const heed_config *config, const heed_weight_place *place)

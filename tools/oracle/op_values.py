@@ -7,6 +7,7 @@ Inputs are not stored: element i of input k is ((37 i + 11 k) mod 23 - 11) / 8, 
 tests/op/test_values.c.
 """
 import math
+import textwrap
 
 import torch
 import torch.nn.functional as F
@@ -23,16 +24,17 @@ def numbers(k, *shape):
 
 
 def emit(name, value, expression):
-    flat = [float(v) for v in value.reshape(-1)]
-    print(f"/* {expression} */")
-    line = f"static const double torch_{name}[] = {{"
-    for i, v in enumerate(flat):
-        text = repr(v) + (", " if i + 1 < len(flat) else "};")
-        if len(line) + len(text) > 100:
-            print(line.rstrip())
-            line = "    "
-        line += text
-    print(line)
+    """Prints an array in the layout of tests/op/torch_values.h: on one line if it fits."""
+    texts = [repr(float(v)) for v in value.reshape(-1)]
+    print("\n".join(textwrap.wrap(f"/* {expression} */", 100, subsequent_indent="   ")))
+    start = f"static const double torch_{name}[] = {{"
+    line = start + ", ".join(texts) + "};"
+    if len(line) <= 100:
+        print(line)
+        return
+    print(start)
+    values = ", ".join(texts) + "};"
+    print(textwrap.fill(values, 100, initial_indent="    ", subsequent_indent="    "))
 
 
 def show(name, expression):

@@ -27,6 +27,7 @@ static heed_status load(const heed_conversion *how, heed_model **model, heed_err
     if (status == HEED_OK) status = heed_model_new_random(model, config, &options, error);
     json_decref(json);
     free(config);
+    if (status == HEED_OK) status = heed_model_read_besides(*model, how->random, error);
     return status;
 }
 

@@ -251,6 +251,19 @@ static json_t *describe_tokenizer(const char *model, json_t *notes)
     return NULL;
 }
 
+/* Returns the keys of config.json that the model does not use; NULL if memory is out. */
+static json_t *describe_unused(const heed_model *model)
+{
+    json_t *keys = json_array();
+    const char *key;
+    bool ok = keys != NULL;
+    for (size_t i = 0; ok && (key = heed_model_unused_key(model, i)) != NULL; i++)
+        ok = json_array_append_new(keys, json_string(key)) == 0;
+    if (ok) return keys;
+    json_decref(keys);
+    return NULL;
+}
+
 /* Loads a model and describes it. */
 static heed_status describe_model(heed_context *context, const char *model, json_t **json,
                                   heed_error *error)
@@ -292,6 +305,7 @@ static heed_status describe_model(heed_context *context, const char *model, json
         put(&d, "tokenizer", describe_tokenizer(model, notes));
         bool generates = config->arrangement != HEED_ENCODER_ONLY && config->vocabulary > 0;
         if (generates) status = describe_generation(&d, model, config, notes, error);
+        put(&d, "unused_keys", describe_unused(loaded));
         put(&d, "notes", json_incref(notes));
         if (d.failed && status == HEED_OK)
             status = heed_fail_memory(error, 4096, "the description");

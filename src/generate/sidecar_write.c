@@ -32,21 +32,6 @@ static bool keep_members(json_t *written, const json_t *source)
     return true;
 }
 
-/* Copies the names of classes, if there are as many as in the written configuration. */
-static bool keep_labels(json_t *written, const json_t *source)
-{
-    static const char *const members[] = {"id2label", "label2id"};
-    bool ok = true;
-    for (size_t i = 0; ok && i < sizeof members / sizeof *members; i++) {
-        json_t *names = json_object_get(source, members[i]);
-        const json_t *own = json_object_get(written, members[i]);
-        bool fits = json_is_object(names) && json_is_object(own) &&
-                    json_object_size(names) == json_object_size(own);
-        if (fits) ok = json_object_set(written, members[i], names) == 0;
-    }
-    return ok;
-}
-
 static bool put_config(heed_buffer *text, const json_t *json)
 {
     heed_sidecar_put_json(text, json);
@@ -66,7 +51,6 @@ static heed_status amend_config(const heed_sidecar_file *file, const char *path,
     HEED_TRY(heed_json_read(&written, path, error));
     heed_status status = heed_sidecar_parse(file, &source, error);
     bool ok = status == HEED_OK && put_config(&before, written) && keep_members(written, source) &&
-              keep_labels(written, source) &&
               heed_sidecar_collect(written, heed_config_nested(source)) &&
               put_config(&after, written);
     if (status == HEED_OK && !ok)

@@ -67,21 +67,7 @@ static bool write_labels(const heed_config *config, json_t *json)
         json_object_set_new(json, "problem_type",
                             json_string(heed_problem_names[config->problem])) != 0)
         return false;
-    if (!heed_head_any(config, HEED_TRAIT_NAMES_CLASSES)) return true;
-    json_t *names = json_object(), *ids = json_object();
-    bool ok = names && ids;
-    for (int64_t i = 0; ok && i < config->labels; i++) {
-        char id[24], name[32];
-        snprintf(id, sizeof id, "%lld", (long long)i);
-        snprintf(name, sizeof name, "LABEL_%lld", (long long)i);
-        ok = json_object_set_new(names, id, json_string(name)) == 0 &&
-             json_object_set_new(ids, name, json_integer(i)) == 0;
-    }
-    ok = ok && json_object_set(json, "id2label", names) == 0 &&
-         json_object_set(json, "label2id", ids) == 0;
-    json_decref(names);
-    json_decref(ids);
-    return ok;
+    return heed_class_names_write(config, NULL, json);
 }
 
 static const char *architecture_of(const heed_config *config)

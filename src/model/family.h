@@ -192,6 +192,18 @@ const char *heed_family_list(char *text, size_t room);
    one if the model of `config` has no head. Borrowed. */
 const char *heed_family_prefix(const heed_family *family, const heed_config *config);
 
+/* Returns the keys of a config.json that the model does not use, as an array of texts, which the
+   caller frees; NULL if memory is out. Keys that say nothing about the model, and values that
+   switch something off, are left out. */
+json_t *heed_config_unused(const heed_config *config, const json_t *json);
+/* Reads the names of classes from id2label as an array of texts, which the caller frees; NULL if
+   the file has none for the model's head. HEED_E_FORMAT: a class has no name. */
+heed_status heed_class_names_read(json_t **names, const heed_config *config, const json_t *json,
+                                  const char *where, heed_error *error);
+/* Adds id2label and label2id if the model's head names its classes; they are LABEL_0 and so on
+   unless `names` has one for each. Returns false if memory is out. */
+bool heed_class_names_write(const heed_config *config, const json_t *names, json_t *json);
+
 /* Returns the family that config.json is written as, and writes the configuration in its terms to
    *as. heed_config_written_as returns its name. */
 const heed_family *heed_config_written_family(const heed_config *config, heed_config *as);

@@ -385,6 +385,19 @@ static heed_status load_weights(heed_model *model, heed_weights_file *file,
     return fill_all(model, file, options, error);
 }
 
+/* Reads what the config.json beside the weights says beyond the configuration. */
+static heed_status load_besides(heed_model *model, const char *path, heed_error *error)
+{
+    if (is_gguf(model)) return HEED_OK;
+    char *folder = heed_weights_folder(path);
+    char *file = folder ? heed_path_join(folder, "config.json") : NULL;
+    heed_status status = file ? heed_model_read_besides(model, file, error)
+                              : heed_fail_memory(error, strlen(path) + 16, "a path");
+    free(file);
+    free(folder);
+    return status;
+}
+
 heed_status heed_model_load(heed_model **out, const char *path, const heed_model_options *options,
                             heed_error *error)
 {
@@ -401,6 +414,7 @@ heed_status heed_model_load(heed_model **out, const char *path, const heed_model
     if (status == HEED_OK) status = heed_model_create(&model, &config, options, error);
     if (status == HEED_OK && heed_weights_file_gguf(file))
         model->names = config.family->gguf->weights;
+    if (status == HEED_OK) status = load_besides(model, path, error);
     if (status == HEED_OK) status = load_weights(model, file, options, error);
     heed_weights_file_close(file);
     if (model) model->cancel = (heed_cancel){0};

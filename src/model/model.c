@@ -50,6 +50,8 @@ void heed_model_release(heed_model *model)
         heed_free_aligned(model->tensors[i].values);
         heed_free_aligned(model->tensors[i].gradient);
     }
+    json_decref(model->class_names);
+    json_decref(model->unused_keys);
     for (size_t i = 0; i < model->n_notes; i++) free(model->notes[i].text);
     free(model->notes);
     free(model->weights);
@@ -95,6 +97,48 @@ double heed_model_step_bytes(const heed_model *model, int64_t rows)
         sum += (double)weight->bytes * share;
     }
     return sum;
+}
+
+/* ---- what config.json says besides ---- */
+
+/* Warns of the keys that the model does not use, in one line. */
+static heed_status warn_unused(heed_model *model, const char *where, heed_error *error)
+{
+    heed_buffer keys = {0};
+    for (size_t i = 0; i < json_array_size(model->unused_keys); i++) {
+        const char *key = json_string_value(json_array_get(model->unused_keys, i));
+        heed_buffer_printf(&keys, "%s%s", i > 0 ? ", " : "", key);
+    }
+    heed_status status = HEED_OK;
+    if (keys.failed) status = heed_fail_memory(error, 4096, "a warning");
+    else if (keys.length > 0)
+        status = heed_model_warning_add(model, error, "%s: not used: %s", where, keys.data);
+    heed_buffer_free(&keys);
+    return status;
+}
+
+heed_status heed_model_read_besides(heed_model *model, const char *path, heed_error *error)
+{
+    json_t *json = NULL;
+    HEED_TRY(heed_json_read(&json, path, error));
+    heed_status status = heed_class_names_read(&model->class_names, &model->config, json, path,
+                                               error);
+    if (status == HEED_OK) {
+        model->unused_keys = heed_config_unused(&model->config, json);
+        if (!model->unused_keys) status = heed_fail_memory(error, 4096, "the unused keys");
+    }
+    json_decref(json);
+    return status == HEED_OK ? warn_unused(model, path, error) : status;
+}
+
+const char *heed_model_class_name(const heed_model *model, int64_t label)
+{
+    return json_string_value(json_array_get(model->class_names, (size_t)label));
+}
+
+const char *heed_model_unused_key(const heed_model *model, size_t index)
+{
+    return json_string_value(json_array_get(model->unused_keys, index));
 }
 
 /* ---- notes ---- */

@@ -88,6 +88,14 @@ size_t heed_model_copy_bytes(const heed_model *model);
 double heed_model_step_bytes(const heed_model *model, int64_t rows);
 /* Notes: what the user should know, such as initialized heads and ignored tensors. index < count;
    the text is borrowed from the model. */
+/* Reads from a config.json what heed_config does not hold: names of classes, which saving writes
+   again, and keys that the model does not use, of which a note warns. heed_model_load does that
+   itself; a model with random weights needs it. */
+heed_status heed_model_read_besides(heed_model *model, const char *path, heed_error *error);
+/* Returns the name of a class; NULL if it has none. Borrowed. */
+const char *heed_model_class_name(const heed_model *model, int64_t label);
+/* Returns a key of config.json that the model does not use; NULL after the last one. Borrowed. */
+const char *heed_model_unused_key(const heed_model *model, size_t index);
 size_t heed_model_note_count(const heed_model *model);
 const char *heed_model_note(const heed_model *model, size_t index);
 /* Returns whether the note is a warning, which should be shown as soon as the model is loaded. */

@@ -135,6 +135,10 @@ static heed_status write_config(const heed_model *model, const char *folder, hee
     if (dtype != HEED_DTYPE_COUNT) config.dtype = dtype;
     else if (model->training) config.dtype = HEED_F32;
     HEED_TRY(heed_config_write(&config, &json, error));
+    if (!heed_class_names_write(&config, model->class_names, json)) {
+        json_decref(json);
+        return heed_fail_memory(error, 4096, "the names of classes");
+    }
     char *path = heed_path_join(folder, "config.json");
     heed_buffer text = {0};
     heed_json_put(&text, json, JSON_INDENT(2) | JSON_SORT_KEYS);

@@ -101,6 +101,8 @@ struct heed_model {
         slopes[HEED_STACK_IDS];
     size_t *parameters; /* indices of the trained tensors */
     size_t n_parameters;
+    json_t *class_names; /* an array of texts; NULL: they have none, or no head has classes */
+    json_t *unused_keys; /* of config.json, an array of texts; NULL: it was not read */
     heed_model_message *notes;
     size_t n_notes, notes_capacity;
     const heed_weight_name *names; /* table of tensor names: the family's own, or its GGUF names */

@@ -79,6 +79,7 @@ static heed_status open_random(heed_trainer *t, const heed_data *data,
                          "%.2f GB, %.2f GB are free; fewer layers or a smaller d_model fit",
                          size.parameters, (double)bytes / 1e9, (double)free_bytes / 1e9);
     HEED_TRY(heed_model_new_random(&t->model, &t->config, options, error));
+    if (t->options.config) HEED_TRY(heed_model_read_besides(t->model, t->options.config, error));
     return become_published(t, error);
 }
 

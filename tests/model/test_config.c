@@ -101,6 +101,31 @@ static const bad_config bad[] = {
     {LLAMA(", \"architectures\": [\"LlamaForCausalLM\", \"LlamaModel\"]"), HEED_E_FORMAT,
      "architectures: expected a list with one class name"},
     {LLAMA(", \"architectures\": [7]"), HEED_E_FORMAT, "architectures"},
+    {"{\"model_type\": \"mpt\", \"attn_config\": []}", HEED_E_FORMAT,
+     "attn_config is an array; expected an object or null"},
+    {"{\"model_type\": \"mpt\", \"attn_config\": {\"qk_ln\": true}}", HEED_E_UNSUPPORTED,
+     "attn_config: qk_ln is true; only false is supported"},
+    {"{\"model_type\": \"mpt\", \"attn_config\": {\"attn_pdrop\": 1.0}}", HEED_E_FORMAT,
+     "attn_config: attn_pdrop is 1; expected a rate"},
+    {"{\"model_type\": \"mpt\", \"expansion_ratio\": 2}", HEED_E_UNSUPPORTED,
+     "expansion_ratio is 2; only 4 is supported"},
+    {"{\"model_type\": \"mixtral\", \"router_jitter_noise\": 0.5}", HEED_E_UNSUPPORTED,
+     "router_jitter_noise is 0.5; only 0 is supported"},
+    {"{\"model_type\": \"mixtral\", \"num_local_experts\": \"eight\"}", HEED_E_FORMAT,
+     "num_local_experts"},
+    {"{\"model_type\": \"mixtral\", \"num_experts_per_tok\": 9}", HEED_E_FORMAT, "chooses is 9"},
+    {"{\"model_type\": \"qwen3_moe\", \"mlp_only_layers\": 3}", HEED_E_FORMAT,
+     "mlp_only_layers is an integer; expected a list of layers"},
+    {"{\"model_type\": \"qwen3_moe\", \"mlp_only_layers\": [-1]}", HEED_E_FORMAT,
+     "mlp_only_layers[0]"},
+    {"{\"model_type\": \"marian\", \"scale_embedding\": \"yes\"}", HEED_E_FORMAT,
+     "scale_embedding"},
+    {"{\"model_type\": \"marian\", \"is_encoder_decoder\": false}", HEED_E_UNSUPPORTED,
+     "is_encoder_decoder is false; only true is supported"},
+    {"{\"model_type\": \"gemma2\", \"layer_types\": \"full_attention\"}", HEED_E_FORMAT,
+     "layer_types is a string; expected a list"},
+    {"{\"model_type\": \"gpt_bigcode\", \"multi_query\": 1}", HEED_E_FORMAT, "multi_query"},
+    {"{\"model_type\": \"falcon\", \"alibi\": \"true\"}", HEED_E_FORMAT, "alibi"},
     {LLAMA(", \"num_labels\": 0"), HEED_E_FORMAT, "num_labels is 0"},
     {LLAMA(", \"problem_type\": \"guessing\""), HEED_E_FORMAT, "problem_type is \"guessing\""},
     {LLAMA(", \"rope_theta\": 0"), HEED_E_FORMAT, "rope_theta is 0"},
@@ -476,6 +501,45 @@ static void models_are_written_as_the_family_they_coincide_with(void **state)
     assert_fails(HEED_E_ARG, "no family is called \"x\"", heed_config_preset(&c, "x", &error));
 }
 
+/* Reads a text and returns its unused keys as one text, which the caller frees. */
+static char *unused_of(const char *text)
+{
+    heed_config c;
+    json_t *json = NULL;
+    assert_ok(heed_json_parse(&json, text, strlen(text), "config.json", &error));
+    assert_ok(heed_config_read(&c, json, "config.json", &error));
+    json_t *unused = heed_config_unused(&c, json);
+    char *list = json_dumps(unused, JSON_COMPACT);
+    json_decref(unused);
+    json_decref(json);
+    return list;
+}
+
+/* Keys that the family's tables do not name are listed, also those in nested objects, unless they
+   switch something off or say nothing about the model. */
+static void keys_that_a_model_does_not_use_are_listed(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *unused;
+    } cases[] = {
+        {LLAMA(""), "[]"},
+        {LLAMA(", \"transformers_version\": \"4.30.0\", \"architectures\": "
+               "[\"LlamaForCausalLM\"], \"_name_or_path\": \"x\", \"temperature\": 0.7"),
+         "[]"},
+        {LLAMA(", \"rope_theta\": 100.0, \"rope_scaling\": null, \"qkv_shift\": false"), "[]"},
+        {LLAMA(", \"qkv_shift\": 0.5, \"n_layer\": 3"), "[\"qkv_shift\",\"n_layer\"]"},
+        {QWEN2(", \"use_sliding_window\": false, \"max_window_layers\": 28"), "[]"},
+        {"{\"model_type\": \"mpt\", \"attn_config\": {\"alibi\": true, \"rounds\": 3}}",
+         "[\"attn_config.rounds\"]"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *unused = unused_of(cases[i].text);
+        assert_string_equal(unused, cases[i].unused);
+        free(unused);
+    }
+}
+
 /* Gives a field another value that its key can express. */
 static void change_field(heed_config *c, const heed_key *key)
 {
@@ -583,6 +647,7 @@ int main(void)
         cmocka_unit_test(every_activation_of_transformers_is_known),
         cmocka_unit_test(written_configurations_read_back),
         cmocka_unit_test(models_are_written_as_the_family_they_coincide_with),
+        cmocka_unit_test(keys_that_a_model_does_not_use_are_listed),
         cmocka_unit_test(every_field_is_listed_compared_and_written),
         cmocka_unit_test(every_wanted_role_has_one_name)};
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -442,6 +442,55 @@ static void weights_are_rounded_when_asked_for(void **state)
     heed_cpu_backend_free(cpu);
 }
 
+/* ---- what config.json says beside the configuration ---- */
+
+/* Names of classes and problem_type are saved as they were read, also by a model that trains. A key
+   that the model does not use is a warning. */
+static void names_of_classes_are_saved(void **state)
+{
+    (void)state;
+    static const char changes[] =
+        "{\"id2label\": {\"0\": \"good\", \"1\": \"bad\", \"2\": \"so so\"}, \"label2id\": "
+        "{\"good\": 0, \"bad\": 1, \"so so\": 2}, \"problem_type\": "
+        "\"single_label_classification\", \"mood\": 2}";
+    copy c = copy_open("bert-seqcls");
+    copy_config(&c, "bert-seqcls", changes);
+    const char *folder = copy_write(&c);
+    for (int training = 0; training < 2; training++) {
+        heed_model *model = NULL;
+        scratch s;
+        char path[512];
+        scratch_make(&s);
+        assert_ok(heed_model_load(
+            &model, folder, &(heed_model_options){.backend = &reference, .training = training},
+            &error));
+        assert_string_equal(heed_model_class_name(model, 2), "so so");
+        assert_null(heed_model_class_name(model, 3));
+        assert_string_equal(heed_model_unused_key(model, 0), "mood");
+        assert_null(heed_model_unused_key(model, 1));
+        assert_non_null(strstr(heed_model_note(model, 0), "not used: mood"));
+        assert_true(heed_model_note_is_warning(model, 0));
+        assert_ok(heed_model_save(model, s.folder, HEED_DTYPE_COUNT, &error));
+        heed_model_release(model);
+        snprintf(path, sizeof path, "%s/config.json", s.folder);
+        json_t *saved = json_load_file(path, 0, NULL), *wanted = json_loads(changes, 0, NULL);
+        static const char *const keys[] = {"id2label", "label2id", "problem_type"};
+        for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+            assert_true(
+                json_equal(json_object_get(saved, keys[i]), json_object_get(wanted, keys[i])));
+        json_decref(saved);
+        json_decref(wanted);
+        scratch_remove(&s);
+    }
+    copy_config(&c, "bert-seqcls", "{\"id2label\": {\"0\": \"a\", \"2\": \"b\", \"3\": \"c\"}}");
+    assert_fails(HEED_E_FORMAT, "id2label has no name for class 1; expected a text for each",
+                 load(folder, &(heed_model_options){.backend = &reference}, &error));
+    copy_config(&c, "bert-seqcls", "{\"id2label\": {\"0\": \"a\", \"1\": [], \"2\": \"c\"}}");
+    assert_fails(HEED_E_FORMAT, "id2label has no name for class 1",
+                 load(folder, &(heed_model_options){.backend = &reference}, &error));
+    copy_close(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(wrong_files_are_refused_by_name),
@@ -451,6 +500,7 @@ int main(void)
                                        cmocka_unit_test(resident_weights_are_as_large_as_the_file),
                                        cmocka_unit_test(new_models_begin_as_their_family_does),
                                        cmocka_unit_test(free_models_are_written_as_published_ones),
-                                       cmocka_unit_test(weights_are_rounded_when_asked_for)};
+                                       cmocka_unit_test(weights_are_rounded_when_asked_for),
+                                       cmocka_unit_test(names_of_classes_are_saved)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

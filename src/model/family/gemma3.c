@@ -27,6 +27,7 @@ static const heed_key keys[] = {
     HEED_KEY("sliding_window", SPAN, window),
     HEED_KEY("final_logit_softcapping", AMOUNT, logit_soft_cap),
     HEED_KEY_READ("rope_local_base_freq", NUMBER, rope_local.base),
+    HEED_KEY_OTHERS("attn_logit_softcapping"), /* as in transformers */
     HEED_KEY_LAYERS(BUT_LAST_OF_N, patterns, 6),
     HEED_GEMMA_RULES,
     {0},

@@ -32,6 +32,7 @@ static const heed_key keys[] = {
     HEED_GPT2_KEYS,
     HEED_KEY("scale_attn_weights", FLAG, scaled),
     HEED_KEY_EITHER_ABSENT("multi_query", 0, 1, 1, decoder.kv_heads),
+    HEED_KEY_OTHERS("num_key_value_heads"), /* follows from multi_query */
     HEED_KEY_SUPPORTS("add_cross_attention", "false"),
     HEED_CLASSIFIER_DROPOUT,
     {0},

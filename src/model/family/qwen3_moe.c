@@ -30,6 +30,7 @@ static const heed_key keys[] = {
     HEED_KEY("num_local_experts", SIZE, experts),
     HEED_KEY("num_experts", SIZE, experts),
     HEED_KEY("attention_bias", FLAG, query_bias),
+    HEED_KEY_OTHERS("max_window_layers"),
     HEED_QWEN_WINDOW,
     HEED_EVERY_WINDOW,
     HEED_KEY("mlp_only_layers", LAYER_LIST, dense),

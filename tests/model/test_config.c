@@ -24,6 +24,9 @@ static heed_status read_text(heed_config *config, const char *text, heed_error *
 #define BERT(extra)                                                                                \
     "{\"model_type\": \"bert\", \"hidden_size\": 24, \"num_attention_heads\": 3, \"vocab_size\": " \
     "90" extra "}"
+#define ROBERTA(extra)                                                                \
+    "{\"model_type\": \"roberta\", \"hidden_size\": 24, \"num_attention_heads\": 3, " \
+    "\"vocab_size\": 90" extra "}"
 #define QWEN2(extra)                                                              \
     "{\"model_type\": \"qwen2\", \"hidden_size\": 32, \"num_hidden_layers\": 4, " \
     "\"num_attention_heads\": 4, \"num_key_value_heads\": 2" extra "}"
@@ -175,6 +178,30 @@ static const bad_config bad[] = {
     {BERT(", \"position_embedding_type\": \"relative_key\""), HEED_E_UNSUPPORTED, "relative_key"},
     {BERT(", \"max_position_embeddings\": 2147483647, \"num_hidden_layers\": 1"), HEED_E_FORMAT,
      "positions times width"},
+    {ROBERTA(", \"pad_token_id\": null"), HEED_E_FORMAT, "pad_token_id is -1"},
+    {ROBERTA(", \"pad_token_id\": 90"), HEED_E_FORMAT, "pad_token_id is 90"},
+    {ROBERTA(", \"pad_token_id\": 5, \"max_position_embeddings\": 6"), HEED_E_FORMAT,
+     "max_position_embeddings is 6; expected an integer from 7"},
+    {ROBERTA(", \"max_position_embeddings\": \"many\""), HEED_E_FORMAT, "max_position_embeddings"},
+    {ROBERTA(", \"max_position_embeddings\": -3000000000"), HEED_E_FORMAT,
+     "max_position_embeddings is -3000000000"},
+    {ROBERTA(", \"add_cross_attention\": true"), HEED_E_UNSUPPORTED, "add_cross_attention"},
+    {ROBERTA(", \"architectures\": [\"RobertaForNextSentencePrediction\"]"), HEED_E_UNSUPPORTED,
+     "RobertaForNextSentencePrediction"},
+    {"{\"model_type\": \"distilbert\", \"dim\": 25, \"n_heads\": 3}", HEED_E_FORMAT,
+     "width 25 does not divide by 3"},
+    {"{\"model_type\": \"distilbert\", \"seq_classif_dropout\": 1.5}", HEED_E_FORMAT,
+     "seq_classif_dropout is 1.5"},
+    {"{\"model_type\": \"electra\", \"embedding_size\": 0}", HEED_E_FORMAT, "embedding_size is 0"},
+    {"{\"model_type\": \"electra\", \"summary_type\": \"mean\"}", HEED_E_UNSUPPORTED,
+     "summary_type is \"mean\""},
+    {"{\"model_type\": \"electra\", \"summary_use_proj\": false}", HEED_E_UNSUPPORTED,
+     "summary_use_proj"},
+    {"{\"model_type\": \"albert\", \"num_hidden_groups\": 13}", HEED_E_FORMAT,
+     "weights of their own is 13"},
+    {"{\"model_type\": \"albert\", \"inner_group_num\": 0}", HEED_E_FORMAT, "inner_group_num is 0"},
+    {"{\"model_type\": \"albert\", \"inner_group_num\": 5000}", HEED_E_FORMAT,
+     "layers in a group is 5000"},
     {"{\"model_type\": \"bert\", \"hidden_size\": 25, \"num_attention_heads\": 3}", HEED_E_FORMAT,
      "width 25 does not divide by 3"},
     {QWEN2(", \"layer_types\": [\"full_attention\"]"), HEED_E_FORMAT, "layer_types has 1 entries"},
@@ -251,6 +278,12 @@ static void absent_keys_mean_the_family_s_defaults(void **state)
         read_text(&c, "{\"model_type\": \"bert\", \"architectures\": [\"BertModel\"]}", &error));
     assert_true(c.encoder.d_ff == 3072 && c.token_types == 2 && c.heads[0] == HEED_HEAD_BARE &&
                 !c.causal && c.norm_eps == 1e-12);
+    assert_ok(read_text(&c, "{\"model_type\": \"roberta\"}", &error));
+    assert_true(c.context == 510 && c.position_offset == 2 && c.pad_id == 1);
+    assert_ok(read_text(&c, "{\"model_type\": \"roberta\", \"pad_token_id\": 0}", &error));
+    assert_true(c.context == 511 && c.position_offset == 1);
+    assert_ok(read_text(&c, "{\"model_type\": \"albert\"}", &error));
+    assert_true(c.encoder.own_layers == 1 && c.embedding_width == 128 && c.embedding_projected);
     assert_ok(read_text(&c, "{\"model_type\": \"marian\"}", &error));
     assert_true(c.vocabulary == 58101 && c.source_vocabulary == 0 && c.embedding_scale == 1 &&
                 c.decoder_start_id == 58100);

@@ -84,6 +84,12 @@ static void give_all(const heed_engine *engine, heed_batch *batch)
     }
 }
 
+/* Returns the ids of a batch, which a test may change. */
+static int32_t *batch_ids(const heed_batch *batch)
+{
+    return heed_batch_column(batch, "ids")->data;
+}
+
 static heed_program_spec spec_of(const heed_batch *batch, heed_purpose purpose)
 {
     return (heed_program_spec){.purpose = purpose,
@@ -125,6 +131,35 @@ static void what_is_left_out_follows_from_the_sequences(void **state)
         heed_batch_free(&batch);
         heed_engine_free(engine);
     }
+}
+
+/* Positions of RoBERTa: the row of padding, and the rows after it in order for other tokens. */
+static void positions_count_the_tokens_that_are_not_padding(void **state)
+{
+    (void)state;
+    heed_engine *engine = open_engine("roberta");
+    const int32_t pad = (int32_t)heed_model_config(heed_engine_model(engine))->pad_id;
+    heed_batch batch = ids_alone(engine);
+    heed_operand logits;
+    int32_t *ids = batch_ids(&batch);
+    ids[1] = ids[5] = ids[6] = ids[11] = pad;
+    assert_ok(run(engine, &batch, HEED_PURPOSE_FORWARD, &logits, &error));
+    size_t count = (size_t)heed_shape_elements(logits.shape);
+    float *derived = malloc(count * sizeof *derived);
+    assert_non_null(derived);
+    memcpy(derived, logits.data, count * sizeof *derived);
+    int32_t *positions = add_ints(&batch, "positions", ROWS, 0);
+    for (int64_t s = 0, row = 0; s < SEQUENCES; s++)
+        for (int32_t i = 0, next = pad + 1; i < lengths[s]; i++, row++)
+            positions[row] = ids[row] == pad ? pad : next++;
+    assert_ok(run(engine, &batch, HEED_PURPOSE_FORWARD, &logits, &error));
+    assert_memory_equal(derived, logits.data, count * sizeof *derived);
+    positions[2]++;
+    assert_ok(run(engine, &batch, HEED_PURPOSE_FORWARD, &logits, &error));
+    assert_memory_not_equal(derived, logits.data, count * sizeof *derived);
+    free(derived);
+    heed_batch_free(&batch);
+    heed_engine_free(engine);
 }
 
 /* The batch is refused with an error that names `name`. */
@@ -227,6 +262,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_left_out_follows_from_the_sequences),
+        cmocka_unit_test(positions_count_the_tokens_that_are_not_padding),
         cmocka_unit_test(an_input_that_nobody_fills_is_named),
         cmocka_unit_test(a_column_that_does_not_fit_is_named),
         cmocka_unit_test(a_sequence_beyond_the_rows_is_refused),

@@ -146,6 +146,9 @@ static void what_was_loaded_is_what_is_saved(void **state)
         {"bloom", NULL},         {"bloom-6-heads", NULL},
         {"mpt", NULL},           {"falcon", NULL},
         {"falcon-groups", NULL}, {"falcon-alibi", NULL},
+        {"roberta", NULL},       {"roberta-seqcls", NULL},
+        {"distilbert", NULL},    {"distilbert-seqcls", NULL},
+        {"electra", NULL},       {"albert", NULL},
         {"bart", NULL},          {"bart-seqcls", NULL},
         {"mbart", NULL},         {"bart-causal", ".encoder_attn"},
     };

@@ -22,11 +22,24 @@ MODELS = {
     ]), "bert": ("BertForPreTraining", "masked", [
         "bert.embeddings.position_embeddings.weight",
         "bert.encoder.layer.0.attention.self.key.weight", "bert.pooler.dense.bias"
+    ]), "roberta": ("RobertaForMaskedLM", "padded", [
+        "roberta.embeddings.position_embeddings.weight", "lm_head.layer_norm.weight"
     ]), "marian": ("MarianMTModel", "translation", [
         "model.encoder.layers.0.self_attn.v_proj.weight",
         "model.decoder.layers.0.encoder_attn.k_proj.weight"
     ])
 }
+
+
+def padded(vocab, pad):
+    """Batches for models whose positions count the tokens that are not padding."""
+    for label, inputs in batches(vocab, "masked"):
+        yield label, inputs
+        mask = inputs.get("attention_mask")
+        if mask is not None and label in ("right padding", "left padding", "holes"):
+            ids = torch.where(mask == 0, pad, inputs["input_ids"])
+            yield label + " of padding tokens", dict(inputs, input_ids=ids)
+            yield label + " without its mask", dict(input_ids=ids, labels=inputs["labels"])
 
 
 def translation(vocab):
@@ -56,7 +69,11 @@ def main():
         model = getattr(transformers, cls).from_pretrained(path, attn_implementation="eager",
                                                            dtype=torch.float32).eval()
         vocab, tensors = model.config.vocab_size, {}
-        for label, inputs in translation(vocab) if kind == "translation" else batches(vocab, kind):
+        cases = {
+            "translation": lambda: translation(vocab),
+            "padded": lambda: padded(vocab, model.config.pad_token_id)
+        }.get(kind, lambda: batches(vocab, kind))
+        for label, inputs in cases():
             if kind == "masked" and "labels" in inputs:
                 inputs["next_sentence_label"] = torch.arange(inputs["input_ids"].shape[0]) % 2
             try:

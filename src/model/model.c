@@ -299,6 +299,20 @@ static size_t inference_bytes(const heed_model *model, heed_dtype dtype)
     return bytes;
 }
 
+/* Returns the bytes that the layers keep of one position of a sequence; what they keep of a page is
+   shared out. */
+static size_t position_bytes(const heed_model *model)
+{
+    size_t count, by_position = 0, by_page = 0;
+    const heed_kept *kept = heed_model_keeps(model, HEED_KEEP_SELF, &count);
+    for (size_t i = 0; i < count; i++) {
+        size_t bytes = (size_t)kept[i].columns * heed_dtypes[kept[i].dtype].bytes;
+        if (kept[i].what->per_page) by_page += bytes;
+        else by_position += bytes;
+    }
+    return by_position + by_page / HEED_PAGE_POSITIONS;
+}
+
 heed_status heed_config_size(const heed_config *config, heed_dtype dtype, heed_model_size *size,
                              heed_error *error)
 {
@@ -313,9 +327,7 @@ heed_status heed_config_size(const heed_config *config, heed_dtype dtype, heed_m
         size->parameters = heed_model_element_count(model);
         size->inference_bytes = inference_bytes(model, dtype);
         size->training_bytes = 4 * sizeof(float) * size->parameters;
-        const heed_stack *stack = &complete.decoder;
-        int64_t columns = heed_stack_runs(stack) * stack->kv_heads * stack->head_width;
-        size->cache_bytes_per_position = (size_t)(2 * columns) * sizeof(float);
+        size->cache_bytes_per_position = position_bytes(model);
     }
     heed_model_release(model);
     return status;

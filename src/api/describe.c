@@ -305,6 +305,7 @@ static heed_status describe_model(heed_context *context, const char *model, json
         put(&d, "tokenizer", describe_tokenizer(model, notes));
         bool generates = config->arrangement != HEED_ENCODER_ONLY && config->vocabulary > 0;
         if (generates) status = describe_generation(&d, model, config, notes, error);
+        put(&d, "configuration", heed_config_describe(config));
         put(&d, "unused_keys", describe_unused(loaded));
         put(&d, "notes", json_incref(notes));
         if (d.failed && status == HEED_OK)

@@ -132,6 +132,9 @@ heed_status heed_config_set_head(heed_config *config, heed_head head, const char
 /* Returns the name of the published family that can express this model ("llama", "marian" ...),
    else "heed": what heed_model_save writes. */
 const char *heed_config_written_as(const heed_config *config);
+/* Makes an object with all settings that are not off (0, false, none), under the keys of the family
+   heed; the caller frees it with json_decref. NULL if memory is out. */
+json_t *heed_config_describe(const heed_config *config);
 /* Makes the config.json of this model; the caller frees it with json_decref. Errors:
    HEED_E_UNSUPPORTED names what the family's config.json cannot express. */
 heed_status heed_config_write(const heed_config *config, json_t **json, heed_error *error);

@@ -6,12 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Returns a number as JSON; as an integer if it is whole and the key wants that, because
+/* Returns a number as JSON; as an integer if it is integral and the key wants that, because
    transformers accepts nothing else for some keys. */
 static json_t *real_value(const heed_key *key, double number)
 {
-    bool whole = fabs(number) < 0x1p53 && number == (double)(json_int_t)number;
-    if (whole && (key->flags & HEED_KEY_INTEGRAL)) return json_integer((json_int_t)number);
+    bool integral = fabs(number) < 0x1p53 && number == (double)(json_int_t)number;
+    if (integral && (key->flags & HEED_KEY_INTEGRAL)) return json_integer((json_int_t)number);
     return json_real(number);
 }
 

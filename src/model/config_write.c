@@ -125,3 +125,20 @@ heed_status heed_config_write(const heed_config *config, json_t **json, heed_err
     *json = NULL;
     return status;
 }
+
+json_t *heed_config_describe(const heed_config *config)
+{
+    json_t *all = json_object(), *said = json_object();
+    bool ok = all && said && heed_config_write_keys(config, heed_field_keys, all);
+    for (const heed_key *key = heed_field_keys; ok && key->name; key++) {
+        json_t *value = json_object_get(all, key->name);
+        bool off = !value || json_is_null(value) || json_is_false(value) ||
+                   (json_is_number(value) && json_number_value(value) == 0);
+        bool idle = key->use && heed_config_is_idle(config, key);
+        if (!off && !idle) ok = json_object_set(said, key->name, value) == 0;
+    }
+    json_decref(all);
+    if (ok) return said;
+    json_decref(said);
+    return NULL;
+}

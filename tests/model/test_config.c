@@ -123,8 +123,8 @@ static const bad_config bad[] = {
      "mlp_only_layers[0]"},
     {"{\"model_type\": \"marian\", \"scale_embedding\": \"yes\"}", HEED_E_FORMAT,
      "scale_embedding"},
-    {"{\"model_type\": \"marian\", \"is_encoder_decoder\": false}", HEED_E_UNSUPPORTED,
-     "is_encoder_decoder is false; only true is supported"},
+    {"{\"model_type\": \"marian\", \"static_position_embeddings\": false}", HEED_E_UNSUPPORTED,
+     "static_position_embeddings is false; only true is supported"},
     {"{\"model_type\": \"gemma2\", \"layer_types\": \"full_attention\"}", HEED_E_FORMAT,
      "layer_types is a string; expected a list"},
     {"{\"model_type\": \"gpt_bigcode\", \"multi_query\": 1}", HEED_E_FORMAT, "multi_query"},
@@ -573,6 +573,24 @@ static void keys_that_a_model_does_not_use_are_listed(void **state)
     }
 }
 
+/* The description has what is not off, under heed's keys. */
+static void descriptions_have_what_is_not_off(void **state)
+{
+    (void)state;
+    heed_config c;
+    assert_ok(read_text(&c, LLAMA(", \"sliding_window\": 4, \"mlp_bias\": true"), &error));
+    json_t *json = heed_config_describe(&c);
+    assert_string_equal(json_string_value(json_object_get(json, "norm")), "rms");
+    assert_int_equal(json_integer_value(json_object_get(json, "decoder_head_dim")), 8);
+    assert_true(json_is_true(json_object_get(json, "mlp_bias")));
+    assert_true(json_is_object(json_object_get(json, "rope_parameters")));
+    static const char *const absent[] = {"attention_bias", "sliding_window", "encoder_layers",
+                                         "pooler_activation", "mask_scaling"};
+    for (size_t i = 0; i < sizeof absent / sizeof *absent; i++)
+        if (json_object_get(json, absent[i])) fail_msg("%s is described", absent[i]);
+    json_decref(json);
+}
+
 /* Gives a field another value that its key can express. */
 static void change_field(heed_config *c, const heed_key *key)
 {
@@ -681,6 +699,7 @@ int main(void)
         cmocka_unit_test(written_configurations_read_back),
         cmocka_unit_test(models_are_written_as_the_family_they_coincide_with),
         cmocka_unit_test(keys_that_a_model_does_not_use_are_listed),
+        cmocka_unit_test(descriptions_have_what_is_not_off),
         cmocka_unit_test(every_field_is_listed_compared_and_written),
         cmocka_unit_test(every_wanted_role_has_one_name)};
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /* forward_batch.c: makes the batch of a forward call out of its padded inputs. */
 #include "forward/forward_internal.h"
 #include "base/number.h"
+#include "model/feed.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -76,6 +77,38 @@ static heed_status put_vectors(const heed_forward_stack *stack, heed_input_stack
     return HEED_OK;
 }
 
+/* Returns the factor of the tokens of the sequence that begins at place `first`. Masks that the
+   attention mask hides count too, as in transformers. */
+static float scale_by_masks(const heed_forward_call *call, const heed_forward_stack *stack,
+                            int64_t first)
+{
+    int64_t masks = 0, seen = 0;
+    for (int64_t at = first; at < first + stack->padded.length; at++) {
+        masks += heed_forward_token(stack, at) == call->config->mask_id;
+        seen += stack->padded.keep[at];
+    }
+    return heed_feed_token_scale(masks, seen);
+}
+
+/* Appends the factor of each token row in models that scale by the share of masks. */
+static heed_status put_token_scale(const heed_forward_call *call, const heed_forward_stack *stack,
+                                   heed_input_stack reader, heed_batch *batch, heed_error *error)
+{
+    const int64_t mask = call->config->mask_id, length = stack->padded.length;
+    int64_t sequence = -1; /* the place at which that of `scale` begins */
+    float *scales, scale = 0;
+    if (!call->config->mask_scaling) return HEED_OK;
+    HEED_TRY(heed_batch_floats(batch, heed_input_name(HEED_INPUT_TOKEN_SCALE, reader),
+                               stack->rows.count, 1, &scales, error));
+    for (int64_t row = 0; row < stack->rows.count; row++) {
+        const int64_t place = stack->rows.place[row], first = place - place % length;
+        if (first != sequence) scale = scale_by_masks(call, stack, first);
+        sequence = first;
+        scales[row] = heed_forward_token(stack, place) == mask ? 0 : scale;
+    }
+    return HEED_OK;
+}
+
 /* Appends mask indices. ALiBi's distances are those of mask indices: if positions count the tokens
    seen, the indices do so too. */
 static heed_status put_indices(const heed_forward_call *call, const heed_forward_stack *stack,
@@ -100,6 +133,7 @@ static heed_status put_stack(const heed_forward_call *call, const heed_forward_s
     HEED_TRY(put_sequences(stack, reader, batch, error));
     HEED_TRY(put_columns(stack, reader, batch, error));
     HEED_TRY(put_vectors(stack, reader, batch, error));
+    HEED_TRY(put_token_scale(call, stack, reader, batch, error));
     return put_indices(call, stack, reader, batch, error);
 }
 

@@ -160,15 +160,20 @@ static void count_masks(const feed *to, const sequence *of, const int32_t *ids, 
     }
 }
 
-static void token_scale_of(const feed *to, const sequence *of)
+float heed_feed_token_scale(int64_t masks, int64_t seen)
 {
     const double share_trained = 0.15 * 0.8; /* masks among the tokens that ESM was trained on */
+    double share = seen > 0 ? (double)masks / (double)seen : 0;
+    return share == 1 ? 0 : (float)((1 - share_trained) / (1 - share));
+}
+
+static void token_scale_of(const feed *to, const sequence *of)
+{
     const int32_t *ids = heed_batch_read(to->batch, heed_input_name(HEED_INPUT_IDS, to->stack));
     const int64_t mask = heed_model_config(to->model)->mask_id;
     int64_t seen, masks;
     count_masks(to, of, ids, &seen, &masks);
-    double share = seen > 0 ? (double)masks / (double)seen : 0;
-    float scale = share < 1 ? (float)((1 - share_trained) / (1 - share)) : 0;
+    const float scale = heed_feed_token_scale(masks, seen);
     for (int64_t row = of->first; row < of->first + of->count; row++)
         ((float *)to->data)[row] = ids[row] == mask ? 0 : scale;
 }
@@ -247,7 +252,8 @@ static heed_status take_all_rows(const feed *to, heed_error *error)
 /* Rows count unless no query sees them. */
 static heed_status count_visible(const feed *to, heed_error *error)
 {
-    const heed_column *index = heed_batch_column(to->batch, "key_index");
+    const heed_column *index = heed_batch_column(to->batch,
+                                                 heed_input_name(HEED_INPUT_KEY_INDEX, to->stack));
     const int32_t *keys = index ? index->data : NULL;
     float *counted = to->data;
     (void)error;

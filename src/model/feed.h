@@ -12,5 +12,8 @@
 heed_status heed_program_feed(const heed_model *model, const heed_plan *plan,
                               heed_workspace *workspace, const heed_batch *batch,
                               heed_error *error);
+/* Returns the factor of tokens that are no masks, if `masks` of `seen` tokens of their sequence are
+   masks: their sum is then what it is at the share of masks in ESM's training. */
+float heed_feed_token_scale(int64_t masks, int64_t seen);
 
 #endif

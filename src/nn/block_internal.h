@@ -76,6 +76,7 @@ typedef struct heed_nn_embedding {
     double scale;
     heed_value row_scale; /* (N,1): factor of each token row, or HEED_NONE */
     heed_nn_norm norm;
+    heed_value visible; /* (N,1): factor of each row after the norm, or HEED_NONE */
     double dropout;
     heed_value samples;
 } heed_nn_embedding;

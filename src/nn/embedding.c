@@ -18,6 +18,7 @@ heed_value heed_nn_embedding_build(heed_graph *graph, const heed_nn_embedding *e
                      heed_embedding(graph, embedding->position_table, embedding->positions,
                                     embedding->padding_position));
     x = heed_nn_normalize(graph, x, &embedding->norm);
+    if (embedding->visible != HEED_NONE) x = heed_multiply(graph, x, embedding->visible);
     x = heed_nn_dropout(graph, x, embedding->samples, embedding->dropout);
     return projected && last ? heed_nn_apply(graph, x, &embedding->projection) : x;
 }

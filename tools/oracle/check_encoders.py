@@ -254,6 +254,8 @@ def first_inputs(rng, family, settings, s, number):
     if family == "esm" and rng.random() < .7:  # masked residues
         g = torch.Generator().manual_seed(number + 1)
         masked = (torch.rand(B, T, generator=g) < .2) & (inputs["input_ids"] >= 4)
+        seen = torch.full((B,), T) if mask is None else mask.sum(1)
+        masked[masked.sum(1) == seen] = False  # transformers divides by the share of others
         inputs["input_ids"] = torch.where(masked, 3, inputs["input_ids"])
     if FAMILIES[family][3] and rng.random() < .7:
         inputs["token_type_ids"] = forward.ids(settings["type_vocab_size"], B, T, seed=number + 5,

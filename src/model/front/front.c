@@ -125,6 +125,8 @@ heed_value heed_front_build(heed_build *b, const heed_weight_place *place)
         .samples = inputs->samples,
     };
     if (config->counts_tokens) embedding.padding_position = embedding.padding;
+    if (config->zero_masked && b->spec->indexed)
+        embedding.visible = heed_build_input(b, inputs, HEED_INPUT_VISIBLE, 0);
     heed_front_of(config)->read(b, place, &embedding);
     if (embedding.type_table != HEED_NONE)
         embedding.types = heed_build_input(b, inputs, HEED_INPUT_TYPES, 0);

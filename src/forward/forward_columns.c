@@ -17,8 +17,8 @@ int64_t heed_forward_token(const heed_forward_stack *stack, int64_t place)
 static heed_value_range token_range(const heed_forward_call *call, heed_stack_id stack_id)
 {
     const heed_config *config = call->config;
-    bool own = stack_id == HEED_STACK_ENCODER && config->source_vocabulary > 0;
-    int64_t vocabulary = own ? config->source_vocabulary : config->vocabulary;
+    int64_t vocabulary = config->vocabulary;
+    if (stack_id == HEED_STACK_ENCODER) vocabulary = heed_config_source_vocabulary(config);
     return (heed_value_range){0, vocabulary - 1, "the vocabulary"};
 }
 

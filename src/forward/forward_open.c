@@ -106,13 +106,16 @@ static heed_status shift_targets(heed_forward_call *call, heed_error *error)
     return check_masks(stack, error);
 }
 
-/* Sets which tokens are seen; without a mask, all are. */
-static void read_mask(heed_forward_stack *stack)
+/* Sets which tokens are seen; without a mask, all are, or those of a decoder's input that are not
+   padding. */
+static void read_mask(const heed_forward_call *call, heed_forward_stack *stack)
 {
     const heed_named_tensor *mask = stack->given[HEED_GIVEN_MASK];
     const heed_named_tensor *padding = stack->given[HEED_GIVEN_PADDING];
+    bool by_id = call->both && stack == &call->main && call->config->family->hides_padding && !mask;
     for (int64_t place = 0; place < stack->padded.batch * stack->padded.length; place++) {
         bool masked = mask && heed_tensor_number(mask, place) == 0;
+        if (by_id) masked = heed_forward_token(stack, place) == call->config->pad_id;
         bool padded = padding && heed_tensor_number(padding, place) != 0;
         stack->padded.keep[place] = !masked && !padded;
     }
@@ -216,7 +219,7 @@ static heed_status open_encoder_decoder(heed_forward_call *call, heed_error *err
         return heed_fail(error, HEED_E_SHAPE,
                          "%lld source sequences, %lld target sequences; expected equal numbers",
                          (long long)call->source.padded.batch, (long long)call->main.padded.batch);
-    read_mask(&call->source);
+    read_mask(call, &call->source);
     return check_memory_mask(call, error);
 }
 
@@ -246,7 +249,7 @@ heed_status heed_forward_open(heed_forward_call *call, heed_error *error)
     heed_forward_find_given(call);
     if (call->both) HEED_TRY(open_encoder_decoder(call, error));
     else HEED_TRY(open_single(call, error));
-    read_mask(&call->main);
+    read_mask(call, &call->main);
     HEED_TRY(count_tokens(call, &call->main, error));
     if (call->both) HEED_TRY(count_tokens(call, &call->source, error));
     read_segments(call, &call->main);

@@ -62,8 +62,8 @@ heed_status heed_session_encode(heed_session *session, const heed_ids *sources, 
         return heed_fail(error, HEED_E_ARG,
                          "this model has no encoder: add sequences without a source");
     for (int64_t i = 0; i < count; i++) {
-        HEED_TRY(
-            heed_session_check_ids(session, sources[i].ids, sources[i].count, "source", error));
+        HEED_TRY(heed_session_check_ids(session, HEED_SOURCE_STACK, sources[i].ids,
+                                        sources[i].count, error));
         if (sources[i].count > session->context)
             return heed_fail(error, HEED_E_ARG,
                              "a source of %lld tokens is longer than the context of %lld",

@@ -59,9 +59,9 @@ heed_status heed_session_add_any(heed_session *session, int64_t *sequence, heed_
 
 /* The pages of one of the session's caches; 0 if the session has no such cache. */
 int64_t heed_session_cache_pages(const heed_session *session, int which);
-/* Returns HEED_E_ARG if an id is not in the vocabulary; `what` begins the message. */
-heed_status heed_session_check_ids(const heed_session *session, const int32_t *ids, int64_t count,
-                                   const char *what, heed_error *error);
+/* Returns HEED_E_ARG if an id is not in the vocabulary of the stack that reads it. */
+heed_status heed_session_check_ids(const heed_session *session, heed_input_stack stack,
+                                   const int32_t *ids, int64_t count, heed_error *error);
 
 /* What a piece of a run is: the positions [first, first + count) of a sequence of a cache, in a
    text of `length` tokens. */

@@ -7,15 +7,19 @@ int64_t heed_session_cache_pages(const heed_session *session, int which)
     return session->caches[which] ? heed_cache_pages(session->caches[which]) : 0;
 }
 
-heed_status heed_session_check_ids(const heed_session *session, const int32_t *ids, int64_t count,
-                                   const char *what, heed_error *error)
+heed_status heed_session_check_ids(const heed_session *session, heed_input_stack stack,
+                                   const int32_t *ids, int64_t count, heed_error *error)
 {
+    const char *what = stack == HEED_SOURCE_STACK ? "source" : "tokens";
+    int64_t vocabulary = session->vocabulary;
+    if (stack == HEED_SOURCE_STACK)
+        vocabulary = heed_config_source_vocabulary(heed_model_config(heed_session_model(session)));
     for (int64_t i = 0; i < count; i++)
-        if (ids[i] < 0 || ids[i] >= session->vocabulary)
+        if (ids[i] < 0 || ids[i] >= vocabulary)
             return heed_fail(
                 error, HEED_E_ARG,
                 "%s: id %d at place %lld, but the model's vocabulary has the ids 0 to %lld", what,
-                ids[i], (long long)i, (long long)session->vocabulary - 1);
+                ids[i], (long long)i, (long long)vocabulary - 1);
     return HEED_OK;
 }
 

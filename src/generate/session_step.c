@@ -213,7 +213,7 @@ static heed_status check_items(heed_session *session, const heed_step_item *item
             return heed_fail(error, HEED_E_ARG, "%lld tokens after %lld exceed the context of %lld",
                              (long long)item->count, (long long)length,
                              (long long)session->context);
-        HEED_TRY(heed_session_check_ids(session, item->ids, item->count, "tokens", error));
+        HEED_TRY(heed_session_check_ids(session, HEED_MAIN_STACK, item->ids, item->count, error));
     }
     return HEED_OK;
 }

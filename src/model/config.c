@@ -62,27 +62,37 @@ static const char *list_classes(const heed_family *family, char *text, size_t ro
     return text;
 }
 
-static heed_status read_heads(heed_config *config, const json_t *json, const char *where,
-                              heed_error *error)
+/* Finds the class that architectures names: the family's first one if there is no such key. */
+static heed_status find_class(const heed_family *family, const json_t *json, const char *where,
+                              const heed_architecture **known, heed_error *error)
 {
-    const heed_architecture *known = config->family->architectures;
     const json_t *list = json_object_get(json, "architectures");
     const char *name = json_string_value(json_array_get(list, 0));
-    heed_config_set_class(config, known);
+    char classes[600];
+    *known = family->architectures;
     if (!list || json_is_null(list) || (json_is_array(list) && json_array_size(list) == 0))
         return HEED_OK;
     if (!name || json_array_size(list) > 1)
         return heed_fail(error, HEED_E_FORMAT,
                          "%s: architectures: expected a list with one class name", where);
-    for (; known->name; known++)
-        if (strcmp(known->name, name) == 0) {
-            heed_config_set_class(config, known);
-            return HEED_OK;
-        }
-    char classes[600];
+    for (; (*known)->name; ++*known)
+        if (strcmp((*known)->name, name) == 0) return HEED_OK;
     return heed_fail(error, HEED_E_UNSUPPORTED,
                      "%s: architectures is \"%s\"; family %s has the classes %s", where, name,
-                     config->family->name, list_classes(config->family, classes, sizeof classes));
+                     family->name, list_classes(family, classes, sizeof classes));
+}
+
+static heed_status read_heads(heed_config *config, const json_t *json, const char *where,
+                              heed_error *error)
+{
+    const heed_architecture *known;
+    HEED_TRY(find_class(config->family, json, where, &known, error));
+    if (heed_config_is_decoder_alone(config) && !known->is_decoder_alone)
+        return heed_fail(error, HEED_E_UNSUPPORTED,
+                         "%s: is_encoder_decoder is false; only true is supported for %s", where,
+                         known->name);
+    heed_config_set_class(config, known);
+    return HEED_OK;
 }
 
 static heed_status read_labels(heed_config *config, const json_t *json, const char *where,

@@ -150,6 +150,8 @@ bool heed_config_windowed(const heed_config *config, int64_t layer);
 /* Returns the most tokens that a text may have: the context, or a multiple of it if the rotary
    frequencies are stretched with the length of the text. */
 int64_t heed_config_reach(const heed_config *config);
+/* Returns the number of tokens that the encoder of an encoder-decoder knows. */
+int64_t heed_config_source_vocabulary(const heed_config *config);
 /* Returns the decoder, or the only stack. */
 const heed_stack *heed_config_main(const heed_config *config);
 /* Returns the width of a stack's rows. */

@@ -28,6 +28,11 @@ const heed_stack *heed_config_main(const heed_config *config)
     return config->arrangement == HEED_ENCODER_ONLY ? &config->encoder : &config->decoder;
 }
 
+int64_t heed_config_source_vocabulary(const heed_config *config)
+{
+    return config->source_vocabulary > 0 ? config->source_vocabulary : config->vocabulary;
+}
+
 int64_t heed_stack_width(const heed_config *config, const heed_stack *stack)
 {
     return stack->width > 0 ? stack->width : config->d_model;

@@ -32,7 +32,9 @@ enum {
     HEED_NAME_INTERLEAVED = 16384, /* the rows of fused weights alternate */
     HEED_NAME_VECTOR = 32768,      /* a matrix of one row stored as (n) */
     HEED_NAME_TWO_STACKS = 65536,  /* the spelling of models with an encoder and a decoder ... */
-    HEED_NAME_ONE_STACK = 131072   /* ... and of all others */
+    HEED_NAME_ONE_STACK = 131072,  /* ... and of all others */
+    /* a table of positions that begins as sinusoids; a file may leave it out */
+    HEED_NAME_SINUSOIDS = 262144
 };
 
 typedef struct heed_weight_name {
@@ -147,6 +149,8 @@ struct heed_family {
     bool trains_padding;
     /* if there is no mask, a jump in the position ids begins a new segment */
     bool packs_positions;
+    /* if there is no mask, padding tokens of the decoder's input are not seen */
+    bool hides_padding;
     /* a model that this family can express is written as this family */
     bool is_published;
     /* Reads what no row of `keys` expresses, after the keys; `where` begins messages; may be

@@ -114,6 +114,11 @@ static heed_status accept_missing(heed_model *model, const heed_weights_file *fi
         tensor->absent = true;
         return HEED_OK;
     }
+    if (tensor->entry->flags & HEED_NAME_SINUSOIDS) {
+        tensor->initialize = true;
+        return heed_model_note_add(model, error, "%s is not in the file: filled with sinusoids",
+                                   tensor->name);
+    }
     if (is_head(model, tensor->entry) && options->missing_head) {
         tensor->initialize = true;
         return heed_model_note_add(model, error, "%s is not in the file: initialized from the seed",

@@ -112,8 +112,8 @@ static int64_t head_norm_size(const heed_config *config, const heed_stack *stack
 
 static int64_t vocabulary_of(const heed_config *config, const heed_weight_place *place)
 {
-    bool source = place->stack_id == HEED_STACK_ENCODER && config->source_vocabulary > 0;
-    return source ? config->source_vocabulary : config->vocabulary;
+    if (place->stack_id == HEED_STACK_ENCODER) return heed_config_source_vocabulary(config);
+    return config->vocabulary;
 }
 
 /* Returns the width of a stack's token rows. A table of its own is as wide as the stack, unless

@@ -78,18 +78,22 @@ static uint64_t stream_of(const heed_model *model, const heed_tensor *tensor)
     return stream;
 }
 
+static void clear_row(const heed_tensor *tensor, int64_t row, float *values)
+{
+    for (int64_t i = 0; row >= 0 && row < tensor->rows && i < tensor->columns; i++)
+        values[row * tensor->columns + i] = 0;
+}
+
 enum { DRAWN_AT_ONCE = 1 << 16 };
 
-/* Elements are drawn in the order on disk. */
-heed_status heed_weights_initialize(heed_model *model, heed_tensor *tensor, uint64_t seed,
-                                    heed_error *error)
+/* Draws the elements in the order on disk. */
+static heed_status draw(heed_model *model, const heed_tensor *tensor, uint64_t seed, float *values,
+                        heed_error *error)
 {
     const heed_config *config = &model->config;
     uint8_t initial = tensor->use->initial;
     heed_rng rng = {.seed = seed, .stream = stream_of(model, tensor)};
     if (tensor->expert > 0) rng.stream = heed_mix(rng.stream, (uint64_t)tensor->expert);
-    float *values = heed_allocate(tensor->elements ? tensor->elements : 1, sizeof *values);
-    if (!values) return heed_fail_memory(error, tensor->elements * sizeof *values, tensor->name);
     bool drawn = initial == HEED_INITIAL_NORMAL || initial == HEED_INITIAL_RESIDUAL ||
                  initial == HEED_INITIAL_EMBEDDING;
     bool xavier = drawn && config->family->initial == HEED_INITIAL_XAVIER && tensor->columns > 0;
@@ -104,10 +108,22 @@ heed_status heed_weights_initialize(heed_model *model, heed_tensor *tensor, uint
         else if (drawn) values[i] = (float)(scale * heed_rng_normal(&rng));
         else values[i] = initial == HEED_INITIAL_ONE ? (float)(1 - config->norm_offset) : 0;
     }
-    bool padding = initial == HEED_INITIAL_EMBEDDING && config->pad_id >= 0 &&
-                   config->pad_id < tensor->rows;
-    for (int64_t i = 0; padding && i < tensor->columns; i++)
-        values[config->pad_id * tensor->columns + i] = 0;
+    if (initial == HEED_INITIAL_EMBEDDING) clear_row(tensor, config->pad_id, values);
+    return status;
+}
+
+heed_status heed_weights_initialize(heed_model *model, heed_tensor *tensor, uint64_t seed,
+                                    heed_error *error)
+{
+    float *values = heed_allocate(tensor->elements ? tensor->elements : 1, sizeof *values);
+    heed_status status = HEED_OK;
+    if (!values) return heed_fail_memory(error, tensor->elements * sizeof *values, tensor->name);
+    if (tensor->entry->flags & HEED_NAME_SINUSOIDS) {
+        heed_sinusoid_table_fairseq(values, tensor->rows, tensor->columns);
+        clear_row(tensor, model->config.pad_id, values);
+    } else {
+        status = draw(model, tensor, seed, values, error);
+    }
     heed_stored_tensor drawn_values = {
         .name = tensor->name,
         .dtype = HEED_F32,

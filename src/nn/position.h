@@ -68,6 +68,10 @@ extern const char *const heed_rope_names[];
 /* Fills a sinusoidal table (rows,width) with sin and cos of row / 10000^(2i/width), i < width/2. An
    odd width has one sine more. Source: Vaswani et al. 2017, section 3.5. */
 void heed_sinusoid_table(float *table, int64_t rows, int64_t width, heed_sinusoid_order order);
+/* Fills a sinusoidal table (rows,width) of fairseq: the sines and then the cosines of row * f(i),
+   i < width/2, with frequencies f(i) = 10000^(-i/(width/2 - 1)) from 1 to 1/10000. The last channel
+   of an odd width is 0. Computed in f32, as there. Source: Vaswani et al. 2018 (tensor2tensor). */
+void heed_sinusoid_table_fairseq(float *table, int64_t rows, int64_t width);
 
 /* Fills slopes (heads): how fast the scores of each head fall with the distance in ALiBi. slope(h)
    = 2^(-most (h+1) / n), where n is the largest power of two that is at most `heads`. The heads

@@ -18,3 +18,18 @@ void heed_sinusoid_table(float *table, int64_t rows, int64_t width, heed_sinusoi
             if (cosine < width) out[cosine] = (float)cos(angle);
         }
 }
+
+void heed_sinusoid_table_fairseq(float *table, int64_t rows, int64_t width)
+{
+    int64_t half = width / 2;
+    float step = (float)(log(10000) / (double)(half > 1 ? half - 1 : 1));
+    for (int64_t row = 0; row < rows; row++) {
+        float *out = table + row * width;
+        if (width % 2 == 1) out[width - 1] = 0;
+        for (int64_t i = 0; i < half; i++) {
+            float angle = (float)row * expf(-step * (float)i);
+            out[i] = sinf(angle);
+            out[half + i] = cosf(angle);
+        }
+    }
+}

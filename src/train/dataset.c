@@ -22,7 +22,7 @@ void heed_dataset_free(heed_dataset *dataset)
 
 /* Fails because an id is not below the model's vocabulary. Added tokens may lie beyond it as long
    as no text uses them. */
-static heed_status fail_row(const heed_dataset *d, int32_t id, heed_error *error)
+static heed_status fail_row(const heed_dataset *d, int32_t id, int64_t rows, heed_error *error)
 {
     size_t length = 0;
     const char *token = heed_tokenizer_token(d->text.tokenizer, id, &length);
@@ -32,10 +32,11 @@ static heed_status fail_row(const heed_dataset *d, int32_t id, heed_error *error
         error, HEED_E_ARG,
         "the token \"%.*s\" has the id %d, the model only %lld rows of embeddings: leave it "
         "out of the data, or take a model with a row for it",
-        (int)shown.length, shown.bytes, (int)id, (long long)d->options.config->vocabulary);
+        (int)shown.length, shown.bytes, (int)id, (long long)rows);
 }
 
-static heed_status check_stream(const heed_dataset *d, const heed_stream *stream, heed_error *error)
+static heed_status check_stream(const heed_dataset *d, const heed_stream *stream, int64_t rows,
+                                heed_error *error)
 {
     enum { CHUNK = 1024 };
     int32_t ids[CHUNK];
@@ -43,7 +44,7 @@ static heed_status check_stream(const heed_dataset *d, const heed_stream *stream
         size_t n = stream->count - at < CHUNK ? stream->count - at : CHUNK;
         HEED_TRY(heed_stream_read(stream, at, n, ids, error));
         for (size_t i = 0; i < n; i++)
-            if (ids[i] >= d->options.config->vocabulary) return fail_row(d, ids[i], error);
+            if (ids[i] >= rows) return fail_row(d, ids[i], rows, error);
     }
     return HEED_OK;
 }
@@ -51,13 +52,14 @@ static heed_status check_stream(const heed_dataset *d, const heed_stream *stream
 static heed_status check_rows(const heed_dataset *d, heed_error *error)
 {
     const int32_t around[] = {d->prefix, d->suffix, d->mask, d->start, d->text.end};
-    if (!d->text.tokenizer ||
-        heed_tokenizer_id_limit(d->text.tokenizer) <= d->options.config->vocabulary)
-        return HEED_OK;
+    int64_t rows = d->options.config->vocabulary;
+    int64_t source_rows = heed_config_source_vocabulary(d->options.config);
+    int64_t least = rows < source_rows ? rows : source_rows;
+    if (!d->text.tokenizer || heed_tokenizer_id_limit(d->text.tokenizer) <= least) return HEED_OK;
     for (size_t i = 0; i < sizeof around / sizeof *around; i++)
-        if (around[i] >= d->options.config->vocabulary) return fail_row(d, around[i], error);
-    HEED_TRY(check_stream(d, &d->stream, error));
-    return check_stream(d, &d->source, error);
+        if (around[i] >= rows) return fail_row(d, around[i], rows, error);
+    HEED_TRY(check_stream(d, &d->stream, rows, error));
+    return check_stream(d, &d->source, source_rows, error);
 }
 
 static heed_status build(heed_dataset *d, heed_error *error)

@@ -226,6 +226,7 @@ static heed_status set_vocabulary(heed_config *config, const heed_tokenizer *tok
         return HEED_OK;
     }
     config->vocabulary = heed_tokenizer_id_limit(tokenizer);
+    if (config->source_vocabulary > 0) config->source_vocabulary = config->vocabulary;
     config->pad_id = heed_tokenizer_special(tokenizer, HEED_PAD);
     config->bos_id = heed_tokenizer_special(tokenizer, HEED_BOS);
     config->eos_id = heed_tokenizer_special(tokenizer, HEED_EOS);

@@ -116,7 +116,7 @@ static void all_sets_equal_transformers(void **state)
         heed_session_free(session);
         fixture_close(&f);
     }
-    assert_int_equal(checked, 389);
+    assert_int_equal(checked, 399);
 }
 
 int main(void)

@@ -374,11 +374,28 @@ static void token_types_of_a_session_are_zero(void **state)
     }
 }
 
+/* The source has a vocabulary of its own, larger or smaller than the target's. */
+static void sources_are_checked_by_their_own_vocabulary(void **state)
+{
+    (void)state;
+    fixture f = fixture_open("fsmt", 1); /* 110 source tokens, 126 target tokens */
+    heed_session *session = fixture_session(&f, &(heed_session_options){.sequences = 2});
+    int32_t last[] = {5, 109}, beyond[] = {5, 110};
+    int64_t sequence;
+    assert_ok(heed_session_encode(session, &(heed_ids){last, 2}, 1, &sequence, &error));
+    assert_fails(HEED_E_ARG,
+                 "source: id 110 at place 1, but the model's vocabulary has the ids 0 to 109",
+                 heed_session_encode(session, &(heed_ids){beyond, 2}, 1, &sequence, &error));
+    heed_session_free(session);
+    fixture_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(prefill_equals_single_steps),
         cmocka_unit_test(token_types_of_a_session_are_zero),
+        cmocka_unit_test(sources_are_checked_by_their_own_vocabulary),
         cmocka_unit_test(batch_equals_singles),
         cmocka_unit_test(forks_equal_their_own_history),
         cmocka_unit_test(old_blocks_are_not_seen),

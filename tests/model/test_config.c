@@ -15,9 +15,6 @@ static heed_status read_text(heed_config *config, const char *text, heed_error *
 #define LLAMA(extra)                                                              \
     "{\"model_type\": \"llama\", \"hidden_size\": 32, \"num_hidden_layers\": 2, " \
     "\"num_attention_heads\": 4, \"vocab_size\": 90" extra "}"
-#define BART(extra)                                                                \
-    "{\"model_type\": \"bart\", \"d_model\": 32, \"encoder_attention_heads\": 4, " \
-    "\"decoder_attention_heads\": 2" extra "}"
 #define GPT2(extra)                                                                              \
     "{\"model_type\": \"gpt2\", \"n_embd\": 24, \"n_layer\": 2, \"n_head\": 3, \"vocab_size\": " \
     "90" extra "}"
@@ -218,18 +215,6 @@ static const bad_config bad[] = {
     {MARIAN(", \"max_position_embeddings\": 100000000"), HEED_E_FORMAT, "positions times width"},
     {MARIAN(", \"architectures\": [\"MarianForTokenClassification\"]"), HEED_E_UNSUPPORTED,
      "MarianForTokenClassification"},
-    {BART(", \"encoder_layers\": 0"), HEED_E_FORMAT, "number of layers is 0"},
-    {BART(", \"decoder_attention_heads\": 0"), HEED_E_FORMAT, "decoder_attention_heads is 0"},
-    {BART(", \"encoder_attention_heads\": 5"), HEED_E_FORMAT, "does not divide by 5 heads"},
-    {BART(", \"encoder_ffn_dim\": -1"), HEED_E_FORMAT, "encoder_ffn_dim is -1"},
-    {BART(", \"is_encoder_decoder\": \"yes\""), HEED_E_FORMAT, "is_encoder_decoder"},
-    {BART(", \"scale_embedding\": 2"), HEED_E_FORMAT, "scale_embedding"},
-    {BART(", \"classifier_dropout\": 1"), HEED_E_FORMAT, "classifier_dropout is 1"},
-    {BART(", \"activation_function\": \"swoosh\""), HEED_E_UNSUPPORTED,
-     "activation_function is \"swoosh\""},
-    {BART(", \"max_position_embeddings\": 2147483647"), HEED_E_FORMAT, "positions times width"},
-    {BART(", \"architectures\": [\"BartForTokenClassification\"]"), HEED_E_UNSUPPORTED,
-     "BartForTokenClassification"},
     {HEED(", \"norm\": \"batch\""), HEED_E_UNSUPPORTED,
      "norm is \"batch\"; expected one of layer, rms"},
     {HEED(", \"norm_place\": \"pre\", \"position\": \"sideways\""), HEED_E_UNSUPPORTED,
@@ -287,13 +272,6 @@ static void absent_keys_mean_the_family_s_defaults(void **state)
     assert_ok(read_text(&c, "{\"model_type\": \"marian\"}", &error));
     assert_true(c.vocabulary == 58101 && c.source_vocabulary == 0 && c.embedding_scale == 1 &&
                 c.decoder_start_id == 58100);
-    assert_ok(
-        read_text(&c, BART(", \"architectures\": [\"BartForSequenceClassification\"]"), &error));
-    assert_true(c.labels == 3 && c.pooled_row == HEED_POOLED_END && c.pooler.dense &&
-                c.decoder_start_id == 2 && c.arrangement == HEED_ENCODER_DECODER);
-    assert_ok(read_text(&c, "{\"model_type\": \"mbart\", \"tie_word_embeddings\": false}", &error));
-    assert_true(c.starts_with_end && c.decoder_start_id == -1 && c.source_vocabulary == 50265 &&
-                c.final_norm && c.labels == 2);
     assert_ok(read_text(&c, "{\"model_type\": \"qwen2\"}", &error));
     assert_true(c.query_bias && !c.output_bias && c.window == 0 && c.eos_id == -1);
 }
@@ -318,36 +296,6 @@ static void both_styles_say_the_same(void **state)
             ", \"eos_token_id\": [5, 6], \"id2label\": {\"0\": \"x\", \"1\": \"y\", \"2\": \"z\"}"),
         &error));
     assert_true(a.eos_id == 5 && a.labels == 3);
-}
-
-/* The class says which stacks there are, whatever is_encoder_decoder says. */
-static void a_class_of_the_decoder_alone_has_one_stack(void **state)
-{
-    (void)state;
-    heed_config c, back;
-    json_t *json = NULL;
-    assert_ok(read_text(&c,
-                        BART(", \"architectures\": [\"BartForCausalLM\"], \"tie_word_embeddings\": "
-                             "false, \"is_encoder_decoder\": true"),
-                        &error));
-    assert_true(heed_config_is_decoder_alone(&c) && c.encoder.layers == 0 &&
-                c.source_vocabulary == 0 && c.decoder.heads == 2);
-    assert_ok(heed_config_write(&c, &json, &error));
-    assert_true(json_is_false(json_object_get(json, "is_encoder_decoder")) &&
-                json_object_get(json, "encoder_layers") == NULL);
-    assert_ok(heed_config_read(&back, json, "back", &error));
-    assert_true(heed_config_is_decoder_alone(&back));
-    json_decref(json);
-    assert_fails(HEED_E_UNSUPPORTED, "have no head \"sequence classifier\"",
-                 heed_config_set_head(&c, HEED_HEAD_SEQUENCE_CLASS, "test", &error));
-    assert_ok(heed_config_set_head(&c, HEED_HEAD_CAUSAL_LM, "test", &error));
-    assert_true(heed_config_is_decoder_alone(&c));
-    assert_ok(read_text(&c, BART(", \"is_encoder_decoder\": false"), &error));
-    assert_false(heed_config_is_decoder_alone(&c));
-    assert_ok(heed_config_set_head(&c, HEED_HEAD_SEQUENCE_CLASS, "test", &error));
-    assert_true(c.pooler.dense);
-    assert_ok(heed_config_set_head(&c, HEED_HEAD_BARE, "test", &error));
-    assert_false(c.pooler.dense);
 }
 
 static void windows_follow_the_layers(void **state)
@@ -693,7 +641,6 @@ int main(void)
         cmocka_unit_test(every_error_says_what_is_wrong),
         cmocka_unit_test(absent_keys_mean_the_family_s_defaults),
         cmocka_unit_test(both_styles_say_the_same),
-        cmocka_unit_test(a_class_of_the_decoder_alone_has_one_stack),
         cmocka_unit_test(windows_follow_the_layers),
         cmocka_unit_test(every_activation_of_transformers_is_known),
         cmocka_unit_test(written_configurations_read_back),

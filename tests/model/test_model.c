@@ -151,6 +151,7 @@ static void what_was_loaded_is_what_is_saved(void **state)
         {"electra", NULL},       {"albert", NULL},
         {"bart", NULL},          {"bart-seqcls", NULL},
         {"mbart", NULL},         {"bart-causal", ".encoder_attn"},
+        {"fsmt", NULL},
     };
     heed_backend *cpu = NULL;
     assert_ok(heed_cpu_backend_new(&cpu, 1, heed_isa_detect(), &error));

@@ -206,6 +206,32 @@ static void sinusoids_stand_in_either_order(void **state)
     }
 }
 
+/* Values that FSMT's SinusoidalPositionalEmbedding of transformers 5.24 gives. */
+static void sinusoids_of_fairseq_reach_both_ends(void **state)
+{
+    (void)state;
+    enum { ROWS = 58 };
+    static const struct {
+        int64_t width, row;
+        float values[6];
+    } cases[] = {
+        {5, 0, {0, 0, 1, 1, 0}},
+        {5, 2, {0.909297407f, 0.00019999998f, -0.416146845f, 1, 0}},
+        {5, 57, {0.436164767f, 0.0056999689f, 0.899866819f, 0.999983788f, 0}},
+        {6, 2, {0.909297407f, 0.0199986659f, 0.00019999998f, -0.416146845f, 0.999800026f, 1}},
+        {6,
+         57,
+         {0.436164767f, 0.539632022f, 0.0056999689f, 0.899866819f, 0.841901004f, 0.999983788f}},
+        {1, 57, {0}},
+    };
+    float table[ROWS * 6];
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        heed_sinusoid_table_fairseq(table, ROWS, cases[c].width);
+        for (int64_t i = 0; i < cases[c].width; i++)
+            assert_float_equal(table[cases[c].row * cases[c].width + i], cases[c].values[i], 3e-7);
+    }
+}
+
 /* Slopes that build_alibi_tensor (Bloom) and build_mpt_alibi_tensor of transformers 5.23 give. */
 static void slopes_of_any_number_of_heads(void **state)
 {
@@ -234,6 +260,7 @@ int main(void)
         cmocka_unit_test(frequencies_are_those_of_transformers),
         cmocka_unit_test(every_kind_has_a_name_and_two_follow_the_length),
         cmocka_unit_test(sinusoids_stand_in_either_order),
+        cmocka_unit_test(sinusoids_of_fairseq_reach_both_ends),
         cmocka_unit_test(slopes_of_any_number_of_heads)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -304,7 +304,7 @@ def searched(heed, folder, model, inputs, beams):
         "-n",
         str(min(12, config.max_position_embeddings - 1)), "--temp", "0", "--ids"
     ]
-    command += ["--beams", str(beams)] if beams > 1 else []
+    command += ["--beams", str(beams)]  # FSMT searches with five by itself
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         return f"heed generate answers {done.returncode}: {done.stderr.strip()}"

@@ -78,7 +78,7 @@ static heed_status fix(heed_config *config, const json_t *json, const char *wher
 
 static bool write_config(const heed_config *config, json_t *json)
 {
-    int64_t source = config->source_vocabulary > 0 ? config->source_vocabulary : config->vocabulary;
+    int64_t source = heed_config_source_vocabulary(config);
     return json_object_set_new(json, "vocab_size", json_integer(source)) == 0 &&
            json_object_set_new(json, "decoder_vocab_size", json_integer(config->vocabulary)) == 0 &&
            json_object_set_new(json, "share_encoder_decoder_embeddings",

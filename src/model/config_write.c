@@ -2,8 +2,6 @@
 #include "model/head/head.h"
 #include "tensor/dtype.h"
 
-#include <string.h>
-
 static void copy_keys(heed_config *to, const heed_config *from, const heed_key *keys)
 {
     for (; keys->name; keys++)
@@ -45,7 +43,7 @@ static bool expressed_by(const heed_config *config, const heed_family *family, h
 const heed_family *heed_config_written_family(const heed_config *config, heed_config *as)
 {
     *as = *config;
-    if (strcmp(config->family->name, "heed") != 0) return config->family;
+    if (!config->family->is_general) return config->family;
     for (size_t i = 0; i < heed_family_count(); i++) {
         heed_config candidate;
         if (!expressed_by(config, heed_family_at(i), &candidate)) continue;

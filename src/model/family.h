@@ -151,8 +151,9 @@ struct heed_family {
     bool packs_positions;
     /* if there is no mask, padding tokens of the decoder's input are not seen */
     bool hides_padding;
-    /* a model that this family can express is written as this family */
+    /* a model of a general family that this family can express is written as this family */
     bool is_published;
+    bool is_general; /* its config.json may combine all kinds */
     /* Reads what no row of `keys` expresses, after the keys; `where` begins messages; may be
        NULL. */
     heed_status (*fix)(heed_config *config, const json_t *json, const char *where,

@@ -109,4 +109,5 @@ const heed_family heed_family_heed = {
     .rotary_coverage = HEED_ROTARY_ROUNDED_UP,
     .trains_padding = true,
     .packs_positions = true,
+    .is_general = true,
 };

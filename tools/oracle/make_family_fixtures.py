@@ -16,6 +16,8 @@ HF = dict(vocab_size=61, hidden_size=24, intermediate_size=40, num_hidden_layers
 GPT = dict(vocab_size=61, n_embd=24, n_layer=2, n_head=4, n_positions=48, resid_pdrop=0.,
            embd_pdrop=0., attn_pdrop=0., layer_norm_epsilon=1e-3, **IDS)
 FALCON = dict(vocab_size=61, num_hidden_layers=2, layer_norm_epsilon=1e-3, **IDS)
+BERT = dict(HF, hidden_dropout_prob=0., attention_probs_dropout_prob=0., layer_norm_eps=1e-3,
+            type_vocab_size=2)
 MODELS = {
     "phi": ("PhiForCausalLM",
             dict(
@@ -106,6 +108,12 @@ MODELS = {
                     dict(vocab_size=61, d_model=24, decoder_layers=2, decoder_attention_heads=3,
                          decoder_ffn_dim=40, max_position_embeddings=48, scale_embedding=True,
                          dropout=0., forced_eos_token_id=None, **IDS)),
+    "electra-generator": ("ElectraForMaskedLM",
+                          dict(BERT, embedding_size=24, tie_word_embeddings=False)),
+    "albert-groups": ("AlbertForTokenClassification",
+                      dict(
+                          dict(BERT, num_hidden_layers=3), embedding_size=10, num_hidden_groups=2,
+                          inner_group_num=2, num_labels=5, classifier_dropout_prob=0.)),
 }
 SETS = {
     "greedy": dict(max_new_tokens=14, num_beams=1),

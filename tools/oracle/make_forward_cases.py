@@ -79,7 +79,7 @@ def main():
             try:
                 want, grads = run_torch(model, inputs, False)
                 exact, exact_grads = run_torch(model, inputs, True)
-            except (RuntimeError, ValueError, IndexError):
+            except (RuntimeError, ValueError, IndexError, KeyError):
                 continue
             hidden = [
                 k for k in want

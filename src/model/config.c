@@ -160,6 +160,9 @@ heed_status heed_config_read(heed_config *config, const json_t *json, const char
                          type, heed_family_list(known, sizeof known));
     *config = *family->preset;
     config->family = family;
+    /* Some keys are of some heads only. The class is read once more after the keys, because what it
+       says takes precedence over them. */
+    HEED_TRY(read_heads(config, json, where, error));
     HEED_TRY(heed_config_read_keys(config, family->keys, json, where, error));
     HEED_TRY(read_common(config, json, where, error));
     if (family->fix) HEED_TRY(family->fix(config, json, where, error));

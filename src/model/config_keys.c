@@ -62,6 +62,14 @@ bool heed_config_fields_equal(const heed_config *a, const heed_config *b, heed_c
     return memcmp(at(a, place), at(b, place), place.bytes) == 0;
 }
 
+bool heed_key_applies(const heed_config *config, const heed_key *key)
+{
+    bool applies = key->heads == 0;
+    for (int at = 0; at < HEED_MAX_HEADS && config->heads[at]; at++)
+        applies = applies || key->heads >> config->heads[at] & 1;
+    return applies;
+}
+
 bool heed_key_is_named(const heed_key *key)
 {
     return *key->name != '\0';
@@ -320,6 +328,7 @@ static heed_status read_key(heed_config *config, const heed_key *key, const json
 {
     if (key->type == HEED_KEY_SETS) heed_config_set_integer(config, key->field, key->yes);
     if (!heed_key_is_named(key) || (key->flags & HEED_KEY_WRITE_ONLY)) return HEED_OK;
+    if (!heed_key_applies(config, key)) return HEED_OK;
     switch ((heed_key_type)key->type) {
     case HEED_KEY_ROPE: return heed_rope_read(config, json, where, error);
     case HEED_KEY_LAYER_TYPES: return heed_layer_types_read(config, key, json, where, error);

@@ -96,6 +96,7 @@ static bool write_value(const heed_config *config, const heed_key *key, json_t *
 static bool write_key(const heed_config *config, const heed_key *key, json_t *json)
 {
     if (!heed_key_is_named(key) || (key->flags & HEED_KEY_READ_ONLY)) return true;
+    if (!heed_key_applies(config, key)) return true;
     switch ((heed_key_type)key->type) {
     case HEED_KEY_KNOWN: return true;
     case HEED_KEY_ROPE: return heed_rope_write(config, json);

@@ -102,6 +102,8 @@ typedef struct heed_key {
     /* HEED_KEY_ONLY: "true", "false", a number or a text; HEED_KEY_SWITCHED: the key of the flag */
     const char *only;
     int32_t no, yes, absent;
+    /* one bit per heed_head: models without any of these heads pass the key over; 0: none do */
+    uint32_t heads;
     uint8_t rule;     /* heed_layer_rule */
     uint8_t use;      /* heed_field_use; in heed_field_keys only, as what */
     const char *what; /* the name of the field in messages */
@@ -116,6 +118,10 @@ typedef struct heed_key {
 #define HEED_KEY_WRITTEN(key, key_type, field) \
     HEED_KEY_AS(key, key_type, HEED_KEY_WRITE_ONLY, field)
 #define HEED_KEY_DROPOUT(key, field) HEED_KEY_AS(key, RATE, 0, field)
+/* The dropout before one kind of head, where each kind has a key of its own. */
+#define HEED_KEY_DROPOUT_OF(kinds, key, how, at) \
+    {.name = (key), .type = HEED_KEY_RATE, .flags = (how), .field = HEED_PLACE(at), \
+     .heads = (kinds)}
 #define HEED_KEY_NAMES(key, spellings, at) \
     {.name = (key), .type = HEED_KEY_KIND, .field = HEED_PLACE(at), .names = (spellings)}
 #define HEED_KEY_EITHER(key, false_value, true_value, at) \
@@ -197,6 +203,8 @@ const char *heed_config_difference(const heed_config *a, const heed_config *b, u
 
 /* ---- rows ---- */
 
+/* Does the model read and write the key? */
+bool heed_key_applies(const heed_config *config, const heed_key *key);
 /* Does the row name a key? Else it is a rule. */
 bool heed_key_is_named(const heed_key *key);
 /* Does the key have one field, which may be copied from another configuration? */

@@ -24,6 +24,9 @@ static heed_status read_text(heed_config *config, const char *text, heed_error *
 #define ROBERTA(extra)                                                                \
     "{\"model_type\": \"roberta\", \"hidden_size\": 24, \"num_attention_heads\": 3, " \
     "\"vocab_size\": 90" extra "}"
+#define DISTILBERT(head)                                                             \
+    "{\"model_type\": \"distilbert\", \"architectures\": [\"DistilBert" head "\"], " \
+    "\"dropout\": 0.2, \"seq_classif_dropout\": 0.3, \"qa_dropout\": 0.4}"
 #define QWEN2(extra)                                                              \
     "{\"model_type\": \"qwen2\", \"hidden_size\": 32, \"num_hidden_layers\": 4, " \
     "\"num_attention_heads\": 4, \"num_key_value_heads\": 2" extra "}"
@@ -267,6 +270,12 @@ static void absent_keys_mean_the_family_s_defaults(void **state)
     assert_true(c.context == 510 && c.position_offset == 2 && c.pad_id == 1);
     assert_ok(read_text(&c, "{\"model_type\": \"roberta\", \"pad_token_id\": 0}", &error));
     assert_true(c.context == 511 && c.position_offset == 1);
+    assert_ok(read_text(&c, DISTILBERT("ForSequenceClassification"), &error));
+    assert_true(c.classifier_dropout == 0.3);
+    assert_ok(read_text(&c, DISTILBERT("ForQuestionAnswering"), &error));
+    assert_true(c.classifier_dropout == 0.4);
+    assert_ok(read_text(&c, DISTILBERT("ForTokenClassification"), &error));
+    assert_true(c.classifier_dropout == 0.2);
     assert_ok(read_text(&c, "{\"model_type\": \"albert\"}", &error));
     assert_true(c.encoder.own_layers == 1 && c.embedding_width == 128 && c.embedding_projected);
     assert_ok(read_text(&c, "{\"model_type\": \"marian\"}", &error));

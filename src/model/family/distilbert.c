@@ -14,6 +14,11 @@ static const heed_config preset = {
     .eos_id = -1,
 };
 
+enum {
+    TOKENS = 1 << HEED_HEAD_TOKEN_CLASS,
+    ANSWERS = 1 << HEED_HEAD_QUESTION,
+    OTHERS = ~(TOKENS | ANSWERS)
+};
 static const heed_key keys[] = {
     HEED_KEY("vocab_size", SIZE, vocabulary),
     HEED_KEY("max_position_embeddings", SIZE, context),
@@ -25,8 +30,9 @@ static const heed_key keys[] = {
     HEED_KEY("initializer_range", NUMBER, initializer_range),
     HEED_KEY_DROPOUT("dropout", residual_dropout),
     HEED_KEY_DROPOUT("attention_dropout", attention_dropout),
-    HEED_KEY_DROPOUT("seq_classif_dropout", classifier_dropout),
-    HEED_KEY_OTHERS("qa_dropout"),
+    HEED_KEY_DROPOUT_OF((uint32_t)OTHERS, "seq_classif_dropout", 0, classifier_dropout),
+    HEED_KEY_DROPOUT_OF(TOKENS, "dropout", HEED_KEY_READ_ONLY, classifier_dropout),
+    HEED_KEY_DROPOUT_OF(ANSWERS, "qa_dropout", 0, classifier_dropout),
     HEED_KEY_OTHERS("sinusoidal_pos_embds"), /* how the stored table of positions began */
     HEED_KEY_OTHERS("tie_weights_"),
     HEED_FOLLOWS(encoder.kv_heads, encoder.heads),

@@ -22,6 +22,13 @@ static const heed_config preset = {
     .eos_id = -1,
 };
 
+enum {
+    SEQUENCE = 1 << HEED_HEAD_SEQUENCE_CLASS,
+    CHOICE = 1 << HEED_HEAD_CHOICE,
+    REPLACED = 1 << HEED_HEAD_REPLACED_TOKEN,
+    TOKENS = 1 << HEED_HEAD_MASKED_LM | 1 << HEED_HEAD_CAUSAL_LM,
+    TAGS = 1 << HEED_HEAD_TOKEN_CLASS
+};
 static const heed_key keys[] = {
     HEED_BERT_KEYS,
     HEED_KEY("max_position_embeddings", SIZE, context),
@@ -29,17 +36,12 @@ static const heed_key keys[] = {
     HEED_KEY_SUPPORTS("summary_type", "first"),
     HEED_KEY_SUPPORTS("summary_use_proj", "true"),
     HEED_KEY_SUPPORTS("summary_activation", "gelu"),
-    HEED_KEY_OTHERS("summary_last_dropout"),
+    HEED_KEY_DROPOUT_OF(CHOICE, "summary_last_dropout", 0, classifier_dropout),
+    HEED_KEY_DROPOUT_OF(SEQUENCE | TAGS, "classifier_dropout", HEED_KEY_WRITE_ONLY,
+                        classifier_dropout),
     {0},
 };
 
-enum {
-    SEQUENCE = 1 << HEED_HEAD_SEQUENCE_CLASS,
-    CHOICE = 1 << HEED_HEAD_CHOICE,
-    REPLACED = 1 << HEED_HEAD_REPLACED_TOKEN,
-    TOKENS = 1 << HEED_HEAD_MASKED_LM | 1 << HEED_HEAD_CAUSAL_LM,
-    CLASSES = 1 << HEED_HEAD_TOKEN_CLASS | CHOICE
-};
 static const heed_weight_name weights[] = {
     HEED_BERT_EMBEDDINGS,
     HEED_LINEAR_IN(ENCODER, EMBEDDING_PROJECTION, "embeddings_project"),
@@ -52,7 +54,7 @@ static const heed_weight_name weights[] = {
     HEED_LINEAR_OF(POOLER, SEQUENCE, 0, "classifier.dense"),
     HEED_LINEAR_OF(POOLER, CHOICE, 0, "sequence_summary.summary"),
     HEED_LINEAR_OF(CLASS, SEQUENCE, 0, "classifier.out_proj"),
-    HEED_LINEAR_OF(CLASS, CLASSES, 0, "classifier"),
+    HEED_LINEAR_OF(CLASS, TAGS | CHOICE, 0, "classifier"),
     HEED_WEIGHT_LINEAR(SPAN, MODEL, 0, "qa_outputs"),
     {0},
 };

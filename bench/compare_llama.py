@@ -88,7 +88,7 @@ def agreement(setup, model, llama, options):
                               f"deviation (limit {LIMIT}), {likeliest} token is the likeliest")
 
 
-def measure(setup, name, model, floor, goal, prompt=512, count=0, depth=0, modes=()):
+def measure(setup, name, model, minimum, target, prompt=512, count=0, depth=0, modes=()):
     """A row for heed's exact mode and one for each further mode (name, options as in ROUNDED):
     reading `prompt` tokens after `depth` others, or with `count` writing so many after them."""
     context = depth + prompt + count + 64
@@ -127,7 +127,7 @@ def measure(setup, name, model, floor, goal, prompt=512, count=0, depth=0, modes
         result = rounds.Result({side: values[side] for side in (label, *llamas)})
         agrees, how = agreements[label]
         row = Row(
-            name + label[len("heed"):], "tokens/s", result, floor, goal, how, agrees,
+            name + label[len("heed"):], "tokens/s", result, minimum, target, how, agrees,
             command=" ".join(
                 [f"heed bench -m {os.path.basename(model)} -p {prompt} -n "
                  f"{count}"] + ([f"--depth {depth}"] if depth else []) + [*computing, *cache]))
@@ -148,8 +148,8 @@ def decode_large(setup):
     """Judged by the ratio or by the share of the read bandwidth, whichever asks less."""
     row, = measure(setup, "decode, 1 B Q4_0", made(setup, "1b", "q4_0"), 1.1, None, prompt=32,
                    count=32)
-    if row.verdict == "below floor" and row.share is not None:
-        row.by_share, row.floor, row.goal = True, 0.85, 0.93
+    if row.verdict == "below minimum" and row.share is not None:
+        row.by_share, row.minimum, row.target = True, 0.85, 0.93
     yield row
 
 

@@ -94,7 +94,7 @@ class Sides:
         random.standard_normal(m * k, dtype=np.float32).tofile(os.path.join(self.folder, "a.bin"))
         random.standard_normal(n * k, dtype=np.float32).tofile(os.path.join(self.folder, "b.bin"))
 
-    def compare(self, name, m, n, k, floor, goal, rounded=False, layout="panels", gradient="",
+    def compare(self, name, m, n, k, minimum, target, rounded=False, layout="panels", gradient="",
                 seconds=0.4, weight="f32"):
         """A row: GFLOP/s of both, in turn; the outputs compared with a tolerance of their
         rounding."""
@@ -113,12 +113,12 @@ class Sides:
                          peaks["flops_per_second"]) if rounded else peaks["flops_per_second"]
         allowed = 2**-8 if rounded else 1e-5  # PyTorch's bf16 result itself is rounded to 8 bits
         return rounds.Row(
-            name, "GFLOP/s", result, floor, goal, agreement=f"largest difference "
+            name, "GFLOP/s", result, minimum, target, agreement=f"largest difference "
             f"{there['difference']:.1e} of the largest element", agrees=there["difference"]
             <= allowed, share=result.median("heed") * 1e9 / peak,
             share_of="bf16 peak" if rounded else "f32 peak")
 
-    def bandwidth(self, name, n, k, dtype, floor, goal):
+    def bandwidth(self, name, n, k, dtype, minimum, target):
         """A row: GB/s of weights with one row of activations, as a share of what the machine
         reads."""
         self.operands(1, n, k)
@@ -132,8 +132,8 @@ class Sides:
                 "heed": lambda: loaded["bytes"] / 1e9 / self.heed.ask(do="time", seconds=0.4)[
                     "seconds"], "reading": machine
             }, self.setup.rounds)
-        return rounds.Row(name, "GB/s", result, floor, goal, share=result.ratio, share_of="read "
-                          "bandwidth", by_share=True)
+        return rounds.Row(name, "GB/s", result, minimum, target, share=result.ratio,
+                          share_of="read bandwidth", by_share=True)
 
 
 def f32_square(setup):

@@ -19,11 +19,11 @@ import rounds
 
 SHAPES = {
     "char": dict(title="training char GPT 4x128, context 64, 12 rows", layers=4, width=128, heads=4,
-                 context=64, batch=12, vocabulary=65, steps=60, warm=10, floor=1.4, goal=2.0),
+                 context=64, batch=12, vocabulary=65, steps=60, warm=10, minimum=1.4, target=2.0),
     "6x384": dict(title="training 6x384, context 256, 12 rows", layers=6, width=384, heads=6,
-                  context=256, batch=12, vocabulary=65, steps=5, warm=2, floor=1.1, goal=1.35),
+                  context=256, batch=12, vocabulary=65, steps=5, warm=2, minimum=1.1, target=1.35),
     "gpt2": dict(title="training GPT-2 124M, 4 x 256", layers=12, width=768, heads=12, context=256,
-                 batch=4, vocabulary=50257, steps=3, warm=2, floor=1.0, goal=1.25),
+                 batch=4, vocabulary=50257, steps=3, warm=2, minimum=1.0, target=1.25),
 }
 PERIOD, CHECKED = 8, 5  # tokens after which the text of the comparison repeats; updates compared
 RATE, BETAS, DECAY = 1e-3, (0.9, 0.95), 0.1
@@ -273,7 +273,7 @@ def path_of(name, chosen):
             }
         })
         yield rounds.Row(
-            shape["title"], "tokens/s", best, floor=shape["floor"], goal=shape["goal"],
+            shape["title"], "tokens/s", best, minimum=shape["minimum"], target=shape["target"],
             agrees=all(check[0] for check in checks), agreement="; ".join(check[1]
                                                                           for check in checks),
             command=f"bench/compare_training.py --only {name}",

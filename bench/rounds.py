@@ -2,7 +2,7 @@
 by the programs of bench/.
 
     rows = [Row("prefill 512", "tokens/s", interleave({"heed": ours, "llama.cpp": theirs},
-    rounds=5), floor=3, goal=6, agreement="...")]
+    rounds=5), minimum=3, target=6, agreement="...")]
     print_table(rows); write_json(path, rows, peaks)
 
 A side is a function without arguments that measures once and returns a rate: more is better. The
@@ -78,14 +78,14 @@ class Row:
     path: str
     unit: str
     result: Result
-    floor: float = None
-    goal: float = None
+    minimum: float = None
+    target: float = None
     # how the outputs were compared, with figures; "" where there is nothing to compare
     agreement: str = ""
     agrees: bool = True
     share: float = None
     share_of: str = ""
-    by_share: bool = False  # floor and goal are shares
+    by_share: bool = False  # minimum and target are shares
     command: str = ""
     note: str = ""
 
@@ -97,11 +97,11 @@ class Row:
     def verdict(self):
         if not self.agrees:
             return "outputs differ"
-        if self.score is None or self.floor is None:
+        if self.score is None or self.minimum is None:
             return ""
-        if self.goal is not None and self.score >= self.goal:
-            return "goal"
-        return "floor" if self.score >= self.floor else "below floor"
+        if self.target is not None and self.score >= self.target:
+            return "target"
+        return "minimum" if self.score >= self.minimum else "below minimum"
 
 
 def interleave(sides, rounds=5, warm=1, progress=True):
@@ -190,7 +190,7 @@ def figure(value):
 
 
 def cells(row):
-    """The columns of a row as text: path, ours, peer, ratio, share, floor, goal, verdict."""
+    """The columns of a row as text: path, ours, peer, ratio, share, minimum, target, verdict."""
     result = row.result
 
     def number(value):
@@ -205,12 +205,12 @@ def cells(row):
         f"{result.best} {side(result.best)}" if result.best else "",
         f"{result.ratio:.2f} ({min(ratios):.2f} to {max(ratios):.2f})" if ratios else "",
         f"{100 * row.share:.0f} % of {row.share_of}" if row.share is not None else "",
-        number(row.floor),
-        number(row.goal), row.verdict
+        number(row.minimum),
+        number(row.target), row.verdict
     ]
 
 
-HEADINGS = ["path", "heed", "peer", "ratio", "share of peak", "floor", "goal", "reached"]
+HEADINGS = ["path", "heed", "peer", "ratio", "share of peak", "minimum", "target", "reached"]
 
 
 def print_table(rows, out=sys.stdout):

@@ -181,7 +181,7 @@ static void put_numbers(const heed_operand *operand, heed_buffer *out)
             if (x > max) max = x;
         }
     if (rows * columns > odd)
-        heed_buffer_printf(out, "  mean %.6g least %.6g largest %.6g",
+        heed_buffer_printf(out, "  mean %.6g min %.6g max %.6g",
                            sum / (double)(rows * columns - odd), least, max);
     if (odd) heed_buffer_printf(out, "  not finite %lld", (long long)odd);
     heed_buffer_text(out, "  [");

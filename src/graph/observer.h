@@ -50,7 +50,7 @@ struct heed_observer {
     pthread_mutex_t *turn;
 };
 
-/* "%12 softmax (16,65) f32 @decoder.0.attention  mean 0.0154 least 1.2e-5 largest 0.93  [0.01 0.2
+/* "%12 softmax (16,65) f32 @decoder.0.attention  mean 0.0154 min 1.2e-5 max 0.93  [0.01 0.2
    ...]": a step that has run, a line for each output. */
 void heed_trace_text(const heed_graph *graph, const heed_node *node, const heed_kernel_args *args,
                      heed_buffer *out);

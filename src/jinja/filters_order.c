@@ -182,7 +182,7 @@ static jinja_value extreme(jinja_run *run, jinja_value self, const jinja_value *
     keyed *keys = keys_of(run, items, a[1], !jinja_flag(a[0], false));
     size_t best = 0;
     if (!keys) return heed_jinja_undefined("");
-    if (!items->count) return heed_jinja_undefined("the least or greatest of nothing");
+    if (!items->count) return heed_jinja_undefined("min or max of an empty sequence");
     for (size_t i = 1; i < items->count && !heed_jinja_failed(run); i++)
         if (heed_jinja_compare(run, keys[i].key, keys[best].key) == wanted) best = i;
     return keys[best].item;

@@ -391,7 +391,7 @@ static heed_status draw(heed_trainer *t, const char *path, heed_error *error)
             .title = "Loss",
             .subtitle = t->objective->what,
             .x_label = "update",
-            .y_label = "nats per label",
+            .y_label = "loss",
             .series = c.series,
             .count = c.count,
         };

@@ -171,8 +171,8 @@ static void print_phase(const char *name, const heed_speed_of *s)
 static void print_speed(const heed_speed *s)
 {
     char weights[32], cache[32], each[32], resident[32];
-    print_phase("reading", &s->prefill);
-    if (s->decode.measured) print_phase("writing", &s->decode);
+    print_phase("prefill", &s->prefill);
+    if (s->decode.measured) print_phase("decode", &s->decode);
     printf("memory   weights %s, cache %s (%s a token), process %s\n",
            heed_cli_bytes_text((double)s->weight_bytes, weights),
            heed_cli_bytes_text((double)s->cache_bytes, cache),

@@ -12,10 +12,10 @@ typedef struct {
 
 static const heed_cli_option options[] = {
     HEED_CLI_OPTION(eval_task, text, "text", 0, HEED_CLI_LIST, "FILE",
-                    "Text files, scored as one text: mean nats a token, perplexity."),
+                    "Text files, scored as one text: loss (mean nll per token), perplexity."),
     HEED_CLI_OPTION(eval_task, max_tokens, "max-tokens", 0, HEED_CLI_COUNT, "N",
                     "Score only the first N tokens."),
-    HEED_CLI_OPTION(eval_task, context, "context", 0, HEED_CLI_COUNT, "N",
+    HEED_CLI_OPTION(eval_task, context, "context", 'c', HEED_CLI_COUNT, "N",
                     "Tokens in a window (default: the model's context)."),
     HEED_CLI_OPTION(
         eval_task, pairs, "pairs", 0, HEED_CLI_PAIR, "SRC REF",
@@ -64,7 +64,7 @@ static heed_status print_evaluation(heed_cli_task *t, const heed_evaluation *e, 
     }
     if (e->bleu.set) printf("BLEU        %.2f\n", e->bleu.value);
     if (e->tokens)
-        printf("tokens      %lld\nnll         %.4f nats a token\nperplexity  %.4f\n",
+        printf("tokens      %lld\nloss        %.4f (mean nll per token)\nperplexity  %.4f\n",
                (long long)e->tokens, e->nll.value, e->perplexity.value);
     printf("time        %.2f s\n", e->seconds);
     return HEED_OK;

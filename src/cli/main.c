@@ -1,4 +1,5 @@
 /* main.c: finds the command and runs it. commands.def lists the commands; each has its own file. */
+#include "aliases.h"
 #include "interrupt.h"
 #include "manual.h"
 #include "suggest.h"
@@ -33,6 +34,7 @@ static const struct {
     {"-h", heed_cli_manual_overview},
     {"help", heed_cli_manual_overview},
     {"--version", print_version},
+    {"-V", print_version},
     {"version", print_version},
     {"--man", heed_cli_manual_page},
     {"--completion", heed_cli_manual_completion},
@@ -56,13 +58,14 @@ static bool print_page(const char *word)
     return false;
 }
 
-/* Says that there is no command `word`, with the nearest one. */
+/* Says that there is no command `word`, with what to type instead. */
 static void print_unknown(const char *word)
 {
-    const char *names[COMMANDS];
+    const char *names[COMMANDS], *hint = heed_cli_command_hint(word);
     char suggestion[HEED_CLI_SUGGESTION];
     for (int i = 0; i < COMMANDS; i++) names[i] = table[i]->name;
     heed_cli_suggest(suggestion, "", word, names, COMMANDS);
+    if (hint) snprintf(suggestion, sizeof suggestion, "; %s", hint);
     fprintf(stderr, "heed: unknown command \"%s\"%s\nSee: heed --help\n", word, suggestion);
 }
 

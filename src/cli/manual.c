@@ -1,13 +1,18 @@
 /* manual.c: prints help, man page and completion (manual.h). */
 #include "manual.h"
 
+#include "aliases.h"
+
 #include <heed/heed.h>
 #include <string.h>
 
-enum { HELP_COLUMN = 32, HELP_WIDTH = 100 };
+enum { HELP_COLUMN = 32, HELP_WIDTH = 100, ALIASES_TEXT = 256, HELP_TEXT = 1024 };
 
 static const char *const exit_words =
     "Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted.";
+static const char *const other_names =
+    "Names of options in transformers and llama.cpp work too (\"Also:\" in a command's help);\n"
+    "an underscore counts as a hyphen.";
 static const char *const streams = "Data goes to stdout, everything else to stderr.";
 static const struct {
     const char *name, *help;
@@ -94,10 +99,39 @@ static const char *option_text(const heed_cli_option *o, char text[96])
     return text;
 }
 
+/* Returns the next alias of an option, or NULL at the end. *at begins as 0. */
+static const heed_cli_alias *next_alias_of(const heed_cli_command *command,
+                                           const heed_cli_option *o, size_t *at)
+{
+    const heed_cli_alias *alias;
+    while ((alias = heed_cli_alias_next(command, at)))
+        if (!strcmp(alias->name, o->name)) return alias;
+    return NULL;
+}
+
+/* Writes the names of other programs for an option, as in "Also: --lr."; "" if there are none. */
+static const char *aliases_text(const heed_cli_command *command, const heed_cli_option *o,
+                                char text[ALIASES_TEXT])
+{
+    const heed_cli_alias *alias;
+    size_t used = 0;
+    text[0] = 0;
+    for (size_t at = 0; (alias = next_alias_of(command, o, &at));) {
+        const char *before = used ? ", " : "Also: ";
+        const char *value = alias->suffix ? " N" : "";
+        int length = snprintf(text + used, ALIASES_TEXT - used, "%s--%s%s", before, alias->spelling,
+                              value);
+        if (length < 0 || (size_t)length >= ALIASES_TEXT - used) break;
+        used += (size_t)length;
+    }
+    if (used && used + 2 <= ALIASES_TEXT) memcpy(text + used, ".", 2);
+    return text;
+}
+
 void heed_cli_manual_help(const heed_cli_command *command, FILE *file)
 {
     const heed_cli_option *o;
-    char text[96];
+    char text[96], help[HELP_TEXT], also[ALIASES_TEXT];
     bool first = true;
     fprintf(file, "heed %s - %s\n\nUsage: heed %s %s\n\n", command->name, command->summary,
             command->name, command->arguments);
@@ -113,7 +147,8 @@ void heed_cli_manual_help(const heed_cli_command *command, FILE *file)
         int column = fprintf(file, "  %s%s", o->letter ? "" : "    ", option_text(o, text));
         if (column >= HELP_COLUMN) fprintf(file, "\n%*s", HELP_COLUMN, "");
         else fprintf(file, "%*s", HELP_COLUMN - column, "");
-        put_wrapped(file, o->help, HELP_COLUMN);
+        snprintf(help, sizeof help, "%s %s", o->help, aliases_text(command, o, also));
+        put_wrapped(file, help, HELP_COLUMN);
     }
     fprintf(file, "  -h, --help                    Print this page.\n");
 }
@@ -127,7 +162,7 @@ void heed_cli_manual_overview(const heed_cli_command *const *commands, size_t co
             heed_version());
     for (size_t i = 0; i < count; i++)
         fprintf(file, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
-    fprintf(file, "\nFirst steps:\n%s\n%s %s\n", first_steps, streams, exit_words);
+    fprintf(file, "\nFirst steps:\n%s\n%s\n%s %s\n", first_steps, other_names, streams, exit_words);
     for (size_t i = 0; i < sizeof environment / sizeof *environment; i++) {
         fprintf(file, "%s%-16s ", i ? "             " : "Environment: ", environment[i].name);
         fprintf(file, "%s\n", environment[i].help);
@@ -171,7 +206,7 @@ static void put_example(FILE *file, const char *text)
 static void put_command(FILE *file, const heed_cli_command *command)
 {
     const heed_cli_option *o;
-    char text[96];
+    char text[96], also[ALIASES_TEXT];
     snprintf(text, sizeof text, "heed %s - %s", command->name, command->summary);
     put_macro(file, "SS", text);
     fprintf(file, ".B heed %s\n", command->name);
@@ -188,6 +223,7 @@ static void put_command(FILE *file, const heed_cli_command *command)
         fputs(".TP\n", file);
         put_macro(file, "B", option_text(o, text));
         put_roff(file, o->help);
+        put_roff(file, aliases_text(command, o, also));
     }
 }
 
@@ -200,6 +236,7 @@ void heed_cli_manual_page(const heed_cli_command *const *commands, size_t count,
             heed_version());
     put_roff(file, "One program for the life of a Transformer: it reads a Hugging Face directory "
                    "as it is and writes the same layout back.");
+    put_roff(file, other_names);
     put_roff(file, streams);
     put_example(file, first_steps);
     fputs(".SH COMMANDS\n", file);

@@ -1,4 +1,5 @@
 /* options.c: parses a command line by the tables of options and checks its rules (options.h). */
+#include "aliases.h"
 #include "manual.h"
 #include "suggest.h"
 #include "terminal.h"
@@ -44,15 +45,13 @@ bool heed_cli_option_list_add(heed_cli_option_list *list, const char *item)
     return true;
 }
 
-/* Returns the option with this name of `length` bytes; NULL if there is none. */
+/* Returns the option with this name of `length` bytes, not an alias; NULL if there is none. */
 static const heed_cli_option *find_option(const heed_cli_command *command, const char *name,
                                           size_t length)
 {
     const heed_cli_option *o;
     for (heed_cli_option_walk walk = {.command = command}; (o = heed_cli_option_next(&walk));)
-        if (o->kind != HEED_CLI_HEADING && strlen(o->name) == length &&
-            !strncmp(o->name, name, length))
-            return o;
+        if (o->kind != HEED_CLI_HEADING && heed_cli_name_matches(o->name, name, length)) return o;
     return NULL;
 }
 
@@ -141,12 +140,35 @@ typedef struct command_line {
     int argc;
     char **argv;
     int at; /* index of the word that is being read */
+    heed_cli_option_words *words;
+    const heed_cli_alias *alias; /* the name of another program in that word, or NULL */
 } command_line;
+
+/* Returns a value in heed's notation: "3" of --epochs as "3e". NULL after a message. */
+static const char *translate_value(const command_line *line, const char *text)
+{
+    char value[64], *end = NULL;
+    heed_error error = {0};
+    (void)strtod(text, &end);
+    int length = snprintf(value, sizeof value, "%s%s", text, line->alias->suffix);
+    if (!*text || *end || length >= (int)sizeof value) {
+        heed_cli_usage_error(line->command, "--%s %s: expected a number", line->alias->spelling,
+                             text);
+        return NULL;
+    }
+    heed_cli_text_list *made = &line->words->made;
+    if (heed_cli_text_list_add(made, value, (size_t)length, &error) == HEED_OK)
+        return made->items[made->count - 1];
+    fprintf(stderr, "heed: %s\n", error.message);
+    return NULL;
+}
 
 /* Sets or appends a value of option o. Returns false after a message. */
 static bool set_value(const command_line *line, const heed_cli_option *o, const char *text)
 {
     if (!check_not_empty(line->command, o, text)) return false;
+    if (line->alias && line->alias->suffix) text = translate_value(line, text);
+    if (!text) return false;
     if (o->kind == HEED_CLI_LIST || o->kind == HEED_CLI_PAIR)
         return heed_cli_option_list_add((heed_cli_option_list *)((char *)line->values + o->offset),
                                         text);
@@ -156,19 +178,49 @@ static bool set_value(const command_line *line, const heed_cli_option *o, const 
     return !problem;
 }
 
-/* Prints the usage error of an unknown option, with the nearest known one. Returns false. */
+/* The names that an option can be called by: `spellings` are what can be typed, an alias too,
+   `names` are heed's own. */
+typedef struct {
+    const char *spellings[256], *names[256];
+    size_t count;
+} known_names;
+
+static void add_name(known_names *known, const char *spelling, const char *name)
+{
+    if (known->count == sizeof known->names / sizeof *known->names) return;
+    known->spellings[known->count] = spelling;
+    known->names[known->count++] = name;
+}
+
+/* Returns the name of the option that is nearest to a word such as "--tmp=1"; NULL if none is. */
+static const char *nearest_option(const heed_cli_command *command, const char *word)
+{
+    known_names known = {.count = 0};
+    char name[LONGEST_WORD + 1];
+    const heed_cli_option *o;
+    const heed_cli_alias *alias;
+    for (heed_cli_option_walk walk = {.command = command}; (o = heed_cli_option_next(&walk));)
+        if (o->kind != HEED_CLI_HEADING) add_name(&known, o->name, o->name);
+    for (size_t at = 0; (alias = heed_cli_alias_next(command, &at));)
+        add_name(&known, alias->spelling, alias->name);
+    word += strspn(word, "-");
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(word, "="), word);
+    for (char *c = name; *c; c++)
+        if (*c == '_') *c = '-';
+    size_t best = heed_cli_nearest(name, known.spellings, known.count);
+    return best < known.count ? known.names[best] : NULL;
+}
+
+/* Prints the usage error of an unknown option, with what to type instead. Returns false. */
 static bool unknown_option(const heed_cli_command *command, const char *word)
 {
-    const char *names[128];
-    char name[LONGEST_WORD + 1], suggestion[HEED_CLI_SUGGESTION];
-    size_t count = 0;
-    const heed_cli_option *o;
-    for (heed_cli_option_walk walk = {.command = command};
-         (o = heed_cli_option_next(&walk)) && count < 128;)
-        if (o->kind != HEED_CLI_HEADING) names[count++] = o->name;
-    snprintf(name, sizeof name, "%.*s", (int)strcspn(word, "="), word);
-    heed_cli_suggest(suggestion, "--", name + strspn(name, "-"), names, count);
-    heed_cli_usage_error(command, "unknown option %s%s", word, suggestion);
+    const char *hint = heed_cli_option_hint(word);
+    const char *nearest = hint ? NULL : nearest_option(command, word);
+    if (hint) heed_cli_usage_error(command, "unknown option %s; %s", word, hint);
+    else if (nearest)
+        heed_cli_usage_error(command, "unknown option %s; did you mean %s%s?", word,
+                             dashes(nearest), nearest);
+    else heed_cli_usage_error(command, "unknown option %s", word);
     return false;
 }
 
@@ -217,13 +269,16 @@ static bool is_single(const heed_cli_option *o)
     return o->kind != HEED_CLI_FLAG && o->kind != HEED_CLI_LIST && o->kind != HEED_CLI_PAIR;
 }
 
-/* Finds the option that a word names: --NAME, --NAME=VALUE, -x, -xVALUE or -x=VALUE; NULL if there
-   is none. *attached is the value in the word, or NULL. */
-static const heed_cli_option *named_option(const heed_cli_command *command, const char *word,
-                                           const char **attached)
+/* Finds the option that the current word names: --NAME, --NAME=VALUE, -x, -xVALUE or -x=VALUE; NULL
+   if there is none. *attached is the value in the word, or NULL. Sets line->alias. */
+static const heed_cli_option *named_option(command_line *line, const char **attached)
 {
+    const heed_cli_command *command = line->command;
+    const char *word = line->argv[line->at];
     *attached = NULL;
+    line->alias = NULL;
     if (word[1] != '-') {
+        if (heed_cli_option_hint(word)) return NULL; /* -ngl is not -n gl */
         const heed_cli_option *o = find_letter(command, word[1]);
         if (o && word[2]) *attached = word + 2 + (word[2] == '=');
         return o;
@@ -231,14 +286,19 @@ static const heed_cli_option *named_option(const heed_cli_command *command, cons
     const char *name = word + 2;
     size_t length = strcspn(name, "=");
     if (name[length]) *attached = name + length + 1;
-    return find_option(command, name, length);
+    const heed_cli_option *own = find_option(command, name, length);
+    if (own) return own;
+    line->alias = heed_cli_alias_find(command, name, length);
+    if (!line->alias) return NULL;
+    return find_option(command, line->alias->name, strlen(line->alias->name));
 }
 
 /* Takes the option at the current word, with its values. Returns false after a message. */
-static bool take_option(command_line *line, heed_cli_option_words *words)
+static bool take_option(command_line *line)
 {
+    heed_cli_option_words *words = line->words;
     const char *word = line->argv[line->at], *attached;
-    const heed_cli_option *o = named_option(line->command, word, &attached);
+    const heed_cli_option *o = named_option(line, &attached);
     if (!o) return unknown_option(line->command, word);
     bool replaced = is_single(o) && heed_cli_option_given(words, o->name);
     bool taken = o->kind == HEED_CLI_FLAG ? take_flag(line, o, attached)
@@ -253,7 +313,8 @@ static bool take_option(command_line *line, heed_cli_option_words *words)
 bool heed_cli_options_parse(const heed_cli_command *command, void *values, int argc, char **argv,
                             heed_cli_option_words *words, bool *helped)
 {
-    command_line line = {.command = command, .values = values, .argc = argc, .argv = argv};
+    command_line line = {
+        .command = command, .values = values, .argc = argc, .argv = argv, .words = words};
     bool only_words = false; /* after "--" */
     *helped = false;
     for (; line.at < argc; line.at++) {
@@ -271,7 +332,7 @@ bool heed_cli_options_parse(const heed_cli_command *command, void *values, int a
             heed_cli_manual_help(command, stdout);
             *helped = true;
             return true;
-        } else if (!take_option(&line, words)) return false;
+        } else if (!take_option(&line)) return false;
     }
     return true;
 }

@@ -5,6 +5,8 @@
 #ifndef HEED_CLI_OPTIONS_H
 #define HEED_CLI_OPTIONS_H
 
+#include "text.h"
+
 #include <heed/optional.h>
 #include <heed/status.h>
 #include <stdbool.h>
@@ -116,6 +118,7 @@ const heed_cli_option *heed_cli_option_next(heed_cli_option_walk *walk);
 typedef struct heed_cli_option_words {
     /* words that belong to no option; names of the options that were given */
     heed_cli_option_list positional, given;
+    heed_cli_text_list made; /* values in heed's notation, paths of models in the cache */
 } heed_cli_option_words;
 /* Fills `values`, which holds the defaults, and `words` from argv. On a usage error, prints what is
    wrong, the nearest option and where to find help, and returns false; the program then exits with

@@ -1,5 +1,6 @@
 /* params.c: the command "/params" of heed chat (params.h). */
 #include "params.h"
+#include "aliases.h"
 #include "suggest.h"
 
 #include <stdlib.h>
@@ -31,6 +32,8 @@ static bool is_whole(const heed_cli_option *o)
    nearest. */
 static const heed_cli_option *find_parameter(heed_cli_task *t, const char *name)
 {
+    const heed_cli_alias *alias = heed_cli_alias_find(t->command, name, strlen(name));
+    if (alias) name = alias->name;
     const char *names[64];
     char suggestion[HEED_CLI_SUGGESTION];
     size_t count = 0;

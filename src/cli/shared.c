@@ -3,8 +3,10 @@
 #include "task.h"
 
 static const heed_cli_option model_options[] = {
-    HEED_CLI_OPTION(heed_cli_task, model, "model", 'm', HEED_CLI_TEXT, "MODEL",
-                    "Model folder or GGUF file; as the first word it needs no -m."),
+    HEED_CLI_OPTION(
+        heed_cli_task, model, "model", 'm', HEED_CLI_TEXT, "MODEL",
+        "Model folder, GGUF file, or OWNER/MODEL in the Hugging Face cache; as the first word "
+        "it needs no -m."),
     {0},
 };
 static const heed_cli_option sampling_rows[] = {
@@ -45,10 +47,9 @@ static const heed_cli_option observe_options[] = {
     HEED_CLI_OPTION(
         heed_cli_task, nan_guard, "nan-guard", 0, HEED_CLI_FLAG, NULL,
         "Stop at the first value that is NaN or infinite, naming op, place and inputs."),
-    HEED_CLI_OPTION(
-        heed_cli_task, trace, "trace", 0, HEED_CLI_TEXT, "FILE",
-        "Write a line for every step computed: shape, place, mean, least, largest, first "
-        "values; - is stderr."),
+    HEED_CLI_OPTION(heed_cli_task, trace, "trace", 0, HEED_CLI_TEXT, "FILE",
+                    "Write a line for every step computed: shape, place, mean, min, max, first "
+                    "values; - is stderr."),
     HEED_CLI_OPTION(heed_cli_task, dump, "dump", 0, HEED_CLI_TEXT, "text|dot",
                     "Print each graph after its passes to stderr, and why matmuls were not fused."),
     HEED_CLI_OPTION(heed_cli_task, no_passes, "no-passes", 0, HEED_CLI_FLAG, NULL,

@@ -4,10 +4,13 @@
 
 #include <stddef.h>
 
-enum { HEED_CLI_SUGGESTION = 80 }; /* bytes of a suggestion */
+enum { HEED_CLI_SUGGESTION = 128 }; /* bytes of a suggestion */
 
-/* Writes "; did you mean PREFIXWORD?" with the one of the `count` words that is nearest to `word`
-   by edit distance; writes "" if none is near. Returns `text`. */
+/* Returns the index of the word that is nearest to `word`: at most a letter in four is wrong, and
+   it does not mean the opposite. Returns `count` if there is none. */
+size_t heed_cli_nearest(const char *word, const char *const *words, size_t count);
+/* Writes "; did you mean PREFIXWORD?" with the nearest of the `count` words; writes "" if none is
+   near. Returns `text`. */
 const char *heed_cli_suggest(char text[HEED_CLI_SUGGESTION], const char *prefix, const char *word,
                              const char *const *words, size_t count);
 

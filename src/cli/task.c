@@ -1,6 +1,7 @@
 /* task.c: runs a command from its words to its exit status (task.h). */
 #include "task.h"
 
+#include "hub.h"
 #include "interrupt.h"
 #include <errno.h>
 #include <limits.h>
@@ -123,7 +124,8 @@ static heed_status prepare(heed_cli_task *t)
     t->load.hooks = shares & HEED_CLI_STOPS ? &stop : NULL;
     t->load.note = print_note;
     t->load.note_argument = t;
-    heed_status status = open_trace(t);
+    heed_status status = heed_cli_hub_find(&t->model, &t->words.made, &t->error);
+    if (status == HEED_OK) status = open_trace(t);
     if (status == HEED_OK && (shares & HEED_CLI_COMPUTES)) status = make_context(t);
     if (status == HEED_OK && (shares & HEED_CLI_LOADS) && t->model)
         status = heed_transformer_load(&t->transformer, t->context, t->model, &t->load, &t->error);
@@ -164,6 +166,7 @@ static void release(heed_cli_task *t)
     heed_context_free(t->context);
     heed_cli_option_list_free(&t->words.positional);
     heed_cli_option_list_free(&t->words.given);
+    heed_cli_text_list_free(&t->words.made);
     free(t);
 }
 

@@ -1,4 +1,5 @@
 /* heed train: trains a new model, fine-tunes one, or resumes a run. */
+#include "hub.h"
 #include "interrupt.h"
 #include "task.h"
 
@@ -44,7 +45,8 @@ static const heed_cli_option options[] = {
                     "--eval-steps, --save-steps, --logging-steps, "
                     "--save-total-limit, --average-last, --stop-at; --data that moved."),
     HEED_CLI_SECTION("Model"),
-    ROW(init, "init", HEED_CLI_TEXT, "MODEL", "Fine-tune this model."),
+    ROW(init, "init", HEED_CLI_TEXT, "MODEL",
+        "Fine-tune this model: a folder, a GGUF file, or OWNER/MODEL in the Hugging Face cache."),
     ROW(config, "config", HEED_CLI_TEXT, "FILE", "config.json of a new model."),
     ROW(family, "family", HEED_CLI_TEXT, "NAME",
         "heed (RMSNorm, rotary, SwiGLU; the default), gpt2, llama, bert, or transformer (2017)."),
@@ -54,7 +56,8 @@ static const heed_cli_option options[] = {
     ROW(kv_heads, "kv-heads", HEED_CLI_POSITIVE, "K", "Key/value heads (as many as heads)."),
     ROW(d_ff, "d-ff", HEED_CLI_POSITIVE, "F",
         "Inner width of the feed-forward layers (the family's rule)."),
-    ROW(context, "context", HEED_CLI_POSITIVE, "T", "Tokens in a row (256)."),
+    HEED_CLI_OPTION(train_task, train.context, "context", 'c', HEED_CLI_POSITIVE, "T",
+                    "Tokens in a row (256)."),
     HEED_CLI_SECTION("Length"),
     ROW(max_steps, "max-steps", HEED_CLI_TEXT, "N|Ne|Nt",
         "Updates, epochs (3e) or tokens (2000000t); default 1e."),
@@ -67,7 +70,7 @@ static const heed_cli_option options[] = {
     HEED_CLI_SECTION("Update rule"),
     ROW(optimizer, "optimizer", HEED_CLI_TEXT, "NAME", "adamw (default), adam or sgd."),
     ROW(learning_rate, "learning-rate", HEED_CLI_AMOUNT, "X",
-        "Highest rate (1e-3; --init 5e-5; sgd 0.1)."),
+        "Peak learning rate (1e-3; --init 5e-5; sgd 0.1)."),
     ROW(lr_scheduler_type, "lr-scheduler-type", HEED_CLI_TEXT, "NAME",
         "constant, linear, cosine, inverse_sqrt, warmup_stable_decay ... (cosine)."),
     ROW(warmup_steps, "warmup-steps", HEED_CLI_NATURAL, "N", "Updates in which the rate rises."),
@@ -76,7 +79,7 @@ static const heed_cli_option options[] = {
     ROW(decay_steps, "decay-steps", HEED_CLI_NATURAL, "N",
         "warmup_stable_decay: updates in which the rate falls (a fifth)."),
     ROW(min_lr_rate, "min-lr-rate", HEED_CLI_AMOUNT, "X",
-        "Lowest rate as a share of the highest, where the schedule has one."),
+        "Minimum learning rate as a share of the peak, where the schedule has one."),
     ROW(weight_decay, "weight-decay", HEED_CLI_AMOUNT, "X",
         "0.1 for adamw; biases and norms are left out."),
     ROW(decay_all, "decay-all", HEED_CLI_FLAG, NULL, "Biases and norms decay too."),
@@ -123,6 +126,47 @@ static void show_tokenizing(void *context, size_t done, size_t total)
     heed_cli_progress_show(total ? (double)done / (double)total : 0, "tokenizing");
 }
 
+/* What the objectives train, and what to do with it afterwards. */
+static const struct objective_use {
+    const char *objective, *family, *next; /* family: of a new model, unless --family says */
+} uses[] = {
+    {"clm", "heed", "heed generate -m %s -p TEXT"},
+    {"seq2seq", "transformer", "heed translate -m %s --in FILE --out FILE"},
+    {"mlm", "bert", "heed info %s"},
+};
+
+/* Returns the row of an objective, or NULL. */
+static const struct objective_use *use_of(const char *objective)
+{
+    for (size_t i = 0; objective && i < sizeof uses / sizeof *uses; i++)
+        if (!strcmp(uses[i].objective, objective)) return &uses[i];
+    return NULL;
+}
+
+/* Returns the family that a new model was asked to have; NULL if the model is not new. */
+static const char *new_family(const train_task *values, const char *objective)
+{
+    const heed_train_options *o = &values->train;
+    const struct objective_use *use = use_of(objective);
+    if (values->resume || o->init || o->config) return NULL;
+    if (o->family) return o->family;
+    return use ? use->family : NULL;
+}
+
+/* Prints the line about the model. A new one is of the family that was asked for; its files may
+   have the model_type of another family, which transformers can load. */
+static void show_model(const train_task *values, const heed_train_summary *s)
+{
+    const char *family = new_family(values, s->objective);
+    double millions = 1e-6 * (double)s->parameters;
+    if (!family || !strcmp(family, s->model_type))
+        heed_cli_note("model     %.2f M parameters, model_type %s, objective %s", millions,
+                      s->model_type, s->objective);
+    else
+        heed_cli_note("model     %.2f M parameters, family %s (model_type %s), objective %s",
+                      millions, family, s->model_type, s->objective);
+}
+
 /* Prints what is trained and keeps what show_end needs. */
 static void show_begin(void *context, const heed_train_summary *s)
 {
@@ -133,8 +177,7 @@ static void show_begin(void *context, const heed_train_summary *s)
     values->conversations = s->conversations;
     for (size_t i = 0; i < s->note_count; i++) heed_cli_note("%s", s->notes[i]);
     if (values->quiet) return;
-    heed_cli_note("model     %.2f M parameters, written as %s, objective %s",
-                  1e-6 * (double)s->parameters, s->model_type, s->objective);
+    show_model(values, s);
     if (s->free_bytes.set)
         snprintf(fits, sizeof fits, "; fits into the %s that are free",
                  heed_cli_bytes_text((double)s->free_bytes.value, left));
@@ -185,13 +228,6 @@ static void show_trouble(void *context, const char *text)
 /* Prints the losses that were reached and a command to go on with. */
 static void show_end(const train_task *values, const heed_train_report *report)
 {
-    static const struct {
-        const char *objective, *next;
-    } uses[] = {
-        {"clm", "heed generate -m %s -p TEXT"},
-        {"seq2seq", "heed translate -m %s --in FILE --out FILE"},
-        {"mlm", "heed info %s"},
-    };
     const char *run = values->resume ? values->resume : values->train.out;
     char time[32], next[64] = "";
     if (!report->loss.set)
@@ -203,12 +239,11 @@ static void show_end(const train_task *values, const heed_train_report *report)
                       heed_cli_duration_text(report->seconds, time), report->tokens_per_second,
                       report->loss.value);
     if (report->best_eval_loss.set)
-        heed_cli_note("validation %.4f, best %.4f at update %lld",
+        heed_cli_note("validation loss %.4f, best %.4f at update %lld",
                       heed_real_or(report->eval_loss, NAN), report->best_eval_loss.value,
                       (long long)report->best_step.value);
-    for (size_t i = 0; values->objective && i < sizeof uses / sizeof *uses; i++)
-        if (!strcmp(uses[i].objective, values->objective))
-            snprintf(next, sizeof next, "%s", uses[i].next);
+    const struct objective_use *use = use_of(values->objective);
+    if (use) snprintf(next, sizeof next, "%s", use->next);
     if (values->conversations) snprintf(next, sizeof next, "heed chat -m %%s");
     if (!*next) return;
     fprintf(stderr, "the curve is %s/loss.svg; next: ", run);
@@ -222,6 +257,16 @@ static int check(heed_cli_task *t)
         return heed_cli_usage_error(t->command,
                                     "expected --data FILE... and --out RUN, or --resume RUN");
     return 0;
+}
+
+/* Looks the models of --init and --tokenizer up in the Hugging Face cache if they are not here. */
+static heed_status find_models(train_task *values)
+{
+    heed_cli_task *t = &values->task;
+    heed_train_options *o = &values->train;
+    heed_status status = heed_cli_hub_find(&o->init, &t->words.made, &t->error);
+    if (status != HEED_OK || !o->tokenizer || !strcmp(o->tokenizer, "char")) return status;
+    return heed_cli_hub_find(&o->tokenizer, &t->words.made, &t->error);
 }
 
 static heed_status run(heed_cli_task *t)
@@ -241,7 +286,8 @@ static heed_status run(heed_cli_task *t)
         .should_stop = heed_cli_interrupted,
         .trouble = show_trouble,
     };
-    heed_status status = HEED_OK;
+    heed_status status = find_models(values);
+    if (status != HEED_OK) return status;
     if (values->resume)
         status = heed_resume_training(t->context, values->resume, &values->train, &watcher, &report,
                                       &t->error);

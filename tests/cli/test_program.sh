@@ -213,7 +213,7 @@ done
 expect 0 'of the compute peak' "$heed" bench -m "$fixtures/gpt2" -p 4 -n 2
 expect 0 '"decode_bandwidth_share"' "$heed" bench -m "$fixtures/gpt2" -p 4 -n 2 --batch 2 \
   --depth 3 --rounds 1 --json
-expect 0 'reading' "$heed" bench -m "$fixtures/bert" --batch 3 --lengths 2-9
+expect 0 'prefill' "$heed" bench -m "$fixtures/bert" --batch 3 --lengths 2-9
 expect 2 'as in 8-128' "$heed" bench -m "$fixtures/bert" --lengths 9-2
 expect 2 'at least 1' "$heed" bench -m "$fixtures/gpt2" --rounds 0
 expect 2 'expected -m MODEL' "$heed" bench --machine --on-request

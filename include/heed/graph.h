@@ -275,6 +275,12 @@ heed_value heed_cache_write(heed_graph *graph, heed_value cache, heed_value x, h
 /* y (B,D) = the mean of each sequence's query rows in x (N,D). sequences is (B,8). An empty
    sequence gives zeros. */
 heed_value heed_sequence_mean(heed_graph *graph, heed_value x, heed_value sequences);
+/* Scores pairs of tokens by attention weights (B,H,T,T), without a gradient: y (B,P,P) is the sum
+   over heads of coefficients (H) times w + w transposed, less its average product correction.
+   choice (B,P) i32 has the row of its sequence that each p stands for, -1 for a row of zeros.
+   Source: Rao et al. 2021. */
+heed_value heed_pair_scores(heed_graph *graph, heed_value weights, heed_value choice,
+                            heed_value coefficients);
 
 /* ---- experts: each row chooses J of X experts, and only these are computed ---- */
 /* Returns the `count` largest elements of each row of x (N,X), the largest first, as (N,count).

@@ -203,10 +203,31 @@ static heed_status put_labels(const heed_forward_call *call, int term, heed_batc
     return HEED_OK;
 }
 
+/* Appends the rows that the tokens of a map of contacts stand for. Masked tokens and ends of texts
+   stand for none. */
+static heed_status put_pairs(const heed_forward_call *call, heed_batch *batch, heed_error *error)
+{
+    const heed_forward_stack *stack = &call->main;
+    const int64_t length = stack->padded.length, tokens = length - HEED_CONTACT_ENDS;
+    int32_t *pairs;
+    if (!call->config->contacts || tokens < 1) return HEED_OK;
+    HEED_TRY(heed_batch_ints(batch, "pair_rows", stack->rows.sequences, tokens, &pairs, error));
+    for (int64_t i = 0; i < stack->rows.sequences * tokens; i++) {
+        const int64_t b = i / tokens, place = b * length + 1 + i % tokens;
+        const int32_t *fields = stack->rows.table + b * HEED_SEQUENCE_FIELDS;
+        const bool stands = stack->padded.keep[place] &&
+                            heed_forward_token(stack, place) != HEED_CONTACT_END_ID;
+        pairs[i] = -1;
+        if (stands) pairs[i] = (int32_t)stack->rows.row[place] - fields[HEED_SEQUENCE_QUERY_START];
+    }
+    return HEED_OK;
+}
+
 static heed_status put_heads(const heed_forward_call *call, heed_batch *batch, heed_error *error)
 {
     const heed_program_spec spec = heed_forward_spec(call, HEED_PURPOSE_LOSS);
     HEED_TRY(put_pooled(call, batch, error));
+    HEED_TRY(put_pairs(call, batch, error));
     if (heed_head_any(call->config, HEED_TRAIT_COMPARES | HEED_TRAIT_SCORES_ROWS))
         HEED_TRY(put_grid(call, &spec, batch, error));
     for (int i = 0; i < call->terms.count; i++) HEED_TRY(put_labels(call, i, batch, error));

@@ -70,7 +70,9 @@ static heed_status restore_sequences(const heed_forward_call *call, const char *
                                      heed_error *error)
 {
     int64_t columns = heed_shape_columns(from->shape), batch = call->main.padded.batch;
-    heed_shape shape = heed_shape_2(batch, columns);
+    heed_shape shape = from->shape;
+    shape.extent = HEED_EXTENT_FIXED;
+    shape.dim[0] = batch;
     if (heed_head_any(call->config, HEED_TRAIT_COMPARES) && columns == 1)
         shape = heed_shape_2(call->choices > 0 ? batch / call->choices : 0, call->choices);
     float *values = NULL;
@@ -169,7 +171,7 @@ static heed_status restore_one(const heed_forward_call *call, const char *name,
         return restore_rows(&call->source, name, from, false, outputs, error);
     case HEED_EXTENT_SEQUENCES:
         if (from->shape.rank == 4) return restore_attention(call, name, from, outputs, error);
-        if (!has_rows(from, sequences)) break;
+        if (from->shape.rank != 3 && !has_rows(from, sequences)) break;
         return restore_sequences(call, name, from, outputs, error);
     default: break;
     }

@@ -293,6 +293,11 @@ heed_status heed_build_graph(heed_graph *graph, const heed_model *model,
         b->kept[side] = heed_arena_take(graph->arena, model->n_kept[side] + 1, sizeof **b->kept);
         ok = ok && b->kept[side];
     }
+    if (spec->attentions && model->config.contacts) {
+        size_t runs = (size_t)heed_stack_runs(heed_config_main(&model->config));
+        b->attention_weights = heed_arena_take(graph->arena, runs, sizeof *b->attention_weights);
+        ok = ok && b->attention_weights;
+    }
     if (!ok) return heed_fail_memory(error, model->n_weights * sizeof(heed_value), "a graph");
     declare_weights(b);
     declare_kept(b);

@@ -26,6 +26,8 @@ struct heed_build {
     const char *const *cotangents;
     heed_value *weights, *gradients;   /* by index of the weight; HEED_NONE if there is none */
     heed_value *kept[HEED_KEEP_SIDES]; /* by index in heed_model_keeps */
+    /* attention weights of the only stack, by run; NULL unless a head reads them */
+    heed_value *attention_weights;
     heed_stack_inputs main, source;
     heed_value memory; /* (S,D): last hidden states of the encoder */
     heed_value cross_sequences, cross_page_table, cross_slots, page_table, slots;

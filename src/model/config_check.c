@@ -255,6 +255,10 @@ static heed_status check_front(const heed_config *config, const char *where, hee
     if (config->counts_tokens && !config->float_inputs)
         HEED_TRY(
             check_range(where, "pad_token_id", config->pad_id, 0, config->vocabulary - 1, error));
+    if (config->contacts && (config->arrangement != HEED_ENCODER_ONLY || config->float_inputs))
+        return heed_fail(error, HEED_E_UNSUPPORTED,
+                         "%s: contact_head is true; it goes with an encoder that reads tokens",
+                         where);
     if (config->mask_scaling && config->float_inputs)
         return heed_fail(error, HEED_E_UNSUPPORTED,
                          "%s: scaling by masks is of models that read tokens, and this one reads "

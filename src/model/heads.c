@@ -12,7 +12,10 @@ static const heed_head_kind *const heads[HEED_HEAD_COUNT] = {
 
 const heed_head_kind *heed_head_at(const heed_config *config, int at)
 {
-    return at < HEED_MAX_HEADS ? heads[config->heads[at]] : NULL;
+    int count = 0;
+    while (count < HEED_MAX_HEADS && config->heads[count] != HEED_HEAD_NONE) count++;
+    if (at < count) return heads[config->heads[at]];
+    return at == count && config->contacts ? &heed_head_contacts : NULL;
 }
 
 bool heed_head_any(const heed_config *config, uint32_t traits)
@@ -25,7 +28,7 @@ bool heed_head_any(const heed_config *config, uint32_t traits)
 
 bool heed_head_has_others(const heed_config *config)
 {
-    return heed_head_at(config, 1) != NULL;
+    return config->heads[1] != HEED_HEAD_NONE;
 }
 
 const char *heed_head_output(const heed_config *config, const heed_head_kind *head)

@@ -35,6 +35,7 @@ typedef enum heed_dimension {
     HEED_DIMENSION_INPUT,     /* the width of the rows to which types and positions are added */
     HEED_DIMENSION_OUTPUT,    /* the width of the last hidden states, which heads read */
     HEED_DIMENSION_HEADS,
+    HEED_DIMENSION_ALL_HEADS, /* of all layers */
     HEED_DIMENSION_EXPERTS,
     HEED_DIMENSION_EXPERT_D_FF,
     HEED_DIMENSION_SHARED_D_FF

@@ -167,6 +167,7 @@ static int64_t dimension_size(const heed_config *config, const heed_weight_place
     case HEED_DIMENSION_ONE: return 1;
     case HEED_DIMENSION_TWO: return 2;
     case HEED_DIMENSION_HEADS: return stack->heads;
+    case HEED_DIMENSION_ALL_HEADS: return stack->heads * heed_stack_runs(stack);
     case HEED_DIMENSION_EXPERTS: return config->experts;
     case HEED_DIMENSION_EXPERT_D_FF: return config->expert_d_ff;
     case HEED_DIMENSION_SHARED_D_FF: return config->shared_d_ff;

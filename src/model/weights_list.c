@@ -245,7 +245,7 @@ static heed_status add_tensors(heed_model *model, const heed_weight_name *entry,
 /* Is the name one of some head of the model? */
 static bool names_head(const heed_config *config, const heed_weight_name *entry)
 {
-    for (int at = 0; heed_head_at(config, at) != NULL; at++)
+    for (int at = 0; at < HEED_MAX_HEADS && config->heads[at] != HEED_HEAD_NONE; at++)
         if (entry->heads >> config->heads[at] & 1) return true;
     return false;
 }

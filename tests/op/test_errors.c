@@ -56,6 +56,10 @@ typedef struct {
     }
 #define QKV F(N_BY(6)), F(N_BY(3)), F(N_BY(3))
 #define TABLE I(B_BY(8))
+#define WEIGHTS(heads, tokens)                                                              \
+    {                                                                                       \
+        .rank = 4, .extent = HEED_EXTENT_SEQUENCES, .dim = { MAX_B, heads, tokens, tokens } \
+    }
 #define NORM(value)         \
     &(heed_norm_attributes) \
     {                       \
@@ -250,6 +254,14 @@ static const error_case errors[] = {
     {HEED_OP_ACCUMULATE, HEED_E_SHAPE, "equal", NULL, IN(S(MATRIX(4, 3)), F(MATRIX(3, 4)))},
     {HEED_OP_SEQUENCE_MEAN, HEED_E_SHAPE, "(B,8)", NULL, IN(F(N_BY(3)), I(B_BY(7)))},
     {HEED_OP_SEQUENCE_MEAN, HEED_E_DTYPE, "i32", NULL, IN(F(N_BY(3)), F(B_BY(8)))},
+    {HEED_OP_PAIR_SCORES, HEED_E_DTYPE, "a choice of i32", NULL,
+     IN(F(WEIGHTS(2, 3)), F(B_BY(3)), F(VECTOR(2)))},
+    {HEED_OP_PAIR_SCORES, HEED_E_SHAPE, "(B,H,T,T)", NULL,
+     IN(F(B_BY(9)), I(B_BY(3)), F(VECTOR(2)))},
+    {HEED_OP_PAIR_SCORES, HEED_E_SHAPE, "for the sequences", NULL,
+     IN(F(WEIGHTS(2, 3)), I(N_BY(3)), F(VECTOR(2)))},
+    {HEED_OP_PAIR_SCORES, HEED_E_SHAPE, "coefficients (H)", NULL,
+     IN(F(WEIGHTS(2, 3)), I(B_BY(3)), F(VECTOR(3)))},
     {HEED_OP_SEQUENCE_MEAN_BACKWARD, HEED_E_SHAPE, "(N,D)", TO(N_BY(4)), IN(F(B_BY(3)), TABLE)},
     {HEED_OP_LINEAR_CROSS_ENTROPY, HEED_E_SHAPE, "a weight (V,D)",
      (&(heed_linear_loss_attributes){0}), IN(F(N_BY(3)), F(MATRIX(5, 4)), I(N_ROWS))},

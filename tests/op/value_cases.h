@@ -73,6 +73,11 @@ BUILD(fused_state)
                  (int[]){HEED_FUSED_A, HEED_FUSED_B, HEED_FUSED_STATE});
 }
 
+BUILD(pair_scores)
+{
+    return heed_pair_scores(g, in[0], in[1], in[2]);
+}
+
 BUILD(rotary_table)
 {
     return heed_rotary_table(g, in[0], in[2], (float)c->f[0]);
@@ -97,6 +102,10 @@ BUILD(expert_pieces)
 
 #define EXPERT_PIECES F(N_BY(4)), CHOICES, F(CUBE(3, 5, 4)), F(MATRIX(3, 5)), F(N_BY(2)), F(N_BY(5))
 
+#define WEIGHTS(heads, tokens)                                                              \
+    {                                                                                       \
+        .rank = 4, .extent = HEED_EXTENT_SEQUENCES, .dim = { MAX_B, heads, tokens, tokens } \
+    }
 #define TORCH(name) torch_##name, sizeof torch_##name / sizeof(double)
 #define POSITIONS I(N_ROWS, 0, 1, 2, 7, 0, 300)
 /* clang-format off */
@@ -266,6 +275,10 @@ static const value_case cases[] = {
     {{"mean of sequences", HEED_OP_SEQUENCE_MEAN, sequence_mean, ONLY(F(N_BY(3)), SELF)},
      0,
      TORCH(sequence_mean)},
+    {{"scores of pairs", HEED_OP_PAIR_SCORES, pair_scores,
+      ONLY(F(WEIGHTS(2, 3)), I(B_BY(3), 0, 1, 2, 2, -1, 0, -1, -1, -1, 1, 0, 7), FIXED(VECTOR(2)))},
+     0,
+     TORCH(pair_scores)},
     {{"cross-entropy", HEED_OP_CROSS_ENTROPY, cross_entropy,
       ONLY(F(N_BY(5)), I(N_ROWS, 4, HEED_IGNORE, 2, 5, 1, 0))},
      0,

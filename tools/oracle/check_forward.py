@@ -100,6 +100,17 @@ def flatten(out):
     return found
 
 
+def contacts(model, given):
+    """ESM's map of contacts; where no pair is seen transformers divides zeros."""
+    tokens = given["input_ids"]
+    if tokens.shape[1] < 3:
+        return {}
+    mask = given.get("attention_mask", torch.ones_like(tokens))
+    found = model.predict_contacts(tokens, mask)
+    return {"out.contacts": torch.where(found.isnan(), model.contact_head.regression.bias.sigmoid(),
+                                        found)}
+
+
 def run_torch(model, inputs, double):
     # With eager attention Falcon adds its ALiBi biases twice; the fused attention gives no weights.
     twice = getattr(model.config, "alibi", False)
@@ -118,6 +129,8 @@ def run_torch(model, inputs, double):
     out = model(**given, output_hidden_states=True, output_attentions=not twice, return_dict=True,
                 **extra)
     found = flatten(out)
+    if hasattr(model.base_model, "predict_contacts"):
+        found.update(contacts(model.base_model, given))
     grads = {}
     loss = out.get("loss") if not cotangents else sum(
         (out[k] * v).sum() for k, v in cotangents.items())

@@ -37,6 +37,18 @@ def emit(name, value, expression):
     print(textwrap.fill(values, 100, initial_indent="    ", subsequent_indent="    "))
 
 
+def pair_scores():
+    """Average product correction of the chosen rows of symmetric weights; -1 is a row of zeros."""
+    weights = F.pad(numbers(0, 4, 2, 3, 3), (0, 1, 0, 1))
+    choice = torch.tensor([[0, 1, 2], [2, -1, 0], [-1, -1, -1], [1, 0, -1]])
+    s = torch.stack([w[:, c][:, :, c] for w, c in zip(weights, choice)])
+    s = s + s.transpose(-1, -2)
+    r, total = s.sum(-1), s.sum((-1, -2))
+    corrected = s - torch.nan_to_num(r[..., :, None] * r[..., None, :] / total[..., None, None])
+    y = (corrected * numbers(2, 2)[:, None, None]).sum(1)
+    emit("pair_scores", y, "scores of pairs of rows, by two heads")
+
+
 def show(name, expression):
     emit(name, eval(expression, globals(), {"n": numbers, **LABELS}), expression)
 
@@ -265,6 +277,7 @@ def main():
                       torch.zeros(3),
                       n(0, 6, 3)[3],
                       n(0, 6, 3)[4]]), "mean of rows 0:3, none, 3, 4")
+    pair_scores()
     show("cross_entropy", 'F.cross_entropy(n(0, 6, 5), labels, reduction="none")')
     show("cross_entropy_smoothed", 'F.cross_entropy(n(0, 6, 5), labels, reduction="none", '
          'label_smoothing=0.1)')

@@ -26,6 +26,7 @@ static const heed_config preset = {
     .rope = {.base = 10000, .fraction = 1, .truncate = true},
     .counts_tokens = true,
     .zero_masked = true,
+    .contacts = true,
     .lm_transform = {.dense = true, .bias = true, .norm = true},
     .attention_dropout = 0.1,
     .residual_dropout = 0.1,
@@ -95,13 +96,15 @@ static const heed_weight_name weights[] = {
     HEED_WEIGHT_NORM(TRANSFORM_NORM, MODEL, 0, "lm_head.layer_norm"),
     HEED_WEIGHT(LM_WEIGHT, MODEL, 0, "lm_head.decoder.weight"),
     HEED_WEIGHT(LM_BIAS, MODEL, 0, "lm_head.bias"),
+    HEED_TENSOR_AS(CONTACT_WEIGHT, MODEL, HEED_NAME_BUFFER | HEED_NAME_ROW | HEED_NAME_HEAD,
+                   "contact_head.regression.weight"),
+    HEED_TENSOR_AS(CONTACT_BIAS, MODEL, HEED_NAME_BUFFER | HEED_NAME_HEAD,
+                   "contact_head.regression.bias"),
     {0},
 };
 
 /* The frequencies are those of base 10000, whatever rope_theta says. */
 static const char *const ignored[] = {
-    "contact_head.regression.weight",
-    "contact_head.regression.bias",
     "embeddings.position_ids",
     "embeddings.position_embeddings.weight",
     "rotary_embeddings.inv_freq",

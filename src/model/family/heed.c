@@ -74,6 +74,8 @@ static const heed_weight_name weights[] = {
     HEED_WEIGHT_LINEAR(RELATION, MODEL, 0, "relation"),
     HEED_WEIGHT_LINEAR(CLASS, MODEL, 0, "classifier"),
     HEED_WEIGHT_LINEAR(SPAN, MODEL, 0, "qa_outputs"),
+    HEED_WEIGHT(CONTACT_WEIGHT, MODEL, HEED_NAME_BUFFER, "contacts.weight"),
+    HEED_WEIGHT(CONTACT_BIAS, MODEL, HEED_NAME_BUFFER, "contacts.bias"),
     {0},
 };
 /* clang-format on */

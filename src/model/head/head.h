@@ -77,15 +77,20 @@ struct heed_head_kind {
     void (*build)(heed_build *b, const heed_head_kind *head, heed_value x);
 };
 
+/* A map of contacts leaves out the first and the last token of the padded text, and ESM's head
+   takes one token for the end of a text, whatever eos_token_id says. */
+enum { HEED_CONTACT_ENDS = 2, HEED_CONTACT_END_ID = 2 };
+
 #define HEED_HEAD(symbol, record) extern const heed_head_kind heed_head_##record;
 #include "model/heads.def"
 #undef HEED_HEAD
 
-/* Returns head `at` of the model, counted from 0; NULL after the last one. */
+/* Returns head `at` of the model, counted from 0: those of its class, then that of the bare model,
+   if it has one; NULL after the last one. */
 const heed_head_kind *heed_head_at(const heed_config *config, int at);
 /* Returns whether any head of the model has one of these traits (heed_head_trait, or-ed). */
 bool heed_head_any(const heed_config *config, uint32_t traits);
-/* Returns whether the model has several heads. */
+/* Returns whether the model's class has several heads. */
 bool heed_head_has_others(const heed_config *config);
 /* Returns the name of a head's logits in this model; NULL if it has none. */
 const char *heed_head_output(const heed_config *config, const heed_head_kind *head);

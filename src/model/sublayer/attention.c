@@ -98,6 +98,7 @@ heed_value heed_attention_at(heed_build *b, const heed_weight_place *place, heed
     heed_value weights = HEED_NONE;
     heed_value y = heed_attention_build(b->graph, x, attention,
                                         b->spec->attentions ? &weights : NULL);
+    if (b->attention_weights) b->attention_weights[place->run] = weights;
     if (b->spec->attentions) heed_build_publish(b, weights, "%s.%lld", name, (long long)place->run);
     return y;
 }

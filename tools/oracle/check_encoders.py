@@ -104,6 +104,11 @@ def bart_like(rng, s, **more):
     return dict(settings, **more)
 
 
+def marian(rng, s):
+    return bart_like(rng, s, activation_function=rng.choice(["swish", "relu"]),
+                     decoder_vocab_size=s["V"], share_encoder_decoder_embeddings=True)
+
+
 def mbart(rng, s):
     return bart_like(rng, s, decoder_start_token_id=None)
 
@@ -234,6 +239,7 @@ FAMILIES = {  # class stem, heads, settings, whether token types are given
     "roberta": ("Roberta", [*ENCODER, "ForCausalLM"], roberta, True),
     "bart": ("Bart", BART, bart_like, False),
     "mbart": ("MBart", BART, mbart, False),
+    "marian": ("Marian", ["ForCausalLM", "Model"], marian, False),
     "fsmt": ("FSMT", ["ForConditionalGeneration"], fsmt, False),
     "esm": ("Esm", ["ForMaskedLM", *TASKS[:2], "Model"], esm, False),
     "modernbert": ("ModernBert", ENCODER, modernbert, False),
@@ -276,7 +282,7 @@ def draw(rng, family, number, head):
         x[:, -1] = 2  # every text ends with eos, whose row is classified
         inputs["input_ids"] = torch.where(x == 1, 5, x)
     more, inputs = HEADS[head](rng, settings, inputs, number)
-    if "is_decoder" in more and stem in ("Bart", "MBart"):
+    if "is_decoder" in more and stem in ("Bart", "MBart", "Marian"):
         more = {}  # the class sets it
     config = getattr(transformers, stem + "Config")(**dict(settings, **more))
     cls = stem + {"Discriminator": "ForPreTraining"}.get(head, head)

@@ -148,10 +148,13 @@ typedef struct heed_key {
 #define HEED_KEY_LAYERS(layer_rule, number_keys, default_value) \
     {.name = "layer_types", .type = HEED_KEY_LAYER_TYPES, .names = (number_keys), \
      .absent = (default_value), .rule = HEED_LAYERS_##layer_rule}
-/* The only supported value; HEED_KEY_FIXED is written too. */
+/* The only supported value; HEED_KEY_FIXED is written too. HEED_KEY_WRITTEN_ALWAYS is written and
+   may have any value, since it has no effect. */
 #define HEED_KEY_SUPPORTS(key, value) \
     {.name = (key), .type = HEED_KEY_ONLY, .flags = HEED_KEY_SPARSE, .only = (value)}
 #define HEED_KEY_FIXED(key, value) {.name = (key), .type = HEED_KEY_ONLY, .only = (value)}
+#define HEED_KEY_WRITTEN_ALWAYS(key, value) \
+    {.name = (key), .type = HEED_KEY_ONLY, .flags = HEED_KEY_WRITE_ONLY, .only = (value)}
 #define HEED_KEY_OTHERS(key) {.name = (key), .type = HEED_KEY_KNOWN}
 
 #define HEED_FOLLOWS(at, source) \

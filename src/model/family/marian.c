@@ -37,7 +37,8 @@ static const heed_config preset = {
 static const heed_key keys[] = {
     HEED_KEY("vocab_size", SIZE, vocabulary),
     HEED_BART_KEYS,
-    HEED_KEY_FIXED("static_position_embeddings", "true"),
+    /* transformers computes the positions whatever it says */
+    HEED_KEY_WRITTEN_ALWAYS("static_position_embeddings", "true"),
     HEED_KEY_OTHERS("decoder_vocab_size"),
     HEED_KEY_OTHERS("share_encoder_decoder_embeddings"),
     {0},

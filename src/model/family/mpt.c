@@ -32,7 +32,7 @@ static const heed_key keys[] = {
     HEED_KEY("max_seq_len", SIZE, context),
     HEED_KEY("layer_norm_epsilon", NUMBER, norm_eps),
     HEED_KEY("initializer_range", NUMBER, initializer_range),
-    HEED_KEY_SUPPORTS("expansion_ratio", "4"),
+    HEED_KEY_OTHERS("expansion_ratio"), /* transformers multiplies by 4 whatever it says */
     HEED_KEY_OTHERS("embedding_fraction"),
     HEED_KEY_OTHERS("emb_pdrop"),
     HEED_KEY_OTHERS("learned_pos_emb"),

@@ -149,9 +149,9 @@ static heed_status find_pooled(const heed_forward_call *call, int64_t b, int64_t
                                heed_error *error)
 {
     int64_t row = call->config->pooled_row;
-    bool last = call->config->arrangement == HEED_DECODER_ONLY;
-    if (row == HEED_POOLED_USUAL) row = last ? HEED_POOLED_LAST : HEED_POOLED_FIRST;
     *at = row == HEED_POOLED_FIRST ? first_token(call, b) : 0;
+    if (row == HEED_POOLED_USUAL && call->config->arrangement == HEED_DECODER_ONLY)
+        row = HEED_POOLED_LAST;
     if (row == HEED_POOLED_LAST) return find_last(call, b, at, error);
     return row == HEED_POOLED_END ? find_end(call, b, at, error) : HEED_OK;
 }

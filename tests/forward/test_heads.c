@@ -222,6 +222,44 @@ static heed_backend *backend_of_tests(void)
     return backend;
 }
 
+/* The score of the first of two choices whose first token the mask hides. */
+static double score_of_hidden(heed_model *model, const heed_backend *backend, int64_t first)
+{
+    static const int64_t hidden[BATCH * TOKENS] = {0, 1, 1, 1, 1, 1, 1, 1, 0, 0};
+    int64_t changed[BATCH * TOKENS];
+    heed_tensor_list out = {0};
+    memcpy(changed, ids, sizeof ids);
+    changed[0] = first;
+    heed_named_tensor inputs[2] = {integers("in.input_ids", changed, 3),
+                                   integers("in.attention_mask", hidden, 3)};
+    for (int i = 0; i < 2; i++)
+        memcpy(inputs[i].shape, (int64_t[]){1, BATCH, TOKENS}, 3 * sizeof(int64_t));
+    assert_ok(heed_forward(model, backend, &(heed_forward_inputs){inputs, 2},
+                           &(heed_forward_options){0}, &out, &error));
+    const double score = values(&out, "out.logits")[0];
+    heed_tensor_list_free(&out);
+    return score;
+}
+
+/* The first row stands for a choice even if the mask hides it, so that its token counts, unless the
+   configuration wants the first row that is seen. */
+static void choices_with_a_hidden_token(void **state)
+{
+    (void)state;
+    static const uint8_t heads[HEED_MAX_HEADS] = {HEED_HEAD_CHOICE};
+    heed_backend *backend = backend_of_tests();
+    for (int seen = 0; seen < 2; seen++) {
+        heed_config config = config_of(heads);
+        config.pooled_row = seen ? HEED_POOLED_FIRST : HEED_POOLED_USUAL;
+        heed_model *model = model_of(&config, backend);
+        const double a = score_of_hidden(model, backend, 4), b = score_of_hidden(model, backend, 8);
+        assert_true(isfinite(a) && isfinite(b));
+        assert_int_equal(a == b, seen);
+        heed_model_release(model);
+    }
+    heed_cpu_backend_free(backend);
+}
+
 static void pooled_heads(void **state)
 {
     (void)state;
@@ -414,6 +452,7 @@ static void heads_that_a_family_lacks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(pooled_heads),
+                                       cmocka_unit_test(choices_with_a_hidden_token),
                                        cmocka_unit_test(token_classes_after_a_layer),
                                        cmocka_unit_test(replaced_tokens),
                                        cmocka_unit_test(two_heads),

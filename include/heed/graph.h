@@ -85,8 +85,8 @@ heed_status heed_graph_status(const heed_graph *graph, heed_error *error);
    extents. */
 heed_extent heed_extent_new(heed_graph *graph, char letter, heed_extent base, int64_t multiple);
 
-/* Declares a run-time argument: the caller fills its memory before each run. Names are copied and
-   must be unique in a graph. */
+/* Declares a run-time argument, whose memory the caller fills before the first run of a plan that
+   reads it, and again whenever it changes. Names are copied and must be unique in a graph. */
 heed_value heed_input(heed_graph *graph, const char *name, heed_dtype dtype, heed_shape shape);
 /* Declare a weight whose memory is bound from outside: a constant is frozen and may be packed
    before the first run; a parameter is trained. */

@@ -65,8 +65,8 @@ typedef struct {
     int64_t max_queries, max_keys;
 } heed_attention_attributes;
 
-/* Places of the optional inputs of `attention` and `attention_backward` (which has y, lse and dy
-   after them). */
+/* Places of the inputs of `attention` and of `attention_backward`, which has y, lse and dy after
+   them. Those from HEED_ATTENTION_QUERY_INDEX to HEED_ATTENTION_SINKS are optional. */
 enum {
     HEED_ATTENTION_Q,
     HEED_ATTENTION_K,

@@ -125,9 +125,9 @@ void heed_graph_dump_dot(const heed_graph *graph, heed_buffer *out)
         heed_buffer_text(out, "];\n");
         for (int j = 0; j < node->n_in; j++) {
             if (node->in[j] <= 0) continue;
-            int32_t producer = graph->values[node->in[j]].node;
+            int32_t maker = graph->values[node->in[j]].node;
             if (graph->values[node->in[j]].kind == HEED_VALUE_COMPUTED)
-                heed_buffer_printf(out, "  n%d -> n%zu;\n", producer, i);
+                heed_buffer_printf(out, "  n%d -> n%zu;\n", maker, i);
             else heed_buffer_printf(out, "  v%d -> n%zu;\n", node->in[j], i);
         }
     }

@@ -34,7 +34,8 @@ struct heed_node {
     const heed_op *op;
     heed_op_id id;
     uint8_t n_in, n_out;
-    /* 0, or the recompute segment this node was cloned for: no pass merges across clones */
+    /* 0, or the number + 1 of the recompute segment this node is a clone of: no pass merges nodes
+       whose clone differs */
     int32_t clone;
     bool dead, is_gradient; /* is_gradient: appended by the gradient pass */
     const char *scope;

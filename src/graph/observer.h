@@ -41,7 +41,7 @@ struct heed_observer {
     bool check_finite;
     bool no_passes; /* compile graphs as they were built (HEED_PASS_NONE) */
     void (*compiled)(void *argument, const heed_plan *plan);
-    /* called after each step */
+    /* called for each step of a region after the region has run */
     void (*trace)(void *argument, const heed_graph *graph, const heed_node *node,
                   const heed_kernel_args *args);
     void *argument;

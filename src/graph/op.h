@@ -96,13 +96,15 @@ typedef struct heed_kernel_call {
    memory of the thread. */
 void heed_tile_done(const struct heed_tile_consumers *consumers, heed_tile tile);
 
-/* A fast kernel of one op. Kernels cannot fail. The functions up to `prepared`, and
-   single_part, produces_tiles and consumes_tiles, are asked when the plan is made, with maximal
-   shapes; prepare, parts and run are called in a run, with live shapes; live_phases is asked both
-   times. */
+/* A fast kernel of one op. Kernels cannot fail. */
 typedef struct heed_kernel {
     const char *name; /* "k_<op>" or "k_<op>_<variant>" */
     heed_op_id op;
+    /* number of phases, with a barrier between them; 0 counts as 1 */
+    int phases;
+
+    /* ---- asked when the plan is made, with maximal shapes and without addresses ---- */
+
     /* does the kernel take these types, layouts, attributes and maximal shapes? NULL: any */
     bool (*fits)(const heed_kernel_args *);
     /* bytes of scratch memory of each thread; NULL: none */
@@ -112,16 +114,6 @@ typedef struct heed_kernel {
     /* bytes of what all parts of a run have in common, such as descriptions of matmuls; NULL:
        none */
     size_t (*prepared)(const heed_kernel_args *);
-    /* with `prepared`: writes that to args->prepared, once a run, when operands have addresses and
-       live counts but not yet their elements */
-    void (*prepare)(const heed_kernel_args *);
-    /* number of phases, with a barrier between them; 0 counts as 1 */
-    int phases;
-    /* or, if not NULL: the number of phases by live shapes, at most that of the maximal shapes */
-    int (*live_phases)(const heed_kernel_args *);
-    /* number of independent parts of this phase, by live shapes and never by threads; NULL: the
-       plan cuts output rows */
-    int (*parts)(const heed_kernel_args *, int phase);
     /* with `parts`: is there always a single part, up to these maximal shapes? NULL: no */
     bool (*single_part)(const heed_kernel_args *);
     /* can its last phase report tiles that end at multiples of args->tile_columns? NULL: no */
@@ -130,6 +122,21 @@ typedef struct heed_kernel {
        of whole rows, if the op is row-local (regions.c). A kernel that runs on tiles has one phase
        and uses neither scratch nor shared memory. */
     int64_t (*consumes_tiles)(const heed_kernel_args *);
+
+    /* ---- asked when the plan is made, with maximal shapes, and again in each run ---- */
+
+    /* if not NULL: the number of phases by these shapes, instead of `phases`; in a run at most that
+       of the maximal shapes */
+    int (*live_phases)(const heed_kernel_args *);
+
+    /* ---- called in a run, with live shapes ---- */
+
+    /* with `prepared`: writes that to args->prepared, once a run, when operands have addresses and
+       live counts but not yet their elements */
+    void (*prepare)(const heed_kernel_args *);
+    /* number of independent parts of this phase, by live shapes and never by threads; NULL: the
+       plan cuts output rows */
+    int (*parts)(const heed_kernel_args *, int phase);
     void (*run)(const heed_kernel_args *, const heed_kernel_call *);
 } heed_kernel;
 
@@ -138,14 +145,12 @@ enum {
     /* row i of a live output depends on row i of the live inputs alone, and on fixed inputs as a
        whole */
     HEED_OP_ROW_LOCAL = 1,
-    HEED_OP_SEQUENCE_AWARE = 2, /* reads the sequence table */
-    HEED_OP_RANDOM = 4,         /* draws random numbers */
     /* output 0 may overwrite input 0 of the same shape and type, element by element or row by
        row */
-    HEED_OP_IN_PLACE = 8,
-    HEED_OP_VIEW = 16, /* output 0 may be a view of input 0 */
+    HEED_OP_IN_PLACE = 2,
+    HEED_OP_VIEW = 4, /* output 0 may be a view of input 0 */
     /* output 0 is the next version of the state in input `state_input`, if that is present */
-    HEED_OP_WRITES_STATE = 32
+    HEED_OP_WRITES_STATE = 8
 };
 
 /* What shape inference is given, and what it fills. The arrays have n_in entries; absent inputs

@@ -1,5 +1,5 @@
 /* pass_fuse.c: fuses matmuls with their neighbors. It runs after the gradient pass, so that values
-   that training still reads are never fused away. Four rewritings, each a walk over the graph:
+   that training still reads are never swallowed. Four rewritings, each a walk over the graph:
    1. chains: matmul [+ bias] [activation] [* gate] [+ residual], or state + matmul
               -> fused_matmul
    2. gates:  a matmul that makes the gate of another matmul over the same rows
@@ -9,7 +9,7 @@
    4. norms:  a norm that one matmul reads
               -> the prologue of that matmul
    Matmuls by expert are fused in pass_fuse_experts.c, losses in pass_fuse_loss.c. Gates and norms
-   are fused if the backend says that it pays. A value is fused away only if it has one reader and
+   are fused if the backend says that it pays. A value is swallowed only if it has one reader and
    is neither an output nor a checkpoint; `note` tells dumps why a chain ended. */
 #include "graph/attributes.h"
 #include "graph/plan.h"
@@ -64,13 +64,16 @@ static heed_matmul_descriptor descriptor_of(const heed_graph *graph, heed_value 
 
 /* ---- 1. chains ---- */
 
+/* What becomes of a node: it stays, a later node of its chain swallows it, or a chain ends here. */
+enum { STAYS, SWALLOWED, END };
+
 typedef struct {
     const heed_graph *graph;
     const heed_node *nodes;
     size_t n;
     int32_t *uses, *reader; /* by value: how many nodes read it; the last node that does */
     fused *result;          /* by node: what a chain that ends here became */
-    uint8_t *role;          /* by node: 0 stays, 1 swallowed, 2 the end of a chain */
+    uint8_t *outcome;       /* by node: STAYS, SWALLOWED or END */
     const char **note;
 } epilogue_chains;
 
@@ -133,14 +136,15 @@ static void grow_chain(epilogue_chains *state, size_t start)
             break;
         }
         size_t next = (size_t)state->reader[value];
-        if (state->role[next] || state->nodes[next].clone != state->nodes[start].clone ||
+        if (state->outcome[next] != STAYS ||
+            state->nodes[next].clone != state->nodes[start].clone ||
             !absorb(state, &f, &stage, &state->nodes[next], value)) {
             state->note[start] = "its reader is no further part of an epilogue";
             break;
         }
-        state->role[at] = 1;
+        state->outcome[at] = SWALLOWED;
         at = next;
-        state->role[at] = 2;
+        state->outcome[at] = END;
         state->result[at] = f;
     }
 }
@@ -154,22 +158,23 @@ static heed_status fuse_chains(heed_graph *graph, heed_error *error)
     state.uses = heed_graph_uses(graph);
     state.reader = heed_allocate(graph->n_values, sizeof *state.reader);
     state.result = heed_allocate(n, sizeof *state.result);
-    state.role = heed_allocate(n, 1);
+    state.outcome = heed_allocate(n, 1);
     state.note = heed_allocate(n, sizeof *state.note);
     heed_graph_rewrite rewrite = {0};
     heed_status status = HEED_OK;
-    if (!state.uses || !state.reader || !state.result || !state.role || !state.note)
+    if (!state.uses || !state.reader || !state.result || !state.outcome || !state.note)
         status = heed_fail_memory(error, n * sizeof *state.result, "fusion");
     for (size_t i = 0; status == HEED_OK && i < n; i++)
         for (int j = 0; j < graph->nodes[i].n_in; j++)
             if (graph->nodes[i].in[j] > 0) state.reader[graph->nodes[i].in[j]] = (int32_t)i;
     for (size_t i = 0; status == HEED_OK && i < n; i++)
-        if (graph->nodes[i].id == HEED_OP_MATMUL && !state.role[i]) grow_chain(&state, i);
+        if (graph->nodes[i].id == HEED_OP_MATMUL && state.outcome[i] == STAYS)
+            grow_chain(&state, i);
     if (status == HEED_OK) status = heed_graph_rewrite_begin(&rewrite, graph, error);
     for (size_t i = 0; status == HEED_OK && i < n; i++) {
         heed_node node = rewrite.old[i];
-        if (state.role[i] == 1) continue;
-        if (state.role[i] == 0) {
+        if (state.outcome[i] == SWALLOWED) continue;
+        if (state.outcome[i] == STAYS) {
             node.note = state.note[i];
             heed_graph_rewrite_push(&rewrite, &node);
             continue;
@@ -186,7 +191,7 @@ static heed_status fuse_chains(heed_graph *graph, heed_error *error)
     free(state.uses);
     free(state.reader);
     free(state.result);
-    free(state.role);
+    free(state.outcome);
     free(state.note);
     return status;
 }
@@ -241,6 +246,8 @@ static bool gate_pays(const heed_graph *graph, const heed_backend *backend, cons
 static heed_status fuse_gates(heed_graph *graph, const heed_backend *backend, heed_error *error)
 {
     heed_graph_rewrite rewrite = {0};
+    /* maker, by value: the matmul that makes it; partner, by node: the matmul that makes its gate,
+       if both become one. Both are the number of a node + 1; 0: none. */
     int32_t *uses = heed_graph_uses(graph), *maker = heed_allocate(graph->n_values, sizeof *maker),
             *partner = heed_allocate(graph->n_nodes, sizeof *partner);
     heed_status status = uses && maker && partner

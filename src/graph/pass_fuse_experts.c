@@ -2,7 +2,7 @@
    plain matmuls; heed_pass_fuse calls it.
      expert_matmul [activation] [* gate]  -> one expert_matmul
      state + expert_outer                 -> one expert_outer, which adds to the state
-   A value is fused away only if it has one reader and is neither an output nor a checkpoint. */
+   A value is swallowed only if it has one reader and is neither an output nor a checkpoint. */
 #include "graph/attributes.h"
 #include "graph/plan.h"
 #include "graph/rewrite.h"
@@ -17,13 +17,14 @@ typedef struct {
     heed_expert_outer_attributes outer;
 } grown;
 
+/* What becomes of a node: it stays, a later node of its chain swallows it, or a chain ends here. */
 enum { STAYS, SWALLOWED, END };
 
 typedef struct {
     const heed_graph *graph;
     int32_t *uses, *reader; /* by value: how many nodes read it; the last node that does */
     grown *result;          /* by node: what a chain that ends here became */
-    uint8_t *role;          /* by node */
+    uint8_t *outcome;       /* by node: STAYS, SWALLOWED or END */
 } epilogue_chains;
 
 static grown begin(const heed_node *node)
@@ -72,12 +73,12 @@ static void grow_chain(const epilogue_chains *state, size_t start)
         const heed_value_info *info = &state->graph->values[value];
         if (state->uses[value] != 1 || info->is_output || info->is_checkpoint) return;
         size_t next = (size_t)state->reader[value];
-        if (state->role[next] != STAYS || nodes[next].clone != nodes[start].clone ||
+        if (state->outcome[next] != STAYS || nodes[next].clone != nodes[start].clone ||
             !absorb(state->graph, &g, &nodes[next], value))
             return;
-        state->role[at] = SWALLOWED;
+        state->outcome[at] = SWALLOWED;
         at = next;
-        state->role[at] = END;
+        state->outcome[at] = END;
         state->result[at] = g;
     }
 }
@@ -90,8 +91,8 @@ static heed_status rewrite_chains(const epilogue_chains *state, heed_graph *grap
     HEED_TRY(heed_graph_rewrite_begin(&rewrite, graph, error));
     for (size_t i = 0; i < rewrite.n_old; i++) {
         const heed_node *node = &rewrite.old[i];
-        if (state->role[i] == STAYS) heed_graph_rewrite_push(&rewrite, node);
-        if (state->role[i] != END) continue;
+        if (state->outcome[i] == STAYS) heed_graph_rewrite_push(&rewrite, node);
+        if (state->outcome[i] != END) continue;
         grown g = state->result[i];
         for (int j = 0; j < HEED_EXPERT_INPUTS; j++)
             g.in[j] = heed_graph_rewrite_find(&rewrite, g.in[j]);
@@ -119,22 +120,22 @@ heed_status heed_pass_fuse_experts(heed_graph *graph, heed_error *error)
         .uses = heed_graph_uses(graph),
         .reader = heed_allocate(graph->n_values, sizeof *state.reader),
         .result = heed_allocate(n, sizeof *state.result),
-        .role = heed_allocate(n, 1),
+        .outcome = heed_allocate(n, 1),
     };
     heed_status status = HEED_OK;
-    if (!state.uses || !state.reader || !state.result || !state.role)
+    if (!state.uses || !state.reader || !state.result || !state.outcome)
         status = heed_fail_memory(error, n * sizeof *state.result, "fusion");
     for (size_t i = 0; status == HEED_OK && i < n; i++)
         for (int j = 0; j < graph->nodes[i].n_in; j++)
             if (graph->nodes[i].in[j] > 0) state.reader[graph->nodes[i].in[j]] = (int32_t)i;
     for (size_t i = 0; status == HEED_OK && i < n; i++)
-        if (state.role[i] == STAYS && (graph->nodes[i].id == HEED_OP_EXPERT_MATMUL ||
-                                       graph->nodes[i].id == HEED_OP_EXPERT_OUTER))
+        if (state.outcome[i] == STAYS && (graph->nodes[i].id == HEED_OP_EXPERT_MATMUL ||
+                                          graph->nodes[i].id == HEED_OP_EXPERT_OUTER))
             grow_chain(&state, i);
     if (status == HEED_OK) status = rewrite_chains(&state, graph, error);
     free(state.uses);
     free(state.reader);
     free(state.result);
-    free(state.role);
+    free(state.outcome);
     return status;
 }

@@ -21,9 +21,9 @@
 /* Is the value the constant 1: a scale with factor 0 and offset 1? */
 static bool is_one(const heed_graph *graph, const heed_node *nodes, heed_value value)
 {
-    int32_t producer = value <= 0 ? -1 : graph->values[value].node;
-    if (producer < 0 || nodes[producer].id != HEED_OP_SCALE) return false;
-    const heed_scale_attributes *scale = nodes[producer].attributes;
+    int32_t maker = value <= 0 ? -1 : graph->values[value].node;
+    if (maker < 0 || nodes[maker].id != HEED_OP_SCALE) return false;
+    const heed_scale_attributes *scale = nodes[maker].attributes;
     return scale->factor == 0 && scale->offset == 1;
 }
 

@@ -15,15 +15,15 @@
 /* ---- one accumulation for each summand ---- */
 
 /* The node that makes `value`, if it is an addition that a single node reads; otherwise NULL.
-   `producer` holds the old node of each value. */
+   `maker` holds the old node of each value. */
 static const heed_node *own_sum(const heed_graph_rewrite *rewrite, const int32_t *uses,
-                                const int32_t *producer, heed_value value)
+                                const int32_t *maker, heed_value value)
 {
     const heed_value_info *values = rewrite->graph->values;
-    if (producer[value] < 0 || uses[value] != 1 || values[value].is_output ||
+    if (maker[value] < 0 || uses[value] != 1 || values[value].is_output ||
         values[value].is_checkpoint)
         return NULL;
-    const heed_node *node = &rewrite->old[producer[value]];
+    const heed_node *node = &rewrite->old[maker[value]];
     bool sum = node->id == HEED_OP_BINARY &&
                ((const heed_binary_attributes *)node->attributes)->kind == HEED_BINARY_ADD;
     return sum && heed_shape_equal(values[node->in[0]].shape, values[node->in[1]].shape) ? node
@@ -33,31 +33,30 @@ static const heed_node *own_sum(const heed_graph_rewrite *rewrite, const int32_t
 /* Accumulates all summands of `value` into `state` and returns its next version. Additions that are
    taken apart are left without a reader. */
 static heed_value accumulate_all(heed_graph_rewrite *rewrite, const int32_t *uses,
-                                 const int32_t *producer, heed_value state, heed_value value)
+                                 const int32_t *maker, heed_value state, heed_value value)
 {
-    const heed_node *sum = own_sum(rewrite, uses, producer, value);
+    const heed_node *sum = own_sum(rewrite, uses, maker, value);
     if (!sum)
         return heed_accumulate(rewrite->graph, state, heed_graph_rewrite_find(rewrite, value));
-    state = accumulate_all(rewrite, uses, producer, state, sum->in[0]);
-    return accumulate_all(rewrite, uses, producer, state, sum->in[1]);
+    state = accumulate_all(rewrite, uses, maker, state, sum->in[0]);
+    return accumulate_all(rewrite, uses, maker, state, sum->in[1]);
 }
 
 /* Turns state + (a + b) into (state + a) + b everywhere. */
 static heed_status split_sums(heed_graph *graph, heed_error *error)
 {
-    int32_t *uses = heed_graph_uses(graph),
-            *producer = heed_allocate(graph->n_values, sizeof *producer);
+    int32_t *uses = heed_graph_uses(graph), *maker = heed_allocate(graph->n_values, sizeof *maker);
     heed_graph_rewrite rewrite = {0};
-    heed_status status = uses && producer ? HEED_OK
-                                          : heed_fail_memory(error, graph->n_values * sizeof *uses,
-                                                             "the order of a graph");
+    heed_status status = uses && maker ? HEED_OK
+                                       : heed_fail_memory(error, graph->n_values * sizeof *uses,
+                                                          "the order of a graph");
     bool split = false;
     for (size_t i = 1; status == HEED_OK && i < graph->n_values; i++)
-        producer[i] = graph->values[i].node;
+        maker[i] = graph->values[i].node;
     if (status == HEED_OK) status = heed_graph_rewrite_begin(&rewrite, graph, error);
     for (size_t i = 0; status == HEED_OK && i < rewrite.n_old; i++) {
         const heed_node *node = &rewrite.old[i];
-        if (node->id != HEED_OP_ACCUMULATE || !own_sum(&rewrite, uses, producer, node->in[1])) {
+        if (node->id != HEED_OP_ACCUMULATE || !own_sum(&rewrite, uses, maker, node->in[1])) {
             heed_graph_rewrite_push(&rewrite, node);
             continue;
         }
@@ -66,13 +65,13 @@ static heed_status split_sums(heed_graph *graph, heed_error *error)
         graph->in_gradient = node->is_gradient;
         heed_value state = heed_graph_rewrite_find(&rewrite, node->in[0]);
         heed_graph_rewrite_replace(&rewrite, node->out[0],
-                                   accumulate_all(&rewrite, uses, producer, state, node->in[1]));
+                                   accumulate_all(&rewrite, uses, maker, state, node->in[1]));
         graph->in_gradient = false;
     }
     graph->scope = "";
     if (rewrite.graph) status = heed_graph_rewrite_end(&rewrite, error);
     free(uses);
-    free(producer);
+    free(maker);
     /* dead additions would still count as readers */
     return status == HEED_OK && split ? heed_pass_dead(graph, error) : status;
 }

@@ -1,13 +1,16 @@
-/* pass_recompute.c: gradient checkpointing. Checkpoints divide the forward pass into segments. Of
-   each segment only the checkpoints are kept, and what was computed from a version of a state that
-   is overwritten since; other values that the backward pass needs are computed again, right before
-   the first gradient node that reads them:
+/* pass_recompute.c: gradient checkpointing. Checkpoints divide the forward pass into segments.
+   Values that the backward pass needs are computed again, right before the first gradient node that
+   reads them, unless they are kept. Kept are
+   - checkpoints and outputs;
+   - what a later segment reads, such as rotary tables and the output of an encoder;
+   - what a node makes that writes a state, or reads a version of one that is overwritten later;
+   - all values of the last segment, whose backward pass follows at once.
 
       forward:   [segment 0] checkpoint [segment 1] checkpoint [segment 2]
       backward:  gradient of 2, clones of 1, gradient of 1, clones of 0, gradient of 0
 
-   Clones carry the number of their segment, so that no later pass merges them with the originals.
-   The last segment is not recomputed, because its backward pass follows at once.
+   Clones carry the number of their segment + 1, so that no later pass merges them with the
+   originals, which carry 0.
    Source: Chen et al. 2016, "Training deep nets with sublinear memory cost". */
 #include "graph/plan.h"
 #include "graph/rewrite.h"
@@ -20,7 +23,7 @@ typedef struct {
     int32_t *segment;
     bool *keep;        /* by value: whether it is kept rather than recomputed */
     heed_value *clone; /* by value: its clone, or HEED_NONE */
-    int32_t *producer; /* by value: its node among the old nodes */
+    int32_t *maker;    /* by value: its node among the old nodes */
     int32_t last;      /* the number of the last segment */
     bool *overwritten; /* by value: a version of a state that a node overwrites */
 } recompute;
@@ -49,7 +52,7 @@ static void number_segments(recompute *state, const heed_graph *graph)
         for (int j = 0; j < node->n_out; j++) {
             const heed_value_info *info = &graph->values[node->out[j]];
             state->segment[node->out[j]] = current;
-            state->producer[node->out[j]] = (int32_t)i;
+            state->maker[node->out[j]] = (int32_t)i;
             state->keep[node->out[j]] = info->is_output || info->is_checkpoint || bound;
             ends = ends || info->is_checkpoint;
         }
@@ -66,7 +69,7 @@ static heed_value clone_value(recompute *state, heed_value value)
     int32_t segment = state->segment[value];
     if (state->keep[value] || segment < 0 || segment == state->last) return value;
     if (state->clone[value] != HEED_NONE) return state->clone[value];
-    const heed_node *node = &state->rewrite.old[state->producer[value]];
+    const heed_node *node = &state->rewrite.old[state->maker[value]];
     heed_value in[HEED_MAX_INPUTS], out[HEED_MAX_OUTPUTS];
     for (int j = 0; j < node->n_in; j++) in[j] = clone_value(state, node->in[j]);
     heed_graph *graph = state->rewrite.graph;
@@ -92,8 +95,8 @@ heed_status heed_pass_recompute(heed_graph *graph, heed_error *error)
     state.segment = heed_allocate(n, sizeof *state.segment);
     state.keep = heed_allocate(n, sizeof *state.keep);
     state.clone = heed_allocate(n, sizeof *state.clone);
-    state.producer = heed_allocate(n, sizeof *state.producer);
-    if (!state.segment || !state.keep || !state.clone || !state.producer)
+    state.maker = heed_allocate(n, sizeof *state.maker);
+    if (!state.segment || !state.keep || !state.clone || !state.maker)
         heed_fail_memory(&graph->error, n * sizeof *state.clone, "gradient checkpointing");
     else {
         number_segments(&state, graph);
@@ -110,7 +113,7 @@ heed_status heed_pass_recompute(heed_graph *graph, heed_error *error)
     free(state.segment);
     free(state.keep);
     free(state.clone);
-    free(state.producer);
+    free(state.maker);
     free(state.overwritten);
     return heed_graph_rewrite_end(&state.rewrite, error);
 }

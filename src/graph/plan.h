@@ -19,7 +19,8 @@ enum {
     HEED_PASS_FUSE = 16,
     HEED_PASS_REUSE = 32, /* liveness: views, in-place results, shared memory */
     HEED_PASS_DEFAULT = HEED_PASS_DEAD | HEED_PASS_COMMON | HEED_PASS_FUSE | HEED_PASS_REUSE,
-    HEED_PASS_NONE = 1 << 30 /* no pass at all: what tests compare with */
+    /* no pass but heed_pass_states: what tests compare with */
+    HEED_PASS_NONE = 1 << 30
 };
 
 typedef struct heed_plan_options {
@@ -48,8 +49,8 @@ void heed_workspace_free(heed_workspace *workspace);
    HEED_E_NOMEM says how many bytes were wanted. */
 heed_status heed_workspace_reserve(heed_workspace *workspace, const heed_plan *plan,
                                    heed_error *error);
-/* Who may cancel runs in this workspace. It is asked before each part that the first thread
-   computes. */
+/* Who may cancel runs in this workspace. It is asked before each region, and before each part that
+   the first thread computes. */
 void heed_workspace_set_cancel(heed_workspace *workspace, heed_cancel cancel);
 size_t heed_workspace_bytes(const heed_workspace *workspace);
 
@@ -118,8 +119,8 @@ heed_status heed_pass_fuse_loss(heed_graph *graph, heed_error *error);
 /* ---- dump ---- */
 /* One line for each node: number, op, attributes, inputs with shapes, scope, fusion notes. */
 void heed_graph_dump_text(const heed_graph *graph, heed_buffer *out);
-/* Graphviz: forward nodes are blue, gradient nodes orange, weights gray. A tooltip says why a node
-   was not fused. */
+/* Graphviz: forward nodes are blue, gradient nodes orange, clones of recompute purple; inputs are
+   white, weights gray, states green, outputs yellow. A tooltip says why a node was not fused. */
 void heed_graph_dump_dot(const heed_graph *graph, heed_buffer *out);
 /* The steps of a plan: region, kernel, buffers with offsets. */
 void heed_plan_dump(const heed_plan *plan, heed_buffer *out);

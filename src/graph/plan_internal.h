@@ -34,8 +34,9 @@ typedef struct heed_step {
     size_t prepared; /* where its kernel prepares, in bytes from prepared_offset of the plan */
 } heed_step;
 
-/* A run of steps between two barriers. Several of its flags may be set; without any it is one step
-   and views (regions.c).
+/* A run of steps without a barrier between them. Its phases are those of its first step; after each
+   is a barrier. Several of its flags may be set; without any it is one step and views
+   (regions.c).
    - by_rows: row-local steps, whose rows are cut into the same parts
    - single_part: steps of one part each, which one thread runs one after another
    - produces_tiles: a tile producer and the consumers of its tiles */

@@ -183,8 +183,8 @@ static void place_view(const heed_plan *plan, const heed_region *region, heed_st
     step->width = heed_shape_columns(plan->graph->values[node->out[0]].shape);
 }
 
-/* Does the step overwrite a version of a state that a step of the region reads? The tiles of both
-   would alternate. */
+/* Does the step overwrite a version of a state that a step of the region reads? On tiles the write
+   of the first tile would precede the read of the second. */
 static bool overwrites_read(const heed_plan *plan, const heed_region *region, const heed_step *step)
 {
     const heed_value written = heed_node_state(step->node);

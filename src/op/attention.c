@@ -38,7 +38,7 @@ HEED_REFERENCE(attention);
 
 /* Query i of a sequence, one of its heads, and the key/value head that the head reads. */
 typedef struct {
-    const heed_attention_span *span;
+    const heed_attention_sequence *sequence;
     const real *q;
     int64_t i, head, group;
 } REAL(one_query);
@@ -47,39 +47,40 @@ typedef struct {
 static inline real REAL(score_of)(const REAL(one_query) * query, const heed_operand *k, int64_t j,
                                   int64_t at)
 {
-    const heed_attention_span *span = query->span;
-    return REAL(heed_attention_score)(span->attributes, query->q, k, at, query->group) +
-           REAL(heed_attention_bias)(span, query->head, query->i, j, at);
+    const heed_attention_sequence *sequence = query->sequence;
+    return REAL(heed_attention_score)(sequence->attributes, query->q, k, at, query->group) +
+           REAL(heed_attention_bias)(sequence, query->head, query->i, j, at);
 }
 
 /* y, lse and weights of one query and head. Scores are computed twice, for their maximum and for
    the sums, so that none needs to be stored. */
-static inline void REAL(attend)(const heed_kernel_args *args, const heed_attention_span *span,
-                                int64_t i, int64_t head, real *weights, int64_t max_keys)
+static inline void REAL(attend)(const heed_kernel_args *args,
+                                const heed_attention_sequence *sequence, int64_t i, int64_t head,
+                                real *weights, int64_t max_keys)
 {
-    const heed_attention_attributes *attributes = span->attributes;
+    const heed_attention_attributes *attributes = sequence->attributes;
     const heed_operand *k = &args->in[HEED_ATTENTION_K], *v = &args->in[HEED_ATTENTION_V];
-    int64_t row = span->sequence.query_start + i, width = attributes->head_width;
+    int64_t row = sequence->fields.query_start + i, width = attributes->head_width;
     int64_t from = head * width, group = head / (attributes->heads / attributes->kv_heads);
     const REAL(one_query)
-        query = {span, REAL(row)(&args->in[HEED_ATTENTION_Q], row) + from, i, head, group};
+        query = {sequence, REAL(row)(&args->in[HEED_ATTENTION_Q], row) + from, i, head, group};
     real *y = REAL(row)(&args->out[0], row) + from;
-    real sink = span->sinks ? *REAL(row)(span->sinks, head) : -INFINITY, max = sink;
+    real sink = sequence->sinks ? *REAL(row)(sequence->sinks, head) : -INFINITY, max = sink;
     bool nothing = sink == -INFINITY;
-    for (int64_t j = 0; j < span->sequence.keys; j++) {
-        int64_t at = heed_attention_visible_row(span, i, j);
+    for (int64_t j = 0; j < sequence->fields.keys; j++) {
+        int64_t at = heed_attention_visible_row(sequence, i, j);
         real score = at < 0 ? -INFINITY : REAL(score_of)(&query, k, j, at);
         max = score > max ? score : max;
         nothing = nothing && score == -INFINITY; /* NaN is not -inf: it spreads */
     }
-    const bool fully_masked = heed_attention_is_fully_masked(span, i);
+    const bool fully_masked = heed_attention_is_fully_masked(sequence, i);
     if (nothing && !fully_masked) return;
     if (fully_masked) max = 0;
-    real sum = span->sinks ? R(exp)(sink - max) : 0;
-    REAL(heed_attention_dropout) dropout = REAL(heed_attention_dropout_of)(args, span, head, i);
-    for (int64_t j = 0; j < span->sequence.keys; j++) {
-        int64_t at = fully_masked ? heed_attention_key_row(span, j)
-                                  : heed_attention_visible_row(span, i, j);
+    real sum = sequence->sinks ? R(exp)(sink - max) : 0;
+    REAL(heed_attention_dropout) dropout = REAL(heed_attention_dropout_of)(args, sequence, head, i);
+    for (int64_t j = 0; j < sequence->fields.keys; j++) {
+        int64_t at = fully_masked ? heed_attention_key_row(sequence, j)
+                                  : heed_attention_visible_row(sequence, i, j);
         real kept = REAL(heed_attention_dropout_at)(&dropout, j);
         if (at < 0) continue;
         real weight = fully_masked ? 1 : R(exp)(REAL(score_of)(&query, k, j, at) - max);
@@ -94,7 +95,8 @@ static inline void REAL(attend)(const heed_kernel_args *args, const heed_attenti
     }
     if (sum == 0) return; /* fully masked, and the sequence has no key */
     for (int64_t e = 0; e < width; e++) y[e] /= sum;
-    for (int64_t j = 0; weights && j < span->sequence.keys && j < max_keys; j++) weights[j] /= sum;
+    for (int64_t j = 0; weights && j < sequence->fields.keys && j < max_keys; j++)
+        weights[j] /= sum;
     REAL(row)(&args->out[1], row)[head] = max + R(log)(sum);
 }
 
@@ -106,14 +108,14 @@ void REAL(heed_attention_reference)(const heed_kernel_args *args)
     REAL(clear)(&args->out[1]);
     if (weights) REAL(clear)(weights);
     for (int64_t b = 0; b < args->in[HEED_ATTENTION_SEQUENCES].shape.dim[0]; b++) {
-        heed_attention_span span = heed_attention_span_of(args, b);
+        heed_attention_sequence sequence = heed_attention_sequence_of(args, b);
         for (int64_t head = 0; head < attributes->heads; head++)
-            for (int64_t i = 0; i < span.sequence.queries; i++) {
+            for (int64_t i = 0; i < sequence.fields.queries; i++) {
                 bool wanted = weights && i < attributes->max_queries;
                 real *row = wanted ? REAL(row)(weights, b) +
                                          (head * attributes->max_queries + i) * attributes->max_keys
                                    : NULL;
-                REAL(attend)(args, &span, i, head, row, attributes->max_keys);
+                REAL(attend)(args, &sequence, i, head, row, attributes->max_keys);
             }
     }
 }
@@ -268,10 +270,10 @@ static heed_cost cost(const heed_kernel_args *args)
     const double element = heed_dtype_width(args->in[HEED_ATTENTION_K].dtype);
     heed_cost cost = {.number = heed_matmul_number(HEED_F32, attributes->bf16_operands)};
     for (int64_t b = 0; b < args->in[HEED_ATTENTION_SEQUENCES].shape.dim[0]; b++) {
-        heed_sequence sequence = heed_attention_span_of(args, b).sequence;
-        cost.flops += 4 * width * visible_pairs(attributes, &sequence);
-        cost.bytes += 2 * element * kv_width * (double)sequence.keys +
-                      2 * sizeof(float) * width * (double)sequence.queries;
+        heed_sequence fields = heed_attention_sequence_of(args, b).fields;
+        cost.flops += 4 * width * visible_pairs(attributes, &fields);
+        cost.bytes += 2 * element * kv_width * (double)fields.keys +
+                      2 * sizeof(float) * width * (double)fields.queries;
     }
     return cost;
 }
@@ -328,7 +330,6 @@ const heed_op heed_op_attention = {
     .in_max = HEED_ATTENTION_INPUTS,
     .n_out = 3,
     .attribute_size = sizeof(heed_attention_attributes),
-    .flags = HEED_OP_SEQUENCE_AWARE | HEED_OP_RANDOM,
     .infer = infer,
     .gradient = gradient,
     HEED_REFERENCES(attention),

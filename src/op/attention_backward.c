@@ -33,10 +33,11 @@ static inline real REAL(dot)(const heed_attention_attributes *attributes, const 
 
 /* What one query and head add to dq, dk and dv. */
 static inline void REAL(attend_backward)(const heed_kernel_args *args,
-                                         const heed_attention_span *span, int64_t i, int64_t head)
+                                         const heed_attention_sequence *sequence, int64_t i,
+                                         int64_t head)
 {
-    const heed_attention_attributes *attributes = span->attributes;
-    int64_t row = span->sequence.query_start + i, width = attributes->head_width;
+    const heed_attention_attributes *attributes = sequence->attributes;
+    int64_t row = sequence->fields.query_start + i, width = attributes->head_width;
     int64_t from = head * width, group = head / (attributes->heads / attributes->kv_heads);
     const real *q = REAL(row)(&args->in[HEED_ATTENTION_Q], row) + from,
                *dy = REAL(row)(&args->in[HEED_ATTENTION_DY], row) + from;
@@ -45,11 +46,11 @@ static inline void REAL(attend_backward)(const heed_kernel_args *args,
     real lse = REAL(row)(&args->in[HEED_ATTENTION_LSE], row)[head];
     real delta = REAL(dot)(attributes, dy, REAL(row)(&args->in[HEED_ATTENTION_Y], row) + from,
                            false);
-    REAL(heed_attention_dropout) dropout = REAL(heed_attention_dropout_of)(args, span, head, i);
-    bool fully_masked = heed_attention_is_fully_masked(span, i);
-    for (int64_t j = 0; j < span->sequence.keys; j++) {
-        int64_t at = fully_masked ? heed_attention_key_row(span, j)
-                                  : heed_attention_visible_row(span, i, j);
+    REAL(heed_attention_dropout) dropout = REAL(heed_attention_dropout_of)(args, sequence, head, i);
+    bool fully_masked = heed_attention_is_fully_masked(sequence, i);
+    for (int64_t j = 0; j < sequence->fields.keys; j++) {
+        int64_t at = fully_masked ? heed_attention_key_row(sequence, j)
+                                  : heed_attention_visible_row(sequence, i, j);
         real kept = REAL(heed_attention_dropout_at)(&dropout, j);
         if (at < 0) continue;
         const real *k = REAL(row)(&args->in[HEED_ATTENTION_K], at) + group * width,
@@ -58,7 +59,7 @@ static inline void REAL(attend_backward)(const heed_kernel_args *args,
              *dv = REAL(row)(&args->out[2], at) + group * width;
         real score = REAL(heed_attention_score)(attributes, q, &args->in[HEED_ATTENTION_K], at,
                                                 group),
-             bias = REAL(heed_attention_bias)(span, head, i, j, at);
+             bias = REAL(heed_attention_bias)(sequence, head, i, j, at);
         real weight = R(exp)((fully_masked ? 0 : score + bias) - lse);
         real ds = weight * (kept * REAL(dot)(attributes, dy, v, true) - delta) * scale;
         if (cap > 0) ds *= 1 - score / cap * (score / cap);
@@ -75,10 +76,10 @@ void REAL(heed_attention_backward_reference)(const heed_kernel_args *args)
     const heed_attention_attributes *attributes = args->attributes;
     for (int i = 0; i < 3; i++) REAL(clear)(&args->out[i]);
     for (int64_t b = 0; b < args->in[HEED_ATTENTION_SEQUENCES].shape.dim[0]; b++) {
-        heed_attention_span span = heed_attention_span_of(args, b);
+        heed_attention_sequence sequence = heed_attention_sequence_of(args, b);
         for (int64_t head = 0; head < attributes->heads; head++)
-            for (int64_t i = 0; i < span.sequence.queries; i++)
-                REAL(attend_backward)(args, &span, i, head);
+            for (int64_t i = 0; i < sequence.fields.queries; i++)
+                REAL(attend_backward)(args, &sequence, i, head);
     }
 }
 
@@ -112,7 +113,6 @@ const heed_op heed_op_attention_backward = {
     .in_max = HEED_ATTENTION_BACKWARD_INPUTS,
     .n_out = 3,
     .attribute_size = sizeof(heed_attention_attributes),
-    .flags = HEED_OP_SEQUENCE_AWARE | HEED_OP_RANDOM,
     .infer = infer,
     .no_gradient = "second derivatives are not taken",
     HEED_REFERENCES(attention_backward),

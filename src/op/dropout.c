@@ -70,7 +70,7 @@ const heed_op heed_op_dropout = {
     .in_max = 2,
     .n_out = 1,
     .attribute_size = sizeof(heed_dropout_attributes),
-    .flags = HEED_OP_ROW_LOCAL | HEED_OP_IN_PLACE | HEED_OP_RANDOM,
+    .flags = HEED_OP_ROW_LOCAL | HEED_OP_IN_PLACE,
     .infer = infer,
     .gradient = gradient,
     HEED_REFERENCES(dropout),

@@ -1,5 +1,5 @@
-/* unary.h: the functions that include/heed/unaries.def names, and its table as code. For each of
-   them finite x gives no NaN. */
+/* unary.h: the functions that include/heed/unaries.def names, and its table as code. Finite x gives
+   no NaN where the function is defined: log, sqrt and rsqrt are for x that is not negative. */
 #ifndef HEED_OP_UNARY_H
 #define HEED_OP_UNARY_H
 

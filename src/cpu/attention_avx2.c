@@ -1,4 +1,4 @@
-/* Attention on avx2. */
+/* Attention on AVX2. */
 #define HEED_KERNEL_ISA avx2
 #include "cpu/kernel/attention_forward.h"
 #include "cpu/kernel/attention_backward.h"

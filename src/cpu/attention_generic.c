@@ -1,4 +1,4 @@
-/* Attention on generic. */
+/* Attention in portable C. */
 #define HEED_KERNEL_ISA generic
 #include "cpu/kernel/attention_forward.h"
 #include "cpu/kernel/attention_backward.h"

@@ -1,4 +1,4 @@
-/* Matmuls and row kernels on avx2. */
+/* Matmuls and row kernels on AVX2. */
 #define HEED_KERNEL_ISA avx2
 #include "cpu/kernel/cache_write.h"
 #include "cpu/kernel/clamped_swiglu.h"

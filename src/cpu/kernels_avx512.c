@@ -1,4 +1,4 @@
-/* Matmuls and row kernels on avx512. */
+/* Matmuls and row kernels on AVX-512. */
 #define HEED_KERNEL_ISA avx512
 #include "cpu/kernel/cache_write.h"
 #include "cpu/kernel/clamped_swiglu.h"

@@ -1,4 +1,4 @@
-/* Matmuls and row kernels on generic. */
+/* Matmuls and row kernels in portable C. */
 #define HEED_KERNEL_ISA generic
 #include "cpu/kernel/cache_write.h"
 #include "cpu/kernel/clamped_swiglu.h"

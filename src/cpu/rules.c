@@ -7,16 +7,18 @@ static bool fuses_norm(const heed_matmul_descriptor *matmul)
 {
     const bool quantized_panels = heed_dtype_is_quantized(matmul->weight_dtype) &&
                                   matmul->weight_layout == HEED_LAYOUT_PANELS;
-    return quantized_panels || matmul->max_rows <= HEED_CPU_NORM_ROWS;
+    return quantized_panels || matmul->max_rows <= HEED_CPU_FUSED_ROWS;
 }
 
 /* Two matmuls become one gated step if the first can multiply its sums by the gate that lies in C.
-   Then C cannot hold sums between blocks, so blocks of kc and of nc columns (gemm/cut.c) are
-   impossible; over many rows of floats that costs more than the step that is saved. Quantized
-   matmuls have no such blocks. */
+   Then C cannot hold sums between blocks, so k is one block and columns are taken 128 at a time
+   (gemm/cut.c); over many rows of floats that costs more than the step that is saved. Matmuls over
+   quantized panels have no such blocks. Quantized weights without traits are multiplied as floats,
+   with these blocks, and are fused at any number of rows nevertheless; whether that pays was not
+   measured. */
 static bool fuses_gate(const heed_matmul_descriptor *matmul)
 {
-    return heed_dtype_is_quantized(matmul->weight_dtype) || matmul->max_rows <= HEED_CPU_NORM_ROWS;
+    return heed_dtype_is_quantized(matmul->weight_dtype) || matmul->max_rows <= HEED_CPU_FUSED_ROWS;
 }
 
 /* Tiles that are cut at multiples of more columns leave fewer parts, and tiles of whole rows make

@@ -6,10 +6,10 @@
 #include "graph/backend.h"
 
 enum {
-    /* Up to here a norm is fused into a matmul over floats: every thread normalizes all rows for
-       itself, which costs less than a step of its own with its barrier. Rows of matmuls over
-       quantized panels are prepared anyway, and their norm is always fused. */
-    HEED_CPU_NORM_ROWS = 8,
+    /* Up to here a norm or a gate is fused into a matmul over floats. Every thread normalizes all
+       rows for itself, which costs less than a step of its own with its barrier. Rows of matmuls
+       over quantized panels are prepared anyway, and their norm and gate are always fused. */
+    HEED_CPU_FUSED_ROWS = 8,
     /* Up to here every thread quantizes all rows for itself; more are quantized in a phase for all
        threads, which costs a barrier. */
     HEED_CPU_OWN_QUANTIZED_ROWS = 8

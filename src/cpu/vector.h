@@ -1,6 +1,7 @@
 /* vector.h: vectors of HEED_LANES floats for kernels, with the same names on every instruction set.
-   A file called *_avx512.c sees AVX-512 (16 lanes), *_avx2.c AVX2 (8 lanes), any other portable C
-   (4 lanes). Everything is static inline.
+   Files called *_avx512.c, *_vnni.c and *_bf16.c are compiled for AVX-512 (16 lanes), *_avx2.c for
+   AVX2 (8 lanes), all others as portable C (4 lanes); CMakeLists.txt says with which options.
+   Everything is static inline.
 
    heed_v is a vector of floats, heed_vi of int32_t, heed_vm a mask of lanes.
      heed_v_zero() heed_v_set(x)             all lanes 0, or x

@@ -118,7 +118,7 @@ void heed_q8_run_make(const float *values, const heed_qblock_traits *traits, hee
     memcpy(&magnitude, &max, 4);
     if (magnitude < 0x1p-100f) return;
     if (max >= 0x7F800000) {
-        run->d = run->sum = NAN;
+        run->dx = run->sum = NAN;
         return;
     }
     float reciprocal = 127 / magnitude, step = magnitude / 127;
@@ -128,7 +128,7 @@ void heed_q8_run_make(const float *values, const heed_qblock_traits *traits, hee
         run->start[traits->scales == HEED_SCALES_HALVES ? i / 16 : 0] -= traits->zero * run->x[i];
         sum += run->x[i];
     }
-    run->d = heed_round_11_bits(step);
+    run->dx = heed_round_11_bits(step);
     run->sum = heed_round_11_bits(step * (float)sum);
 }
 
@@ -144,7 +144,7 @@ void heed_qblock_sum_add(heed_qblock_sum *acc, const heed_qblock_traits *traits,
         heed_qblock_run_read(traits, &parts, r, &w);
         heed_q8_run_make(x + HEED_RUN * r, traits, &a);
         for (int i = 0; i < HEED_RUN; i++) sum += w.w[i] * a.x[i];
-        acc->sum = fmaf(w.d * a.d, (float)sum, acc->sum);
+        acc->sum = fmaf(w.d * a.dx, (float)sum, acc->sum);
         if (traits->scales == HEED_SCALES_MINIMUM || traits->scales == HEED_SCALES_RUNS)
             acc->sum = fmaf(w.m, a.sum, acc->sum);
     }

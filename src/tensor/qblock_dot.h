@@ -71,7 +71,7 @@ void heed_qblock_run_read(const heed_qblock_traits *traits, const heed_qblock_pa
    block_q8_0 and block_q8_1; results then stay comparable with those of llama.cpp. Their range is
    that of f32. */
 typedef struct heed_q8_run {
-    float d, sum; /* dx and sum of the definition */
+    float dx, sum; /* as in the definition */
     /* Kernels sum q x instead of w x and start from these corrections, -zero times the sum of x. In
        HEED_SCALES_HALVES formats start[h] is the correction of half h. In other formats start[0] is
        that of the whole run and start[1] is 0. */

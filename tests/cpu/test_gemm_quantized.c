@@ -218,7 +218,7 @@ static void activations_are_rounded_as_defined(void **state)
                 kernels->quantize(x, traits, 8, 2, out);
                 for (int i = 0; i < 8; i++) {
                     heed_q8_run_make(x + HEED_RUN * i, traits, &expected[i]);
-                    assert_true(same_bits(out[2 * i].d, expected[i].d) &&
+                    assert_true(same_bits(out[2 * i].dx, expected[i].dx) &&
                                 same_bits(out[2 * i].sum, expected[i].sum));
                     assert_memory_equal(out[2 * i].start, expected[i].start,
                                         sizeof expected[i].start);
@@ -226,7 +226,7 @@ static void activations_are_rounded_as_defined(void **state)
                 }
                 if (odd == 3 && scales[s] <= 1)
                     assert_true(out[0].x[6] == 0 && out[0].x[7] == 2 && out[0].x[8] == -2);
-                if (odd == 1) assert_true(isnan(out[2].d));
+                if (odd == 1) assert_true(isnan(out[2].dx));
             }
         }
 }

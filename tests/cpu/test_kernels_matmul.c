@@ -81,7 +81,7 @@ static void fused_matmul_kernels(void **state)
     for (int variant = 0; variant < 128; variant++)
         for (int64_t rows = 1; rows <= 40; rows += rows == 1 ? 6 : 11) {
             const bool norm = variant & (8 | 32);
-            if (norm && rows > HEED_CPU_NORM_ROWS) continue; /* fusion makes no such node */
+            if (norm && rows > HEED_CPU_FUSED_ROWS) continue; /* fusion makes no such node */
             kernel_case c = row_case("fused_matmul", HEED_OP_FUSED_MATMUL, rows, &plain);
             c.tolerance = 5e-6;
             heed_fused_matmul_attributes attributes;
@@ -181,7 +181,7 @@ static void gated_matmul_kernels(void **state)
     (void)state;
     for (int variant = 0; variant < 16; variant++)
         for (int64_t rows = 1; rows <= 40; rows += rows == 1 ? 6 : 11) {
-            if (variant & 2 && rows > HEED_CPU_NORM_ROWS) continue; /* fusion makes no such node */
+            if (variant & 2 && rows > HEED_CPU_FUSED_ROWS) continue; /* fusion makes no such node */
             kernel_case c = row_case("gated matmul", HEED_OP_FUSED_MATMUL, rows, &plain);
             heed_fused_matmul_attributes attributes;
             memset(&attributes, 0, sizeof attributes);

@@ -11,14 +11,14 @@ int64_t heed_gemm_panels_per_group(int64_t tile_columns, int64_t nr)
 }
 
 /* If there is one row tile, cells are ranges of panel groups: as many as give each at least
-   costs.skinny_part / (1 + m / 8) elements of B, but at most costs.most_skinny_parts. Larger
+   costs.skinny_cell / (1 + m / 8) elements of B, but at most costs.most_skinny_cells. Larger
    weights have larger ranges. */
 static void cut_skinny(heed_gemm_cut *c, const heed_gemm *g)
 {
     const heed_gemm_costs *costs = &c->kernels->costs;
     const double work = (double)g->n * (double)heed_larger(g->k, 1) * (1 + (double)g->m / 8) /
-                        costs->skinny_part;
-    const int64_t most = heed_smaller(costs->most_skinny_parts, c->panel_groups);
+                        costs->skinny_cell;
+    const int64_t most = heed_smaller(costs->most_skinny_cells, c->panel_groups);
     const int64_t wanted = heed_larger(work < (double)most ? (int64_t)work : most, 1);
     c->grid_rows = 1;
     c->grid_columns = heed_divide_up(c->panel_groups, heed_divide_up(c->panel_groups, wanted));
@@ -35,27 +35,27 @@ static double cell_cost(const heed_gemm_cut *c, const heed_gemm *g, int64_t row_
                   columns * (c->pack_b ? costs->pack_b[g->b_kind] : costs->read_b);
     cost += rows * (c->pack_a ? costs->pack_a : costs->read_a) *
             (double)heed_divide_up((int64_t)columns, c->block_columns);
-    return cost * (double)g->k + costs->part;
+    return cost * (double)g->k + costs->cell;
 }
 
-/* The number of cells that the thread with most cells runs, times the number of threads: averaged
-   over 2, 4, 8 and 16 threads by costs.thread_weights. */
-static double longest_shares(const heed_gemm_cut *c, int64_t cells)
+/* The cells of the thread that runs most of them, times the number of threads: the number of cells
+   if all threads had as many. A sum over 2, 4, 8 and 16 threads, by costs.thread_weights. */
+static double weighted_cells(const heed_gemm_cut *c, int64_t cells)
 {
-    double shares = 0;
+    double sum = 0;
     for (int i = 0; i < HEED_GEMM_THREAD_COUNTS; i++) {
         const int64_t threads = (int64_t)2 << i;
-        shares += c->kernels->costs.thread_weights[i] * (double)threads *
-                  (double)heed_divide_up(cells, threads);
+        sum += c->kernels->costs.thread_weights[i] * (double)threads *
+               (double)heed_divide_up(cells, threads);
     }
-    return shares;
+    return sum;
 }
 
 /* Chooses a grid of about equal cells, in powers of two: the one that takes the least time on the
    numbers of threads that are weighed. More cells balance better; fewer cells pack less often. */
 static void cut_many(heed_gemm_cut *c, const heed_gemm *g)
 {
-    const int64_t most = c->kernels->costs.most_parts;
+    const int64_t most = c->kernels->costs.most_cells;
     double best = 0;
     for (int64_t grid_rows = 1; grid_rows <= most && grid_rows < 2 * c->row_tiles; grid_rows *= 2) {
         const int64_t rows = heed_smaller(grid_rows, c->row_tiles),
@@ -66,7 +66,7 @@ static void cut_many(heed_gemm_cut *c, const heed_gemm *g)
             const int64_t columns = heed_smaller(grid_columns, c->panel_groups);
             const int64_t cells = rows * columns;
             const int64_t panels = heed_divide_up(c->panel_groups, columns) * c->panels_per_group;
-            const double total = longest_shares(c, cells) * cell_cost(c, g, row_tiles, panels);
+            const double total = weighted_cells(c, cells) * cell_cost(c, g, row_tiles, panels);
             if (best == 0 || total < best) {
                 best = total;
                 c->grid_rows = rows;

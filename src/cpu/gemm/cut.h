@@ -30,7 +30,7 @@ typedef struct heed_gemm_cut {
 /* How a quantized matmul is cut (quantized.c). */
 typedef struct heed_qgemm_cut {
     const heed_qgemm_kernels *kernels;
-    const heed_gemm_kernels *floats;     /* whose epilogue is used */
+    heed_gemm_finish_kernel *finish;     /* the epilogue, that of matmuls of floats */
     heed_qgemm_tile_kernel *const *tile; /* register tiles of this format, by heed_qgemm_shape */
     int64_t k_runs, k_qblocks;           /* runs of HEED_RUN values of k; qblocks of k */
     int64_t panels;                      /* panels of W */

@@ -49,7 +49,8 @@ static void pack_rows(const gemm_block *w)
 }
 
 /* The number of rows of row tile t of the block; *first is the first of them. Row tiles differ by
-   one row at most, except those of a prepacked A, which have mr. */
+   one row at most, except those of a prepacked and transposed A, which have mr rows, the last one
+   what is left. */
 static int tile_rows(const gemm_block *w, int64_t t, int64_t *first)
 {
     if (w->cut->prepack_a && w->gemm->a_transposed) {

@@ -59,8 +59,8 @@ typedef struct heed_gemm {
     const float *a;
     int64_t a_stride;
     bool a_transposed;
-    /* quantized matmul: the rows of A as heed_qgemm_quantize wrote them; NULL: every part quantizes
-       the rows that it reads */
+    /* quantized matmul: the rows of A as heed_qgemm_quantize wrote them; NULL: every cell
+       quantizes the rows that it reads, also if another cell did (matmuls by expert) */
     const void *a_runs;
     heed_gemm_b_kind b_kind;
     heed_dtype b_dtype; /* HEED_F32, HEED_F16, HEED_BF16, or a quantized type */
@@ -87,17 +87,17 @@ typedef struct heed_gemm {
     void (*tile_done)(const struct heed_gemm *gemm, heed_gemm_area area);
     const void *tile_argument; /* whatever `tile_done` needs */
     int64_t tile_columns;
-    /* what heed_gemm_find_grid found for these extents, strides and kinds; NULL: every call finds
-       it again */
+    /* what heed_gemm_find_grid found for this matmul, whatever its addresses; NULL: every call
+       finds it again */
     const union heed_gemm_grid *grid;
 } heed_gemm;
 
 /* Finds the grid of this matmul, which all parts can share: addresses do not matter. It takes a
    search, unless the matmul is quantized. */
 void heed_gemm_find_grid(const heed_gemm *gemm, heed_isa isa, union heed_gemm_grid *grid);
-/* The number of independent parts of this matmul, at least 1. It depends on extents, strides and
-   kinds alone, never on threads or addresses. Parts have equal work as far as tiles allow. Any
-   thread may run any part in any order; no part waits for another. */
+/* The number of independent parts of this matmul, at least 1. It depends on the description of the
+   matmul and on the instruction set, never on threads or addresses. Parts have equal work as far as
+   tiles allow. Any thread may run any part in any order; no part waits for another. */
 int heed_gemm_parts(const heed_gemm *gemm, heed_isa isa);
 /* Bytes of scratch memory that one thread needs to run parts, 64-byte aligned. What suffices for
    the maximal m, n and k suffices for smaller ones with the same kinds and a_stride. Pointers do

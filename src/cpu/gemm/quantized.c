@@ -1,7 +1,7 @@
 /* quantized.c: how a quantized matmul is cut, and the loops over its tiles. Rows of A are quantized
    in row blocks of mc = 64; a cell of the grid is one row block times a range of panels. In the
    numbering of gemm.c:
-      heed_qgemm_run  loop 3: the cells of a part
+      heed_qgemm_run  loops 5 and 3: the cells of a part, row blocks fastest
       run_panels      loop 2: one or two panels of W at a time
       the tile        the loop over k, run by run, and within a run loop 1 over the rows of the
                       block: the run of W stays in registers, the sums in the first-level cache
@@ -28,7 +28,7 @@ heed_qgemm_cut heed_qgemm_cut_of(const heed_gemm *g, heed_isa isa)
     if (g->grid) return g->grid->quantized;
     heed_qgemm_cut c = {
         .kernels = kernels_for(isa),
-        .floats = heed_gemm_kernels_for(isa),
+        .finish = heed_gemm_kernels_for(isa)->finish,
         .k_runs = g->k / HEED_RUN,
         .k_qblocks = g->k / (int64_t)heed_dtypes[g->b_dtype].qblock,
         .panel_stride = (ptrdiff_t)heed_qgemm_panel_stride(isa, g->b_dtype, g->k),
@@ -103,8 +103,7 @@ static void run_panels(const heed_gemm *g, const heed_qgemm_cut *c, int64_t row,
         tile->panel = (const uint8_t *)g->b + panel * tile->panel_stride;
         c->tile[shape](tile);
         const int64_t column = panel * lanes, columns = heed_smaller(width * lanes, g->n - column);
-        c->floats->finish(g, (heed_gemm_area){row, tile->rows, column, columns}, tile->to,
-                          width * lanes);
+        c->finish(g, (heed_gemm_area){row, tile->rows, column, columns}, tile->to, width * lanes);
     }
 }
 

@@ -133,7 +133,7 @@ HEED_INLINE heed_v add_run(heed_v acc, heed_vi low, heed_vi high, const panel_ru
                      ? heed_v_fma(heed_vi_to_float(high), w->halves[1],
                                   heed_v_mul(heed_vi_to_float(low), w->halves[0]))
                      : heed_vi_to_float(low);
-    acc = heed_v_fma(heed_v_mul(w->d, heed_v_set(a->d)), sum, acc);
+    acc = heed_v_fma(heed_v_mul(w->d, heed_v_set(a->dx)), sum, acc);
     return has_minimum(f) ? heed_v_fma(w->m, heed_v_set(a->sum), acc) : acc;
 }
 
@@ -266,7 +266,7 @@ static void quantize_runs(const float *values, const heed_qblock_traits *traits,
         quantize_values(values, scale, out->x, &low, &high);
         out->start[0] = -zero * (halves ? low : low + high);
         out->start[1] = halves ? -zero * high : 0;
-        out->d = heed_round_11_bits(step_size);
+        out->dx = heed_round_11_bits(step_size);
         out->sum = heed_round_11_bits(step_size * (float)(low + high));
     }
 }

@@ -92,8 +92,8 @@ HEED_INLINE void add_k(heed_v sum[][8], const float *const a[4], ptrdiff_t a_row
 /* The micro-kernel: the loop over k, with rows x vectors accumulators in registers.
    1. sums: start from `from`, or from 0
    2. for each k_group: load a row of B, and for each row of A add its element times that row
-   3. store the sums A load of PAIRS brings two values of k; the last load of an odd depth brings
-      one.
+   3. store the sums
+   A load of PAIRS brings two values of k; the last load of an odd depth brings one.
 
    Tiles of many rows walk one panel, too slowly for the prefetcher of the processor to stay ahead
    of memory, so they prefetch it themselves. Wide tiles walk several panels at once; there the

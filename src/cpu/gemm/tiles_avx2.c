@@ -39,8 +39,8 @@ const heed_gemm_kernels heed_gemm_kernels_avx2 = {
     .blocking = {.mc = 48, .kc = 512, .nc = 2048},
     .costs = HEED_GEMM_COSTS_OF_AVX512,
     .prepacking = HEED_GEMM_PREPACKING_OF_AVX512,
-    .experts = HEED_GEMM_EXPERT_COSTS_OF_AVX512,
-    .loss_chunks = HEED_GEMM_LOSS_CHUNKS_OF_AVX512,
+    .experts = HEED_GEMM_EXPERT_COSTS,
+    .loss_chunks = HEED_GEMM_LOSS_CHUNKS,
     SHAPES(TILE_ENTRIES) PACKERS,
     .finish = finish,
 };

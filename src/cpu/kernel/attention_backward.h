@@ -5,8 +5,10 @@
      ds = p (f dy.v - D) scale (1 - tanh^2), the last factor if scores are capped
      dq = sum over keys of ds k
      dk = sum over queries of ds q
-   A part is one sequence and one key/value head, so that no part adds to the rows of another. Its
-   steps (backward_head_run; 1 to 5 as in attention_backward_rows.h):
+   A part is one sequence and one key/value head, so that no part adds to the rows of another. If
+   sequences share keys, or leave rows of keys out, a part is a key/value head with all sequences,
+   one after another. The steps of one sequence and head (backward_head_run; 1 to 5 as in
+   attention_backward_rows.h):
      q and dy become packed operands, D is computed             attention_backward_operands.h
      for each tile of keys, ascending
        for each 96 rows that see it, ascending
@@ -23,46 +25,49 @@
 #include "cpu/kernel/attention_backward_rows.h"
 
 /* Finds which keys of the tile each of these rows sees; false if they see none. */
-static inline bool tile_visible_from(const backward_head *u, int64_t first, int64_t rows)
+static inline bool tile_visible_from(const backward_head *head, int64_t first, int64_t rows)
 {
     uint64_t any = 0, seen = 0;
-    const uint64_t all = seen_by_all(u->p, u->s, &u->tile, first / u->p->group,
-                                     (first + rows - 1) / u->p->group);
+    const uint64_t all = seen_by_all(head->p, head->s, &head->tile, first / head->p->group,
+                                     (first + rows - 1) / head->p->group);
     for (int64_t r = 0; r < rows; r++) {
         if (all) seen = all;
-        else if (r == 0 || (first + r) % u->p->group == 0)
-            seen = seen_keys(&u->tile,
-                             span_of(u->p, query_index_at(u->p, u->s, (first + r) / u->p->group)));
-        any |= u->scratch->seen[r] = seen;
+        else if (r == 0 || (first + r) % head->p->group == 0)
+            seen = seen_keys(
+                &head->tile,
+                span_of(head->p, query_index_at(head->p, head->s, (first + r) / head->p->group)));
+        any |= head->scratch->seen[r] = seen;
     }
     return any != 0;
 }
 
 /* Packs k and v of the tile: both for sums over channels, k also for the sum over keys. */
-static inline void load_tile(backward_head *u)
+static inline void load_tile(backward_head *head)
 {
-    const problem *p = u->p;
-    backward_scratch *s = u->scratch;
-    heed_gemm_rows values = visible_rows(p, p->v, &u->tile, u->kv_head, s->spare);
-    pack_columns(p, values, u->tile.count, s->value_columns);
-    heed_gemm_rows keys = visible_rows(p, p->k, &u->tile, u->kv_head, s->spare);
-    pack_columns(p, keys, u->tile.count, s->key_columns);
-    pack_rows(p, keys, u->tile.count, s->key_rows);
-    u->keys = (strided_rows){s->key_rows, p->padded};
+    const problem *p = head->p;
+    backward_scratch *s = head->scratch;
+    heed_gemm_rows values = visible_rows(p, p->v, &head->tile, head->kv_head, s->spare);
+    pack_columns(p, values, head->tile.count, s->value_columns);
+    heed_gemm_rows keys = visible_rows(p, p->k, &head->tile, head->kv_head, s->spare);
+    pack_columns(p, keys, head->tile.count, s->key_columns);
+    pack_rows(p, keys, head->tile.count, s->key_rows);
+    head->keys = (strided_rows){s->key_rows, p->padded};
 }
 
 /* Stores dk and dv of the tile in the rows of its positions; hidden keys get zeros. */
-static inline void store_tile(const backward_head *u, int64_t positions)
+static inline void store_tile(const backward_head *head, int64_t positions)
 {
-    const problem *p = u->p;
+    const problem *p = head->p;
     for (int64_t at = 0, j = 0; at < positions; at++) {
-        bool visible = j < u->tile.count && u->tile.position[j] == at;
+        bool visible = j < head->tile.count && head->tile.position[j] == at;
         for (int i = 1; i <= 2; i++) {
-            float *to = float_row(&p->args->out[i], u->tile.base + at) + u->kv_head * p->width;
-            const float *from = (i == 1 ? u->scratch->dkeys : u->scratch->dvalues) + j * p->padded;
+            float *to = float_row(&p->args->out[i], head->tile.base + at) +
+                        head->kv_head * p->width;
+            const float *from = (i == 1 ? head->scratch->dkeys : head->scratch->dvalues) +
+                                j * p->padded;
             for (int64_t e = 0; e < p->width; e += HEED_LANES) {
                 heed_v x = visible ? heed_v_load(from + e) : heed_v_zero();
-                store_some(to + e, u->add ? heed_v_add(load_some(to + e, p->width - e), x) : x,
+                store_some(to + e, head->add ? heed_v_add(load_some(to + e, p->width - e), x) : x,
                            p->width - e);
             }
         }
@@ -71,43 +76,43 @@ static inline void store_tile(const backward_head *u, int64_t positions)
 }
 
 /* All of it for one sequence and one key/value head. */
-static inline void backward_head_run(backward_head *u)
+static inline void backward_head_run(backward_head *head)
 {
-    const problem *p = u->p;
-    int64_t rows = u->s->of.queries * p->group;
+    const problem *p = head->p;
+    int64_t rows = head->s->of.queries * p->group;
     for (int64_t r = 0; r < rows; r++)
-        memset(float_row(&p->args->out[0], query_row(u, r)) + query_column(u, r), 0,
+        memset(float_row(&p->args->out[0], query_row(head, r)) + query_column(head, r), 0,
                (size_t)p->width * sizeof(float));
-    const operand_pair q = load_operands(u, p->q, rows, u->scratch->queries,
-                                         u->scratch->query_groups);
-    const operand_pair dy = load_operands(u, &p->args->in[HEED_ATTENTION_DY], rows, u->scratch->dy,
-                                          u->scratch->dy_groups);
-    u->queries = q.left;
-    u->query_groups = q.right;
-    u->dy = dy.left;
-    u->dy_groups = dy.right;
+    const operand_pair q = load_operands(head, p->q, rows, head->scratch->queries,
+                                         head->scratch->query_groups);
+    const operand_pair dy = load_operands(head, &p->args->in[HEED_ATTENTION_DY], rows,
+                                          head->scratch->dy, head->scratch->dy_groups);
+    head->queries = q.left;
+    head->query_groups = q.right;
+    head->dy = dy.left;
+    head->dy_groups = dy.right;
     for (int64_t r = 0; r < rows; r += BLOCK_ROWS)
-        find_inner(u, r, rows - r < BLOCK_ROWS ? rows - r : BLOCK_ROWS);
-    for (u->number = 0; u->number * TILE < u->s->of.keys; u->number++) {
-        find_tile(p, u->s, u->number, &u->tile);
-        u->fresh = true;
+        find_inner(head, r, rows - r < BLOCK_ROWS ? rows - r : BLOCK_ROWS);
+    for (head->number = 0; head->number * TILE < head->s->of.keys; head->number++) {
+        find_tile(p, head->s, head->number, &head->tile);
+        head->fresh = true;
         for (int64_t first = 0; first < rows; first += BLOCK_ROWS) {
             int64_t count = rows - first < BLOCK_ROWS ? rows - first : BLOCK_ROWS;
-            if (!tile_visible_from(u, first, count)) continue;
-            if (u->fresh) load_tile(u);
-            load_lse(u, first, count);
+            if (!tile_visible_from(head, first, count)) continue;
+            if (head->fresh) load_tile(head);
+            load_lse(head, first, count);
             for (int64_t r = 0; r < count; r += ROWS_AT_ONCE) {
                 const int64_t next = first + r + ROWS_AT_ONCE, after = next + ROWS_AT_ONCE;
-                fetch_rows(u, next, after < rows ? after : rows);
-                differentiate_rows(u, first, r,
+                fetch_rows(head, next, after < rows ? after : rows);
+                differentiate_rows(head, first, r,
                                    count - r < ROWS_AT_ONCE ? (int)(count - r) : ROWS_AT_ONCE);
             }
-            add_to_keys(u, first, count);
-            u->fresh = false;
+            add_to_keys(head, first, count);
+            head->fresh = false;
         }
-        if (u->fresh) u->tile.count = 0; /* no row saw it: zeros, as for hidden keys */
-        int64_t positions = u->s->of.keys - u->number * TILE;
-        store_tile(u, positions < TILE ? positions : TILE);
+        if (head->fresh) head->tile.count = 0; /* no row saw it: zeros, as for hidden keys */
+        int64_t positions = head->s->of.keys - head->number * TILE;
+        store_tile(head, positions < TILE ? positions : TILE);
     }
 }
 
@@ -130,8 +135,7 @@ static inline size_t attention_backward_scratch(const heed_kernel_args *args)
     return backward_layout(&p, NULL, &(backward_scratch){0});
 }
 
-/* One part for each key/value head and sequence. If sequences share keys, or leave some out, a part
-   does all sequences of a head one after another. */
+/* One part for each key/value head and sequence, or one for each head with all its sequences. */
 static inline int attention_backward_parts(const heed_kernel_args *args, int phase)
 {
     (void)phase;

@@ -85,7 +85,7 @@ static inline size_t backward_layout(const problem *p, char *memory, backward_sc
     return at + BLOCK_ROWS * sizeof(uint64_t);
 }
 
-/* One sequence and one key/value head: what a part works on. */
+/* One sequence and one key/value head: what a part works on at a time. */
 typedef struct backward_head {
     const problem *p;
     const query_sequence *s;
@@ -101,15 +101,15 @@ typedef struct backward_head {
 } backward_head;
 
 /* The row of q, y, dy and dq where the query of `row` stands. */
-static inline int64_t query_row(const backward_head *u, int64_t row)
+static inline int64_t query_row(const backward_head *head, int64_t row)
 {
-    return u->s->of.query_start + row / u->p->group;
+    return head->s->of.query_start + row / head->p->group;
 }
 
 /* The column of q, y, dy and dq where the head of `row` begins. */
-static inline int64_t query_column(const backward_head *u, int64_t row)
+static inline int64_t query_column(const backward_head *head, int64_t row)
 {
-    return (u->kv_head * u->p->group + row % u->p->group) * u->p->width;
+    return (head->kv_head * head->p->group + row % head->p->group) * head->p->width;
 }
 
 /* sums[i] = a[i].b[i] for a few rows, over the channels in one accumulator each, ascending, as dy.v
@@ -130,27 +130,28 @@ static inline void inner_products(const float *const *a, const float *const *b, 
 }
 
 /* D of rows [first, first + rows). dy is what the matmuls see: rounded if operands are bf16. */
-static inline void find_inner(const backward_head *u, int64_t first, int64_t rows)
+static inline void find_inner(const backward_head *head, int64_t first, int64_t rows)
 {
-    const problem *p = u->p;
+    const problem *p = head->p;
     const heed_operand *y = &p->args->in[HEED_ATTENTION_Y];
-    const pair_rows pairs = {u->s, u->kv_head, first, rows};
+    const pair_rows pairs = {head->s, head->kv_head, first, rows};
     strided_rows dy = query_rows(p, &p->args->in[HEED_ATTENTION_DY], &pairs, true,
-                                 u->scratch->rows);
+                                 head->scratch->rows);
     if (p->bf16) {
         const heed_gemm_rows floats = {dy.data, HEED_GEMM_F32, dy.stride};
-        p->kernels->bf16.pack_n(u->scratch->dy_bf16, (int)p->padded, floats, rows, (int)p->width);
-        dy = (strided_rows){u->scratch->dy_bf16, p->padded};
+        p->kernels->bf16.pack_n(head->scratch->dy_bf16, (int)p->padded, floats, rows,
+                                (int)p->width);
+        dy = (strided_rows){head->scratch->dy_bf16, p->padded};
     }
     for (int64_t r = 0; r < rows; r += TOGETHER) {
         int count = (int)(rows - r < TOGETHER ? rows - r : TOGETHER);
         const float *y_row[TOGETHER], *dy_row[TOGETHER];
         for (int i = 0; i < count; i++) {
             int64_t row = first + r + i;
-            y_row[i] = float_row(y, query_row(u, row)) + query_column(u, row);
+            y_row[i] = float_row(y, query_row(head, row)) + query_column(head, row);
             dy_row[i] = dy.data + (r + i) * dy.stride;
         }
-        inner_products(y_row, dy_row, count, p->width, u->scratch->inner + first + r);
+        inner_products(y_row, dy_row, count, p->width, head->scratch->inner + first + r);
     }
 }
 
@@ -161,11 +162,11 @@ typedef struct {
 
 /* All rows of q or dy of the head as operands of both kinds, once for all tiles of keys. They are
    packed 96 rows at a time, while their floats are in the cache. */
-static inline operand_pair load_operands(const backward_head *u, const heed_operand *x,
+static inline operand_pair load_operands(const backward_head *head, const heed_operand *x,
                                          int64_t rows, float *left_room, float *right_room)
 {
-    const problem *p = u->p;
-    pair_rows pairs = {u->s, u->kv_head, 0, rows};
+    const problem *p = head->p;
+    pair_rows pairs = {head->s, head->kv_head, 0, rows};
     if (in_place(p)) {
         const strided_rows all = query_rows(p, x, &pairs, true, NULL);
         return (operand_pair){all, all};
@@ -176,7 +177,7 @@ static inline operand_pair load_operands(const backward_head *u, const heed_oper
         pairs.first = first;
         pairs.count = count;
         const strided_rows floats = query_rows(
-            p, x, &pairs, true, p->bf16 ? u->scratch->rows : left_room + first * p->packed);
+            p, x, &pairs, true, p->bf16 ? head->scratch->rows : left_room + first * p->packed);
         if (!p->bf16) continue;
         packed_rows(p, floats, count, left_room + first * p->packed);
         pack_rows(p, (heed_gemm_rows){floats.data, HEED_GEMM_F32, floats.stride}, count,
@@ -192,13 +193,13 @@ static inline strided_rows groups_from(const problem *p, strided_rows groups, in
 }
 
 /* Gathers lse of rows [first, first + rows). */
-static inline void load_lse(const backward_head *u, int64_t first, int64_t rows)
+static inline void load_lse(const backward_head *head, int64_t first, int64_t rows)
 {
-    const problem *p = u->p;
+    const problem *p = head->p;
     const heed_operand *lse = &p->args->in[HEED_ATTENTION_LSE];
     for (int64_t r = 0; r < rows; r++)
-        u->scratch->lse[r] = float_row(
-            lse, query_row(u, first + r))[u->kv_head * p->group + (first + r) % p->group];
+        head->scratch->lse[r] = float_row(
+            lse, query_row(head, first + r))[head->kv_head * p->group + (first + r) % p->group];
 }
 
 #endif

@@ -14,28 +14,30 @@
 
 /* Steps 2 and 3 for one row: q.k becomes p f, and dy.v becomes ds. Hidden keys get zeros. `first +
    r` is the row of the head, r the row of the block. */
-static inline void differentiate_row(const backward_head *u, int64_t first, int64_t r, int vectors)
+static inline void differentiate_row(const backward_head *head, int64_t first, int64_t r,
+                                     int vectors)
 {
-    const heed_attention_attributes *a = u->p->attributes;
-    float *weights = u->scratch->weights + r * TILE, *dscores = u->scratch->dscores + r * TILE,
-          factors[TILE], drawn[RANDOM_WORDS], derivatives[TILE];
-    const int64_t row = first + r, query = row / u->p->group;
-    const int head = u->kv_head * u->p->group + (int)(row % u->p->group);
+    const heed_attention_attributes *a = head->p->attributes;
+    float *weights = head->scratch->weights + r * TILE,
+          *dscores = head->scratch->dscores + r * TILE, factors[TILE], drawn[RANDOM_WORDS],
+          derivatives[TILE];
+    const int64_t row = first + r, query = row / head->p->group;
+    const int number = head->kv_head * head->p->group + (int)(row % head->p->group);
     if (a->dropout > 0) {
-        heed_random_row random = heed_random_row_of(u->p->args->runtime, a->stream, head,
-                                                    u->s->of.sample,
-                                                    (int32_t)(u->s->of.first_index + query));
+        heed_random_row random = heed_random_row_of(head->p->args->runtime, a->stream, number,
+                                                    head->s->of.sample,
+                                                    (int32_t)(head->s->of.first_index + query));
         dropout_factors(&random, heed_dropout_threshold(a->dropout), 1 / (1 - a->dropout),
-                        u->number, drawn);
+                        head->number, drawn);
         for (int j = 0; j < TILE; j++)
-            factors[j] = j < u->tile.count ? drawn[u->tile.position[j]] : 0;
+            factors[j] = j < head->tile.count ? drawn[head->tile.position[j]] : 0;
     }
-    const bool biased = u->p->biased;
-    const query_head of = {query_index_at(u->p, u->s, query), head};
-    if (biased) bias_scores(u->p, &u->tile, of, vectors, weights, derivatives);
-    hide(weights, vectors, u->scratch->seen[r]);
-    const weight_scale w = weight_scale_of(u->p, biased ? 1 : a->scale, u->scratch->lse[r]);
-    const heed_v inner = heed_v_set(u->scratch->inner[row]),
+    const bool biased = head->p->biased;
+    const query_head of = {query_index_at(head->p, head->s, query), number};
+    if (biased) bias_scores(head->p, &head->tile, of, vectors, weights, derivatives);
+    hide(weights, vectors, head->scratch->seen[r]);
+    const weight_scale w = weight_scale_of(head->p, biased ? 1 : a->scale, head->scratch->lse[r]);
+    const heed_v inner = heed_v_set(head->scratch->inner[row]),
                  scale = heed_v_set(biased ? 1 : a->scale);
     for (int v = 0; v < vectors; v++) {
         int at = v * HEED_LANES;
@@ -54,23 +56,24 @@ static inline void differentiate_row(const backward_head *u, int64_t first, int6
 }
 
 /* Zeros in p f and ds of row r of the block, from vector `vectors` on. */
-static inline void clear_weights(const backward_head *u, int64_t r, int vectors)
+static inline void clear_weights(const backward_head *head, int64_t r, int vectors)
 {
     for (int v = vectors; v < TILE_VECTORS; v++) {
-        heed_v_store(u->scratch->weights + r * TILE + v * HEED_LANES, heed_v_zero());
-        heed_v_store(u->scratch->dscores + r * TILE + v * HEED_LANES, heed_v_zero());
+        heed_v_store(head->scratch->weights + r * TILE + v * HEED_LANES, heed_v_zero());
+        heed_v_store(head->scratch->dscores + r * TILE + v * HEED_LANES, heed_v_zero());
     }
 }
 
 /* Step 4: dq of rows [r, r + rows) of the block += ds times keys [low, high). If the rows of dq are
    evenly spaced whole vectors, the matmul adds to them directly. */
-static inline void add_to_queries(const backward_head *u, int64_t first, int64_t r, int rows,
+static inline void add_to_queries(const backward_head *head, int64_t first, int64_t r, int rows,
                                   int low, int high)
 {
-    const problem *p = u->p;
-    backward_scratch *s = u->scratch;
+    const problem *p = head->p;
+    backward_scratch *s = head->scratch;
     bool direct = p->group == 1 && p->padded == p->width;
-    float *dq = float_row(&p->args->out[0], query_row(u, first + r)) + query_column(u, first + r);
+    float *dq = float_row(&p->args->out[0], query_row(head, first + r)) +
+                query_column(head, first + r);
     const float *dscores = s->dscores + r * TILE;
     ptrdiff_t stride = TILE;
     if (p->bf16) {
@@ -83,8 +86,8 @@ static inline void add_to_queries(const backward_head *u, int64_t first, int64_t
     packed_matmul sums = {.a = dscores + begin,
                           .a_row = stride,
                           .a_step = 1,
-                          .b = u->keys.data + begin * u->keys.stride,
-                          .b_step = u->keys.stride,
+                          .b = head->keys.data + begin * head->keys.stride,
+                          .b_step = head->keys.stride,
                           .depth = end - begin,
                           .to = s->dq_rows,
                           .to_row = p->padded,
@@ -95,8 +98,8 @@ static inline void add_to_queries(const backward_head *u, int64_t first, int64_t
     }
     multiply(p, rows, (int)(p->padded / HEED_LANES), &sums);
     for (int i = 0; i < rows && !direct; i++) {
-        float *to = float_row(&p->args->out[0], query_row(u, first + r + i)) +
-                    query_column(u, first + r + i);
+        float *to = float_row(&p->args->out[0], query_row(head, first + r + i)) +
+                    query_column(head, first + r + i);
         for (int64_t e = 0; e < p->width; e += HEED_LANES)
             store_some(to + e,
                        heed_v_add(load_some(to + e, p->width - e),
@@ -107,15 +110,16 @@ static inline void add_to_queries(const backward_head *u, int64_t first, int64_t
 
 /* Prefetches what the next row block reads and adds to. Always inline, because gcc drops calls of
    functions that only prefetch. */
-HEED_INLINE void fetch_rows(const backward_head *u, int64_t row, int64_t end)
+HEED_INLINE void fetch_rows(const backward_head *head, int64_t row, int64_t end)
 {
     enum { LINE = 64 / sizeof(float) };
-    const problem *p = u->p;
+    const problem *p = head->p;
     const int64_t packed = k_groups_of(p, p->width);
     for (; row < end; row++) {
-        const float *q = u->queries.data + row * u->queries.stride,
-                    *dy = u->dy.data + row * u->dy.stride;
-        const float *dq = float_row(&p->args->out[0], query_row(u, row)) + query_column(u, row);
+        const float *q = head->queries.data + row * head->queries.stride,
+                    *dy = head->dy.data + row * head->dy.stride;
+        const float *dq = float_row(&p->args->out[0], query_row(head, row)) +
+                          query_column(head, row);
         for (int64_t e = 0; e < packed; e += LINE) {
             __builtin_prefetch(q + e, 0, 2);
             __builtin_prefetch(dy + e, 0, 2);
@@ -125,19 +129,19 @@ HEED_INLINE void fetch_rows(const backward_head *u, int64_t row, int64_t end)
 }
 
 /* Steps 1 to 4 for rows [r, r + rows) of the 96 that begin at row `first` of the head. */
-static inline void differentiate_rows(const backward_head *u, int64_t first, int64_t r, int rows)
+static inline void differentiate_rows(const backward_head *head, int64_t first, int64_t r, int rows)
 {
-    const problem *p = u->p;
-    backward_scratch *s = u->scratch;
+    const problem *p = head->p;
+    backward_scratch *s = head->scratch;
     uint64_t any = 0;
     for (int i = 0; i < rows; i++) any |= s->seen[r + i];
     int vectors = any ? (64 - __builtin_clzll(any) + HEED_LANES - 1) / HEED_LANES : 0;
-    for (int i = 0; i < rows; i++) clear_weights(u, r + i, s->seen[r + i] ? vectors : 0);
+    for (int i = 0; i < rows; i++) clear_weights(head, r + i, s->seen[r + i] ? vectors : 0);
     if (!any) return;
     packed_matmul scores =
                       {
-                          .a = u->queries.data + (first + r) * u->queries.stride,
-                          .a_row = u->queries.stride,
+                          .a = head->queries.data + (first + r) * head->queries.stride,
+                          .a_row = head->queries.stride,
                           .a_step = 1,
                           .b = s->key_columns,
                           .b_step = TILE,
@@ -146,8 +150,8 @@ static inline void differentiate_rows(const backward_head *u, int64_t first, int
                           .to_row = TILE,
                       },
                   dp = scores;
-    dp.a = u->dy.data + (first + r) * u->dy.stride;
-    dp.a_row = u->dy.stride;
+    dp.a = head->dy.data + (first + r) * head->dy.stride;
+    dp.a_row = head->dy.stride;
     dp.b = s->value_columns;
     dp.to = s->dscores + r * TILE;
     /* step 1 */
@@ -155,21 +159,21 @@ static inline void differentiate_rows(const backward_head *u, int64_t first, int
     multiply(p, rows, vectors, &dp);
     /* steps 2 and 3 */
     for (int i = 0; i < rows; i++) {
-        if (!s->seen[r + i]) clear_weights(u, r + i, 0);
-        else differentiate_row(u, first, r + i, vectors);
+        if (!s->seen[r + i]) clear_weights(head, r + i, 0);
+        else differentiate_row(head, first, r + i, vectors);
     }
     /* step 4 */
-    add_to_queries(u, first, r, rows, __builtin_ctzll(any), 64 - __builtin_clzll(any));
+    add_to_queries(head, first, r, rows, __builtin_ctzll(any), 64 - __builtin_clzll(any));
 }
 
 /* Step 5: adds to dk and dv of the tile what these rows contribute. Keys are taken 12 at a time,
    with the rows from the first to the last that see any of them. */
-static inline void add_to_keys(const backward_head *u, int64_t first, int64_t rows)
+static inline void add_to_keys(const backward_head *head, int64_t first, int64_t rows)
 {
-    const problem *p = u->p;
-    backward_scratch *s = u->scratch;
-    const strided_rows queries = groups_from(p, u->query_groups, first),
-                       dy = groups_from(p, u->dy_groups, first);
+    const problem *p = head->p;
+    backward_scratch *s = head->scratch;
+    const strided_rows queries = groups_from(p, head->query_groups, first),
+                       dy = groups_from(p, head->dy_groups, first);
     const float *weights = s->weights, *dscores = s->dscores;
     if (p->bf16) {
         p->packers.pack_n(s->weight_groups, TILE, (heed_gemm_rows){weights, HEED_GEMM_F32, TILE},
@@ -179,13 +183,13 @@ static inline void add_to_keys(const backward_head *u, int64_t first, int64_t ro
         weights = s->weight_groups;
         dscores = s->dscore_groups;
     }
-    for (int key = 0; key < u->tile.count; key += KEYS_AT_ONCE) {
-        int keys = u->tile.count - key < KEYS_AT_ONCE ? u->tile.count - key : KEYS_AT_ONCE;
+    for (int key = 0; key < head->tile.count; key += KEYS_AT_ONCE) {
+        int keys = head->tile.count - key < KEYS_AT_ONCE ? head->tile.count - key : KEYS_AT_ONCE;
         uint64_t bits = bits_between(key, key + keys - 1);
         int64_t low = 0, high = rows;
         while (low < high && !(s->seen[low] & bits)) low++;
         while (high > low && !(s->seen[high - 1] & bits)) high--;
-        if (low == high && u->fresh) {
+        if (low == high && head->fresh) {
             memset(s->dkeys + key * p->padded, 0, (size_t)(keys * p->padded) * sizeof *s->dkeys);
             memset(s->dvalues + key * p->padded, 0,
                    (size_t)(keys * p->padded) * sizeof *s->dvalues);
@@ -202,7 +206,7 @@ static inline void add_to_keys(const backward_head *u, int64_t first, int64_t ro
                               .depth = end - begin,
                               .to = s->dvalues + key * p->padded,
                               .to_row = p->padded,
-                              .add = !u->fresh,
+                              .add = !head->fresh,
                           },
                       into = values;
         into.a = dscores + begin * TILE + key;

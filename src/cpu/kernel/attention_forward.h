@@ -12,28 +12,28 @@
 /* ---- the weights, if they are wanted: before dropout, from the finished lse ---- */
 
 /* Writes the softmax weights of a query block: the scores again, then exp(score - lse). */
-static inline void write_weights(query_block *u)
+static inline void write_weights(query_block *block)
 {
-    const problem *p = u->p;
+    const problem *p = block->p;
     const heed_operand *out = &p->args->out[2];
-    int64_t rows = u->queries * p->group, queries = out->shape.dim[2], keys = out->shape.dim[3];
-    float *base = float_row(out, u->s->number);
-    for (u->number = 0; u->number * TILE < u->s->of.keys; u->number++) {
-        if (!tile_visible(u)) continue;
-        load_forward_tile(u, rows);
+    int64_t rows = block->queries * p->group, queries = out->shape.dim[2], keys = out->shape.dim[3];
+    float *base = float_row(out, block->s->number);
+    for (block->number = 0; block->number * TILE < block->s->of.keys; block->number++) {
+        if (!tile_visible(block)) continue;
+        load_forward_tile(block, rows);
         for (int64_t row = 0; row < rows; row++) {
             uint64_t seen[ROWS_AT_ONCE];
-            int vectors = score_rows(u, row, 1, seen);
+            int vectors = score_rows(block, row, 1, seen);
             if (!vectors) continue;
-            int64_t head = u->kv_head * p->group + row % p->group,
-                    query = u->first + row / p->group;
+            int64_t head = block->kv_head * p->group + row % p->group,
+                    query = block->first + row / p->group;
             if (query >= queries) continue;
-            float *to = base + (head * queries + query) * keys + u->number * TILE;
-            softmax_weights(p, u->scratch->scores, vectors, u->scale,
-                            float_row(&p->args->out[1], u->s->of.query_start + query)[head]);
-            for (int j = 0; j < u->tile.count; j++)
-                if ((seen[0] >> j & 1) && u->number * TILE + u->tile.position[j] < keys)
-                    to[u->tile.position[j]] = u->scratch->scores[j];
+            float *to = base + (head * queries + query) * keys + block->number * TILE;
+            softmax_weights(p, block->scratch->scores, vectors, block->scale,
+                            float_row(&p->args->out[1], block->s->of.query_start + query)[head]);
+            for (int j = 0; j < block->tile.count; j++)
+                if ((seen[0] >> j & 1) && block->number * TILE + block->tile.position[j] < keys)
+                    to[block->tile.position[j]] = block->scratch->scores[j];
         }
     }
 }
@@ -68,7 +68,7 @@ static inline size_t attention_scratch(const heed_kernel_args *args)
 }
 
 /* The number of runs of queries that a sequence is cut into. */
-static inline int64_t tiles_of_sequence(const problem *p, const query_sequence *s)
+static inline int64_t query_runs_of(const problem *p, const query_sequence *s)
 {
     int64_t each = queries_of_block(p->attributes, s->of.queries);
     return (s->of.queries + each - 1) / each;
@@ -78,7 +78,7 @@ static inline int64_t tiles_of_sequence(const problem *p, const query_sequence *
 static inline int64_t blocks_of_sequence(const problem *p, int64_t number)
 {
     query_sequence s = sequence_at(p, number);
-    return p->attributes->kv_heads * tiles_of_sequence(p, &s);
+    return p->attributes->kv_heads * query_runs_of(p, &s);
 }
 
 static inline int64_t count_query_blocks(const problem *p)
@@ -105,15 +105,15 @@ static inline int attention_parts(const heed_kernel_args *args, int phase)
 static inline query_block query_block_at(const problem *p, const query_sequence *s, int64_t index,
                                          forward_scratch *scratch)
 {
-    int64_t each = queries_of_block(p->attributes, s->of.queries), tiles = tiles_of_sequence(p, s),
-            first = (tiles - 1 - index % tiles) * each;
+    int64_t each = queries_of_block(p->attributes, s->of.queries), runs = query_runs_of(p, s),
+            first = (runs - 1 - index % runs) * each;
     int64_t left = s->of.queries - first;
     return (query_block){.p = p,
                          .s = s,
                          .scratch = scratch,
                          .first = first,
                          .queries = left < each ? left : each,
-                         .kv_head = (int)(index / tiles)};
+                         .kv_head = (int)(index / runs)};
 }
 
 static inline void run_query_block(const problem *p, const query_sequence *s, int64_t index,
@@ -142,8 +142,8 @@ static inline void attention_run(const heed_kernel_args *args, const heed_kernel
     for (int64_t b = 0; b < heed_shape_rows(p->sequences->shape) && before < end; b++) {
         query_sequence s = sequence_at(p, b);
         int64_t blocks = blocks_of_sequence(p, b), first = begin > before ? begin - before : 0;
-        for (int64_t u = first; u < blocks && before + u < end; u++)
-            run_query_block(p, &s, u, &scratch, false);
+        for (int64_t i = first; i < blocks && before + i < end; i++)
+            run_query_block(p, &s, i, &scratch, false);
         before += blocks;
     }
 }
@@ -170,17 +170,17 @@ static inline void attention_weights_run(const heed_kernel_args *args, const hee
     for (int64_t at = begin; at < end; at++) {
         query_sequence s = sequence_at(p, at / kv_heads);
         int64_t size = p->group * args->out[2].shape.dim[2] * args->out[2].shape.dim[3],
-                tiles = blocks_of_sequence(p, at / kv_heads) / kv_heads;
+                runs = blocks_of_sequence(p, at / kv_heads) / kv_heads;
         float *weights = float_row(&args->out[2], at / kv_heads) + at % kv_heads * size;
         for (int64_t i = 0; i < size; i++) weights[i] = 0;
-        for (int64_t t = 0; t < tiles; t++)
-            run_query_block(p, &s, at % kv_heads * tiles + t, &scratch, true);
+        for (int64_t r = 0; r < runs; r++)
+            run_query_block(p, &s, at % kv_heads * runs + r, &scratch, true);
     }
 }
 
 /* ---- few queries against many keys ----
-   Chunks of keys are parts of their own, merged in a second phase. The bits are those of
-   attend_query_block. */
+   In phase 0 an item of work is one chunk of keys of a query block, in phase 1 a query block, whose
+   chunks are merged. A part is one item or several. The bits are those of attend_query_block. */
 
 enum { SPLIT_ROWS = 16 };
 
@@ -203,13 +203,13 @@ static inline int64_t partial_rows(const problem *p)
 }
 
 /* Where m, l and o of chunk `chunk` of a query block lie in shared memory. */
-static inline partial partial_of(const query_block *u, int64_t chunk)
+static inline partial partial_of(const query_block *block, int64_t chunk)
 {
-    const problem *p = u->p;
+    const problem *p = block->p;
     float *shared = p->args->shared;
     int64_t rows = partial_rows(p), each = heed_shape_rows(p->q->shape) * p->group;
-    int64_t at = (u->kv_head * most_chunks(p) + chunk) * each +
-                 (u->s->of.query_start + u->first) * p->group;
+    int64_t at = (block->kv_head * most_chunks(p) + chunk) * each +
+                 (block->s->of.query_start + block->first) * p->group;
     return (partial){shared + rows * p->padded + at, shared + rows * (p->padded + 1) + at,
                      shared + at * p->padded};
 }
@@ -245,26 +245,26 @@ static inline int attention_split_parts(const heed_kernel_args *args, int phase)
 
 /* Phase 0: computes one chunk of a query block. Phase 1: merges all its chunks and finishes it.
    Chunks that the query block does not reach are left out. */
-static inline void run_item(query_block *u, int64_t chunk, int phase)
+static inline void run_item(query_block *block, int64_t chunk, int phase)
 {
-    const problem *p = u->p;
+    const problem *p = block->p;
     int64_t begin, end;
-    reachable_tiles(p, u->s, u->first, u->queries, &begin, &end);
+    reachable_tiles(p, block->s, block->first, block->queries, &begin, &end);
     if (phase == 0) {
         int64_t from = chunk * CHUNK_TILES, to = from + CHUNK_TILES;
         if (from < begin) from = begin;
         if (to > end) to = end;
         if (from >= to) return;
-        load_query_block(u);
-        u->to = partial_of(u, chunk);
-        attend_tiles(u, from, to);
+        load_query_block(block);
+        block->to = partial_of(block, chunk);
+        attend_tiles(block, from, to);
         return;
     }
-    u->to = u->scratch->whole;
-    clear_partial(p, u->to, u->queries * p->group);
+    block->to = block->scratch->whole;
+    clear_partial(p, block->to, block->queries * p->group);
     for (int64_t c = begin / CHUNK_TILES; c * CHUNK_TILES < end; c++)
-        merge_rows(p, u->to, partial_of(u, c), u->queries * p->group);
-    finish_query_block(u);
+        merge_rows(p, block->to, partial_of(block, c), block->queries * p->group);
+    finish_query_block(block);
 }
 
 /* Runs the items of a part, counted over all sequences. In phase 0 an item is a chunk of a query

@@ -111,39 +111,39 @@ typedef struct query_block {
 } query_block;
 
 /* The mask index and the query head of a row. */
-static inline query_head query_head_of(const query_block *u, int64_t row)
+static inline query_head query_head_of(const query_block *block, int64_t row)
 {
-    const int group = u->p->group;
-    return (query_head){query_index_at(u->p, u->s, u->first + row / group),
-                        u->kv_head * group + (int)(row % group)};
+    const int group = block->p->group;
+    return (query_head){query_index_at(block->p, block->s, block->first + row / group),
+                        block->kv_head * group + (int)(row % group)};
 }
 
 /* Step 1: the scores of rows [row, row + rows) against the tile; hidden keys get -inf. Returns the
    number of vectors, counted from key 0, up to the last visible key, and in `seen` the visible keys
    of each row. */
-static inline int score_rows(const query_block *u, int64_t row, int rows,
+static inline int score_rows(const query_block *block, int64_t row, int rows,
                              uint64_t seen[ROWS_AT_ONCE])
 {
-    const problem *p = u->p;
+    const problem *p = block->p;
     uint64_t any = 0;
-    for (int r = 0; r < rows; r++) any |= seen[r] = u->scratch->seen[(row + r) / p->group];
+    for (int r = 0; r < rows; r++) any |= seen[r] = block->scratch->seen[(row + r) / p->group];
     if (!any) return 0;
     int vectors = (64 - __builtin_clzll(any) + HEED_LANES - 1) / HEED_LANES;
     multiply(p, rows, vectors,
-             &(packed_matmul){.a = u->q.data + row * u->q.stride,
-                              .a_row = u->q.stride,
+             &(packed_matmul){.a = block->q.data + row * block->q.stride,
+                              .a_row = block->q.stride,
                               .a_step = 1,
-                              .b = u->scratch->keys,
+                              .b = block->scratch->keys,
                               .b_step = TILE,
                               .depth = k_groups_of(p, p->width),
-                              .to = u->scratch->scores,
+                              .to = block->scratch->scores,
                               .to_row = TILE});
     for (int r = 0; r < rows && p->biased; r++)
-        bias_scores(p, &u->tile, query_head_of(u, row + r), vectors, u->scratch->scores + r * TILE,
-                    NULL);
+        bias_scores(p, &block->tile, query_head_of(block, row + r), vectors,
+                    block->scratch->scores + r * TILE, NULL);
     for (int r = 0; r < rows; r++)
         if (seen[r] != bits_between(0, vectors * HEED_LANES - 1))
-            hide(u->scratch->scores + r * TILE, vectors, seen[r]);
+            hide(block->scratch->scores + r * TILE, vectors, seen[r]);
     return vectors;
 }
 
@@ -174,17 +174,18 @@ static inline float max_score(const float *scores, int vectors)
 
 /* Multiplies the weights of one row by the dropout factors of its keys: 0, or 1 / (1 - dropout).
    `row` counts from the query block. */
-static inline void drop_weights(const query_block *u, int64_t row, float *scores)
+static inline void drop_weights(const query_block *block, int64_t row, float *scores)
 {
-    const heed_attention_attributes *a = u->p->attributes;
-    int64_t query = u->first + row / u->p->group;
+    const heed_attention_attributes *a = block->p->attributes;
+    int64_t query = block->first + row / block->p->group;
     heed_random_row random = heed_random_row_of(
-        u->p->args->runtime, a->stream, u->kv_head * u->p->group + (int)(row % u->p->group),
-        u->s->of.sample, (int32_t)(u->s->of.first_index + query));
+        block->p->args->runtime, a->stream,
+        block->kv_head * block->p->group + (int)(row % block->p->group), block->s->of.sample,
+        (int32_t)(block->s->of.first_index + query));
     float factors[RANDOM_WORDS];
-    dropout_factors(&random, heed_dropout_threshold(a->dropout), 1 / (1 - a->dropout), u->number,
-                    factors);
-    for (int j = 0; j < u->tile.count; j++) scores[j] *= factors[u->tile.position[j]];
+    dropout_factors(&random, heed_dropout_threshold(a->dropout), 1 / (1 - a->dropout),
+                    block->number, factors);
+    for (int j = 0; j < block->tile.count; j++) scores[j] *= factors[block->tile.position[j]];
 }
 
 /* Keys [low, high) of the tile. */
@@ -193,17 +194,17 @@ typedef struct {
 } key_range;
 
 /* Step 5 for several rows: o += weights times packed values of the given keys. */
-static inline void add_values(const query_block *u, const float *scores, int rows, key_range keys,
-                              strided_rows values, float *sums)
+static inline void add_values(const query_block *block, const float *scores, int rows,
+                              key_range keys, strided_rows values, float *sums)
 {
-    const problem *p = u->p;
+    const problem *p = block->p;
     const float *weights = scores;
     ptrdiff_t stride = TILE;
     if (p->bf16) {
         stride = heed_align_floats(k_groups_of(p, keys.high));
-        p->packers.pack_a(u->scratch->weights, (int)stride,
+        p->packers.pack_a(block->scratch->weights, (int)stride,
                           (heed_gemm_rows){scores, HEED_GEMM_F32, TILE}, rows, keys.high);
-        weights = u->scratch->weights;
+        weights = block->scratch->weights;
     }
     const int64_t begin = keys.low / p->k_group, end = k_groups_of(p, keys.high);
     multiply(p, rows, (int)(p->padded / HEED_LANES),
@@ -220,30 +221,30 @@ static inline void add_values(const query_block *u, const float *scores, int row
 
 /* Step 5 for one row, if values that it does not see may be NaN or infinite: those are replaced by
    zeros, since 0 times infinity is NaN. */
-static inline void add_values_alone(const query_block *u, const float *scores, uint64_t bits,
+static inline void add_values_alone(const query_block *block, const float *scores, uint64_t bits,
                                     float *sums)
 {
-    const problem *p = u->p;
-    float *rows = u->scratch->spare;
-    for (int j = 0; j < u->tile.count; j++) {
+    const problem *p = block->p;
+    float *rows = block->scratch->spare;
+    for (int j = 0; j < block->tile.count; j++) {
         if (bits >> j & 1)
-            widen_row(p, p->v, u->tile.base + u->tile.position[j], u->kv_head,
+            widen_row(p, p->v, block->tile.base + block->tile.position[j], block->kv_head,
                       rows + j * p->padded);
         else memset(rows + j * p->padded, 0, (size_t)p->padded * sizeof *rows);
     }
-    pack_rows(p, (heed_gemm_rows){rows, HEED_GEMM_F32, p->padded}, u->tile.count,
-              u->scratch->alone);
+    pack_rows(p, (heed_gemm_rows){rows, HEED_GEMM_F32, p->padded}, block->tile.count,
+              block->scratch->alone);
     const key_range keys = {__builtin_ctzll(bits), 64 - __builtin_clzll(bits)};
-    add_values(u, scores, 1, keys, (strided_rows){u->scratch->alone, p->padded}, sums);
+    add_values(block, scores, 1, keys, (strided_rows){block->scratch->alone, p->padded}, sums);
 }
 
 /* o of the row block. The weights of hidden keys are 0, so that one matmul over all keys that any
    row sees leaves the sums of the other rows as they are. Only if a value is not finite (0 times
    infinity is NaN) the rows are taken one by one. */
-static inline void add_row_values(query_block *u, int64_t row, int rows,
+static inline void add_row_values(query_block *block, int64_t row, int rows,
                                   const uint64_t seen[ROWS_AT_ONCE])
 {
-    const problem *p = u->p;
+    const problem *p = block->p;
     uint64_t all = ~(uint64_t)0, any = 0;
     for (int r = 0; r < rows; r++) {
         all &= seen[r];
@@ -252,21 +253,21 @@ static inline void add_row_values(query_block *u, int64_t row, int rows,
     if (!any) return;
     int low = __builtin_ctzll(any), high = 64 - __builtin_clzll(any);
     bool alike = all == bits_between(low, high - 1) && low % p->k_group == 0 &&
-                 (high % p->k_group == 0 || high == u->tile.count);
-    if (!alike && !u->checked) {
-        u->finite = true;
-        u->checked = true;
-        for (int64_t i = 0; i < k_groups_of(p, u->tile.count) && u->finite; i++)
-            u->finite = all_finite(p, u->values.data + i * u->values.stride, p->padded);
+                 (high % p->k_group == 0 || high == block->tile.count);
+    if (!alike && !block->checked) {
+        block->finite = true;
+        block->checked = true;
+        for (int64_t i = 0; i < k_groups_of(p, block->tile.count) && block->finite; i++)
+            block->finite = all_finite(p, block->values.data + i * block->values.stride, p->padded);
     }
-    if (alike || u->finite)
-        add_values(u, u->scratch->scores, rows, (key_range){low, high}, u->values,
-                   u->to.sums + row * p->padded);
+    if (alike || block->finite)
+        add_values(block, block->scratch->scores, rows, (key_range){low, high}, block->values,
+                   block->to.sums + row * p->padded);
     else
         for (int r = 0; r < rows; r++)
             if (seen[r])
-                add_values_alone(u, u->scratch->scores + r * TILE, seen[r],
-                                 u->to.sums + (row + r) * p->padded);
+                add_values_alone(block, block->scratch->scores + r * TILE, seen[r],
+                                 block->to.sums + (row + r) * p->padded);
 }
 
 /* Is a visible score of the row NaN? The maximum skips NaN, so this is asked only if the maximum is
@@ -284,17 +285,18 @@ static inline bool sees_nan(const float *scores, uint64_t seen)
    3. rescale l and o by exp(old m - new m)
    4. weights exp(score - m), added to l
    5. accumulate o += weights times values */
-static inline void attend_rows(query_block *u, int64_t row, int rows)
+static inline void attend_rows(query_block *block, int64_t row, int rows)
 {
-    const problem *p = u->p;
-    float *scores = u->scratch->scores;
+    const problem *p = block->p;
+    float *scores = block->scratch->scores;
     uint64_t seen[ROWS_AT_ONCE];
     float old[TILE] = {0};
-    const int vectors = score_rows(u, row, rows, seen); /* step 1 */
+    const int vectors = score_rows(block, row, rows, seen); /* step 1 */
     if (!vectors) return;
     for (int r = 0; r < rows; r++) { /* step 2 */
         if (!seen[r]) continue;
-        float m = u->scale * max_score(scores + r * TILE, vectors), before = u->to.max[row + r];
+        float m = block->scale * max_score(scores + r * TILE, vectors),
+              before = block->to.max[row + r];
         if (before > m) m = before;
         if (m == -__builtin_inff()) {
             if (sees_nan(scores + r * TILE, seen[r])) m = __builtin_nanf("");
@@ -302,7 +304,7 @@ static inline void attend_rows(query_block *u, int64_t row, int rows)
         }
         if (!seen[r]) continue;
         old[r] = before - m;
-        u->to.max[row + r] = m;
+        block->to.max[row + r] = m;
     }
     for (int r = 0; r < rows; r += HEED_LANES)
         heed_v_store(old + r, heed_v_exp(heed_v_load(old + r)));
@@ -311,48 +313,52 @@ static inline void attend_rows(query_block *u, int64_t row, int rows)
             for (int j = 0; j < vectors * HEED_LANES; j++) scores[r * TILE + j] = 0;
             continue;
         }
-        float *sums = u->to.sums + (row + r) * p->padded;
-        u->to.total[row + r] = u->to.total[row + r] * old[r] + softmax_weights(p, scores + r * TILE,
-                                                                               vectors, u->scale,
-                                                                               u->to.max[row + r]);
+        float *sums = block->to.sums + (row + r) * p->padded;
+        block->to.total[row + r] = block->to.total[row + r] * old[r] +
+                                   softmax_weights(p, scores + r * TILE, vectors, block->scale,
+                                                   block->to.max[row + r]);
         const heed_v factor = heed_v_set(old[r]);
         if (old[r] != 1)
             for (int64_t e = 0; e < p->padded; e += HEED_LANES)
                 heed_v_store(sums + e, heed_v_mul(factor, heed_v_load(sums + e)));
-        if (p->attributes->dropout > 0) drop_weights(u, row + r, scores + r * TILE);
+        if (p->attributes->dropout > 0) drop_weights(block, row + r, scores + r * TILE);
     }
-    add_row_values(u, row, rows, seen); /* step 5 */
+    add_row_values(block, row, rows, seen); /* step 5 */
 }
 
 /* Loads the indices of the tile and which of its keys each query sees; false if no query sees
    any. */
-static inline bool tile_visible(query_block *u)
+static inline bool tile_visible(query_block *block)
 {
     uint64_t any = 0;
-    find_tile(u->p, u->s, u->number, &u->tile);
-    const uint64_t all = seen_by_all(u->p, u->s, &u->tile, u->first, u->first + u->queries - 1);
-    for (int64_t i = 0; i < u->queries; i++)
-        any |= u->scratch->seen[i] =
-            all ? all
-                : seen_keys(&u->tile, span_of(u->p, query_index_at(u->p, u->s, u->first + i)));
+    find_tile(block->p, block->s, block->number, &block->tile);
+    const uint64_t all = seen_by_all(block->p, block->s, &block->tile, block->first,
+                                     block->first + block->queries - 1);
+    for (int64_t i = 0; i < block->queries; i++)
+        any |= block->scratch->seen[i] = all ? all
+                                             : seen_keys(&block->tile,
+                                                         span_of(block->p,
+                                                                 query_index_at(block->p, block->s,
+                                                                                block->first + i)));
     return any != 0;
 }
 
 /* Packs the keys of the tile, and its values unless the query block has few rows and they can be
    read where they lie. With many rows packing pays: unpacked rows lie far apart and evict one
    another from the cache. */
-static inline void load_forward_tile(query_block *u, int64_t rows)
+static inline void load_forward_tile(query_block *block, int64_t rows)
 {
-    const problem *p = u->p;
-    forward_scratch *s = u->scratch;
-    u->checked = false;
-    pack_columns(p, visible_rows(p, p->k, &u->tile, u->kv_head, s->spare), u->tile.count, s->keys);
-    heed_gemm_rows values = visible_rows(p, p->v, &u->tile, u->kv_head, s->spare);
-    u->values = (strided_rows){s->values, p->padded};
-    if (u->tile.unbroken && values.type == HEED_GEMM_F32 && !p->bf16 && p->width == p->padded &&
+    const problem *p = block->p;
+    forward_scratch *s = block->scratch;
+    block->checked = false;
+    pack_columns(p, visible_rows(p, p->k, &block->tile, block->kv_head, s->spare),
+                 block->tile.count, s->keys);
+    heed_gemm_rows values = visible_rows(p, p->v, &block->tile, block->kv_head, s->spare);
+    block->values = (strided_rows){s->values, p->padded};
+    if (block->tile.unbroken && values.type == HEED_GEMM_F32 && !p->bf16 && p->width == p->padded &&
         rows <= ROWS_AT_ONCE)
-        u->values = (strided_rows){values.data, values.stride};
-    else pack_rows(p, values, u->tile.count, s->values);
+        block->values = (strided_rows){values.data, values.stride};
+    else pack_rows(p, values, block->tile.count, s->values);
 }
 
 /* m = -inf, l = 0, o = 0. */
@@ -366,26 +372,26 @@ static inline void clear_partial(const problem *p, partial to, int64_t rows)
 }
 
 /* Packs q, which all tiles of the query block read. */
-static inline void load_query_block(query_block *u)
+static inline void load_query_block(query_block *block)
 {
-    const problem *p = u->p;
-    int64_t rows = u->queries * p->group;
-    u->scale = p->biased ? 1 : p->attributes->scale;
-    const pair_rows pairs = {u->s, u->kv_head, u->first * p->group, rows};
-    u->q = packed_rows(p, query_rows(p, p->q, &pairs, false, u->scratch->rows), rows,
-                       u->scratch->queries);
+    const problem *p = block->p;
+    int64_t rows = block->queries * p->group;
+    block->scale = p->biased ? 1 : p->attributes->scale;
+    const pair_rows pairs = {block->s, block->kv_head, block->first * p->group, rows};
+    block->q = packed_rows(p, query_rows(p, p->q, &pairs, false, block->scratch->rows), rows,
+                           block->scratch->queries);
 }
 
-/* m, l, o over tiles [begin, end) of one chunk, into u->to. */
-static inline void attend_tiles(query_block *u, int64_t begin, int64_t end)
+/* m, l, o over tiles [begin, end) of one chunk, into block->to. */
+static inline void attend_tiles(query_block *block, int64_t begin, int64_t end)
 {
-    int64_t rows = u->queries * u->p->group;
-    clear_partial(u->p, u->to, rows);
-    for (u->number = begin; u->number < end; u->number++) {
-        if (!tile_visible(u)) continue;
-        load_forward_tile(u, rows);
+    int64_t rows = block->queries * block->p->group;
+    clear_partial(block->p, block->to, rows);
+    for (block->number = begin; block->number < end; block->number++) {
+        if (!tile_visible(block)) continue;
+        load_forward_tile(block, rows);
         for (int64_t row = 0; row < rows; row += ROWS_AT_ONCE)
-            attend_rows(u, row, rows - row < ROWS_AT_ONCE ? (int)(rows - row) : ROWS_AT_ONCE);
+            attend_rows(block, row, rows - row < ROWS_AT_ONCE ? (int)(rows - row) : ROWS_AT_ONCE);
     }
 }
 
@@ -417,35 +423,38 @@ static inline void merge_rows(const problem *p, partial to, partial more, int64_
 
 /* Adds the sink of the head, a score without a value, to m and l of row r. Returns exp(old m - new
    m), by which the caller still has to rescale o. */
-static inline float take_sink(const query_block *u, int64_t r)
+static inline float take_sink(const query_block *block, int64_t r)
 {
-    const heed_operand *sinks = heed_optional(u->p->args, HEED_ATTENTION_SINKS);
+    const heed_operand *sinks = heed_optional(block->p->args, HEED_ATTENTION_SINKS);
     if (!sinks) return 1;
-    const float sink = ((const float *)sinks->data)[u->kv_head * u->p->group + r % u->p->group];
-    const float before = u->to.max[r], m = before > sink ? before : sink;
+    const float sink =
+        ((const float *)sinks->data)[block->kv_head * block->p->group + r % block->p->group];
+    const float before = block->to.max[r], m = before > sink ? before : sink;
     if (sink == -__builtin_inff()) return 1;
     const float old = before == -__builtin_inff() ? 0 : exp_of(before - m);
-    u->to.total[r] = u->to.total[r] * old + exp_of(sink - m);
-    u->to.max[r] = m;
+    block->to.total[r] = block->to.total[r] * old + exp_of(sink - m);
+    block->to.max[r] = m;
     return old;
 }
 
 /* y = o / l and lse = m + log l; zeros for a row that saw no key. */
-static inline void finish_query_block(const query_block *u)
+static inline void finish_query_block(const query_block *block)
 {
-    const problem *p = u->p;
+    const problem *p = block->p;
     const heed_operand *y = &p->args->out[0], *lse = &p->args->out[1];
-    int64_t query = u->s->of.query_start + u->first, head = 0, rows = u->queries * p->group;
+    int64_t query = block->s->of.query_start + block->first, head = 0,
+            rows = block->queries * p->group;
     for (int64_t r = 0; r < rows; r++) {
-        float *to = float_row(y, query) + (u->kv_head * p->group + head) * p->width;
-        float old = take_sink(u, r), m = u->to.max[r];
-        float total = u->to.total[r];
+        float *to = float_row(y, query) + (block->kv_head * p->group + head) * p->width;
+        float old = take_sink(block, r), m = block->to.max[r];
+        float total = block->to.total[r];
         bool fully_masked = m == -__builtin_inff();
         const heed_v times = heed_v_set(fully_masked ? 0 : old / total);
         for (int64_t e = 0; e < p->width; e += HEED_LANES)
-            store_some(to + e, heed_v_mul(heed_v_load(u->to.sums + r * p->padded + e), times),
+            store_some(to + e, heed_v_mul(heed_v_load(block->to.sums + r * p->padded + e), times),
                        p->width - e);
-        float_row(lse, query)[u->kv_head * p->group + head] = fully_masked ? 0 : m + log_of(total);
+        float_row(lse, query)[block->kv_head * p->group + head] = fully_masked ? 0
+                                                                               : m + log_of(total);
         if (++head == p->group) {
             head = 0;
             query++;
@@ -455,24 +464,24 @@ static inline void finish_query_block(const query_block *u)
 
 /* All of it for one query block; the first chunk ends where the next multiple of 1024 positions
    begins. */
-static inline void attend_query_block(query_block *u)
+static inline void attend_query_block(query_block *block)
 {
-    forward_scratch *s = u->scratch;
-    int64_t rows = u->queries * u->p->group, begin, end;
-    load_query_block(u);
-    reachable_tiles(u->p, u->s, u->first, u->queries, &begin, &end);
-    u->to = s->whole;
-    attend_tiles(u, begin,
+    forward_scratch *s = block->scratch;
+    int64_t rows = block->queries * block->p->group, begin, end;
+    load_query_block(block);
+    reachable_tiles(block->p, block->s, block->first, block->queries, &begin, &end);
+    block->to = s->whole;
+    attend_tiles(block, begin,
                  end < (begin / CHUNK_TILES + 1) * CHUNK_TILES
                      ? end
                      : (begin / CHUNK_TILES + 1) * CHUNK_TILES);
     for (int64_t from = (begin / CHUNK_TILES + 1) * CHUNK_TILES; from < end; from += CHUNK_TILES) {
-        u->to = s->chunk;
-        attend_tiles(u, from, end < from + CHUNK_TILES ? end : from + CHUNK_TILES);
-        merge_rows(u->p, s->whole, s->chunk, rows);
+        block->to = s->chunk;
+        attend_tiles(block, from, end < from + CHUNK_TILES ? end : from + CHUNK_TILES);
+        merge_rows(block->p, s->whole, s->chunk, rows);
     }
-    u->to = s->whole;
-    finish_query_block(u);
+    block->to = s->whole;
+    finish_query_block(block);
 }
 
 #endif

@@ -45,7 +45,7 @@ static inline bool matmul_fits_few_rows(const heed_kernel_args *args)
     const size_t packed = prepack_shared(args);
     if (!matmul_fits(args)) return false;
     return norm_before(args) != HEED_FUSED_NORM_NONE
-               ? args->out[0].shape.dim[0] <= HEED_CPU_NORM_ROWS
+               ? args->out[0].shape.dim[0] <= HEED_CPU_FUSED_ROWS
                : packed > 0 && packing_parts(packed, args->isa) == 1;
 }
 

@@ -1,6 +1,6 @@
 /* unary_derivative.h: the derivatives of heed/unaries.def on vectors. If a derivative has a limit
-   for large arguments, it is reached without computing infinity times zero: finite x gives no
-   NaN. */
+   for large arguments, it is reached without computing infinity times zero: finite x gives no NaN
+   where the function is defined. */
 #ifndef HEED_CPU_KERNEL_UNARY_DERIVATIVE_H
 #define HEED_CPU_KERNEL_UNARY_DERIVATIVE_H
 

@@ -93,7 +93,7 @@ void heed_draft_free(heed_draft *draft)
 const float *heed_job_scores(heed_job *job, const heed_prompt_group *group, const heed_draft *draft,
                              const float *logits)
 {
-    if (job->every_search.count == 0) return logits;
+    if (job->always_chain.count == 0) return logits;
     heed_logits_context context = {
         .ids = draft->ids,
         .count = draft->count,
@@ -103,7 +103,7 @@ const float *heed_job_scores(heed_job *job, const heed_prompt_group *group, cons
         .max_length = group->max_length,
     };
     memcpy(job->scores, logits, (size_t)job->vocabulary * sizeof *logits);
-    heed_logits_chain_apply(&job->every_search, job->settings, &context, job->scores,
+    heed_logits_chain_apply(&job->always_chain, job->settings, &context, job->scores,
                             &job->scratch);
     return job->scores;
 }

@@ -305,8 +305,9 @@ static loop make_loop(const heed_generator *generator, const heed_ids *prompts, 
         .bos = (int32_t)settings->bos,
         .samples = settings->sample && settings->temperature > 0,
     };
-    heed_logits_chain_make(&l.job.every_search, settings, HEED_LOGITS_ALWAYS);
-    if (l.job.samples) heed_logits_chain_make(&l.job.sampling_only, settings, HEED_LOGITS_SAMPLING);
+    heed_logits_chain_make(&l.job.always_chain, settings, HEED_LOGITS_ALWAYS);
+    if (l.job.samples)
+        heed_logits_chain_make(&l.job.sampling_chain, settings, HEED_LOGITS_SAMPLING);
     return l;
 }
 

@@ -18,8 +18,9 @@ typedef struct heed_job {
     const heed_generation_events *events; /* never NULL; its members may be */
     const heed_search *search;
     heed_generation *generation;
-    /* Processors for every search; processors for sampling only: temperature and cuts. */
-    heed_logits_chain every_search, sampling_only;
+    /* Processors for every search (HEED_LOGITS_ALWAYS); temperature and cuts, where tokens are
+       drawn (HEED_LOGITS_SAMPLING). */
+    heed_logits_chain always_chain, sampling_chain;
     heed_logits_scratch scratch;
     float *scores; /* (2,V) scratch: scores after processors, and after cuts */
     int64_t vocabulary;

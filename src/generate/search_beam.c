@@ -21,6 +21,7 @@ typedef struct beam {
     int64_t parent;   /* the running beam that it continues */
     heed_finish finish;
     bool finished;
+    bool taken; /* a running beam: a continuation has its sequence of the session */
 } beam;
 
 /* A continuation: a running beam and a token. */
@@ -278,10 +279,10 @@ static heed_status share_sequences(heed_job *job, search_state *s, int64_t lengt
     for (int64_t j = 0; j < s->beams; j++) {
         beam *parent = &s->running[s->next[j].parent];
         int64_t *sequence = &s->next[j].sequence;
-        if (parent->finished)
+        if (parent->taken)
             HEED_TRY(heed_session_fork(job->session, parent->sequence, length, sequence, error));
         else *sequence = parent->sequence;
-        parent->finished = true; /* in a running beam this means: its sequence is taken */
+        parent->taken = true;
     }
     return HEED_OK;
 }

@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A sequence that is being written. */
+/* Where a sequence is written: its draft, and what the search keeps beside it. When the sequence is
+   finished, the next one takes its place. */
 typedef struct writing {
     heed_draft draft;
     heed_text_stream text;
@@ -18,19 +19,18 @@ typedef struct writing {
     heed_finish finish;
 } writing;
 
-/* The state of a prompt. At most AT_ONCE of its sequences are written at a time. When one is
-   finished, the next is written in its place. */
-typedef struct plain {
+/* The search of one prompt. At most AT_ONCE of its sequences are written at a time. */
+typedef struct plain_search {
     writing *writings;    /* (count) */
     int64_t *fed;         /* (count) the writing that each item of the step belongs to */
     int64_t count, begun; /* writings; sequences begun so far */
     /* The session's sequence that holds the prompt; -1 once every writing has a sequence. */
-    int64_t prompt;
+    int64_t prompt_sequence;
     bool taken; /* a writing goes on in that sequence */
     /* (V) logits after the prompt, for sequences that begin later; NULL if none do */
     float *scores;
     bool kept_first; /* sequence 0 was handed over to the job's prefix, or dropped */
-} plain;
+} plain_search;
 
 enum { AT_ONCE = 256 };
 
@@ -54,11 +54,11 @@ static heed_rng stream_of(const heed_job *job, const heed_prompt_group *group, i
 /* Allocates the search. */
 static heed_status begin(heed_job *job, heed_prompt_group *group, heed_error *error)
 {
-    plain *state = heed_allocate(1, sizeof *state);
+    plain_search *state = heed_allocate(1, sizeof *state);
     int64_t returned = job->settings->returned;
     if (!state) return heed_fail_memory(error, sizeof *state, "a search");
     group->state = state;
-    state->prompt = -1;
+    state->prompt_sequence = -1;
     state->count = returned > AT_ONCE ? AT_ONCE : returned;
     state->writings = heed_allocate((size_t)state->count, sizeof *state->writings);
     state->fed = heed_allocate((size_t)state->count, sizeof *state->fed);
@@ -97,10 +97,10 @@ static heed_status choose(heed_job *job, heed_prompt_group *group, writing *w, c
         /* The scores before the cuts are reported; the cuts work in place, on a copy if needed. */
         heed_logits_context context = {
             .ids = w->draft.ids, .count = w->draft.count, .prompt = group->given.count};
-        bool keeps = job->settings->log_probabilities >= 0 && job->sampling_only.count > 0;
+        bool keeps = job->settings->log_probabilities >= 0 && job->sampling_chain.count > 0;
         float *cut = keeps ? job->scores + job->vocabulary : job->scores;
         if (scores != cut) memcpy(cut, scores, (size_t)job->vocabulary * sizeof *cut);
-        heed_logits_chain_apply(&job->sampling_only, job->settings, &context, cut, &job->scratch);
+        heed_logits_chain_apply(&job->sampling_chain, job->settings, &context, cut, &job->scratch);
         HEED_TRY(heed_choose_sample(cut, job->vocabulary, &w->rng, &id, error));
         HEED_TRY(heed_draft_add(&w->draft, job, keeps ? scores : cut, id, error));
     }
@@ -123,7 +123,7 @@ static heed_status choose(heed_job *job, heed_prompt_group *group, writing *w, c
 static heed_status begin_writing(heed_job *job, heed_prompt_group *group, writing *w,
                                  const float *logits, heed_error *error)
 {
-    plain *state = group->state;
+    plain_search *state = group->state;
     *w = (writing){.number = state->begun++, .sequence = -1, .open = true};
     w->rng = stream_of(job, group, w->number);
     HEED_TRY(heed_draft_begin(&w->draft, &group->given, error));
@@ -135,7 +135,7 @@ static heed_status begin_writing(heed_job *job, heed_prompt_group *group, writin
 static heed_status first(heed_job *job, heed_prompt_group *group, const float *logits,
                          heed_error *error)
 {
-    plain *state = group->state;
+    plain_search *state = group->state;
     if (state->scores) memcpy(state->scores, logits, (size_t)job->vocabulary * sizeof *logits);
     for (int64_t i = 0; i < state->count; i++)
         HEED_TRY(begin_writing(job, group, &state->writings[i], logits, error));
@@ -145,7 +145,7 @@ static heed_status first(heed_job *job, heed_prompt_group *group, const float *l
 /* Feeds the last id of every writing that goes on. */
 static int64_t feed(const heed_prompt_group *group, heed_step_item *items)
 {
-    const plain *state = group->state;
+    const plain_search *state = group->state;
     int64_t count = 0;
     for (int64_t i = 0; i < state->count; i++) {
         const writing *w = &state->writings[i];
@@ -159,7 +159,7 @@ static int64_t feed(const heed_prompt_group *group, heed_step_item *items)
 static heed_status next(heed_job *job, heed_prompt_group *group, int64_t item, const float *logits,
                         heed_error *error)
 {
-    const plain *state = group->state;
+    const plain_search *state = group->state;
     return choose(job, group, &state->writings[state->fed[item]], logits, error);
 }
 
@@ -192,7 +192,7 @@ static heed_status return_item(heed_job *job, heed_prompt_group *group, writing 
 static heed_status finish_writing(heed_job *job, heed_prompt_group *group, writing *w,
                                   heed_error *error)
 {
-    plain *state = group->state;
+    plain_search *state = group->state;
     if (w->sequence >= 0) {
         state->kept_first = state->kept_first || w->number == 0;
         HEED_TRY(heed_job_release(job, w->number, w->sequence, w->draft.ids, error));
@@ -208,11 +208,11 @@ static heed_status finish_writing(heed_job *job, heed_prompt_group *group, writi
 static heed_status give_sequence(heed_job *job, heed_prompt_group *group, writing *w,
                                  heed_error *error)
 {
-    plain *state = group->state;
+    plain_search *state = group->state;
     if (state->taken || state->begun < job->settings->returned)
-        return heed_session_fork(job->session, state->prompt, group->given.count, &w->sequence,
-                                 error);
-    w->sequence = state->prompt;
+        return heed_session_fork(job->session, state->prompt_sequence, group->given.count,
+                                 &w->sequence, error);
+    w->sequence = state->prompt_sequence;
     state->taken = true;
     return HEED_OK;
 }
@@ -221,7 +221,7 @@ static heed_status give_sequence(heed_job *job, heed_prompt_group *group, writin
 static heed_status renew_writing(heed_job *job, heed_prompt_group *group, writing *w,
                                  heed_error *error)
 {
-    plain *state = group->state;
+    plain_search *state = group->state;
     for (;;) {
         bool goes_on = w->open && !w->ended;
         if (goes_on && w->sequence < 0) return give_sequence(job, group, w, error);
@@ -236,9 +236,9 @@ static heed_status renew_writing(heed_job *job, heed_prompt_group *group, writin
    need it. */
 static heed_status advance(heed_job *job, heed_prompt_group *group, heed_error *error)
 {
-    plain *state = group->state;
+    plain_search *state = group->state;
     if (group->sequence >= 0) {
-        state->prompt = group->sequence;
+        state->prompt_sequence = group->sequence;
         group->sequence = -1;
     }
     group->done = true;
@@ -246,16 +246,16 @@ static heed_status advance(heed_job *job, heed_prompt_group *group, heed_error *
         HEED_TRY(renew_writing(job, group, &state->writings[i], error));
         if (state->writings[i].open) group->done = false;
     }
-    if (state->prompt < 0 || state->begun < job->settings->returned) return HEED_OK;
-    int64_t prompt = state->prompt;
-    state->prompt = -1;
+    if (state->prompt_sequence < 0 || state->begun < job->settings->returned) return HEED_OK;
+    int64_t sequence = state->prompt_sequence;
+    state->prompt_sequence = -1;
     if (state->taken) return HEED_OK;
-    return heed_job_release(job, state->kept_first, prompt, group->given.ids, error);
+    return heed_job_release(job, state->kept_first, sequence, group->given.ids, error);
 }
 
 static void end(heed_job *job, heed_prompt_group *group)
 {
-    plain *state = group->state;
+    plain_search *state = group->state;
     (void)job;
     if (!state) return;
     for (int64_t i = 0; state->writings && i < state->count; i++) free_writing(&state->writings[i]);

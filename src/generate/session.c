@@ -103,13 +103,14 @@ static heed_status make(heed_session *session, heed_model *model, const heed_bac
     HEED_TRY(heed_engine_new(&session->engine, model, backend, error));
     session->sequences = heed_allocate((size_t)session->capacity, sizeof *session->sequences);
     session->done = heed_allocate((size_t)session->capacity, sizeof *session->done);
+    session->named = heed_allocate((size_t)session->capacity, sizeof *session->named);
     session->items = heed_allocate((size_t)session->capacity, sizeof *session->items);
     session->recomputed = heed_allocate((size_t)session->capacity, sizeof *session->recomputed);
     session->growth = heed_allocate((size_t)session->capacity, sizeof *session->growth);
     session->pieces = heed_allocate((size_t)session->chunk, sizeof *session->pieces);
     session->rows = heed_allocate((size_t)session->gathered, sizeof *session->rows);
-    if (!session->sequences || !session->done || !session->items || !session->recomputed ||
-        !session->growth || !session->pieces || !session->rows)
+    if (!session->sequences || !session->done || !session->named || !session->items ||
+        !session->recomputed || !session->growth || !session->pieces || !session->rows)
         return heed_fail_memory(error, (size_t)session->capacity * sizeof *session->sequences,
                                 "the tables of a session");
     if (config->arrangement != HEED_ENCODER_DECODER)
@@ -141,6 +142,7 @@ void heed_session_free(heed_session *session)
         free(session->sequences[i].ids);
     free(session->sequences);
     free(session->done);
+    free(session->named);
     free(session->items);
     free(session->recomputed);
     free(session->growth);

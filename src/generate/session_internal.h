@@ -40,6 +40,7 @@ struct heed_session {
     heed_step_item *items;
     int64_t *recomputed;        /* (capacity) the number of such earlier ids in each item */
     int64_t *done;              /* (capacity) the number of ids of each item that runs have fed */
+    bool *named;                /* (capacity) scratch: the sequences that the items name */
     heed_cache_growth *growth;  /* (capacity) */
     heed_session_piece *pieces; /* (chunk) */
     heed_batch batch;           /* what a run reads */

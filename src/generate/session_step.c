@@ -194,15 +194,15 @@ static heed_status check_items(heed_session *session, const heed_step_item *item
     if (count > session->capacity)
         return heed_fail(error, HEED_E_ARG, "a step of %lld items in a session of %lld sequences",
                          (long long)count, (long long)session->capacity);
-    /* session->done counts here how often each sequence is named. */
-    memset(session->done, 0, (size_t)session->capacity * sizeof *session->done);
+    memset(session->named, 0, (size_t)session->capacity * sizeof *session->named);
     for (int64_t i = 0; i < count; i++) {
         const heed_step_item *item = &items[i];
         if (!heed_session_find(session, item->sequence))
             return heed_session_fail_unknown(item->sequence, error);
-        if (session->done[item->sequence]++)
+        if (session->named[item->sequence])
             return heed_fail(error, HEED_E_ARG, "sequence %lld occurs twice in a step",
                              (long long)item->sequence);
+        session->named[item->sequence] = true;
         if (item->count < 0 || item->want < 0)
             return heed_fail(
                 error, HEED_E_ARG,

@@ -13,13 +13,18 @@
    are N, in FORWARD, LOSS and TRAIN.
 
    Outputs
-     logits                  (R,V); (B,C) for sequence heads, (R,C) token classes, (N,2) questions
+     logits                  (R,V); (B,C) for sequence heads, (R,C) token classes
      prediction_logits       (R,V)
      seq_relationship_logits (B,2); sop_logits of the order of sentences
-     hidden_states.I         (N,D)      with spec.hidden_states, as the next two lines
-     last_hidden_state, pooler_output, mean_pooled and sentence_embedding (B,D)
-     encoder_hidden_states.I (S,D) and encoder_last_hidden_state of encoder-decoders
-     attentions.I            (B,H,T,S)  with spec.attentions
+     start_logits            (N,1)      of a question head, and end_logits
+     last_hidden_state       (N,D)
+     hidden_states.I         (N,D)      with spec.hidden_states; in encoder-decoders
+                                        decoder_hidden_states.I (N,D), encoder_hidden_states.I (S,D)
+                                        and encoder_last_hidden_state, or memory (float inputs)
+     pooler_output, mean_pooled, sentence_embedding (B,D) of an encoder without a head
+     attentions.I            (B,H,T,S)  with spec.attentions; in encoder-decoders
+                                        encoder_attentions.I, decoder_attentions.I,
+                                        cross_attentions.I
      router_logits.I         (N,X)      of layers with experts, if config.json asks for them
      loss                    (1)        sum of the scaled terms
      loss_terms              (terms)    their unscaled sums
@@ -99,8 +104,8 @@ void heed_engine_set_cancel(heed_engine *engine, heed_cancel cancel);
 /* Returns the current plan, for dumps; NULL before the first prepare. Borrowed. */
 const heed_plan *heed_engine_plan(const heed_engine *engine);
 
-/* Fills all inputs of the current plan from a batch (program.h), and the live counts of
-   `runtime`. */
+/* Fills the inputs of the current plan that it reads and that have rows from a batch (feed.h), and
+   the live counts of `runtime`. */
 heed_status heed_engine_feed(heed_engine *engine, const heed_batch *batch, heed_runtime *runtime,
                              heed_error *error);
 /* Returns what an input of the current plan was fed with; NULL if it has no such input. */

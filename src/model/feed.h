@@ -6,9 +6,11 @@
 #include "model/batch.h"
 #include "model/model.h"
 
-/* Fills every input that a plan reads from the columns of a batch. What the batch does not have is
-   filled as program.def says. Errors: HEED_E_ARG names an input that nothing fills, and a column
-   that does not have the type, columns and rows of its input. */
+/* Fills every input that a plan reads, and that has rows in this batch, from the column of its
+   name. What the batch does not have is filled as program.def says. Columns of other names are
+   ignored, also if the name of an input is misspelled. Errors: HEED_E_ARG names an input that
+   nothing fills, a column that does not have the type, columns and rows of its input, a label that
+   is no class of its head, and an input with more rows than the plan was made for. */
 heed_status heed_program_feed(const heed_model *model, const heed_plan *plan,
                               heed_workspace *workspace, const heed_batch *batch,
                               heed_error *error);

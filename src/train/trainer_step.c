@@ -48,7 +48,8 @@ static heed_status run_batch(heed_trainer *t, const heed_program_spec *usual,
     heed_runtime runtime = {.seed = (uint64_t)t->options.seed, .step = (uint64_t)t->place.step + 1};
     HEED_TRY(heed_engine_feed(t->engine, batch, &runtime, error));
     heed_status status = heed_engine_run(t->engine, &runtime, error);
-    if (status == HEED_E_ARG) t->unsavable = true; /* the observer found NaN or infinity */
+    /* The observer found NaN or infinity, or the run was refused. */
+    if (status == HEED_E_ARG) t->unsavable = true;
     HEED_TRY(status);
     heed_operand terms;
     HEED_TRY(heed_engine_output(t->engine, "loss_terms", &terms, error));

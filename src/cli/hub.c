@@ -7,6 +7,8 @@
    ~/.cache/huggingface/hub. */
 #include "hub.h"
 
+#include <dirent.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,6 +89,30 @@ static bool snapshot_folder(const char *folder, char path[PATH_BYTES])
            join(path, begin, commit) && stat(path, &found) == 0;
 }
 
+/* Replaces a snapshot that has no config.json by its GGUF file. If it has several, fails with the
+   first of them as an example. HEED_E_ARG. */
+static heed_status choose_gguf(const char *name, char path[PATH_BYTES], heed_error *error)
+{
+    char config[PATH_BYTES], first[NAME_MAX + 2] = "", whole[PATH_BYTES];
+    struct stat found;
+    size_t count = 0;
+    if (!join(config, path, "/config.json") || stat(config, &found) == 0) return HEED_OK;
+    DIR *folder = opendir(path);
+    for (struct dirent *entry; folder && (entry = readdir(folder));) {
+        if (!ends_with(entry->d_name, ".gguf")) continue;
+        if (!count || strcmp(entry->d_name, first + 1) < 0)
+            snprintf(first, sizeof first, "/%s", entry->d_name);
+        count++;
+    }
+    if (folder) closedir(folder);
+    if (!count || !join(whole, path, first)) return HEED_OK;
+    if (count > 1)
+        return heed_fail(error, HEED_E_ARG, "%s: it has %zu GGUF files: name one of them, as in %s",
+                         name, count, whole);
+    memcpy(path, whole, sizeof whole);
+    return HEED_OK;
+}
+
 heed_status heed_cli_hub_find(const char **model, heed_cli_text_list *paths, heed_error *error)
 {
     char hub[PATH_BYTES], folder[PATH_BYTES], snapshot[PATH_BYTES];
@@ -95,7 +121,9 @@ heed_status heed_cli_hub_find(const char **model, heed_cli_text_list *paths, hee
     if (!name || stat(name, &found) == 0 || !is_hub_name(name)) return HEED_OK;
     if (!hub_folder(hub) || !model_folder(hub, name, folder)) return HEED_OK;
     if (snapshot_folder(folder, snapshot)) {
-        heed_status status = heed_cli_text_list_add(paths, snapshot, strlen(snapshot), error);
+        heed_status status = choose_gguf(name, snapshot, error);
+        if (status == HEED_OK)
+            status = heed_cli_text_list_add(paths, snapshot, strlen(snapshot), error);
         if (status == HEED_OK) *model = paths->items[paths->count - 1];
         return status;
     }
@@ -106,7 +134,6 @@ heed_status heed_cli_hub_find(const char **model, heed_cli_text_list *paths, hee
                          name, folder);
     return heed_fail(error, HEED_E_IO,
                      "%s: no such file or folder, and the Hugging Face cache has no such model: "
-                     "%s is not there; check the name, or download the model (hf download "
-                     "OWNER/MODEL)",
-                     name, folder);
+                     "%s is not there; check the name, or download the model: hf download %s",
+                     name, folder, name);
 }

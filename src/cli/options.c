@@ -4,6 +4,8 @@
 #include "suggest.h"
 #include "terminal.h"
 
+#include <heed/heed.h>
+
 #include <errno.h>
 #include <math.h>
 #include <stdarg.h>
@@ -330,6 +332,10 @@ bool heed_cli_options_parse(const heed_cli_command *command, void *values, int a
             only_words = true;
         } else if (!strcmp(word, "--help") || !strcmp(word, "-h")) {
             heed_cli_manual_help(command, stdout);
+            *helped = true;
+            return true;
+        } else if (!strcmp(word, "--version") || !strcmp(word, "-V")) {
+            printf("heed %s\n", heed_version());
             *helped = true;
             return true;
         } else if (!take_option(&line)) return false;

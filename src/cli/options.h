@@ -122,7 +122,7 @@ typedef struct heed_cli_option_words {
 } heed_cli_option_words;
 /* Fills `values`, which holds the defaults, and `words` from argv. On a usage error, prints what is
    wrong, the nearest option and where to find help, and returns false; the program then exits with
-   2. --help prints the page of the command and sets *helped. */
+   2. --help prints the page of the command and sets *helped, --version does so with the version. */
 bool heed_cli_options_parse(const heed_cli_command *command, void *values, int argc, char **argv,
                             heed_cli_option_words *words, bool *helped);
 /* Returns whether the option `name` was given. */

@@ -80,6 +80,7 @@ END
 
 # --- -V; -c is the context everywhere ---
 is "$("$heed" -V)" "$("$heed" --version)" "heed -V"
+is "$("$heed" generate -V)" "$("$heed" --version)" "heed generate -V"
 "$heed" --help >help || fail "--help"
 has 'an underscore counts as a hyphen' help
 "$heed" train --help >help || fail "train --help"
@@ -120,6 +121,7 @@ each_command own/model >out
 folder=$HF_HOME/hub/models--own--model
 is "$(grep -c "^heed [a-z]*: own/model: no such file or folder, .* no such model: $folder is" out)" \
   11 "commands that name the place in the cache: $(cat out)"
+has 'or download the model: hf download own/model$' out
 expect 1 "has no such model: $work/hub/models--gpt9 is not there" env HF_HUB_CACHE="$work/hub" \
   "$heed" info gpt9
 expect 1 "$work/.cache/huggingface/hub/models--gpt9 is not there" env HF_HOME= XDG_CACHE_HOME= \
@@ -136,6 +138,14 @@ is "$("$heed" tokenize own/model -p Hello)" "$("$heed" tokenize "$gpt2" -p Hello
 expect 0 'model_type gpt2' "$heed" train --init own/model --data text.txt --out tuned \
   --max-steps 1 --batch-size 1
 expect 0 '' "$heed" train --tokenizer own/model --data text.txt --out own --max-steps 1 $small -q
+quantized=$HF_HOME/hub/models--own--gguf
+mkdir -p "$quantized/refs" "$quantized/snapshots/4"
+printf '4\n' >"$quantized/refs/main"
+"$heed" convert "$gpt2" --out "$quantized/snapshots/4/b.gguf" 2>/dev/null || fail "convert"
+is "$("$heed" generate -m own/gguf --prompt-ids 5,6,7 -n 4 --ids)" "$(ids -n 4)" "the GGUF file"
+cp "$quantized/snapshots/4/b.gguf" "$quantized/snapshots/4/a.gguf"
+expect 1 "own/gguf: it has 2 GGUF files: name one of them, as in $quantized/snapshots/4/a.gguf" \
+  "$heed" info own/gguf
 mkdir -p own/model
 expect 1 'own/model/config.json: cannot open' "$heed" info own/model # what is here comes first
 

@@ -5,7 +5,8 @@
 
 enum { MAX_INPUTS = 8, CASE_NAME = 96 };
 
-static const char *const fixtures[] = {"gpt2", "llama", "mistral", "bert", "roberta", "marian"};
+static const char *const fixtures[] = {"gpt2",    "llama",  "mistral", "bert",
+                                       "roberta", "marian", "mbart"};
 
 static const heed_stored_tensor *find(const heed_safetensors *file, const char *name,
                                       const char *kind, const char *rest)

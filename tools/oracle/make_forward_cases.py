@@ -27,6 +27,9 @@ MODELS = {
     ]), "marian": ("MarianMTModel", "translation", [
         "model.encoder.layers.0.self_attn.v_proj.weight",
         "model.decoder.layers.0.encoder_attn.k_proj.weight"
+    ]), "mbart": ("MBartForConditionalGeneration", "translation", [
+        "model.encoder.embed_positions.weight", "model.decoder.layernorm_embedding.weight",
+        "model.decoder.layers.0.encoder_attn.k_proj.weight"
     ])
 }
 

@@ -72,8 +72,8 @@ typedef struct heed_stack {
 
 /* Which row stands for a sequence. */
 typedef enum heed_pooled_row {
-    HEED_POOLED_USUAL, /* the first of an encoder, the last of a decoder */
-    HEED_POOLED_FIRST, /* of sequences that are compared, the first that is seen */
+    HEED_POOLED_USUAL, /* the first of an encoder, seen or not; the last of a decoder */
+    HEED_POOLED_FIRST, /* the first; of sequences that are compared, the first that is seen */
     HEED_POOLED_LAST,  /* the last one that is not padding */
     /* the last one whose token is eos_id; in an encoder-decoder, that of the same place of the
        source */

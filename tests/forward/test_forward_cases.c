@@ -5,7 +5,7 @@
 
 enum { MAX_INPUTS = 8, CASE_NAME = 96 };
 
-static const char *const fixtures[] = {"gpt2",    "llama",  "mistral", "bert",
+static const char *const fixtures[] = {"gpt2",    "llama",  "mistral", "bert", "bert-multichoice",
                                        "roberta", "marian", "mbart"};
 
 static const heed_stored_tensor *find(const heed_safetensors *file, const char *name,

@@ -24,6 +24,8 @@ MODELS = {
         "bert.encoder.layer.0.attention.self.key.weight", "bert.pooler.dense.bias"
     ]), "roberta": ("RobertaForMaskedLM", "padded", [
         "roberta.embeddings.position_embeddings.weight", "lm_head.layer_norm.weight"
+    ]), "bert-multichoice": ("BertForMultipleChoice", "choices", [
+        "bert.pooler.dense.weight", "classifier.weight"
     ]), "marian": ("MarianMTModel", "translation", [
         "model.encoder.layers.0.self_attn.v_proj.weight",
         "model.decoder.layers.0.encoder_attn.k_proj.weight"
@@ -43,6 +45,24 @@ def padded(vocab, pad):
             ids = torch.where(mask == 0, pad, inputs["input_ids"])
             yield label + " of padding tokens", dict(inputs, input_ids=ids)
             yield label + " without its mask", dict(input_ids=ids, labels=inputs["labels"])
+
+
+def choices(vocab):
+    """Two questions of three choices; the first token stands for a choice, seen or not."""
+    x, right = (v[:, None].repeat(1, 3, 1)[:2] for v in right_padded(vocab))
+    for c in range(3):
+        x[:, c] = x[:, c].roll(c, -1)
+    labels = torch.tensor([1, 2])
+    yield "no mask", dict(input_ids=x, labels=labels)
+    yield "right padding", dict(input_ids=x, attention_mask=right, labels=labels)
+    yield "left padding", dict(input_ids=x, attention_mask=right.flip(-1), labels=labels)
+    first, holes = torch.ones_like(right), right.clone()
+    first[:, :, 0] = holes[:, 1:, 2:5] = 0
+    yield "the first token masked", dict(input_ids=x, attention_mask=first, labels=labels)
+    yield "holes", dict(input_ids=x, attention_mask=holes, labels=labels)
+    yield "one choice", dict(input_ids=x[:, :1], attention_mask=first[:, :1], labels=labels * 0)
+    yield "one token", dict(input_ids=x[..., :1], labels=labels)
+    yield "one question, no labels", dict(input_ids=x[:1], attention_mask=right[:1])
 
 
 def translation(vocab):
@@ -74,6 +94,7 @@ def main():
         vocab, tensors = model.config.vocab_size, {}
         cases = {
             "translation": lambda: translation(vocab),
+            "choices": lambda: choices(vocab),
             "padded": lambda: padded(vocab, model.config.pad_token_id)
         }.get(kind, lambda: batches(vocab, kind))
         for label, inputs in cases():
@@ -84,10 +105,10 @@ def main():
                 exact, exact_grads = run_torch(model, inputs, True)
             except (RuntimeError, ValueError, IndexError, KeyError):
                 continue
-            hidden = [
-                k for k in want
-                if "hidden_states" in k and k.endswith(f".{model.config.num_hidden_layers}")
-            ]
+            last = f".{model.config.num_hidden_layers}"
+            hidden = [k for k in want if "hidden_states" in k and k.endswith(last)]
+            if kind == "choices":
+                hidden = ["out.logits"]
             kept = {
                 k: (want[k], exact[k])
                 for k in hidden + ["loss", "out.seq_relationship_logits"] if k in want

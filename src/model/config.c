@@ -254,5 +254,7 @@ heed_status heed_config_preset(heed_config *config, const char *name, heed_error
     config->vocabulary = config->d_model = config->context = 0;
     config->encoder = sharing_of(&family->preset->encoder);
     config->decoder = sharing_of(&family->preset->decoder);
+    for (const heed_key *key = family->keys; key->name; key++)
+        if (key->type == HEED_KEY_LAYER_TYPES) heed_layer_types_preset(config, key);
     return HEED_OK;
 }

@@ -112,6 +112,13 @@ static bool rule_says(heed_layer_rule rule, int64_t layer, int64_t n)
     return false;
 }
 
+void heed_layer_types_preset(heed_config *config, const heed_key *key)
+{
+    for (int64_t i = 0; config->window > 0 && i < HEED_MAX_LAYERS; i++)
+        if (rule_says((heed_layer_rule)key->rule, i, key->absent))
+            heed_config_window_layer(config, i);
+}
+
 static heed_status read_types(heed_config *config, const json_t *types, const char *where,
                               heed_error *error)
 {

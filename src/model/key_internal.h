@@ -236,6 +236,8 @@ heed_status heed_rope_channels_read(heed_config *config, const heed_key *key, co
                                     const char *where, heed_error *error);
 heed_status heed_layer_types_read(heed_config *config, const heed_key *key, const json_t *json,
                                   const char *where, heed_error *error);
+/* Gives a new model the windows that the rule says, however many layers it will have. */
+void heed_layer_types_preset(heed_config *config, const heed_key *key);
 bool heed_layer_types_write(const heed_config *config, const heed_key *key, json_t *json);
 heed_status heed_layer_list_read(heed_config *config, const heed_key *key, const json_t *json,
                                  const char *where, heed_error *error);

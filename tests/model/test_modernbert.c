@@ -29,6 +29,21 @@ static void absent_keys_mean_the_published_model(void **state)
     assert_true(c.tied && c.lm_bias && !c.norm_bias && !c.query_bias && !c.causal);
 }
 
+static void new_models_have_windows(void **state)
+{
+    (void)state;
+    heed_config c;
+    assert_ok(heed_config_preset(&c, "modernbert", &error));
+    c.vocabulary = 90;
+    c.d_model = 32;
+    c.context = 64;
+    c.encoder.layers = c.encoder.heads = 4;
+    c.pad_id = c.bos_id = c.eos_id = 0;
+    assert_ok(heed_config_complete(&c, "test", &error));
+    assert_true(!heed_config_windowed(&c, 0) && heed_config_windowed(&c, 1));
+    assert_true(heed_config_windowed(&c, 2) && !heed_config_windowed(&c, 3));
+}
+
 static void both_styles_say_the_same(void **state)
 {
     (void)state;
@@ -105,6 +120,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(absent_keys_mean_the_published_model),
+        cmocka_unit_test(new_models_have_windows),
         cmocka_unit_test(both_styles_say_the_same),
         cmocka_unit_test(written_configurations_read_back),
         cmocka_unit_test(wrong_values_are_refused_by_key),

@@ -170,6 +170,7 @@ def padding(name, value, inputs):
 
 FAR = []  # descriptions of tensors outside the narrow bound
 UNREACHED = set()  # gradients of parameters that the last model's loss does not reach
+FAILURES = (RuntimeError, ValueError, IndexError, AttributeError)
 UNKNOWN = []  # cases that transformers cannot do
 CLOSE = {}  # instruction set: [tensors within the narrow bound, tensors]
 
@@ -228,12 +229,12 @@ def check(heed, folder, label, model, inputs, isas, seq2seq=False, stored=None):
     save_file({"in." + k: v.clone().contiguous() for k, v in given.items()}, x)
     try:
         want, grads = run_torch(model, given, False)
-    except (RuntimeError, ValueError, IndexError):
+    except FAILURES:
         want, grads = None, {}  # transformers cannot do it: heed must answer, whatever it says
         UNKNOWN.append(label)
     try:
         exact, exact_grads = run_torch(model, given, True) if want is not None else ({}, {})
-    except (RuntimeError, ValueError, IndexError):  # how exact float32 is is not known
+    except FAILURES:  # how exact float32 is is not known
         exact, exact_grads = {k: torch.full_like(v, torch.nan) for k, v in want.items()}, {}
     model.float()
     largest = max([v.abs().max().item() for v in grads.values() if v.numel()] or [0])

@@ -68,6 +68,8 @@ static const heed_key keys[] = {
     HEED_KEY_DROPOUT("attention_dropout", attention_dropout),
     HEED_KEY_DROPOUT("mlp_dropout", activation_dropout),
     HEED_KEY_DROPOUT("classifier_dropout", classifier_dropout),
+    HEED_KEY_WRITTEN("cls_token_id", ID, bos_id),
+    HEED_KEY_WRITTEN("sep_token_id", ID, eos_id),
     HEED_KEY_WINDOW_ABOUT("local_attention"),
     HEED_KEY_LAYERS(BUT_FIRST_OF_N, periods, 3),
     HEED_KEY_READ("global_rope_theta", NUMBER, rope.base),

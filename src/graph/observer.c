@@ -156,7 +156,7 @@ heed_status heed_observer_region(const heed_observer *observer, const heed_plan 
 
 enum { SHOWN = 4 };
 
-/* Appends mean, least and largest value, how many are not finite, and the first values of an
+/* Appends mean, min and max, how many are not finite, and the first values of an
    operand. */
 static void put_numbers(const heed_operand *operand, heed_buffer *out)
 {

@@ -351,10 +351,10 @@ heed_status heed_config_read_keys(heed_config *config, const heed_key *keys, con
 static void apply_rule(heed_config *config, const heed_key *key)
 {
     switch ((heed_key_type)key->type) {
-    case HEED_KEY_FOLLOWS:
+    case HEED_KEY_EQUALS:
         memcpy((char *)config + key->field.offset, at(config, key->other), key->field.bytes);
         break;
-    case HEED_KEY_FOLLOWS_UNTIED:
+    case HEED_KEY_EQUALS_UNTIED:
         heed_config_set_integer(config, key->field,
                                 config->tied ? 0 : heed_config_integer(config, key->other));
         break;
@@ -363,7 +363,7 @@ static void apply_rule(heed_config *config, const heed_key *key)
         if (heed_config_integer(config, key->field) == key->no)
             heed_config_set_integer(config, key->field, key->yes);
         break;
-    case HEED_KEY_FOLLOWS_ROOT:
+    case HEED_KEY_EQUALS_ROOT:
         heed_config_set_real(config, key->field, (double)sqrtf((float)config->d_model));
         break;
     case HEED_KEY_ROOT: /* the width may be another than when the flag was read */

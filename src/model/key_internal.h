@@ -37,12 +37,12 @@ typedef enum heed_key_type {
     HEED_KEY_ONLY,  /* the key may be absent or have the value `only` */
     HEED_KEY_KNOWN, /* a function of the family reads it, or it has no effect on the model */
     /* rules without a key, applied when a configuration is completed */
-    HEED_KEY_FOLLOWS,        /* the field becomes `other` */
-    HEED_KEY_FOLLOWS_UNTIED, /* it becomes `other` in untied models, and 0 in tied ones */
-    HEED_KEY_COMPUTED,     /* the field becomes 0, so that the rule for all families computes it */
-    HEED_KEY_FOLLOWS_ROOT, /* the field becomes the square root of d_model in single precision */
-    HEED_KEY_MEANS,        /* the value `no` becomes `yes` */
-    HEED_KEY_EVERY_WINDOW, /* every layer has the window, if there is one */
+    HEED_KEY_EQUALS,        /* the field becomes `other` */
+    HEED_KEY_EQUALS_UNTIED, /* it becomes `other` in untied models, and 0 in tied ones */
+    HEED_KEY_COMPUTED,      /* the field becomes 0, so that the rule for all families computes it */
+    HEED_KEY_EQUALS_ROOT,   /* the field becomes the square root of d_model in single precision */
+    HEED_KEY_MEANS,         /* the value `no` becomes `yes` */
+    HEED_KEY_EVERY_WINDOW,  /* every layer has the window, if there is one */
     /* a rule without a key, applied when a file is read */
     HEED_KEY_SETS /* the field becomes `yes` */
 } heed_key_type;
@@ -157,13 +157,13 @@ typedef struct heed_key {
     {.name = (key), .type = HEED_KEY_ONLY, .flags = HEED_KEY_WRITE_ONLY, .only = (value)}
 #define HEED_KEY_OTHERS(key) {.name = (key), .type = HEED_KEY_KNOWN}
 
-#define HEED_FOLLOWS(at, source) \
-    {.name = "", .type = HEED_KEY_FOLLOWS, .field = HEED_PLACE(at), .other = HEED_PLACE(source)}
-#define HEED_FOLLOWS_UNTIED(at, source) \
-    {.name = "", .type = HEED_KEY_FOLLOWS_UNTIED, .field = HEED_PLACE(at), \
+#define HEED_EQUALS(at, source) \
+    {.name = "", .type = HEED_KEY_EQUALS, .field = HEED_PLACE(at), .other = HEED_PLACE(source)}
+#define HEED_EQUALS_UNTIED(at, source) \
+    {.name = "", .type = HEED_KEY_EQUALS_UNTIED, .field = HEED_PLACE(at), \
      .other = HEED_PLACE(source)}
-#define HEED_FOLLOWS_ROOT(at) \
-    {.name = "", .type = HEED_KEY_FOLLOWS_ROOT, .field = HEED_PLACE(at)}
+#define HEED_EQUALS_ROOT(at) \
+    {.name = "", .type = HEED_KEY_EQUALS_ROOT, .field = HEED_PLACE(at)}
 #define HEED_MEANS(at, said, meant) \
     {.name = "", .type = HEED_KEY_MEANS, .field = HEED_PLACE(at), .no = (int32_t)(said), \
      .yes = (int32_t)(meant)}

@@ -21,16 +21,11 @@
 
 static const char *const folders[] = {"bench",   "cmake", "docs",  "examples",
                                       "include", "src",   "tests", "tools"};
-static const char *const pages[] = {"README.md",
-                                    "docs/add-a-sublayer.md",
-                                    "docs/add-an-op.md",
-                                    "docs/architecture.md",
-                                    "docs/contributing.md",
-                                    "docs/files.md",
-                                    "docs/glossary.md",
-                                    "docs/matmul.md",
-                                    "docs/reference.md",
-                                    "docs/softmax-end-to-end.md"};
+static const char *const pages[] = {
+    "README.md",         "docs/add-a-family.md",      "docs/add-a-sublayer.md",
+    "docs/add-an-op.md", "docs/architecture.md",      "docs/contributing.md",
+    "docs/files.md",     "docs/glossary.md",          "docs/matmul.md",
+    "docs/reference.md", "docs/softmax-end-to-end.md"};
 static const char *const extensions[] = {".c", ".h", ".def", ".py", ".md"};
 enum {
     FOLDERS = sizeof folders / sizeof *folders,

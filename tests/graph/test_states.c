@@ -190,7 +190,7 @@ static void fusion_keeps_versions_apart(void **state)
 
 /* The backward pass needs what the forward pass read from the state; computed again, it would be
    read after the write. */
-static void recomputation_does_not_read_behind_the_write(void **state)
+static void recomputation_does_not_read_after_the_write(void **state)
 {
     (void)state;
     states_graph s;
@@ -314,7 +314,7 @@ int main(void)
         cmocka_unit_test(two_states_are_swapped),
         cmocka_unit_test(a_view_keeps_its_version),
         cmocka_unit_test(fusion_keeps_versions_apart),
-        cmocka_unit_test(recomputation_does_not_read_behind_the_write),
+        cmocka_unit_test(recomputation_does_not_read_after_the_write),
         cmocka_unit_test(what_cannot_be_ordered_is_refused),
         cmocka_unit_test(what_has_no_version_is_refused),
     };

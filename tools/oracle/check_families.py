@@ -134,6 +134,11 @@ def draw(rng, family):
                         use_qk_norm=flag(), attention_bias=flag())),
         "starcoder2": ("Starcoder2",
                        dict(grouped, norm_epsilon=eps, sliding_window=window, use_bias=flag())),
+        "stablelm": ("StableLm",
+                     dict(grouped, layer_norm_eps=eps, use_qkv_bias=flag(), hidden_dropout=0.,
+                          use_parallel_residual=flag(), rope_parameters=dict(
+                              rotary(rng, E, ["default", "linear", "llama3"]),
+                              partial_rotary_factor=pick([.5, 1.])))),
         "gpt_neox": ("GPTNeoX",
                      dict(hf, hidden_act=activation, layer_norm_eps=eps,
                           use_parallel_residual=flag(), attention_bias=flag(),
@@ -174,8 +179,8 @@ def draw(rng, family):
 
 FAMILIES = [
     "llama", "mistral", "mixtral", "qwen2", "qwen3", "qwen2_moe", "qwen3_moe", "gpt_oss", "olmo2",
-    "gemma", "gemma2", "gemma3", "phi", "phi3", "cohere", "starcoder2", "gpt_neox", "gptj",
-    "gpt_bigcode", "opt", "bloom", "mpt", "falcon"
+    "gemma", "gemma2", "gemma3", "phi", "phi3", "cohere", "starcoder2", "stablelm", "gpt_neox",
+    "gptj", "gpt_bigcode", "opt", "bloom", "mpt", "falcon"
 ]
 
 

@@ -27,9 +27,9 @@
     HEED_KEY_OTHERS("is_decoder"), \
     HEED_KEY_WRITTEN("forced_eos_token_id", ID, eos_id), \
     HEED_MULTI_HEAD, \
-    HEED_FOLLOWS(encoder.kv_heads, encoder.heads), \
+    HEED_EQUALS(encoder.kv_heads, encoder.heads), \
     HEED_COMPUTED(encoder.head_width), \
-    HEED_FOLLOWS(embedding_dropout, residual_dropout)
+    HEED_EQUALS(embedding_dropout, residual_dropout)
 
 /* One table serves both stacks, or each has its own; a decoder alone names the only one its own. */
 #define HEED_BART_EMBEDDINGS \

@@ -38,8 +38,8 @@
     HEED_KEY("initializer_range", NUMBER, initializer_range), \
     HEED_KEY("layer_norm_eps", NUMBER, norm_eps), \
     HEED_KEY_SUPPORTS("position_embedding_type", "absolute"), \
-    HEED_FOLLOWS(encoder.kv_heads, encoder.heads), HEED_COMPUTED(encoder.head_width), \
-    HEED_FOLLOWS(embedding_dropout, residual_dropout)
+    HEED_EQUALS(encoder.kv_heads, encoder.heads), HEED_COMPUTED(encoder.head_width), \
+    HEED_EQUALS(embedding_dropout, residual_dropout)
 
 /* A norm under its current names, and under those of files that were converted from TensorFlow. */
 #define HEED_BERT_NORM(place, symbol, in, how, stem) \

@@ -33,7 +33,7 @@ static const heed_key keys[] = {
     HEED_KEY("attention_bias", FLAG, query_bias),
     HEED_KEY("logit_scale", NUMBER, logit_scale),
     HEED_KEY_EITHER("use_qk_norm", HEED_QK_NORM_NONE, HEED_QK_NORM_HEAD_GAINS, qk_norm),
-    HEED_FOLLOWS(output_bias, query_bias),
+    HEED_EQUALS(output_bias, query_bias),
     HEED_CLASSIFIER_DROPOUT,
     HEED_KEY_ROTARY,
     {0},

@@ -90,7 +90,7 @@
    from d_model. */
 /* clang-format off */
 #define HEED_MULTI_HEAD \
-    HEED_FOLLOWS(decoder.kv_heads, decoder.heads), HEED_COMPUTED(decoder.head_width)
+    HEED_EQUALS(decoder.kv_heads, decoder.heads), HEED_COMPUTED(decoder.head_width)
 /* The dropout before a token classifier: classifier_dropout, else hidden_dropout, else 0.1. */
 #define HEED_CLASSIFIER_DROPOUT \
     HEED_KEY_READ("hidden_dropout", RATE, classifier_dropout), \

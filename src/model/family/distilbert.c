@@ -35,9 +35,9 @@ static const heed_key keys[] = {
     HEED_KEY_DROPOUT_OF(ANSWERS, "qa_dropout", 0, classifier_dropout),
     HEED_KEY_OTHERS("sinusoidal_pos_embds"), /* how the stored table of positions began */
     HEED_KEY_OTHERS("tie_weights_"),
-    HEED_FOLLOWS(encoder.kv_heads, encoder.heads),
+    HEED_EQUALS(encoder.kv_heads, encoder.heads),
     HEED_COMPUTED(encoder.head_width),
-    HEED_FOLLOWS(embedding_dropout, residual_dropout),
+    HEED_EQUALS(embedding_dropout, residual_dropout),
     {0},
 };
 

@@ -68,7 +68,7 @@ static const heed_key keys[] = {
     HEED_KEY("is_decoder", FLAG, causal),
     HEED_KEY_SUPPORTS("add_cross_attention", "false"),
     HEED_KEY_SUPPORTS("is_folding_model", "false"),
-    HEED_FOLLOWS(encoder.kv_heads, encoder.heads),
+    HEED_EQUALS(encoder.kv_heads, encoder.heads),
     HEED_COMPUTED(encoder.head_width),
     {0},
 };

@@ -18,7 +18,7 @@ extern const heed_weight_name heed_gemma_weights[];
 /* clang-format off */
 #define HEED_GEMMA_RULES \
     HEED_KEY_SUPPORTS("use_bidirectional_attention", "false"), \
-    HEED_FOLLOWS_ROOT(embedding_scale), HEED_FOLLOWS(output_bias, query_bias), \
+    HEED_EQUALS_ROOT(embedding_scale), HEED_EQUALS(output_bias, query_bias), \
     HEED_CLASSIFIER_DROPOUT, HEED_KEY_ROTARY
 /* clang-format on */
 /* Derives what GGUF files mean: scores are divided by the root of a head's width. In the model with

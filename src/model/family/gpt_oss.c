@@ -45,7 +45,7 @@ static const heed_key keys[] = {
     HEED_KEY("swiglu_alpha", NUMBER, swiglu_alpha),
     HEED_KEY("swiglu_limit", NUMBER, swiglu_limit),
     HEED_KEY_LAYERS(EVEN, NULL, 0),
-    HEED_FOLLOWS(output_bias, query_bias),
+    HEED_EQUALS(output_bias, query_bias),
     HEED_CLASSIFIER_DROPOUT,
     HEED_KEY_ROTARY,
     {0},

@@ -18,7 +18,7 @@ static const heed_key keys[] = {
     HEED_LLAMA_KEYS,
     HEED_KEY("attention_bias", FLAG, query_bias),
     HEED_KEY("mlp_bias", FLAG, ffn_bias),
-    HEED_FOLLOWS(output_bias, query_bias),
+    HEED_EQUALS(output_bias, query_bias),
     HEED_CLASSIFIER_DROPOUT,
     HEED_KEY_ROTARY,
     {0},

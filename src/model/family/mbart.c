@@ -42,7 +42,7 @@ static const heed_key keys[] = {
     HEED_KEY("vocab_size", SIZE, vocabulary),
     HEED_BART_KEYS,
     HEED_KEY_DROPOUT("classifier_dropout", classifier_dropout),
-    HEED_FOLLOWS_UNTIED(source_vocabulary, vocabulary),
+    HEED_EQUALS_UNTIED(source_vocabulary, vocabulary),
     {0},
 };
 

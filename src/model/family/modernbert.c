@@ -77,8 +77,8 @@ static const heed_key keys[] = {
     HEED_KEY_ROTARY,
     HEED_KEY_OTHERS("initializer_cutoff_factor"),
     HEED_KEY_OTHERS("sparse_pred_ignore_index"),
-    HEED_FOLLOWS(output_bias, query_bias),
-    HEED_FOLLOWS(encoder.kv_heads, encoder.heads),
+    HEED_EQUALS(output_bias, query_bias),
+    HEED_EQUALS(encoder.kv_heads, encoder.heads),
     HEED_COMPUTED(encoder.head_width),
     {0},
 };

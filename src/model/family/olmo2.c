@@ -19,7 +19,7 @@ static const heed_config preset = {HEED_LLAMA_PRESET,
 static const heed_key keys[] = {
     HEED_LLAMA_KEYS,
     HEED_KEY("attention_bias", FLAG, query_bias),
-    HEED_FOLLOWS(output_bias, query_bias),
+    HEED_EQUALS(output_bias, query_bias),
     HEED_CLASSIFIER_DROPOUT,
     HEED_KEY_ROTARY,
     {0},

@@ -41,8 +41,8 @@ static const heed_key keys[] = {
     HEED_KEY_EITHER("do_layer_norm_before", HEED_NORM_POST, HEED_NORM_PRE, norm_place),
     HEED_KEY_OTHERS("_remove_final_layer_norm"),
     HEED_KEY_SUPPORTS("layer_norm_elementwise_affine", "true"),
-    HEED_FOLLOWS(output_bias, query_bias),
-    HEED_FOLLOWS(ffn_bias, query_bias),
+    HEED_EQUALS(output_bias, query_bias),
+    HEED_EQUALS(ffn_bias, query_bias),
     HEED_MULTI_HEAD,
     {0},
 };

@@ -20,7 +20,7 @@ static const heed_key keys[] = {
     HEED_KEY("attention_bias", FLAG, query_bias),
     HEED_QWEN_WINDOW,
     HEED_KEY_LAYERS(FROM, heed_qwen_bounds, 28),
-    HEED_FOLLOWS(output_bias, query_bias),
+    HEED_EQUALS(output_bias, query_bias),
     HEED_CLASSIFIER_DROPOUT,
     HEED_KEY_ROTARY,
     {0},

@@ -34,7 +34,7 @@ static const heed_key keys[] = {
     HEED_QWEN_WINDOW,
     HEED_EVERY_WINDOW,
     HEED_KEY("mlp_only_layers", LAYER_LIST, dense),
-    HEED_FOLLOWS(output_bias, query_bias),
+    HEED_EQUALS(output_bias, query_bias),
     HEED_CLASSIFIER_DROPOUT,
     HEED_KEY_ROTARY,
     {0},

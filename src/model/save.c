@@ -243,19 +243,20 @@ static heed_dtype gguf_dtype(const heed_tensor *tensor, heed_dtype stored, heed_
     return heed_dtype_fit(wanted == HEED_DTYPE_COUNT ? stored : wanted, tensor->columns);
 }
 
+/* The entries come first: they refuse what such files cannot say, whose tensors have no names. */
 static heed_status write_gguf(save_state *state, const char *path, heed_dtype dtype,
                               const heed_gguf_entries *tokenizer, heed_error *error)
 {
+    heed_gguf_factors factors = {0};
+    heed_gguf_entries entries = {0};
+    heed_status status = heed_config_put_gguf(&state->written->config, dtype, &entries, &factors,
+                                              error);
+    if (status == HEED_OK) status = heed_weights_list(state->written, "", error);
     size_t room = state->written->n_tensors + 3, count = 0;
     heed_tensor_source *sources = heed_allocate(room, sizeof *sources);
     size_t *tensors = heed_allocate(room, sizeof *tensors);
-    heed_gguf_factors factors = {0};
-    heed_gguf_entries entries = {0};
-    heed_status status = sources && tensors ? HEED_OK
-                                            : heed_fail_memory(error, room * sizeof *sources,
-                                                               "the list of tensors");
-    if (status == HEED_OK)
-        status = heed_config_put_gguf(&state->written->config, dtype, &entries, &factors, error);
+    if (status == HEED_OK && !(sources && tensors))
+        status = heed_fail_memory(error, room * sizeof *sources, "the list of tensors");
     if (status == HEED_OK) {
         list_sources(state, HEED_DTYPE_COUNT, sources, tensors, &count);
         for (size_t i = 0; i < count; i++)
@@ -307,8 +308,7 @@ heed_status heed_model_save_gguf(const heed_model *model, const char *path, heed
     state.gain_shift = (float)model->config.norm_offset;
     HEED_TRY(heed_model_create(&state.written, &as, &(heed_model_options){0}, error));
     state.written->names = family->gguf->weights;
-    heed_status status = heed_weights_list(state.written, "", error);
-    if (status == HEED_OK) status = write_gguf(&state, path, dtype, tokenizer, error);
+    heed_status status = write_gguf(&state, path, dtype, tokenizer, error);
     heed_model_release(state.written);
     return status;
 }

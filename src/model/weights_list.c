@@ -323,6 +323,55 @@ static bool is_layered(const heed_weight_name *entry)
     return heed_weight_name_place(entry, 0).slot != HEED_SLOT_NONE;
 }
 
+/* ---- roles that the table leaves out ---- */
+
+static heed_status fail_unnamed(const heed_model *model, const heed_weight_place *place,
+                                const heed_role_use *use, heed_error *error)
+{
+    static const char *const stacks[HEED_STACK_IDS] = {"the encoder", "the decoder", "the model"};
+    const heed_family *family = model->config.family;
+    bool gguf = model->names != family->weights;
+    const char *table = gguf ? "GGUF tensor" : "tensor";
+    const char *stack = stacks[place->stack_id];
+    char role[64], where[64];
+    heed_role_name(&model->config, place, use, role, sizeof role);
+    if (place->slot == HEED_SLOT_NONE) snprintf(where, sizeof where, "%s", stack);
+    else snprintf(where, sizeof where, "layer %lld of %s", (long long)place->layer, stack);
+    return heed_fail(error, HEED_E_UNSUPPORTED,
+                     "family %s: %s has a weight %s, but the family's table of %s names has no "
+                     "row for it",
+                     family->name, where, role, table);
+}
+
+/* Checks one place: a role without a row would be left out of the computation. */
+static heed_status check_named_at(const heed_model *model, const heed_weight_place *place,
+                                  heed_error *error)
+{
+    for (int role = 0; role < HEED_ROLE_COUNT; role++) {
+        const heed_role_use *use = heed_role_find(&model->config, place, (heed_role)role);
+        const int32_t *index = model->index[place->stack_id][place->slot][role];
+        if (!use || use->flags & HEED_USE_SPARE) continue;
+        if (!index || index[place->layer] < 0) return fail_unnamed(model, place, use, error);
+    }
+    return HEED_OK;
+}
+
+/* Checks that the table names every weight that the configuration has. */
+static heed_status check_named(const heed_model *model, heed_error *error)
+{
+    for (int stack_id = 0; stack_id < HEED_STACK_IDS; stack_id++) {
+        int64_t layers = heed_stack_layers(&model->config, (heed_stack_id)stack_id);
+        for (int slot = HEED_SLOT_NONE; slot < HEED_SLOT_IDS; slot++) {
+            int64_t places = slot == HEED_SLOT_NONE ? 1 : layers;
+            for (int64_t layer = 0; layer < places; layer++) {
+                heed_weight_place place = {(uint8_t)stack_id, (uint8_t)slot, layer, layer};
+                HEED_TRY(check_named_at(model, &place, error));
+            }
+        }
+    }
+    return HEED_OK;
+}
+
 /* Tensors are listed layer by layer in the order of the table: adjacent entries that belong to
    layers of the same stack form one run. */
 heed_status heed_weights_list(heed_model *model, const char *prefix, heed_error *error)
@@ -341,6 +390,7 @@ heed_status heed_weights_list(heed_model *model, const char *prefix, heed_error 
                     HEED_TRY(add_tensors(model, one, layer, error));
         entry = end;
     }
+    HEED_TRY(check_named(model, error));
     HEED_TRY(add_computed(model, error));
     return heed_weights_check_frozen(model, error);
 }

@@ -151,12 +151,7 @@ static void declare_rotary(heed_build *b, heed_stack_inputs *inputs)
 /* Returns which inputs of program.def the front and the layers of a stack read (HEED_READS). */
 static uint64_t inputs_read(const heed_config *config, heed_stack_id stack_id)
 {
-    uint64_t read = heed_front_of(config)->inputs;
-    heed_weight_place place = {.stack_id = (uint8_t)stack_id};
-    for (; place.layer < heed_stack_layers(config, stack_id); place.layer++)
-        for (const heed_slot *slot = heed_layer_slots(config); slot->id; slot++)
-            if (!slot->when || slot->when(config, &place)) read |= slot->kind->inputs;
-    return read;
+    return heed_front_of(config)->inputs | heed_layers_read(config, stack_id);
 }
 
 static void declare_inputs(heed_build *b, heed_stack_inputs *inputs)

@@ -1,5 +1,6 @@
 /* Completes a configuration, and checks it as a whole before anything is allocated for it. */
 #include "model/head/head.h"
+#include "model/sublayer/sublayer.h"
 
 #include <math.h>
 #include <string.h>
@@ -229,18 +230,29 @@ static heed_status check_rotary(const heed_config *config, const char *where, he
     return HEED_OK;
 }
 
+/* Refuses an encoder whose result no layer of the decoder reads. */
+static heed_status check_encoder_is_read(const heed_config *config, const char *where,
+                                         heed_error *error)
+{
+    if (config->arrangement != HEED_ENCODER_DECODER) return HEED_OK;
+    if (heed_layers_read(config, HEED_STACK_DECODER) & HEED_READS(CROSS_SEQUENCES)) return HEED_OK;
+    return heed_fail(error, HEED_E_UNSUPPORTED,
+                     "%s: residual is \"%s\", and layers of this order have no cross-attention: "
+                     "the decoder would never read the encoder; expected another order or a "
+                     "single stack",
+                     where, heed_residual_names[config->residual]);
+}
+
 /* Refuses kinds that cannot be combined. */
 static heed_status check_combinations(const heed_config *config, const char *where,
                                       heed_error *error)
 {
-    bool encoder_decoder = config->arrangement == HEED_ENCODER_DECODER;
     bool parallel = config->residual == HEED_RESIDUAL_PARALLEL ||
                     config->residual == HEED_RESIDUAL_PARALLEL_TWO_NORMS;
-    if (parallel && (config->norm_place != HEED_NORM_PRE || encoder_decoder))
-        return heed_fail(
-            error, HEED_E_UNSUPPORTED,
-            "%s: parallel attention and feed-forward go with norms before them, in a single stack",
-            where);
+    if (parallel && config->norm_place != HEED_NORM_PRE)
+        return heed_fail(error, HEED_E_UNSUPPORTED,
+                         "%s: parallel attention and feed-forward go with norms before them",
+                         where);
     if (config->first_norm_absent && config->norm_place != HEED_NORM_PRE)
         return heed_fail(error, HEED_E_UNSUPPORTED,
                          "%s: first_norm_absent is true; it goes with norms before sublayers",
@@ -316,5 +328,6 @@ heed_status heed_config_complete(heed_config *config, const char *where, heed_er
         HEED_TRY(check_stack(config, &config->decoder, where, error));
     HEED_TRY(check_experts(config, where, error));
     HEED_TRY(check_front(config, where, error));
+    HEED_TRY(check_encoder_is_read(config, where, error));
     return check_combinations(config, where, error);
 }

@@ -301,6 +301,41 @@ static void shared_layers_are_equal_layers(void **state)
     scored_free(&b);
 }
 
+static const char *const layer_orders[] = {
+#define HEED_LAYER_ORDER(symbol, name, list) name,
+#include "model/layer_orders.def"
+#undef HEED_LAYER_ORDER
+};
+
+/* An encoder-decoder of any order of layers either trains its encoder or is refused by name. */
+static void decoders_of_every_order_read_the_encoder(void **state)
+{
+    (void)state;
+    int refused = 0;
+    for (size_t i = 0; i < sizeof layer_orders / sizeof *layer_orders; i++) {
+        char text[1024], message[128];
+        heed_config config;
+        heed_error error = {0};
+        snprintf(text, sizeof text, BOTH(", \"residual\": \"%s\""), layer_orders[i]);
+        snprintf(message, sizeof message,
+                 "residual is \"%s\", and layers of this order have no cross-attention",
+                 layer_orders[i]);
+        heed_status status = read_config(&config, text, &error);
+        if (status == HEED_OK) {
+            scored s = score(new_model(text, &reference));
+            for (int which = 0; which < s.count; which++)
+                if (s.dwrt[which] <= 0)
+                    fail_msg("%s: %s has no gradient", layer_orders[i],
+                             s.graph->values[s.wrt[which]].name);
+            scored_free(&s);
+        } else {
+            assert_fails(HEED_E_UNSUPPORTED, message, read_config(&config, text, &error));
+            refused++;
+        }
+    }
+    assert_int_equal(refused, 2); /* those with attention and feed-forward side by side */
+}
+
 /* Groups follow each other, and the layers of a group run one after the other. */
 static void runs_of_shared_layers_follow_the_groups(void **state)
 {
@@ -445,6 +480,7 @@ int main(void)
         cmocka_unit_test(gradients_agree_with_differences),
         cmocka_unit_test(macaron_layers_add_half_of_each_feed_forward),
         cmocka_unit_test(shared_layers_are_equal_layers),
+        cmocka_unit_test(decoders_of_every_order_read_the_encoder),
         cmocka_unit_test(runs_of_shared_layers_follow_the_groups),
         cmocka_unit_test(windows_of_encoders_have_a_rotary_base),
         cmocka_unit_test(token_rows_are_scaled_by_the_share_of_masks),

@@ -71,6 +71,18 @@ const heed_slot *heed_slot_at(const heed_config *config, const heed_weight_place
     return NULL;
 }
 
+uint64_t heed_layers_read(const heed_config *config, heed_stack_id stack_id)
+{
+    bool source = stack_id == HEED_STACK_ENCODER;
+    int64_t layers = heed_stack_own_layers(source ? &config->encoder : &config->decoder);
+    heed_weight_place place = {.stack_id = (uint8_t)stack_id};
+    uint64_t read = 0;
+    for (; place.layer < layers; place.layer++)
+        for (const heed_slot *slot = heed_layer_slots(config); slot->id; slot++)
+            if (!slot->when || slot->when(config, &place)) read |= slot->kind->inputs;
+    return read;
+}
+
 /* ---- norms ---- */
 
 static bool has_norm(const heed_config *config, const heed_weight_place *place)

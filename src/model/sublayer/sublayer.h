@@ -40,6 +40,8 @@ typedef struct heed_slot {
 const heed_slot *heed_layer_slots(const heed_config *config);
 /* Returns the slot that the layer at this place has under place->slot; NULL if it has none. */
 const heed_slot *heed_slot_at(const heed_config *config, const heed_weight_place *place);
+/* Returns which inputs the layers of the encoder or the decoder read (HEED_READS). */
+uint64_t heed_layers_read(const heed_config *config, heed_stack_id stack_id);
 /* Returns the roles of the norms around the sublayers of any kind. */
 extern const heed_role_use heed_sublayer_norms[];
 

@@ -2,6 +2,7 @@
 #include "base/foreign.h"
 #include "model/key_internal.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -165,9 +166,14 @@ static heed_status read_number(heed_config *config, const heed_key *key, const j
         valid = valid && value >= 0 && value < 1;
         expected = "a rate from 0 to below 1";
     }
+    if (key->type == HEED_KEY_FACTOR || key->type == HEED_KEY_DIVISOR) {
+        valid = valid && value >= DBL_MIN;
+        expected = "a number above 0";
+    }
     if (!valid)
         return heed_fail(error, HEED_E_FORMAT, "%s: %s is %g; expected %s", in->where, in->name,
                          value, expected);
+    if (key->type == HEED_KEY_DIVISOR) value = 1 / value;
     heed_config_set_real(config, key->field, value);
     return HEED_OK;
 }
@@ -273,6 +279,8 @@ static heed_status read_value(heed_config *config, const heed_key *key, const js
     case HEED_KEY_ID: return read_id(config, key, in, error);
     case HEED_KEY_NUMBER:
     case HEED_KEY_AMOUNT:
+    case HEED_KEY_FACTOR:
+    case HEED_KEY_DIVISOR:
     case HEED_KEY_RATE: return read_number(config, key, in, error);
     case HEED_KEY_ACTIVATION: return read_activation(config, key, in, error);
     case HEED_KEY_KIND: return read_kind(config, key, in, error);

@@ -15,6 +15,14 @@ static json_t *real_value(const heed_key *key, double number)
     return json_real(number);
 }
 
+/* Returns 1 / factor; if a number of at most 6 decimals has that reciprocal, this number, because
+   1 / (1 / 49) is not 49. */
+static double divisor_of(double factor)
+{
+    const double divisor = 1 / factor, decimal = round(divisor * 1e6) / 1e6;
+    return 1 / decimal == factor ? decimal : divisor;
+}
+
 /* Returns the value `only`: a flag, a number or a text. */
 static json_t *only_value(const char *only)
 {
@@ -43,7 +51,9 @@ static json_t *key_value(const heed_config *config, const heed_key *key)
     case HEED_KEY_ABOUT: return json_integer(2 * (integer - 1));
     case HEED_KEY_ID: return integer < 0 ? json_null() : json_integer(integer);
     case HEED_KEY_NUMBER:
+    case HEED_KEY_FACTOR:
     case HEED_KEY_RATE: return real_value(key, number);
+    case HEED_KEY_DIVISOR: return real_value(key, divisor_of(number));
     case HEED_KEY_AMOUNT: return number > 0 ? real_value(key, number) : json_null();
     case HEED_KEY_FLAG: return json_boolean(integer != 0);
     case HEED_KEY_ACTIVATION: return json_string(heed_activation_name((heed_unary_kind)integer));

@@ -9,13 +9,15 @@
 
 typedef enum heed_key_type {
     /* values of a field */
-    HEED_KEY_SIZE,   /* integer >= 1 */
-    HEED_KEY_COUNT,  /* integer >= 0; null means 0 */
-    HEED_KEY_SPAN,   /* integer >= 0; null means 0, and 0 is written as null */
-    HEED_KEY_ID,     /* token id; null means -1; the first id of a list */
-    HEED_KEY_NUMBER, /* finite */
-    HEED_KEY_AMOUNT, /* number >= 0; null means 0, and 0 is written as null */
-    HEED_KEY_RATE,   /* 0 <= x < 1 */
+    HEED_KEY_SIZE,    /* integer >= 1 */
+    HEED_KEY_COUNT,   /* integer >= 0; null means 0 */
+    HEED_KEY_SPAN,    /* integer >= 0; null means 0, and 0 is written as null */
+    HEED_KEY_ID,      /* token id; null means -1; the first id of a list */
+    HEED_KEY_NUMBER,  /* finite */
+    HEED_KEY_AMOUNT,  /* number >= 0; null means 0, and 0 is written as null */
+    HEED_KEY_RATE,    /* 0 <= x < 1 */
+    HEED_KEY_FACTOR,  /* number > 0 */
+    HEED_KEY_DIVISOR, /* number > 0; the field is 1 / it */
     HEED_KEY_FLAG,
     HEED_KEY_ACTIVATION, /* a name of Hugging Face's ACT2FN */
     HEED_KEY_KIND,       /* one of `names` */

@@ -72,6 +72,10 @@ static const bad_config bad[] = {
      "use_bidirectional_attention"},
     {"{\"model_type\": \"gemma2\", \"attn_logit_softcapping\": -1}", HEED_E_FORMAT,
      "expected a number of at least 0, or null"},
+    {"{\"model_type\": \"granite\", \"attention_multiplier\": 0}", HEED_E_FORMAT,
+     "attention_multiplier is 0; expected a number above 0"},
+    {"{\"model_type\": \"granite\", \"logits_scaling\": -8}", HEED_E_FORMAT,
+     "logits_scaling is -8; expected a number above 0"},
     {"{\"model_type\": \"gemma3_text\", \"rope_local_base_freq\": -1}", HEED_E_FORMAT,
      "layers with a window is -1; expected a number above 1"},
     {"{\"model_type\": \"gemma3_text\", \"sliding_window_pattern\": 0}", HEED_E_FORMAT,
@@ -453,6 +457,26 @@ static heed_config new_config(const char *family)
     return c;
 }
 
+/* 1 / (1 / 49) is not 49 in double precision. */
+static void divisors_are_written_as_they_were_read(void **state)
+{
+    (void)state;
+    static const double divisors[] = {1, 8, 49, 0.3, 13.25, 1 / 3.0};
+    for (size_t i = 0; i < sizeof divisors / sizeof *divisors; i++) {
+        char text[128];
+        heed_config config;
+        json_t *json = NULL;
+        snprintf(text, sizeof text, "{\"model_type\": \"granite\", \"logits_scaling\": %.17g}",
+                 divisors[i]);
+        assert_ok(read_text(&config, text, &error));
+        assert_true(config.logit_scale == 1 / divisors[i]);
+        assert_ok(heed_config_write(&config, &json, &error));
+        double written = json_real_value(json_object_get(json, "logits_scaling"));
+        if (written != divisors[i]) fail_msg("%.17g is written as %.17g", divisors[i], written);
+        json_decref(json);
+    }
+}
+
 /* The default recipe is Llama, 2017 is Marian; a kind that no family has stays heed. */
 static void models_are_written_as_the_family_they_coincide_with(void **state)
 {
@@ -649,6 +673,7 @@ int main(void)
         cmocka_unit_test(windows_follow_the_layers),
         cmocka_unit_test(every_activation_of_transformers_is_known),
         cmocka_unit_test(written_configurations_read_back),
+        cmocka_unit_test(divisors_are_written_as_they_were_read),
         cmocka_unit_test(models_are_written_as_the_family_they_coincide_with),
         cmocka_unit_test(keys_that_a_model_does_not_use_are_listed),
         cmocka_unit_test(descriptions_have_what_is_not_off),

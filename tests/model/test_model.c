@@ -126,6 +126,7 @@ static float *parameter_values(const heed_model *model, const char *name, size_t
 static void what_was_loaded_is_what_is_saved(void **state)
 {
     (void)state;
+    /* clang-format off */
     static const struct {
         const char *fixture, *dropped;
     } fixtures[] = {
@@ -149,6 +150,7 @@ static void what_was_loaded_is_what_is_saved(void **state)
         {"cohere-qk-norm", NULL},
         {"starcoder2", NULL},
         {"stablelm", NULL},
+        {"granite", NULL},
         {"gpt_neo", NULL},
         {"gpt_neox", NULL},
         {"gpt_neox-serial", NULL},
@@ -176,6 +178,7 @@ static void what_was_loaded_is_what_is_saved(void **state)
         {"bart-causal", ".encoder_attn"},
         {"fsmt", NULL},
     };
+    /* clang-format on */
     heed_backend *cpu = NULL;
     assert_ok(heed_cpu_backend_new(&cpu, 1, heed_isa_detect(), &error));
     for (size_t i = 0; i < sizeof fixtures / sizeof *fixtures; i++)

@@ -139,6 +139,12 @@ def draw(rng, family):
                           use_parallel_residual=flag(), rope_parameters=dict(
                               rotary(rng, E, ["default", "linear", "llama3"]),
                               partial_rotary_factor=pick([.5, 1.])))),
+        "granite": ("Granite",
+                    dict(rms, **free, **rope, attention_bias=flag(), mlp_bias=flag(),
+                         embedding_multiplier=pick([1., 12., .3]),
+                         residual_multiplier=pick([1., .22, 1.7]),
+                         attention_multiplier=pick([1., .015625, .4]),
+                         logits_scaling=pick([1., 8., 49., .7]))),
         "gpt_neox": ("GPTNeoX",
                      dict(hf, hidden_act=activation, layer_norm_eps=eps,
                           use_parallel_residual=flag(), attention_bias=flag(),
@@ -179,8 +185,8 @@ def draw(rng, family):
 
 FAMILIES = [
     "llama", "mistral", "mixtral", "qwen2", "qwen3", "qwen2_moe", "qwen3_moe", "gpt_oss", "olmo2",
-    "gemma", "gemma2", "gemma3", "phi", "phi3", "cohere", "starcoder2", "stablelm", "gpt_neox",
-    "gptj", "gpt_bigcode", "opt", "bloom", "mpt", "falcon"
+    "gemma", "gemma2", "gemma3", "phi", "phi3", "cohere", "starcoder2", "stablelm", "granite",
+    "gpt_neox", "gptj", "gpt_bigcode", "opt", "bloom", "mpt", "falcon"
 ]
 
 

@@ -741,10 +741,11 @@ DECODERS = {
 }
 # What each head is made of in transformers, by the stems that have it.
 WITHOUT = {
-    "ForSequenceClassification": {"Cohere"},
-    "ForTokenClassification": {"Cohere", "Olmo2", "Gemma3", "OPT", "GPTJ"},
+    "ForSequenceClassification": {"Cohere", "Granite"},
+    "ForTokenClassification": {"Cohere", "Granite", "Olmo2", "Gemma3", "OPT", "GPTJ"},
     "ForQuestionAnswering": {
-        "Cohere", "Olmo2", "Gemma", "Gemma2", "Gemma3", "Phi", "Phi3", "Starcoder2", "GPTBigCode"
+        "Cohere", "Granite", "Olmo2", "Gemma", "Gemma2", "Gemma3", "Phi", "Phi3", "Starcoder2",
+        "GPTBigCode"
     }
 }
 VARIANTS = [

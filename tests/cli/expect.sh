@@ -50,6 +50,14 @@ same_files() {
   done
 }
 
+# catches PID: the process handles SIGTERM, or has ended; before that a signal just kills it. Where
+# there is no /proc this is not known, and the answer is yes.
+catches() {
+  caught=$(sed -n 's/^SigCgt:[[:space:]]*//p' "/proc/$1/status" 2>/dev/null)
+  [ -z "$caught" ] || grep -q '^State:[[:space:]]*Z' "/proc/$1/status" ||
+    [ $((0x$caught >> 14 & 1)) = 1 ]
+}
+
 # wait_for COMMAND...: until it succeeds, a minute at most
 wait_for() {
   tries=0

@@ -129,6 +129,7 @@ for signal in TERM INT; do
     for out in signal.gguf signal; do
       "$heed" convert large --out $out --dtype bf16 >/dev/null 2>err &
       process=$!
+      wait_for catches $process
       sleep $delay
       kill -$signal $process 2>/dev/null
       wait $process

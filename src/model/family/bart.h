@@ -1,12 +1,22 @@
-/* Tables that BART's relatives share: keys of config.json and names of tensors. */
+/* bart.h: tables that BART's relatives share: settings, keys of config.json, names of tensors, and
+   classes. */
 #ifndef HEED_MODEL_FAMILY_BART_H
 #define HEED_MODEL_FAMILY_BART_H
 
 #include "model/family/decoder_internal.h"
 
+/* Settings of the presets: an encoder-decoder with layer norms and biases everywhere. */
+/* clang-format off */
+#define HEED_BART_PRESET \
+    .arrangement = HEED_ENCODER_DECODER, .d_model = 1024, .context = 1024, \
+    .encoder = {.layers = 12, .heads = 16, .d_ff = 4096}, \
+    .decoder = {.layers = 12, .heads = 16, .d_ff = 4096}, .norm = HEED_NORM_LAYER, \
+    .norm_eps = 1e-5, .norm_bias = true, .causal = true, .scaled = true, .query_bias = true, \
+    .output_bias = true, .ffn_bias = true, .embedding_dropout = 0.1, .residual_dropout = 0.1, \
+    .initializer_range = 0.02, .use_cache = true
+
 /* All keys but those of the vocabularies and of positions. The classes of decoders alone write
    is_encoder_decoder false. */
-/* clang-format off */
 #define HEED_BART_KEYS \
     HEED_KEY("d_model", SIZE, d_model), \
     HEED_KEY("max_position_embeddings", SIZE, context), \
@@ -71,6 +81,15 @@
     HEED_WEIGHT_LINEAR(POOLER, MODEL, 0, "classification_head.dense"), \
     HEED_WEIGHT_LINEAR(CLASS, MODEL, 0, "classification_head.out_proj"), \
     HEED_WEIGHT_LINEAR(SPAN, MODEL, 0, "qa_outputs")
+#define HEED_BART_CLASSES(stem) \
+    HEED_CLASS(stem "ForConditionalGeneration", CAUSAL_LM), \
+    HEED_CLASS_POOLED(stem "ForSequenceClassification", SEQUENCE_CLASS, &heed_bart_class_layer), \
+    HEED_CLASS(stem "ForQuestionAnswering", QUESTION), \
+    HEED_CLASS_POOLED(stem "Model", BARE, &heed_bart_no_pooler), \
+    HEED_CLASS_ALONE(stem "ForCausalLM", CAUSAL_LM)
 /* clang-format on */
+
+/* what the classes have before the output matrix (family/bart.c) */
+extern const heed_transform heed_bart_no_pooler, heed_bart_class_layer;
 
 #endif

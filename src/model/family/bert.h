@@ -61,6 +61,13 @@
     HEED_LINEAR_IN(ENCODER, UP, "encoder.layer.{i}.intermediate.dense"), \
     HEED_LINEAR_IN(ENCODER, DOWN, "encoder.layer.{i}.output.dense"), \
     HEED_BERT_NORM(FFN, NORM, ENCODER, HEED_NAME_BASE, "encoder.layer.{i}.output.LayerNorm")
+/* The bias of the output matrix: its own name in tied models, that of the matrix in others, whose
+   files may have a spare one of the first name. */
+#define HEED_BERT_LM_BIAS(stem) \
+    HEED_WEIGHT(LM_BIAS, MODEL, HEED_NAME_TIED, stem ".bias"), \
+    HEED_WEIGHT(LM_BIAS, MODEL, HEED_NAME_UNTIED, stem ".decoder.bias"), \
+    HEED_WEIGHT(LM_BIAS, MODEL, HEED_NAME_ALIAS, stem ".decoder.bias"), \
+    HEED_WEIGHT(SPARE_BIAS, MODEL, HEED_NAME_OPTIONAL, stem ".bias")
 /* clang-format on */
 
 /* buffers of older files (family/bert.c) */

@@ -4,34 +4,18 @@
 #include "model/family/bart.h"
 
 static const heed_config preset = {
-    .arrangement = HEED_ENCODER_DECODER,
+    HEED_BART_PRESET,
     .vocabulary = 42024,
     .source_vocabulary = 42024,
-    .d_model = 1024,
-    .context = 1024,
-    .encoder = {.layers = 12, .heads = 16, .d_ff = 4096},
-    .decoder = {.layers = 12, .heads = 16, .d_ff = 4096},
-    .norm = HEED_NORM_LAYER,
     .norm_place = HEED_NORM_POST,
-    .norm_eps = 1e-5,
-    .norm_bias = true,
     .activation = HEED_UNARY_RELU,
     .position = HEED_POSITION_LEARNED,
     .counts_tokens = true,
-    .causal = true,
-    .scaled = true,
-    .query_bias = true,
-    .output_bias = true,
-    .ffn_bias = true,
     .embedding_scale = 32,
-    .embedding_dropout = 0.1,
-    .residual_dropout = 0.1,
-    .initializer_range = 0.02,
     .pad_id = 1,
     .bos_id = 0,
     .eos_id = 2,
     .decoder_start_id = 2,
-    .use_cache = true,
 };
 
 static const heed_key keys[] = {

@@ -3,35 +3,19 @@
 #include "model/family/bart.h"
 
 static const heed_config preset = {
-    .arrangement = HEED_ENCODER_DECODER,
+    HEED_BART_PRESET,
     .vocabulary = 58101,
-    .d_model = 1024,
-    .context = 1024,
-    .encoder = {.layers = 12, .heads = 16, .d_ff = 4096},
-    .decoder = {.layers = 12, .heads = 16, .d_ff = 4096},
-    .norm = HEED_NORM_LAYER,
     .norm_place = HEED_NORM_POST,
-    .norm_eps = 1e-5,
-    .norm_bias = true,
     .activation = HEED_UNARY_GELU,
     .position = HEED_POSITION_SINUSOIDAL,
     .sinusoid_order = HEED_SINUSOID_HALVES,
-    .causal = true,
-    .scaled = true,
-    .query_bias = true,
-    .output_bias = true,
-    .ffn_bias = true,
     .embedding_scale = 1,
     .tied = true,
     .logits_bias = true,
-    .embedding_dropout = 0.1,
-    .residual_dropout = 0.1,
-    .initializer_range = 0.02,
     .pad_id = 58100,
     .bos_id = -1,
     .eos_id = 0,
     .decoder_start_id = 58100,
-    .use_cache = true,
 };
 
 static const heed_key keys[] = {

@@ -3,39 +3,23 @@
 #include "model/family/bart.h"
 
 static const heed_config preset = {
-    .arrangement = HEED_ENCODER_DECODER,
+    HEED_BART_PRESET,
     .vocabulary = 50265,
-    .d_model = 1024,
-    .context = 1024,
-    .encoder = {.layers = 12, .heads = 16, .d_ff = 4096},
-    .decoder = {.layers = 12, .heads = 16, .d_ff = 4096},
-    .norm = HEED_NORM_LAYER,
     .norm_place = HEED_NORM_PRE,
-    .norm_eps = 1e-5,
-    .norm_bias = true,
     .embedding_norm = true,
     .final_norm = true,
     .activation = HEED_UNARY_GELU,
     .position = HEED_POSITION_LEARNED,
     .position_offset = 2,
-    .causal = true,
-    .scaled = true,
-    .query_bias = true,
-    .output_bias = true,
-    .ffn_bias = true,
     .pooled_row = HEED_POOLED_END,
     .embedding_scale = 1,
     .tied = true,
     .logits_bias = true,
-    .embedding_dropout = 0.1,
-    .residual_dropout = 0.1,
-    .initializer_range = 0.02,
     .pad_id = 1,
     .bos_id = 0,
     .eos_id = 2,
     .decoder_start_id = -1,
     .starts_with_end = true,
-    .use_cache = true,
 };
 
 static const heed_key keys[] = {
@@ -62,22 +46,7 @@ static const heed_weight_name weights[] = {
 
 static const char *const ignored[] = {NULL};
 static const char *const prefixes[] = {"model.", "", NULL};
-static const heed_transform no_pooler = {0};
-static const heed_transform class_layer = {
-    .dense = true,
-    .bias = true,
-    .dropout = true,
-    .own_activation = true,
-    .activation = HEED_UNARY_TANH,
-};
-static const heed_architecture architectures[] = {
-    HEED_CLASS("MBartForConditionalGeneration", CAUSAL_LM),
-    HEED_CLASS_POOLED("MBartForSequenceClassification", SEQUENCE_CLASS, &class_layer),
-    HEED_CLASS("MBartForQuestionAnswering", QUESTION),
-    HEED_CLASS_POOLED("MBartModel", BARE, &no_pooler),
-    HEED_CLASS_ALONE("MBartForCausalLM", CAUSAL_LM),
-    {0},
-};
+static const heed_architecture architectures[] = {HEED_BART_CLASSES("MBart"), {0}};
 
 const heed_family heed_family_mbart = {
     .name = "mbart",

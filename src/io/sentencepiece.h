@@ -16,6 +16,16 @@ typedef enum heed_sentencepiece_kind {
     HEED_SENTENCEPIECE_CHAR
 } heed_sentencepiece_kind;
 
+/* What a piece is; GGUF files have the same numbers under "tokenizer.ggml.token_type". */
+typedef enum heed_piece_type {
+    HEED_PIECE_NORMAL = 1,
+    HEED_PIECE_UNKNOWN,
+    HEED_PIECE_CONTROL,
+    HEED_PIECE_USER_DEFINED,
+    HEED_PIECE_UNUSED,
+    HEED_PIECE_BYTE
+} heed_piece_type;
+
 /* How text is normalized before it is split into pieces. */
 typedef struct heed_sentencepiece_rules {
     heed_text charsmap;              /* the table of replacements (text/charsmap.h); may be empty */
@@ -30,8 +40,7 @@ typedef struct heed_sentencepiece {
     heed_sentencepiece_kind kind;
     const heed_text *pieces; /* (count) by id */
     const float *scores;     /* (count) */
-    /* (count) 1 normal, 2 unknown, 3 control, 4 user defined, 5 unused, 6 byte */
-    const int32_t *types;
+    const int32_t *types;    /* (count) heed_piece_type */
     size_t count;
     heed_sentencepiece_rules rules;
     bool byte_fallback;

@@ -12,9 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* values of tokenizer.ggml.token_type */
-enum { NORMAL = 1, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE };
-
 typedef struct {
     heed_gguf_vocabulary *given;
     heed_tokenizer_model model;
@@ -30,14 +27,15 @@ static const heed_gguf_string no_string = {"", 0};
 
 static int type_of(const source *s, size_t id)
 {
-    return s->given->types ? s->given->types[id] : NORMAL;
+    return s->given->types ? s->given->types[id] : HEED_PIECE_NORMAL;
 }
 
 /* Returns whether a token may be part or result of a merge. */
 static bool is_piece(const source *s, size_t id)
 {
     int type = type_of(s, id);
-    return type == NORMAL || type == USER_DEFINED || type == UNUSED;
+    return type == HEED_PIECE_NORMAL || type == HEED_PIECE_USER_DEFINED ||
+           type == HEED_PIECE_UNUSED;
 }
 
 /* Builds the vocabulary. */
@@ -173,7 +171,7 @@ static heed_status add_whole_pieces(source *s)
 {
     for (size_t id = 0; id < s->given->token_count; id++) {
         heed_gguf_string token = s->given->tokens[id];
-        if (type_of(s, id) == USER_DEFINED && has_space_sign(token) &&
+        if (type_of(s, id) == HEED_PIECE_USER_DEFINED && has_space_sign(token) &&
             !heed_trie_add(&s->model.whole, token.bytes, token.length, (int32_t)id))
             return heed_fail_memory(s->error, token.length, "the vocabulary");
     }
@@ -201,7 +199,7 @@ static json_t *rules_json(source *s)
     heed_base64_put(&charsmap, rules->charsmap.bytes, rules->charsmap.length);
     json_t *defined = json_array();
     for (size_t id = 0; id < s->given->token_count; id++)
-        if (type_of(s, id) == USER_DEFINED)
+        if (type_of(s, id) == HEED_PIECE_USER_DEFINED)
             s->failed |= json_array_append_new(
                 defined, json_stringn(s->given->tokens[id].bytes, s->given->tokens[id].length));
     json_t *json = json_pack(
@@ -307,10 +305,10 @@ static json_t *added_tokens(source *s)
     json_t *list = json_array();
     for (size_t id = 0; id < s->given->token_count; id++) {
         int type = type_of(s, id);
-        bool special = type == UNKNOWN || type == CONTROL;
+        bool special = type == HEED_PIECE_UNKNOWN || type == HEED_PIECE_CONTROL;
         for (int part = 0; part < HEED_SPECIAL_COUNT; part++)
             special |= s->special[part] == (int64_t)id;
-        if (special || (type == USER_DEFINED &&
+        if (special || (type == HEED_PIECE_USER_DEFINED &&
                         !(s->model.whole.node_count && has_space_sign(s->given->tokens[id]))))
             s->failed |= json_array_append_new(
                 list, json_pack("{s:I, s:o, s:b, s:b, s:b}", "id", (json_int_t)id, "content",

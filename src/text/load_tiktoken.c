@@ -10,6 +10,7 @@
 #include "base/lines.h"
 #include "base/memory.h"
 #include "io/gguf.h"
+#include "io/sentencepiece.h"
 #include "text/stage.h"
 #include <stdlib.h>
 #include <string.h>
@@ -47,8 +48,6 @@ typedef struct {
     const char *path;
     heed_error *error;
 } token_list;
-
-enum { NORMAL = 1, CONTROL = 3, UNUSED = 5 };
 
 static heed_status append(token_list *list, const char *spelled, size_t length, int32_t type)
 {
@@ -90,7 +89,7 @@ static heed_status read_line(token_list *list, heed_text line, size_t number)
                            "%s:%zu: expected a token in base64, a space and the rank%s", list->path,
                            number, rank);
     else if (spelled.failed) status = heed_fail_memory(list->error, length, "a token");
-    else status = append(list, spelled.data, spelled.length, NORMAL);
+    else status = append(list, spelled.data, spelled.length, HEED_PIECE_NORMAL);
     free(decoded);
     heed_buffer_free(&spelled);
     return status;
@@ -127,10 +126,11 @@ static heed_status add_specials(token_list *list, const special_token specials[M
         while (list->count < specials[i].id) {
             char name[48];
             const int length = snprintf(name, sizeof name, "<|unused_%zu|>", list->count);
-            HEED_TRY(append(list, name, (size_t)length, UNUSED));
+            HEED_TRY(append(list, name, (size_t)length, HEED_PIECE_UNUSED));
         }
         if (list->count == specials[i].id)
-            HEED_TRY(append(list, specials[i].content, strlen(specials[i].content), CONTROL));
+            HEED_TRY(
+                append(list, specials[i].content, strlen(specials[i].content), HEED_PIECE_CONTROL));
     }
     return HEED_OK;
 }
@@ -145,7 +145,8 @@ static heed_status load(heed_tokenizer **tokenizer, token_list *list)
     if (encoding < ENCODINGS) {
         HEED_TRY(add_specials(list, encodings[encoding].specials));
         const size_t end = encodings[encoding].specials[0].id;
-        if (end < list->count && list->types[end] == CONTROL) v.special[HEED_EOS] = (int64_t)end;
+        if (end < list->count && list->types[end] == HEED_PIECE_CONTROL)
+            v.special[HEED_EOS] = (int64_t)end;
     }
     v.tokens = list->tokens;
     v.types = list->types;

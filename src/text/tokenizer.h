@@ -61,8 +61,7 @@ typedef struct heed_gguf_vocabulary {
     const heed_gguf_string *tokens; /* (token_count) strings by id */
     /* (token_count) scores, of which the greatest is merged first; NULL for none */
     const float *scores;
-    /* (token_count) 1 normal, 2 unknown, 3 control, 4 user defined, 5 unused, 6 byte; NULL if all
-       are normal */
+    /* (token_count) heed_piece_type (io/sentencepiece.h); NULL if all are normal */
     const int32_t *types;
     size_t token_count;
     const heed_gguf_string *merges; /* (merge_count) "left right", in order of rank */

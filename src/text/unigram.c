@@ -12,6 +12,7 @@
 #include "text/model.h"
 
 #include "base/memory.h"
+#include "io/sentencepiece.h"
 #include "text/pieces.h"
 #include <float.h>
 #include <math.h>
@@ -34,8 +35,6 @@ typedef struct heed_lattice_node {
 } heed_lattice_node;
 
 static const uint32_t UNREACHED = UINT32_MAX;
-/* types of pieces */
-enum { NORMAL = 1, USER_DEFINED = 4 };
 /* How much less an unknown character scores than the worst token; the library's value. */
 static const double UNKNOWN_PENALTY = 10;
 
@@ -67,12 +66,13 @@ static heed_status make_unigram(heed_tokenizer_model *model, size_t count, bool 
 
 static bool is_findable(const heed_unigram *unigram, size_t id)
 {
-    return !unigram->types || unigram->types[id] == NORMAL || unigram->types[id] == USER_DEFINED;
+    return !unigram->types || unigram->types[id] == HEED_PIECE_NORMAL ||
+           unigram->types[id] == HEED_PIECE_USER_DEFINED;
 }
 
 static bool counts_for_range(const heed_unigram *unigram, size_t id)
 {
-    return !unigram->types || unigram->types[id] == NORMAL;
+    return !unigram->types || unigram->types[id] == HEED_PIECE_NORMAL;
 }
 
 /* Computes the score of the unknown token, and those of user-defined pieces: more than any sum of
@@ -92,7 +92,7 @@ static void settle_scores(heed_tokenizer_model *model)
     for (size_t id = 0; id < unigram->count; id++) {
         const heed_vocabulary_entry *entry = heed_vocabulary_entry_of(&model->vocabulary,
                                                                       (int32_t)id);
-        if (unigram->types[id] == USER_DEFINED)
+        if (unigram->types[id] == HEED_PIECE_USER_DEFINED)
             unigram->scores[id] = (float)((float)entry->length * (float)greatest) - 0.1;
     }
 }
@@ -122,7 +122,7 @@ heed_status heed_unigram_build(heed_tokenizer_model *model, const float *scores,
     HEED_TRY(make_unigram(model, count, true, error));
     for (size_t id = 0; id < count; id++) {
         model->unigram->given[id] = scores[id];
-        model->unigram->types[id] = types ? types[id] : NORMAL;
+        model->unigram->types[id] = types ? types[id] : HEED_PIECE_NORMAL;
     }
     return seal(model, error);
 }

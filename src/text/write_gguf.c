@@ -4,11 +4,9 @@
 #include "text/text_internal.h"
 
 #include "base/memory.h"
+#include "io/sentencepiece.h"
 #include <stdlib.h>
 #include <string.h>
-
-/* values of tokenizer.ggml.token_type */
-enum { NORMAL = 1, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE };
 
 static bool is_byte(const char *token, size_t length)
 {
@@ -18,10 +16,11 @@ static bool is_byte(const char *token, size_t length)
 static int type_of(const heed_tokenizer *tokenizer, int32_t id, const char *token, size_t length)
 {
     const heed_added_token *added = heed_added_find(&tokenizer->added, id);
-    if (!token) return UNUSED;
-    if (tokenizer->model.byte_fallback && id == tokenizer->model.unk_id) return UNKNOWN;
-    if (added) return added->special ? CONTROL : USER_DEFINED;
-    return tokenizer->model.byte_fallback && is_byte(token, length) ? BYTE : NORMAL;
+    if (!token) return HEED_PIECE_UNUSED;
+    if (tokenizer->model.byte_fallback && id == tokenizer->model.unk_id) return HEED_PIECE_UNKNOWN;
+    if (added) return added->special ? HEED_PIECE_CONTROL : HEED_PIECE_USER_DEFINED;
+    return tokenizer->model.byte_fallback && is_byte(token, length) ? HEED_PIECE_BYTE
+                                                                    : HEED_PIECE_NORMAL;
 }
 
 /* Writes the tokens and their types. Ids without a token become "[PAD<id>]". */

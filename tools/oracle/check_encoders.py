@@ -368,12 +368,7 @@ def main():
                     f"({len(problems)})\n    {settings}", flush=True)
         total, failed = total + options.count, failed + bad
         print(f"{family}: {options.count - bad} of {options.count} agree", flush=True)
-    print(f"{total - failed} of {total} models agree" +
-          (f"; {len(forward.UNKNOWN)} that transformers cannot do were answered" if forward.
-           UNKNOWN else ""))
-    for close, tensors in forward.CLOSE.values():
-        print(f"{close} of {tensors} tensors within max(4 x noise, 3e-6 x largest)")
-    return 1 if failed else 0
+    return forward.summarize(failed, total)
 
 
 if __name__ == "__main__":

@@ -270,6 +270,15 @@ def check(heed, folder, label, model, inputs, isas, seq2seq=False, stored=None):
     return problems
 
 
+def summarize(failed, total):
+    """Prints how many of the models drawn at random agree; returns the exit status."""
+    unknown = f"; {len(UNKNOWN)} that transformers cannot do were answered" if UNKNOWN else ""
+    print(f"{total - failed} of {total} models agree{unknown}")
+    for close, tensors in CLOSE.values():
+        print(f"{close} of {tensors} tensors within max(4 x noise, 3e-6 x largest)")
+    return 1 if failed else 0
+
+
 def check_refused(heed, folder, model, inputs, word):
     """A model that heed does not know: a clear answer, no signal."""
     model.save_pretrained(folder)

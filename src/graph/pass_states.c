@@ -245,13 +245,3 @@ heed_status heed_pass_states(heed_graph *graph, heed_error *error)
     free(order.sorted);
     return status;
 }
-
-bool *heed_graph_overwritten(const heed_graph *graph)
-{
-    bool *overwritten = heed_allocate(graph->n_values, sizeof *overwritten);
-    for (size_t i = 0; overwritten && i < graph->n_nodes; i++) {
-        const heed_value written = heed_node_state(&graph->nodes[i]);
-        if (written != HEED_NONE) overwritten[written] = true;
-    }
-    return overwritten;
-}

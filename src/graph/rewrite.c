@@ -1,6 +1,7 @@
 /* rewrite.c: rewriting a graph, for passes. */
 #include "graph/rewrite.h"
 
+#include "base/memory.h"
 #include <stdlib.h>
 
 heed_status heed_graph_rewrite_begin(heed_graph_rewrite *rewrite, heed_graph *graph,
@@ -82,6 +83,16 @@ bool heed_node_reads_overwritten(const heed_node *node, const bool *overwritten)
         if (node->in[j] > 0 && overwritten[node->in[j]] && !state) return true;
     }
     return false;
+}
+
+bool *heed_graph_overwritten(const heed_graph *graph)
+{
+    bool *overwritten = heed_allocate(graph->n_values, sizeof *overwritten);
+    for (size_t i = 0; overwritten && i < graph->n_nodes; i++) {
+        const heed_value written = heed_node_state(&graph->nodes[i]);
+        if (written != HEED_NONE) overwritten[written] = true;
+    }
+    return overwritten;
 }
 
 int32_t *heed_graph_uses(const heed_graph *graph)

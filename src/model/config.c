@@ -13,31 +13,6 @@
 
 /* ---- what all families have: architectures, labels, dtype ---- */
 
-void heed_config_set_class(heed_config *config, const heed_architecture *known)
-{
-    memcpy(config->heads, known->heads, sizeof config->heads);
-    if (known->pooler) config->pooler = *known->pooler;
-    if (config->family->preset->arrangement != HEED_ENCODER_DECODER) return;
-    config->arrangement = known->is_decoder_alone ? HEED_DECODER_ONLY : HEED_ENCODER_DECODER;
-}
-
-bool heed_config_is_decoder_alone(const heed_config *config)
-{
-    return config->arrangement == HEED_DECODER_ONLY &&
-           config->family->preset->arrangement == HEED_ENCODER_DECODER;
-}
-
-const heed_architecture *heed_config_class_of(const heed_config *config, const heed_family *family,
-                                              const uint8_t *heads)
-{
-    bool alone = config->arrangement == HEED_DECODER_ONLY &&
-                 family->preset->arrangement == HEED_ENCODER_DECODER;
-    for (const heed_architecture *known = family->architectures; known->name; known++)
-        if (known->is_decoder_alone == alone && heed_head_lists_equal(known->heads, heads))
-            return known;
-    return NULL;
-}
-
 heed_status heed_config_set_head(heed_config *config, heed_head head, const char *where,
                                  heed_error *error)
 {

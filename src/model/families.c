@@ -1,4 +1,4 @@
-/* The table of families. */
+/* The table of families, and the class of a configuration in its family. */
 #include "model/head/head.h"
 
 #include <stdio.h>
@@ -43,4 +43,29 @@ const char *heed_family_prefix(const heed_family *family, const heed_config *con
     const char *const *prefix = family->prefixes;
     while (heed_head_any(config, HEED_TRAIT_BARE) && prefix[1]) prefix++;
     return *prefix;
+}
+
+void heed_config_set_class(heed_config *config, const heed_architecture *known)
+{
+    memcpy(config->heads, known->heads, sizeof config->heads);
+    if (known->pooler) config->pooler = *known->pooler;
+    if (config->family->preset->arrangement != HEED_ENCODER_DECODER) return;
+    config->arrangement = known->is_decoder_alone ? HEED_DECODER_ONLY : HEED_ENCODER_DECODER;
+}
+
+bool heed_config_is_decoder_alone(const heed_config *config)
+{
+    return config->arrangement == HEED_DECODER_ONLY &&
+           config->family->preset->arrangement == HEED_ENCODER_DECODER;
+}
+
+const heed_architecture *heed_config_class_of(const heed_config *config, const heed_family *family,
+                                              const uint8_t *heads)
+{
+    bool alone = config->arrangement == HEED_DECODER_ONLY &&
+                 family->preset->arrangement == HEED_ENCODER_DECODER;
+    for (const heed_architecture *known = family->architectures; known->name; known++)
+        if (known->is_decoder_alone == alone && heed_head_lists_equal(known->heads, heads))
+            return known;
+    return NULL;
 }
